@@ -1,0 +1,49 @@
+# Everything a fresh machine needs: python3 3.11+, a C++ compiler (for `demo` and `test`), the package registries.
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+ENV := .venv/.locked
+NET := deploy/localnet/node_modules/.locked
+ARGS ?=
+
+.PHONY: help demo chat test check lint bench lock clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a mention (ARGS=--json)
+	@$(BIN)/scrubjay demo $(ARGS)
+
+chat: $(ENV)  ## talk to it in the terminal
+	@$(BIN)/scrubjay chat $(ARGS)
+
+test: $(NET)  ## the tests, with a real PDS and a real PostgreSQL
+	@$(BIN)/pytest $(ARGS)
+
+check: lint $(ENV)  ## ruff, mypy strict, the arrows
+lint: $(ENV)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+
+lock: $(ENV)  ## write the lock file anew
+	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --generate-hashes \
+		--no-header --output-file requirements.lock
+
+clean:  ## remove what was set up
+	rm -rf .venv deploy/localnet/node_modules .localnet
+
+$(ENV): requirements.lock pyproject.toml
+	@echo "setting up the locked environment (about half a minute) ..." >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrubjay needs Python 3.11 or newer")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(NET): $(ENV) deploy/localnet/package-lock.json
+	@echo "setting up the PDS on loopback (once; about three minutes, most of it compiling SQLite for Node) ..." >&2
+	@$(BIN)/python -m bot.localnet install
+	@touch $@

@@ -1,0 +1,1 @@
+"""What the bot does: it hears mentions, thinks, and answers each exactly once."""

@@ -1,0 +1,81 @@
+"""Everything the bot raises.
+
+ScrubjayError
+ +-- SettingsError     a setting is missing or wrong
+ +-- NetworkError
+ |    +-- NetworkTrouble    try again, after `retry_after` seconds if it is known
+ |    +-- NetworkRefused    trying again will not help
+ |    +-- KeyTaken          another record stands under this record key
+ +-- BrainError
+ |    +-- BrainTrouble      try again
+ |    +-- BrainRefused      trying again will not help
+ +-- ToolRefused       a tool call breaks a rule; the message tells the brain how to mend it
+ +-- FenceLost         the mention is no longer ours
+ +-- NotFound          no such mention or post
+ +-- Unlabelled        the account does not say that it is a bot
+"""
+
+from __future__ import annotations
+
+
+class ScrubjayError(Exception):
+    """Something went wrong."""
+
+    def __str__(self) -> str:
+        return " ".join([(self.__doc__ or "").split("\n")[0], *map(str, self.args)])
+
+
+class SettingsError(ScrubjayError):
+    """The settings are not right."""
+
+
+class NetworkError(ScrubjayError):
+    """The network did not do what was asked."""
+
+
+class NetworkTrouble(NetworkError):
+    """The network is in trouble; the same call may work later:"""
+
+    def __init__(self, *args: object, retry_after: float | None = None) -> None:
+        super().__init__(*args)
+        self.retry_after = retry_after
+
+
+class NetworkRefused(NetworkError):
+    """The network refuses, and will refuse again:"""
+
+
+class KeyTaken(NetworkError):
+    """Another record stands under this record key:"""
+
+
+class BrainError(ScrubjayError):
+    """The brain did not think."""
+
+
+class BrainTrouble(BrainError):
+    """The brain is in trouble; it may work later:"""
+
+    def __init__(self, *args: object, retry_after: float | None = None) -> None:
+        super().__init__(*args)
+        self.retry_after = retry_after
+
+
+class BrainRefused(BrainError):
+    """The brain refuses, and will refuse again:"""
+
+
+class ToolRefused(ScrubjayError):
+    """Not done:"""
+
+
+class FenceLost(ScrubjayError):
+    """Another worker has taken this mention over:"""
+
+
+class NotFound(ScrubjayError):
+    """There is no"""
+
+
+class Unlabelled(ScrubjayError):
+    """The account does not carry the `bot` self-label, so people could not tell that it is one."""

@@ -1,0 +1,288 @@
+"""The values that travel through the bot. Frozen; times are aware datetimes in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from memory.model import Edit, Person, Recollection
+
+Record: TypeAlias = "Mapping[str, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class StrongRef:
+    """A record, exactly: its AT URI and the CID of its bytes (com.atproto.repo.strongRef)."""
+
+    uri: str
+    cid: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"uri": self.uri, "cid": self.cid}
+
+
+# --- what a source yields ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PostCreated:
+    """A post came to be, or was edited. `record` is what a stranger wrote: believe no field of it."""
+
+    cursor: int
+    ref: StrongRef
+    did: str
+    record: Record
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PostDeleted:
+    cursor: int
+    uri: str
+    did: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HandleChanged:
+    cursor: int
+    did: str
+    handle: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Nothing of interest up to here; the cursor may move."""
+
+    cursor: int
+
+
+Event: TypeAlias = PostCreated | PostDeleted | HandleChanged | Progress
+
+
+# --- a mention and what becomes of it ------------------------------------------------------------
+
+
+class Reason(StrEnum):
+    """How a post addresses the bot."""
+
+    MENTION = "mention"
+    REPLY = "reply"
+    QUOTE = "quote"
+
+
+class Command(StrEnum):
+    """What code understands without a brain."""
+
+    STOP = "stop"
+    START = "start"
+    FORGET = "forget"
+
+
+class State(StrEnum):
+    """Where a mention is. The last five are outcomes: every mention ends in exactly one."""
+
+    WAITING = "waiting"
+    THINKING = "thinking"
+    DRAFTED = "drafted"
+    POSTING = "posting"
+    ANSWERED = "answered"
+    SILENT = "silent"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+OPEN = (State.WAITING, State.THINKING, State.DRAFTED, State.POSTING)
+ACTIVE = (State.THINKING, State.POSTING)
+OUTCOMES = tuple(state for state in State if state not in OPEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A post that addresses the bot. `root` is the first post of its thread (itself, if it starts one)."""
+
+    ref: StrongRef
+    did: str
+    reason: Reason
+    text: str
+    root: StrongRef
+    parent: StrongRef | None
+    said_at: datetime
+    langs: tuple[str, ...] = ()
+    command: Command | None = None
+
+    @property
+    def uri(self) -> str:
+        return self.ref.uri
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Why an event is no mention."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A mention taken by one worker. Every write of that worker proves the fence."""
+
+    mention: Mention
+    state: State
+    fence: int
+    attempts: int
+    seen_at: datetime
+    post_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One post of a reply. `record` is its exact JSON, once fixed; `ref` its place, once put."""
+
+    index: int
+    text: str
+    facets: tuple[Record, ...]
+    rkey: str | None = None
+    record: str | None = None
+    ref: StrongRef | None = None
+
+
+# --- the network ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post as it stands on the network."""
+
+    ref: StrongRef
+    did: str
+    record: Record
+
+    @property
+    def text(self) -> str:
+        text = self.record.get("text")
+        return text if isinstance(text, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who an account says it is. `labels` are its self-labels, e.g. {'bot'}."""
+
+    did: str
+    handle: str | None
+    labels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadPost:
+    """A post above the mention, as the brain is shown it. `text` is None if it is gone."""
+
+    author: str
+    text: str | None
+    by_bot: bool = False
+    by_asker: bool = False
+
+
+# --- thinking ------------------------------------------------------------------------------------
+
+
+class Trust(StrEnum):
+    """Who speaks in a section of the prompt."""
+
+    OPERATOR = "operator"
+    MEMORY = "memory"
+    ASKER = "asker"
+    STRANGER = "stranger"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    name: str
+    trust: Trust
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """All that a brain may know in one turn: as text in sections, and the same as values."""
+
+    sections: tuple[Section, ...]
+    mention: Mention
+    person: Person
+    recollection: Recollection
+    thread: tuple[ThreadPost, ...]
+    now: datetime
+
+    def text(self) -> str:
+        return "\n\n".join(f"# {section.name} ({section.trust})\n{section.text}" for section in self.sections)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as a model is told of it; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: Record
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool call came to. A refusal (`ok` false) tells how to mend the call."""
+
+    text: str
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one turn cost. Tokens are the provider's count, 0 where no model was asked."""
+
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What a turn asks for, already validated: a reply or silence, and edits of memory."""
+
+    reply: str | None
+    why: str = ""
+    edits: tuple[Edit, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+
+# --- limits --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the bot may say. Windows slide; the settings' page tells each."""
+
+    person_hour: int
+    person_day: int
+    person_day_tokens: int
+    thread_posts: int
+    partner_posts: int
+    partner_window: timedelta
+    hour: int
+    day: int
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When to think and when to post."""
+
+    think_delay: timedelta
+    post_delay: timedelta
+    person_spacing: timedelta
+    spacing: timedelta

