@@ -132,12 +132,16 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mention taken by one worker. Every write of that worker proves the fence."""
+    """A mention taken by one worker. Every write of that worker proves the fence.
+
+    `attempts` counts this one; `abandoned` tells that its last worker died over it.
+    """
 
     mention: Mention
     state: State
     fence: int
     attempts: int
+    abandoned: bool
     seen_at: datetime
     post_at: datetime | None = None
 

@@ -1,0 +1,75 @@
+"""What every worker works with, put together once in `bot.app`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from bot.ledger import Ledger
+    from bot.model import Limits, Pace, State
+    from bot.ports import Brain, Clock, Network
+    from memory.db import Database, Tx
+    from memory.model import Limits as MemoryLimits
+    from memory.store import Memory
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """How one turn is held. `reply_parts`: posts a reply may take; `thread_posts`: how many of those above it are
+    read; `link_hosts`: where the bot's links may lead."""
+
+    persona: str
+    thread_posts: int
+    reply_parts: int
+    link_hosts: frozenset[str]
+    allowed_bots: frozenset[str]
+    brain_timeout: timedelta
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    db: Database
+    memory: Memory
+    ledger: Ledger
+    network: Network
+    brain: Brain
+    clock: Clock
+    limits: Limits
+    plan: Pace
+    memory_limits: MemoryLimits
+    options: TurnOptions
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a reading transaction, in a thread of its own."""
+
+        def run() -> T:
+            with self.db.read() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(run)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a writing transaction, in a thread of its own."""
+
+        def run() -> T:
+            with self.db.write() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(run)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one worker's turn came to: the mention's new state, why, and when it falls due again."""
+
+    state: State
+    why: str | None = None
+    due_at: datetime | None = None

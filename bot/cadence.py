@@ -1,0 +1,54 @@
+"""The clockwork: APScheduler rings a bell when something falls due. The work itself is a row in SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+GRAIN = timedelta(milliseconds=100)  # a flood of mentions asks for ten rings a second, not for thousands
+
+
+class Cadence:
+    """A bell that rings at times asked for, and every `sweep` for work that nobody announced.
+
+    A ring is no promise of work: several processes may hear it, and the claim decides.
+    """
+
+    def __init__(self, sweep: timedelta) -> None:
+        self._bell = asyncio.Event()
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC,
+            jobstores={"default": MemoryJobStore()},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+        )
+        self._scheduler.add_job(self._ring, IntervalTrigger(seconds=sweep.total_seconds()), id="sweep")
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+        self._bell.set()
+
+    def ring_at(self, when: datetime) -> None:
+        """Ring at `when` or within a grain after it."""
+        slot = int(when.timestamp() / GRAIN.total_seconds()) + 1
+        ring = DateTrigger(when - timedelta(seconds=when.timestamp() % GRAIN.total_seconds()) + GRAIN)
+        self._scheduler.add_job(self._ring, ring, id=f"ring-{slot}", replace_existing=True)
+
+    async def wait(self) -> None:
+        """Return at the next ring, or at once if it rang since the last wait."""
+        await self._bell.wait()
+        self._bell.clear()
+
+    async def _ring(self) -> None:
+        self._bell.set()

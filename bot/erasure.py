@@ -1,0 +1,38 @@
+"""Forget a person: their memory, their words in the queue, what was said to them. It spans memory and inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot import inbox
+from bot.ledger import Fate
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.ledger import Ledger
+    from memory.db import Database, Tx
+    from memory.store import Memory
+
+
+def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:
+    """Erase within `tx` and return how many rows of memory went. `keep` is a mention to be answered first.
+
+    The ledger learns of it before the commit: a replay of the stream must not bring anything back.
+    """
+    erased = memory.erase(tx, did)
+    forget_mentions(tx, ledger, [uri for uri in inbox.uris_of(tx, did) if uri != keep], now)
+    return erased
+
+
+def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
+    ledger.add(Fate.ERASED, *uris)
+    inbox.scrub(tx, uris, ledger.pseudonym, now)
+
+
+def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:
+    """Erase for good: when this returns, no copy is left in the database's files."""
+    with db.write() as tx:
+        erased = erase(tx, memory, ledger, did, now)
+    db.scrub()
+    return erased

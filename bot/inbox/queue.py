@@ -1,0 +1,245 @@
+"""A mention's way through its states, and the cursor that moves with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
+
+from bot.errors import FenceLost
+from bot.model import ACTIVE, OPEN, Claim, Command, Mention, Reason, State, StrongRef
+from bot.tables import CursorRow, MentionRow, OutboxRow, StopRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime, timedelta
+
+    from bot.model import Usage
+    from memory.db import Database, Tx
+
+CLAIM_TRIES = 5
+TAKEN_BY = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
+GIVEN_BACK = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
+
+
+def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime) -> bool:
+    """Take a mention in. False if it was known already."""
+    added = tx.execute(
+        insert(tx, MentionRow)
+        .values(
+            uri=mention.uri,
+            cid=mention.ref.cid,
+            did=mention.did,
+            reason=mention.reason,
+            text=mention.text,
+            langs=" ".join(mention.langs),
+            root_uri=mention.root.uri,
+            root_cid=mention.root.cid,
+            parent_uri=mention.parent.uri if mention.parent else None,
+            parent_cid=mention.parent.cid if mention.parent else None,
+            command=mention.command,
+            said_at=mention.said_at,
+            seen_at=now,
+            state=State.WAITING,
+            due_at=due_at,
+            fence=0,
+            attempts=0,
+            tokens_in=0,
+            tokens_out=0,
+        )
+        .on_conflict_do_nothing()
+    )
+    return bool(added.rowcount)
+
+
+def cursor(tx: Tx, host: str) -> int | None:
+    return tx.execute(select(CursorRow.seq).where(CursorRow.host == host)).scalar_one_or_none()
+
+
+def move_cursor(tx: Tx, host: str, seq: int, now: datetime) -> None:
+    moved = insert(tx, CursorRow).values(host=host, seq=seq, at=now)
+    tx.execute(moved.on_conflict_do_update(index_elements=["host"], set_={"seq": seq, "at": now}))
+
+
+def is_due(tx: Tx, now: datetime) -> bool:
+    """Is there perhaps something to claim?"""
+    return tx.execute(select(MentionRow.uri).where(MentionRow.due_at <= now).limit(1)).first() is not None
+
+
+def claim(db: Database, worker: str, *, now: datetime, lease: timedelta) -> Claim | None:
+    """Take the mention that is due longest, of a person whom nobody is serving. None if there is none."""
+    for _ in range(CLAIM_TRIES):
+        try:
+            with db.write() as tx:
+                return _claim(tx, worker, now, lease)
+        except IntegrityError:  # another worker took a mention of the same person just now
+            continue
+    return None
+
+
+def _claim(tx: Tx, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+    other = aliased(MentionRow)
+    served = select(other.uri).where(
+        other.did == MentionRow.did, other.state.in_(ACTIVE), other.uri != MentionRow.uri
+    )
+    row = tx.execute(
+        select(MentionRow.__table__)
+        .where(MentionRow.due_at <= now, ~served.exists())
+        .order_by(MentionRow.due_at, MentionRow.seen_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    found = State(row.state)
+    state = TAKEN_BY.get(found, found)
+    tx.execute(
+        update(MentionRow)
+        .where(MentionRow.uri == row.uri)
+        .values(
+            state=state,
+            fence=MentionRow.fence + 1,
+            attempts=MentionRow.attempts + 1,
+            worker=worker,
+            due_at=now + lease,
+        )
+    )
+    return Claim(
+        mention=to_mention(row),
+        state=state,
+        fence=row.fence + 1,
+        attempts=row.attempts + 1,
+        abandoned=found in ACTIVE,
+        seen_at=row.seen_at,
+        post_at=row.post_at,
+    )
+
+
+def owned(tx: Tx, claim: Claim, **values: object) -> None:
+    """Write to the claimed mention.
+
+    Raises FenceLost if it is no longer this worker's.
+    """
+    written = tx.execute(
+        update(MentionRow)
+        .where(
+            MentionRow.uri == claim.mention.uri,
+            MentionRow.fence == claim.fence,
+            MentionRow.state == claim.state,
+        )
+        .values(**values)
+    )
+    if not written.rowcount:
+        raise FenceLost(claim.mention.uri)
+
+
+def renew(tx: Tx, claim: Claim, until: datetime) -> None:
+    owned(tx, claim, due_at=until)
+
+
+def admit(tx: Tx, claim: Claim, now: datetime) -> None:
+    """Count this mention against the limits from now on."""
+    owned(tx, claim, admitted_at=now)
+
+
+def thought(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
+    """Keep what the thought cost, whatever came of it."""
+    owned(
+        tx,
+        claim,
+        brain=brain,
+        model=usage.model,
+        tokens_in=MentionRow.tokens_in + usage.tokens_in,
+        tokens_out=MentionRow.tokens_out + usage.tokens_out,
+    )
+
+
+def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: bool = True) -> None:
+    """Give the mention back until later; `failed` tells whether this attempt counts."""
+    owned(
+        tx,
+        claim,
+        state=GIVEN_BACK[claim.state],
+        due_at=until,
+        worker=None,
+        why=why,
+        attempts=claim.attempts if failed else claim.attempts - 1,
+    )
+
+
+def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None:
+    """Let all that waits (of this person) wait until then, so that a flood is refused once, not one by one."""
+    waiting = update(MentionRow).where(MentionRow.state == State.WAITING, MentionRow.due_at < until)
+    tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
+
+
+def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -> None:
+    """Record the outcome. There is no way back but the operator's `mention retry`."""
+    owned(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
+
+
+def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
+    """End what is still open about this mention. A worker on it loses its fence."""
+    return bool(_decline(tx, MentionRow.uri == uri, why, now))
+
+
+def stop(tx: Tx, did: str, now: datetime) -> None:
+    """No more talk with this person: from now on, and in what is still open."""
+    tx.execute(insert(tx, StopRow).values(did=did, at=now).on_conflict_do_nothing())
+    _decline(tx, MentionRow.did == did, "stop", now)
+
+
+def start(tx: Tx, did: str) -> None:
+    tx.execute(delete(StopRow).where(StopRow.did == did))
+
+
+def uris_of(tx: Tx, did: str) -> list[str]:
+    return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
+
+
+def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
+    """Take everything personal out of these mentions. Outcomes stay countable under `pseudonym(uri)`."""
+    _decline(tx, MentionRow.uri.in_(uris), "forgotten", now)
+    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
+    nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
+    nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker"))
+    for uri in uris:
+        name = pseudonym(uri)
+        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **nobody))
+
+
+def _decline(tx: Tx, which: Any, why: str, now: datetime) -> int:
+    return tx.execute(
+        update(MentionRow)
+        .where(which, MentionRow.state.in_(OPEN))
+        .values(
+            state=State.DECLINED,
+            why=why,
+            ended_at=now,
+            due_at=None,
+            worker=None,
+            fence=MentionRow.fence + 1,
+        )
+    ).rowcount
+
+
+def insert(tx: Tx, table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT, which both databases have and SQL has not."""
+    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def to_mention(row: Any) -> Mention:
+    return Mention(
+        ref=StrongRef(row.uri, row.cid),
+        did=row.did,
+        reason=Reason(row.reason),
+        text=row.text,
+        root=StrongRef(row.root_uri, row.root_cid),
+        parent=StrongRef(row.parent_uri, row.parent_cid) if row.parent_uri else None,
+        said_at=row.said_at,
+        langs=tuple(row.langs.split()),
+        command=Command(row.command) if row.command else None,
+    )

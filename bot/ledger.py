@@ -1,0 +1,105 @@
+"""What must not be undone by a lost or restored database: which mentions were answered, which erased.
+
+A file of salted hashes beside the database, not in its backup. It holds no name, no text and no URI. Each line
+is `<fate> <hash> <day>`; the first one holds the salt. Writers append whole lines, so that several processes of
+one machine may share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from bot.ports import Clock
+
+KEEP = timedelta(days=400)
+MAGIC = "scrubjay-ledger-1"
+ENTRY = re.compile(r"(?P<fate>[ae]) (?P<hash>[0-9a-f]{64}) (?P<day>\d{4}-\d\d-\d\d)\n")
+
+
+class Fate(StrEnum):
+    ANSWERED = "a"
+    ERASED = "e"
+
+
+class Ledger:
+    """Open (or make) the ledger at `path`. Raises OSError if that cannot be done."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._known: set[tuple[str, str]] = set()
+        self._read_to = 0
+        if not path.exists():
+            _create(path)
+        header = next(self._lines(), "")
+        if not header.startswith(MAGIC):
+            raise OSError(f"{path} is no scrubjay ledger; move it away to begin a new one")
+        self._salt = bytes.fromhex(header.split()[1])
+
+    def add(self, fate: Fate, *uris: str) -> None:
+        """Write them down, for good: on disk when this returns."""
+        day = self._clock().date()
+        lines = [f"{fate} {self._hash(uri)} {day}\n" for uri in uris if not self.has(fate, uri)]
+        if not lines:
+            return
+        with self._path.open("ab") as file:
+            file.write(f"{self._mend()}{''.join(lines)}".encode())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def has(self, fate: Fate, uri: str) -> bool:
+        self._refresh()
+        return (fate, self._hash(uri)) in self._known
+
+    def pseudonym(self, uri: str) -> str:
+        """Name for a mention whose author asked to be forgotten."""
+        return f"forgotten:{self._hash(uri)}"
+
+    def _mend(self) -> str:
+        """A line that a crash cut short is ended before the next one begins."""
+        with self._path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return "" if file.read(1) == b"\n" else "\n"
+
+    def _hash(self, uri: str) -> str:
+        return hmac.new(self._salt, uri.encode(), hashlib.sha256).hexdigest()
+
+    def _refresh(self) -> None:
+        oldest = self._clock().date() - KEEP
+        for line in self._lines():
+            if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
+                self._known.add((entry["fate"], entry["hash"]))
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the whole lines written since the last look; a line still being written waits."""
+        with self._path.open("rb") as file:
+            file.seek(self._read_to)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._read_to += len(line)
+                yield line.decode()
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    fresh.write_text(f"{MAGIC} {secrets.token_hex(32)}\n")
+    fresh.chmod(0o600)
+    try:
+        path.hardlink_to(fresh)  # only one of several processes succeeds, and its file is whole
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()

@@ -1,0 +1,114 @@
+"""From drafted to answered: each part of a reply under its reserved key, once, whatever crashes in between."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot import conduct, inbox, post
+from bot.bench import Step
+from bot.erasure import forget_mentions
+from bot.errors import KeyTaken, NetworkRefused
+from bot.ledger import Fate
+from bot.model import Command, State
+
+if TYPE_CHECKING:
+    from bot.bench import Bench
+    from bot.model import Claim, Part, Post, StrongRef
+    from bot.ports import Network
+    from memory.db import Tx
+
+SALTS = 8  # nobody occupies eight of our keys by chance
+
+
+async def find_answer(
+    network: Network, mention_uri: str, parent_uri: str, part: int
+) -> tuple[str, Post | None]:
+    """Return the record key for this part, and what of ours stands under it already, answering `parent_uri`.
+
+    A key that something else occupies is passed over (salt + 1).
+    """
+    for salt in range(SALTS):
+        rkey = post.record_key(network.did, mention_uri, part, salt)
+        there = await network.own(rkey)
+        if there is None or post.answers(there.record, parent_uri):
+            return rkey, there
+    raise NetworkRefused(f"all {SALTS} record keys of part {part} are occupied")
+
+
+async def say(bench: Bench, claim: Claim) -> Step:
+    """Put what was drafted, unless something speaks against it by now.
+
+    Raises NetworkError, BrainError and FenceLost; what was put stays known, and the next try goes on from there.
+    """
+    mention = claim.mention
+    if bench.ledger.has(Fate.ANSWERED, mention.uri):
+        return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, "in the ledger"))
+    parts = await bench.read(lambda tx: inbox.parts(tx, mention.uri))
+    gone = await bench.network.post(mention.uri) is None
+    refused = await bench.write(lambda tx: _last_check(bench, tx, claim, parts, gone=gone))
+    if refused:
+        return refused
+    if mention.command is Command.FORGET:
+        await bench.brain.forget(mention.did)
+    parent = mention.ref
+    for part in parts:
+        parent = part.ref or await _put(bench, claim, part, parent)
+    await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
+    return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, None))
+
+
+def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], *, gone: bool) -> Step | None:
+    now, mention = bench.clock(), claim.mention
+    known = replace(inbox.facts(tx, mention, bench.limits, now), gone=gone)
+    verdict = conduct.judge(known, bench.limits, now, admitted=True)
+    if not isinstance(verdict, conduct.No):
+        return None
+    if gone:
+        bench.memory.forget_source(tx, mention.uri, now)
+    said = sum(part.ref is not None for part in parts)
+    if not said:
+        return _finish(bench, tx, claim, verdict.state, verdict.why)
+    return _finish(bench, tx, claim, State.ANSWERED, f"{verdict.why}: {said} of {len(parts)} parts")
+
+
+async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
+    """Put one part; its bytes are fixed before they are first sent."""
+    network = bench.network
+    for _ in range(SALTS):
+        there: StrongRef | None = None
+        if part.rkey is None or part.record is None:
+            rkey, answer = await find_answer(network, claim.mention.uri, parent.uri, part.index)
+            there = answer.ref if answer else None
+            record = _record(claim, part, parent)
+            await bench.write(lambda tx, p=part, k=rkey, r=record: inbox.fix_record(tx, claim, p.index, k, r))
+            part = replace(part, rkey=rkey, record=record)
+        assert part.rkey is not None
+        assert part.record is not None
+        try:
+            ref = there or await network.put(part.rkey, part.record)
+        except KeyTaken:
+            part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
+            continue
+        done = replace(part, ref=ref)
+        await bench.write(lambda tx: inbox.posted(tx, claim, done, bench.clock()))
+        return ref
+    raise NetworkRefused(f"part {part.index} found no free record key")
+
+
+def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
+    created_at = (claim.post_at or claim.seen_at) + timedelta(milliseconds=part.index)
+    mention = claim.mention
+    return post.record(
+        part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs
+    )
+
+
+def _finish(bench: Bench, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
+    now = bench.clock()
+    inbox.finish(tx, claim, state, why, now)
+    if claim.mention.command is Command.FORGET:
+        forget_mentions(tx, bench.ledger, [claim.mention.uri], now)
+    return Step(state, why)

@@ -1,0 +1,148 @@
+"""From claimed to drafted: may we, what do we know, what do we say, what do we keep."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot import conduct, inbox, persona, post, thread
+from bot.bench import Step
+from bot.errors import BrainTrouble
+from bot.ledger import Fate
+from bot.model import Part, State
+from bot.posting import find_answer
+from bot.tools import Turn
+from memory.db import lock
+from memory.model import Receipt
+
+if TYPE_CHECKING:
+    from bot.bench import Bench
+    from bot.model import Claim, Mention, Profile, Thought
+    from memory.db import Tx
+    from memory.model import Note, Recollection
+
+
+async def think(bench: Bench, claim: Claim) -> Step:
+    """Take a claimed mention to its draft, or to an outcome without one.
+
+    Raises NetworkError, BrainError and FenceLost.
+    """
+    mention = claim.mention
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim))
+    if refused:
+        return refused
+    adopted = await _adopt(bench, claim)
+    if adopted:
+        return adopted
+    gone = await bench.network.post(mention.uri) is None
+    profile = await bench.network.profile(mention.did)
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim, gone=gone, labels=profile.labels))
+    if refused:
+        return refused
+    thought = await _ask_brain(bench, mention, profile)
+    return await bench.write(lambda tx: _keep(bench, tx, claim, profile, thought))
+
+
+def _admit(
+    bench: Bench, tx: Tx, claim: Claim, *, gone: bool | None = None, labels: frozenset[str] | None = None
+) -> Step | None:
+    """Ask conduct, and reserve the place among the limits. None: go on."""
+    lock(tx, "admit")
+    now, mention = bench.clock(), claim.mention
+    known = inbox.facts(tx, mention, bench.limits, now)
+    allowed = mention.did in bench.options.allowed_bots
+    known = replace(known, gone=gone, labels=labels, allowed_bot=allowed)
+    match conduct.judge(known, bench.limits, now):
+        case conduct.Go():
+            inbox.admit(tx, claim, now)
+            return None
+        case conduct.Later(until, why, scope):
+            inbox.postpone(tx, claim, until, why, failed=False)
+            if scope is not conduct.Scope.MENTION:
+                inbox.postpone_waiting(tx, until, why, mention.did if scope is conduct.Scope.PERSON else None)
+            return Step(State.WAITING, why, until)
+        case conduct.No(why, state):
+            inbox.finish(tx, claim, state, why, now)
+            if gone:
+                bench.memory.forget_source(tx, mention.uri, now)
+            return Step(state, why)
+
+
+async def _adopt(bench: Bench, claim: Claim) -> Step | None:
+    """An answer of ours that stands on the network already, though this database knows nothing of it."""
+    mention = claim.mention
+    rkey, there = await find_answer(bench.network, mention.uri, mention.uri, 0)
+    if there is None:
+        return None
+    answer = there
+
+    def keep(tx: Tx) -> Step:
+        now = bench.clock()
+        inbox.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
+        inbox.posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
+        inbox.finish(tx, claim, State.ANSWERED, "adopted", now)
+        return Step(State.ANSWERED, "adopted")
+
+    await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
+    return await bench.write(keep)
+
+
+async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Thought:
+    above = await thread.above(bench.network, mention, bench.options.thread_posts)
+    recollection = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
+
+    async def search(query: str) -> tuple[Note, ...]:
+        return await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
+
+    now = bench.clock()
+    turn = Turn(
+        recollection=recollection,
+        receipt=_receipt(mention),
+        now=now,
+        limits=bench.memory_limits,
+        reply_parts=bench.options.reply_parts,
+        search=search,
+    )
+    prompt = persona.compose(bench.options.persona, recollection, above, mention, now)
+    try:
+        async with asyncio.timeout(bench.options.brain_timeout.total_seconds()):
+            usage = await bench.brain.think(prompt, turn)
+    except TimeoutError as error:
+        raise BrainTrouble("it took too long") from error
+    return turn.thought(usage)
+
+
+def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> Recollection:
+    bench.memory.meet(tx, mention.did, mention.said_at)
+    if profile.handle:
+        bench.memory.rename(tx, mention.did, profile.handle, bench.clock())
+    return bench.memory.recall(tx, mention.did)
+
+
+def _receipt(mention: Mention) -> Receipt:
+    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
+
+
+def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought) -> Step:
+    """What was learned and what will be said commit together, or neither does."""
+    now, mention = bench.clock(), claim.mention
+    inbox.thought(tx, claim, bench.brain.name, thought.usage)
+    bench.memory.apply(
+        tx,
+        mention.did,
+        thought.edits,
+        _receipt(mention),
+        key=mention.uri,
+        actor=f"brain:{bench.brain.name}",
+        at=now,
+    )
+    if thought.reply is None:
+        inbox.finish(tx, claim, State.SILENT, thought.why, now)
+        return Step(State.SILENT, thought.why)
+    text = thought.reply
+    if bench.memory.person(tx, mention.did).introduced_at is None:
+        text = conduct.introduce(text, conduct.NOTICE)
+        bench.memory.introduced(tx, mention.did, now)
+    parts = post.parts(text, mention.did, profile.handle, bench.options.link_hosts)
+    return Step(State.DRAFTED, due_at=inbox.draft(tx, claim, parts, bench.plan, now))

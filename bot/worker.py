@@ -1,0 +1,133 @@
+"""One mention at a time: claim it, take it a step further, and give it back whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from bot import inbox, pace
+from bot.bench import Step
+from bot.canonical import log_ended
+from bot.errors import BrainRefused, BrainTrouble, FenceLost, NetworkRefused, NetworkTrouble, NotFound
+from bot.model import OUTCOMES, State
+from bot.posting import say
+from bot.thinking import think
+from memory.errors import DatabaseTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bot.bench import Bench
+    from bot.cadence import Cadence
+    from bot.model import Claim
+    from memory.db import Tx
+
+log = structlog.get_logger()
+
+TRIES = 5  # of a mention over which this program itself stumbles; troubles of others are waited out
+RENEWALS = 3  # a lease is renewed this often before it would end
+
+
+class Worker:
+    """`chance` yields numbers from 0 to 1, to spread retries."""
+
+    def __init__(self, name: str, bench: Bench, cadence: Cadence, chance: Callable[[], float]) -> None:
+        self._name = name
+        self._bench = bench
+        self._cadence = cadence
+        self._chance = chance
+
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Work at every ring until told to stop; what is in hand then is taken to the end of its step."""
+        while not stopping.is_set():
+            with suppress(OperationalError, DatabaseTrouble):  # the next ring tries again
+                while not stopping.is_set() and await self.work():
+                    pass
+            if not stopping.is_set():
+                await self._cadence.wait()
+
+    async def work(self) -> bool:
+        """Take one due mention one step further. False if nothing is due."""
+        bench, now = self._bench, self._bench.clock()
+        if not await bench.read(lambda tx: inbox.is_due(tx, now)):
+            return False
+        claim = await asyncio.to_thread(inbox.claim, bench.db, self._name, now=now, lease=bench.options.lease)
+        if claim is None:
+            return False
+        renewal = asyncio.create_task(self._renew(claim))
+        try:
+            step = await self._attempt(claim)
+        finally:
+            renewal.cancel()
+        await self._tell(claim, step)
+        return True
+
+    async def _attempt(self, claim: Claim) -> Step | None:
+        """Take the step, and turn every way it can fail into what becomes of the mention."""
+        try:
+            if claim.abandoned and claim.attempts > TRIES:
+                return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
+            return await (think if claim.state is State.THINKING else say)(self._bench, claim)
+        except FenceLost:
+            log.info("mention.lost", uri=claim.mention.uri)
+            return None
+        except (NetworkTrouble, BrainTrouble) as error:
+            return await self._again(claim, str(error), error.retry_after)
+        except (NetworkRefused, BrainRefused) as error:
+            return await self._fail(claim, str(error))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._again(claim, None, None))
+            raise
+        except Exception as error:
+            log.exception("mention.stumbled", uri=claim.mention.uri, attempts=claim.attempts)
+            why = f"stumbled: {type(error).__name__}"
+            if claim.attempts >= TRIES:
+                return await self._fail(claim, why)
+            return await self._again(claim, why, None)
+
+    async def _again(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
+        now = self._bench.clock()
+        until = pace.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
+        postponed = await self._settle(
+            lambda tx: inbox.postpone(tx, claim, until, why, failed=why is not None)
+        )
+        return Step(claim.state, why, until) if postponed else None
+
+    async def _fail(self, claim: Claim, why: str) -> Step | None:
+        failed = await self._settle(
+            lambda tx: inbox.finish(tx, claim, State.FAILED, why, self._bench.clock())
+        )
+        return Step(State.FAILED, why) if failed else None
+
+    async def _settle(self, write: Callable[[Tx], None]) -> bool:
+        """Write the mention's fate; if that fails too, its lease runs out and another worker takes it."""
+        try:
+            await self._bench.write(write)
+        except (FenceLost, OperationalError, DatabaseTrouble):
+            return False
+        return True
+
+    async def _renew(self, claim: Claim) -> None:
+        lease = self._bench.options.lease
+        while True:
+            await asyncio.sleep(lease.total_seconds() / RENEWALS)
+            until = self._bench.clock() + lease
+            with suppress(FenceLost, OperationalError, DatabaseTrouble):
+                await self._bench.write(lambda tx, at=until: inbox.renew(tx, claim, at))
+
+    async def _tell(self, claim: Claim, step: Step | None) -> None:
+        if step is None:
+            return
+        if step.due_at is not None:
+            self._cadence.ring_at(step.due_at)
+        uri = claim.mention.uri
+        if step.state in OUTCOMES:
+            with suppress(NotFound, OperationalError, DatabaseTrouble):
+                log_ended(await self._bench.read(lambda tx: inbox.entry(tx, uri)))
+        else:
+            log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
