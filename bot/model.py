@@ -154,6 +154,36 @@ class Part:
     ref: StrongRef | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mention and all that became of it, as its operator sees it. `why` tells a refusal or the last error."""
+
+    mention: Mention
+    state: State
+    why: str | None
+    attempts: int
+    due_at: datetime | None
+    seen_at: datetime
+    drafted_at: datetime | None
+    post_at: datetime | None
+    ended_at: datetime | None
+    brain: str | None
+    model: str | None
+    tokens_in: int
+    tokens_out: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One post of the bot (or one about to be) and whom it answers. `did` is the asker's."""
+
+    mention_uri: str
+    did: str
+    part: Part
+    posted_at: datetime | None
+
+
 # --- the network ---------------------------------------------------------------------------------
 
 
