@@ -26,9 +26,6 @@ class StrongRef:
         return {"uri": self.uri, "cid": self.cid}
 
 
-# --- what a source yields ------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class PostCreated:
     """A post came to be, or was edited. `record` is what a stranger wrote: believe no field of it."""
@@ -66,9 +63,6 @@ class Progress:
 Event: TypeAlias = PostCreated | PostDeleted | HandleChanged | Progress
 
 
-# --- a mention and what becomes of it ------------------------------------------------------------
-
-
 class Reason(StrEnum):
     """How a post addresses the bot."""
 
@@ -78,8 +72,6 @@ class Reason(StrEnum):
 
 
 class Command(StrEnum):
-    """What code understands without a brain."""
-
     STOP = "stop"
     START = "start"
     FORGET = "forget"
@@ -156,7 +148,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A mention and all that became of it, as its operator sees it. `why` tells a refusal or the last error."""
+    """A mention and all that became of it. `why` tells a refusal or the last error."""
 
     mention: Mention
     state: State
@@ -184,9 +176,6 @@ class Said:
     posted_at: datetime | None
 
 
-# --- the network ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class Post:
     """A post as it stands on the network."""
@@ -197,8 +186,7 @@ class Post:
 
     @property
     def text(self) -> str:
-        text = self.record.get("text")
-        return text if isinstance(text, str) else ""
+        return text if isinstance(text := self.record.get("text"), str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +206,6 @@ class ThreadPost:
     text: str | None
     by_bot: bool = False
     by_asker: bool = False
-
-
-# --- thinking ------------------------------------------------------------------------------------
 
 
 class Trust(StrEnum):
@@ -288,9 +273,6 @@ class Thought:
     why: str = ""
     edits: tuple[Edit, ...] = ()
     usage: Usage = field(default_factory=Usage)
-
-
-# --- limits --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
