@@ -37,7 +37,7 @@ PREFIX = "SCRUBJAY_"
 CONFIG, SECRETS, CREDENTIALS = "SCRUBJAY_CONFIG", "SCRUBJAY_SECRETS_DIR", "CREDENTIALS_DIRECTORY"
 SHOWN = 60
 HEAD = """\
-# Settings of scrubjay: copy to scrubjay.toml and take the # off the lines to change. The environment is stronger:
+# Settings of scrubjay: copy to scrubjay.toml and take the # off what you change. The environment is stronger:
 # SCRUBJAY_SPACING=5.0 for `spacing`. Secrets ({secrets}) are better kept in a file each:
 # SCRUBJAY_PASSWORD_FILE=/run/secrets/scrubjay, or a directory of them: SCRUBJAY_SECRETS_DIR=/run/secrets
 """
