@@ -28,6 +28,9 @@ class ScrubjayError(Exception):
 class SettingsError(ScrubjayError):
     """The settings are not right."""
 
+    def __str__(self) -> str:
+        return "\n  ".join([type(self).__doc__ or "", *map(str, self.args)])
+
 
 class NetworkError(ScrubjayError):
     """The network did not do what was asked."""

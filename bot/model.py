@@ -26,9 +26,6 @@ class StrongRef:
         return {"uri": self.uri, "cid": self.cid}
 
 
-# --- what a source yields ------------------------------------------------------------------------
-
-
 @dataclass(frozen=True, slots=True)
 class PostCreated:
     """A post came to be, or was edited. `record` is what a stranger wrote: believe no field of it."""
@@ -66,9 +63,6 @@ class Progress:
 Event: TypeAlias = PostCreated | PostDeleted | HandleChanged | Progress
 
 
-# --- a mention and what becomes of it ------------------------------------------------------------
-
-
 class Reason(StrEnum):
     """How a post addresses the bot."""
 
@@ -78,8 +72,6 @@ class Reason(StrEnum):
 
 
 class Command(StrEnum):
-    """What code understands without a brain."""
-
     STOP = "stop"
     START = "start"
     FORGET = "forget"
@@ -158,7 +150,34 @@ class Part:
     ref: StrongRef | None = None
 
 
-# --- the network ---------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mention and all that became of it. `why` tells a refusal or the last error."""
+
+    mention: Mention
+    state: State
+    why: str | None
+    attempts: int
+    due_at: datetime | None
+    seen_at: datetime
+    drafted_at: datetime | None
+    post_at: datetime | None
+    ended_at: datetime | None
+    brain: str | None
+    model: str | None
+    tokens_in: int
+    tokens_out: int
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One post of the bot (or one about to be) and whom it answers. `did` is the asker's."""
+
+    mention_uri: str
+    did: str
+    part: Part
+    posted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +190,7 @@ class Post:
 
     @property
     def text(self) -> str:
-        text = self.record.get("text")
-        return text if isinstance(text, str) else ""
+        return text if isinstance(text := self.record.get("text"), str) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +210,6 @@ class ThreadPost:
     text: str | None
     by_bot: bool = False
     by_asker: bool = False
-
-
-# --- thinking ------------------------------------------------------------------------------------
 
 
 class Trust(StrEnum):
@@ -262,9 +277,6 @@ class Thought:
     why: str = ""
     edits: tuple[Edit, ...] = ()
     usage: Usage = field(default_factory=Usage)
-
-
-# --- limits --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

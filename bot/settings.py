@@ -1,0 +1,230 @@
+"""Every setting, where it may be set, and what is wrong with one.
+
+Looked for in this order: the environment (`SCRUBJAY_HANDLE`), `.env`, `scrubjay.toml` (`handle = ...`;
+another file with `SCRUBJAY_CONFIG`), a file of its own (`SCRUBJAY_PASSWORD_FILE`), a directory
+with one file a setting (`SCRUBJAY_SECRETS_DIR`, or systemd's `CREDENTIALS_DIRECTORY`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bot import settings_sources as sources
+from bot.errors import SettingsError
+from bot.model import Limits, Pace
+from memory.model import Limits as MemoryLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-])")
+HOST = re.compile(r"([a-z0-9-]+\.)*[a-z0-9-]+")
+
+
+def _handle(value: str) -> str:
+    handle = value.removeprefix("@").lower()
+    if not HANDLE.fullmatch(handle):
+        raise ValueError("should be a handle: a name with dots")
+    return handle
+
+
+def _did(value: str) -> str:
+    if not DID.fullmatch(value):
+        raise ValueError("should be DIDs, which never change, not handles")
+    return value
+
+
+def _host(value: str) -> str:
+    if not HOST.fullmatch(value.lower()):
+        raise ValueError("should be bare host names, without https:// and paths")
+    return value.lower()
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in schemes or not url.hostname:
+            raise ValueError(f"should be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/")
+
+    return check
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value.get_secret_value()):
+        raise ValueError("should begin with sqlite:/// or postgresql://")
+    return value
+
+
+def _split(value: object) -> object:
+    """A list in one variable is separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+MOST = 10**9  # keeps times within what a datetime can hold
+Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
+SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
+Dids = Annotated[tuple[Annotated[str, AfterValidator(_did)], ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
+
+ACCOUNT = {
+    "handle": "SCRUBJAY_HANDLE is not set: the bot's account. Example: SCRUBJAY_HANDLE=scrubjay.bsky.social",
+    "password": "SCRUBJAY_PASSWORD is not set: an app password of that account. Make one in Bluesky under "
+    "Settings > Privacy and security > App passwords. Example: SCRUBJAY_PASSWORD=abcd-efgh-ijkl-mnop, or "
+    "SCRUBJAY_PASSWORD_FILE=/run/secrets/scrubjay, a file with nothing else in it",
+}
+
+
+def _is(default: object, description: str, example: object, **rules: Any) -> Any:
+    return Field(default, description=description, examples=[example], **rules)
+
+
+class Settings(BaseSettings):
+    """All settings, checked. `load` makes one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SCRUBJAY_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    handle: Annotated[str, AfterValidator(_handle)] | None = _is(
+        None, "The bot's account", "scrubjay.bsky.social"
+    )
+    password: SecretStr | None = _is(None, "An app password of that account", "abcd-efgh-ijkl-mnop")
+    pds_url: HttpUrl = _is("https://bsky.social", "Where the account lives", "https://pds.example.org")
+    plc_url: HttpUrl = _is("https://plc.directory", "Where DIDs are looked up", "https://plc.directory")
+    firehose_url: SocketUrl = _is("wss://bsky.network", "The firehose to listen to", "wss://pds.example.org")
+    firehose_start: Literal["now", "oldest"] = _is(
+        "now", "Where to begin on a firehose never heard before", "oldest"
+    )
+
+    data_dir: Path = _is(Path("data"), "Where the database and the ledgers are kept", "/var/lib/scrubjay")
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _is(
+        None, "Another database than `data_dir`/scrubjay.db", "postgresql://scrubjay@localhost/scrubjay"
+    )
+
+    brain: str = _is("rules", "What thinks", "rules", min_length=1)
+    persona_file: Path | None = _is(None, "Who the bot is, in prose; none: a friendly bird", "persona.md")
+
+    think_delay: Pause = _is(2.0, "Seconds from hearing a mention to thinking about it", 2.0)
+    post_delay: Pause = _is(5.0, "Seconds from a draft to its post", 5.0)
+    person_spacing: Pause = _is(15.0, "Seconds between two replies to one person", 15.0)
+    spacing: Pause = _is(5.0, "Seconds between any two replies", 5.0)
+
+    person_per_hour: Count = _is(10, "Replies to one person in an hour", 10)
+    person_per_day: Count = _is(30, "Replies to one person in a day", 30)
+    person_tokens_per_day: Count = _is(60_000, "Tokens spent on one person in a day", 60_000)
+    thread_posts: Count = _is(8, "Posts of the bot in one thread", 8)
+    partner_posts: Count = _is(3, "Replies to one person in one thread within `partner_window`", 3)
+    partner_window: Seconds = _is(600.0, "Seconds over which `partner_posts` are counted", 600.0)
+    per_hour: Count = _is(60, "Replies to all in an hour", 60)
+    per_day: Count = _is(300, "Replies to all in a day", 300)
+    max_age: Seconds = _is(86_400.0, "Seconds after which a mention is not answered any more", 86_400.0)
+    allowed_bots: Dids = _is(
+        (), "DIDs of labelled bots that are answered all the same", ["did:plc:ewvi7nxzyoun6zhxrhs64oiz"]
+    )
+
+    reply_parts: Annotated[int, Field(ge=1, le=10)] = _is(3, "Posts that one reply may be split over", 3)
+    note_chars: Annotated[int, Field(ge=20, le=2000)] = _is(280, "Characters of one note", 280)
+    notes_per_person: Count = _is(60, "Notes kept about one person", 60)
+    notes_per_exchange: Count = _is(3, "New notes from one mention", 3)
+    notes_per_day: Count = _is(20, "New notes about one person in a day", 20)
+    block_tokens: Count = _is(2000, "Tokens of a prompt that notes may take", 2000)
+    thread_context: Annotated[int, Field(ge=0, le=80)] = _is(20, "Posts above a mention that are read", 20)
+    link_hosts: Hosts = _is(("bsky.app",), "Hosts that a reply may link to", ["bsky.app", "example.org"])
+
+    workers: Annotated[int, Field(ge=1, le=64)] = _is(2, "Mentions worked on at the same time", 2)
+    lease: Seconds = _is(30.0, "Seconds after which the mention of a dead worker is taken over", 30.0)
+    brain_timeout: Seconds = _is(60.0, "Seconds a brain may think", 60.0)
+    drain: Seconds = _is(25.0, "Seconds to finish what was begun when told to stop", 25.0)
+    sweep: Seconds = _is(1.0, "Seconds between looks for work that no bell announced", 1.0)
+
+    log_level: Literal["debug", "info", "warning", "error"] = _is("info", "How much is logged", "debug")
+    log_format: Literal["auto", "console", "json"] = _is(
+        "auto", "How it is logged; auto: readable on a terminal, JSON otherwise", "json"
+    )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            person_hour=self.person_per_hour,
+            person_day=self.person_per_day,
+            person_day_tokens=self.person_tokens_per_day,
+            thread_posts=self.thread_posts,
+            partner_posts=self.partner_posts,
+            partner_window=timedelta(seconds=self.partner_window),
+            hour=self.per_hour,
+            day=self.per_day,
+            max_age=timedelta(seconds=self.max_age),
+        )
+
+    @property
+    def pace(self) -> Pace:
+        return Pace(
+            think_delay=timedelta(seconds=self.think_delay),
+            post_delay=timedelta(seconds=self.post_delay),
+            person_spacing=timedelta(seconds=self.person_spacing),
+            spacing=timedelta(seconds=self.spacing),
+        )
+
+    @property
+    def memory_limits(self) -> MemoryLimits:
+        return MemoryLimits(
+            note_chars=self.note_chars,
+            notes=self.notes_per_person,
+            per_exchange=self.notes_per_exchange,
+            per_day=self.notes_per_day,
+        )
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy's URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{self.data_dir / 'scrubjay.db'}"
+
+    def require_account(self) -> tuple[str, str]:
+        """The handle and the app password.
+
+        Raises SettingsError that tells what to set and how.
+        """
+        if self.handle is None or self.password is None:
+            raise SettingsError(*(how for field, how in ACCOUNT.items() if getattr(self, field) is None))
+        return self.handle, self.password.get_secret_value()
+
+
+def load(env: Mapping[str, str] | None = None, config: Path | None = None, home: Path = Path()) -> Settings:
+    """The settings as found. `env` stands for os.environ, `config` for SCRUBJAY_CONFIG; `home` holds `.env`.
+
+    Raises SettingsError with one argument a problem: each names the setting, what is wrong, and an example.
+    """
+    layers = sources.gather(Settings, os.environ if env is None else env, config, home)
+    unknown = sources.unknown_variables(Settings, layers)
+    try:
+        settings = Settings(_build_sources=(tuple(layer.source for layer in layers), {}))  # type: ignore[call-arg]  # BaseSettings takes it; mypy sees the fields only
+    except ValidationError as error:
+        raise SettingsError(*unknown, *sources.problems(Settings, layers, error)) from None
+    if unknown:
+        raise SettingsError(*unknown)
+    return settings
+
+
+def table() -> str:
+    """The settings as README shows them, in Markdown."""
+    return sources.table(Settings)
+
+
+if __name__ == "__main__":  # what README.md and deploy/scrubjay.example.toml are made from
+    print(sources.example_toml(Settings) if "toml" in sys.argv else table(), end="")  # noqa: T201
