@@ -11,6 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
+from memory.store import Memory
 
 from bot import brains, sessions
 from bot.bench import Bench, TurnOptions
@@ -23,7 +24,6 @@ from bot.listener import Listener
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
 from memory.db import Database
-from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
+    from memory.store import Memory
+
     from bot.ledger import Ledger
     from bot.model import Limits, Pace, State
     from bot.ports import Brain, Clock, Network
     from memory.db import Database, Tx
     from memory.model import Limits as MemoryLimits
-    from memory.store import Memory
 
 T = TypeVar("T")
 
@@ -23,7 +24,8 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
     """How one turn is held. `reply_parts`: posts a reply may take; `thread_posts`: how many of those above it are
-    read; `link_hosts`: where the bot's links may lead."""
+    read; `link_hosts`: where the bot's links may lead.
+    """
 
     persona: str
     thread_posts: int

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import getpass
 import re
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from bot import app, brains, inbox
 from bot.attention import MENTION_FEATURE
-from bot.model import OUTCOMES, PostCreated, State, StrongRef
+from bot.model import OUTCOMES, PostCreated, StrongRef
 from bot.terminal import MemoryNetwork
 
 if TYPE_CHECKING:

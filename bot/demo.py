@@ -6,7 +6,6 @@ import asyncio
 import json
 import random
 import shutil
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memory.store import Memory
 from rich.console import Console
 from rich.text import Text
 
@@ -28,7 +28,6 @@ from bot.ledger import Ledger
 from bot.localnet import LocalNet
 from bot.model import OUTCOMES, State
 from memory.db import Database
-from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,10 @@ from bot.ledger import Fate
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from memory.store import Memory
+
     from bot.ledger import Ledger
     from memory.db import Database, Tx
-    from memory.store import Memory
 
 
 def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:

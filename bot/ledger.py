@@ -1,8 +1,8 @@
 """What must not be undone by a lost or restored database: which mentions were answered, which erased.
 
-A file of salted hashes beside the database, not in its backup. It holds no name, no text and no URI. Each line
-is `<fate> <hash> <day>`; the first one holds the salt. Writers append whole lines, so that several processes of
-one machine may share it.
+A file of salted hashes beside the database, not in its backup. It holds no name, no text and no URI. Each
+line is `<fate> <hash> <day>`; the first one holds the salt. Writers append whole lines, so that several
+processes of one machine may share it.
 """
 
 from __future__ import annotations

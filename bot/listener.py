@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from memory.store import Memory
+
     from bot.ledger import Ledger
     from bot.model import Event, Mention, Pace
     from bot.ports import Clock, Source
     from memory.db import Database, Tx
-    from memory.store import Memory
 
 log = structlog.get_logger()
 

@@ -20,7 +20,6 @@ from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from bot.bench import Bench
     from bot.cadence import Cadence

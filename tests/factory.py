@@ -24,7 +24,8 @@ LIMITS = Limits(
 
 def mention(number: int = 1, did: str = ANA, text: str = "hello", **others: object) -> Mention:
     """The `number`th mention by `did`, in a thread of its own unless `root` says otherwise."""
-    ref = StrongRef(f"at://{did}/app.bsky.feed.post/3l{number:011d}".replace("0", "2"), f"bafy{number}")
+    rkey = "3l" + "".join("234567abcd"[int(digit)] for digit in f"{number:011d}")
+    ref = StrongRef(f"at://{did}/app.bsky.feed.post/{rkey}", f"bafy{number}")
     fields = {"ref": ref, "root": ref, "did": did, "reason": Reason.MENTION, "text": text, "parent": None}
     return Mention(**{**fields, "said_at": NOW, **others})
 

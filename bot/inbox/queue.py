@@ -51,8 +51,9 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime) -> bool
             tokens_out=0,
         )
         .on_conflict_do_nothing()
+        .returning(MentionRow.uri)
     )
-    return bool(added.rowcount)
+    return added.first() is not None
 
 
 def cursor(tx: Tx, host: str) -> int | None:
