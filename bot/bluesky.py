@@ -11,7 +11,7 @@ import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from bot.errors import NetworkError, NetworkRefused, Unlabelled
+from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
 from bot.identity import Cache, Directory, Identity
 from bot.login import Login
 from bot.model import Post, Profile, StrongRef
@@ -108,7 +108,10 @@ class Bluesky:
         head = json.dumps({"repo": self.did, "collection": POST, "rkey": rkey, "swapRecord": None})
         body = f'{head[:-1]}, "record": {record}}}'
         made = await self._login.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
-        return StrongRef(made["uri"], made["cid"])
+        ref = _ref(made)
+        if ref is None:  # stored or not: the same call again will tell
+            raise NetworkTrouble("the PDS did not answer with a reference")
+        return ref
 
     async def close(self) -> None:
         await self._login.close()
@@ -170,12 +173,15 @@ async def describe_server(pds_url: str, *, timeout: float = TIMEOUT) -> str | No
 
 
 def _post(did: str, answer: Any) -> Post | None:
+    ref = _ref(answer)
+    return Post(ref, did, answer["value"]) if ref and isinstance(answer.get("value"), dict) else None
+
+
+def _ref(answer: Any) -> StrongRef | None:
     if not isinstance(answer, dict):
         return None
-    uri, cid, value = answer.get("uri"), answer.get("cid"), answer.get("value")
-    if not (isinstance(uri, str) and isinstance(cid, str) and isinstance(value, dict)):
-        return None
-    return Post(StrongRef(uri, cid), did, value)
+    uri, cid = answer.get("uri"), answer.get("cid")
+    return StrongRef(uri, cid) if isinstance(uri, str) and isinstance(cid, str) else None
 
 
 def _self_labels(profile: Any) -> frozenset[str]:

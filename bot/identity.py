@@ -108,7 +108,7 @@ def _identity(did: str, document: Any) -> Identity | None:
         return None
     for service in _dicts(document.get("service")):
         endpoint = service.get("serviceEndpoint")
-        ours = service.get("id") in {"#atproto_pds", f"{did}#atproto_pds"}
+        ours = service.get("id") in ("#atproto_pds", f"{did}#atproto_pds")
         if ours and service.get("type") == "AtprotoPersonalDataServer" and isinstance(endpoint, str):
             return Identity(did, _handle(document), endpoint.rstrip("/"))
     return None

@@ -47,6 +47,8 @@ class Login:
         if session is None:
             await self._enter()
             session = await self.get(GET_SESSION)
+        if not isinstance(session, dict) or not {"did", "handle"} <= session.keys():
+            raise NetworkTrouble(f"{self._pds_url} does not answer as a PDS does")
         self.did, self.handle = session["did"], session["handle"]
         if session.get("active") is False:
             raise NetworkRefused(f"the account {self.handle} is {session.get('status')}")
