@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.localnet import LocalNet
 from memory.db import Database
 
 if TYPE_CHECKING:
@@ -60,3 +61,10 @@ def db(database_url: str) -> Iterator[Database]:
     database.upgrade()
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def localnet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNet]:
+    """A real PDS and PLC directory, one for all tests: everybody on it needs a name of their own."""
+    with LocalNet(tmp_path_factory.mktemp("localnet")) as net:
+        yield net

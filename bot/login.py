@@ -1,0 +1,142 @@
+"""The bot's session at its PDS: taken from storage, refreshed by the SDK, made anew when it is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import httpx
+from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
+
+from bot.errors import KeyTaken, NetworkError, NetworkRefused, NetworkTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+JSON = "application/json"
+GET_SESSION = "com.atproto.server.getSession"
+SERVER_ERROR = 500
+LATER = frozenset({408, 409, 425, 429})
+REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
+UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
+# httpx's RemoteProtocolError, and ValueError and TypeError of odd answers, come through the SDK as they are
+SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueError, TypeError)
+
+
+class Login:
+    """Authorized calls, each within `timeout` seconds. Raises NetworkTrouble, NetworkRefused, KeyTaken."""
+
+    def __init__(
+        self, *, handle: str, password: str, pds_url: str, save: Callable[[str], None], timeout: float
+    ) -> None:
+        self.did = ""
+        self.handle = handle
+        self._password = password
+        self._save = save
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+        self._pds_url = pds_url
+        self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
+        self._client.on_session_change(self._changed)
+
+    async def open(self, load: Callable[[], str | None]) -> None:
+        """Resume the stored session or log in, and learn DID and handle from the PDS."""
+        stored = await asyncio.to_thread(load)
+        session = await self._resume(stored) if stored else None
+        if session is None:
+            await self._enter()
+            session = await self.get(GET_SESSION)
+        if not isinstance(session, dict) or not {"did", "handle"} <= session.keys():
+            raise NetworkTrouble(f"{self._pds_url} does not answer as a PDS does")
+        self.did, self.handle = session["did"], session["handle"]
+        if session.get("active") is False:
+            raise NetworkRefused(f"the account {self.handle} is {session.get('status')}")
+
+    async def get(self, nsid: str, params: Mapping[str, str] | None = None) -> Any:
+        call = f"{nsid}?{urlencode(params or {})}"
+        return await self._call(lambda: self._client.invoke_query(call, output_encoding=JSON))
+
+    async def post(self, nsid: str, body: bytes) -> Any:
+        return await self._call(
+            lambda: self._client.invoke_procedure(
+                nsid, content=body, input_encoding=JSON, output_encoding=JSON
+            )
+        )
+
+    async def close(self) -> None:
+        await self._client.request.close()
+
+    async def _call(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        used = self._session()
+        try:
+            return (await self._timed(call)).content
+        except SDK_ERRORS as error:
+            if not _is_session_refused(error):
+                raise _translated(error) from error
+        async with self._lock:
+            if self._session() == used:  # nobody else has logged in meanwhile
+                await self._enter()
+        try:
+            return (await self._timed(call)).content
+        except SDK_ERRORS as error:
+            raise _translated(error) from error
+
+    async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        async with asyncio.timeout(self._timeout):
+            return await call()
+
+    async def _resume(self, stored: str) -> Any:
+        """None if the stored session cannot be read, or leads to a PDS that does not answer any more."""
+        try:
+            await self._client.login(session_string=stored, fetch_bsky_profile=False)
+            return await self.get(GET_SESSION)
+        except (NetworkTrouble, *SDK_ERRORS):
+            return None
+
+    async def _enter(self) -> None:
+        self._client.update_base_url(self._pds_url)  # a stored session may name a PDS that was left
+        try:
+            await self._timed(
+                lambda: self._client.login(self.did or self.handle, self._password, fetch_bsky_profile=False)
+            )
+        except SDK_ERRORS as error:
+            if _is_session_refused(error):
+                raise NetworkRefused(
+                    f"{self._pds_url} does not take the password of {self.handle}. "
+                    "Make an app password in the account's settings"
+                ) from error
+            raise _translated(error) from error
+
+    def _session(self) -> str:
+        try:
+            return str(self._client.export_session_string())
+        except exceptions.AtProtocolError:
+            return ""
+
+    async def _changed(self, event: SessionEvent, session: Any) -> None:
+        if event is not SessionEvent.IMPORT:
+            await asyncio.to_thread(self._save, session.encode())
+
+
+def _is_session_refused(error: Exception) -> bool:
+    return isinstance(error, UNREADABLE) or _name(error) in REFUSED
+
+
+def _translated(error: Exception) -> NetworkError:
+    response = getattr(error, "response", None)
+    if isinstance(error, exceptions.RateLimitExceededError):
+        return NetworkTrouble("429 too many requests", retry_after=error.retry_after)
+    if response is None:
+        return NetworkTrouble(type(error).__name__)
+    said = f"{response.status_code} {getattr(response.content, 'error', None)}"
+    if _name(error) == "InvalidSwap":
+        return KeyTaken()
+    if response.status_code >= SERVER_ERROR or response.status_code in LATER:
+        return NetworkTrouble(said)
+    return NetworkRefused(f"{said} {getattr(response.content, 'message', '')}")
+
+
+def _name(error: Exception) -> str | None:
+    content = getattr(getattr(error, "response", None), "content", None)
+    return getattr(content, "error", None)

@@ -1,0 +1,179 @@
+"""A network in memory: the shipped double of the Network port, behind `scrubjay chat` and the tests.
+
+It keeps the rules of the reference PDS for records, as tests/test_network.py proves on both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter, deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import libipld
+import regex
+
+from bot.errors import KeyTaken, NetworkRefused
+from bot.model import Post, Profile, StrongRef
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.model import Record
+
+POST = "app.bsky.feed.post"
+RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
+GRAPHEME = regex.compile(r"\X")
+MAX_GRAPHEMES = 300
+MAX_BYTES = 3000
+DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    error: Exception
+    after: bool
+
+
+class MemoryNetwork:
+    """Everybody's posts in a dict; `calls` keeps (method, arguments), `fired` counts the faults of `fail`."""
+
+    def __init__(self, did: str = "did:plc:scrubjay", handle: str = "scrubjay.test") -> None:
+        self.did = did
+        self.handle = handle
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self.fired: Counter[str] = Counter()
+        self._posts: dict[str, Post] = {}
+        self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
+        self._faults: dict[str, deque[_Fault]] = {}
+        self._written = 0
+
+    async def post(self, uri: str) -> Post | None:
+        await asyncio.sleep(0)
+        with self._fault("post", uri):
+            return self._posts.get(uri)
+
+    async def profile(self, did: str) -> Profile:
+        await asyncio.sleep(0)
+        with self._fault("profile", did):
+            return self._profiles.get(did, Profile(did, None))
+
+    async def own(self, rkey: str) -> Post | None:
+        await asyncio.sleep(0)
+        with self._fault("own", rkey):
+            return self._posts.get(_uri(self.did, rkey))
+
+    async def put(self, rkey: str, record: str) -> StrongRef:
+        await asyncio.sleep(0)
+        with self._fault("put", rkey, record):
+            post = Post(StrongRef(_uri(self.did, rkey), ""), self.did, _checked(rkey, record))
+            post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)
+            if self._posts.setdefault(post.ref.uri, post).ref != post.ref:
+                raise KeyTaken
+            return post.ref
+
+    async def close(self) -> None:
+        return
+
+    # --- people ---
+
+    def name(self, did: str, handle: str | None) -> None:
+        """Give this person a handle."""
+        self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
+
+    def label(self, did: str, *labels: str) -> None:
+        """Let their profile carry exactly these self-labels."""
+        known = self._profiles.get(did, Profile(did, None))
+        self._profiles[did] = Profile(did, known.handle, frozenset(labels))
+
+    def write(self, did: str, record: Record, rkey: str | None = None) -> StrongRef:
+        """Somebody writes any record, be it malformed; the same key writes over."""
+        self._written += 1
+        uri = _uri(did, rkey or _tid(self._written))
+        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+        return self._posts[uri].ref
+
+    def delete(self, uri: str) -> None:
+        self._posts.pop(uri, None)
+
+    def posts(self, did: str) -> list[Post]:
+        """Their posts, oldest record key first."""
+        return [self._posts[uri] for uri in sorted(self._posts) if self._posts[uri].did == did]
+
+    # --- faults ---
+
+    def fail(self, method: str, error: Exception, *, times: int = 1, after: bool = False) -> None:
+        """Let the next `times` calls raise; `after`: when their work is done (stored, then timed out)."""
+        self._faults.setdefault(method, deque()).extend([_Fault(error, after)] * times)
+
+    @contextmanager
+    def _fault(self, method: str, *arguments: str) -> Iterator[None]:
+        self.calls.append((method, arguments))
+        planned = self._faults.get(method)
+        fault = planned.popleft() if planned else None
+        if fault is not None:
+            self.fired[method] += 1
+            if not fault.after:
+                raise fault.error
+        yield
+        if fault is not None:
+            raise fault.error
+
+
+def _uri(did: str, rkey: str) -> str:
+    return f"at://{did}/{POST}/{rkey}"
+
+
+def _tid(number: int) -> str:
+    """A valid record key; later numbers sort later."""
+    alphabet = "234567abcdefghijklmnopqrstuvwxyz"
+    return "3" + "".join(alphabet[number >> shift & 31] for shift in range(55, -1, -5))
+
+
+def _cid(record: Record) -> str:
+    """The CID that a PDS gives a record without blobs: sha256 of its DAG-CBOR."""
+    try:
+        encoded = libipld.encode_dag_cbor(record)
+    except (ValueError, RecursionError) as error:
+        raise NetworkRefused(f"no record: {error}") from error
+    return str(libipld.encode_cid(DAG_CBOR_SHA256 + sha256(encoded).digest()))
+
+
+def _checked(rkey: str, record: str) -> dict[str, Any]:
+    """The record, if a PDS would take it as a post. Raises NetworkRefused."""
+    try:
+        value = json.loads(record)
+    except ValueError as error:
+        raise NetworkRefused("the record is not JSON") from error
+    complaint = "the record is not a JSON object" if not isinstance(value, dict) else _complaint(rkey, value)
+    if complaint:
+        raise NetworkRefused(complaint)
+    return dict(value)
+
+
+def _complaint(rkey: str, record: dict[str, Any]) -> str | None:
+    """What the lexicon app.bsky.feed.post, or the syntax of its keys, has against this."""
+    text, reply = record.get("text"), record.get("reply", {"root": "", "parent": ""})
+    if not RKEY.fullmatch(rkey):
+        return "the record key is no TID"
+    if record.get("$type") != POST:
+        return f"$type is not {POST}"
+    if not isinstance(text, str):
+        return "text is missing"
+    if len(text.encode()) > MAX_BYTES or len(GRAPHEME.findall(text)) > MAX_GRAPHEMES:
+        return "text is too big"
+    if not isinstance(reply, dict) or not {"root", "parent"} <= reply.keys():
+        return "reply has no root or no parent"
+    return None if _is_instant(record.get("createdAt")) else "createdAt is no time"
+
+
+def _is_instant(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False

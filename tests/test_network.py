@@ -1,0 +1,258 @@
+"""What holds on every network: the real PDS on loopback, and its double in memory."""
+
+import itertools
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from bot.bluesky import Bluesky
+from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble
+from bot.model import Profile
+from bot.terminal import MemoryNetwork, _tid
+
+NUMBERS = itertools.count(1)
+FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
+
+
+@dataclass
+class MemoryPerson:
+    network: MemoryNetwork
+    did: str
+    handle: str
+
+    def write(self, record):
+        return self.network.write(self.did, record)
+
+    def delete(self, ref):
+        self.network.delete(ref.uri)
+
+    def posts(self):
+        return self.network.posts(self.did)
+
+    def label(self, *labels):
+        self.network.label(self.did, *labels)
+
+
+class Memory:
+    def __init__(self):
+        self.network = MemoryNetwork()
+        self.bot = MemoryPerson(self.network, self.network.did, self.network.handle)
+
+    def person(self):
+        number = next(NUMBERS)
+        person = MemoryPerson(self.network, f"did:plc:person{number}", f"person{number}.test")
+        self.network.name(person.did, person.handle)
+        return person
+
+
+class Real:
+    def __init__(self, net, network, bot):
+        self.net, self.network, self.bot = net, network, bot
+
+    def person(self):
+        return self.net.actor(f"person{next(NUMBERS)}")
+
+
+@pytest.fixture(scope="module")
+def account(localnet):
+    """The bot's account on the real PDS, and its stored session."""
+    actor = localnet.actor("jay")
+    actor.label("bot")
+    return actor, {}
+
+
+@pytest.fixture(params=["memory", pytest.param("pds", marks=pytest.mark.network)])
+async def world(request):
+    if request.param == "memory":
+        yield Memory()
+        return
+    net = request.getfixturevalue("localnet")
+    actor, stored = request.getfixturevalue("account")
+    network = await Bluesky.connect(
+        handle=actor.handle,
+        password=actor.account.password,
+        pds_url=net.pds_url,
+        plc_url=net.plc_url,
+        load=lambda: stored.get("session"),
+        save=lambda session: stored.update(session=session),
+    )
+    yield Real(net, network, actor)
+    await network.close()
+
+
+@pytest.fixture
+def network(world):
+    return world.network
+
+
+def key():
+    return _tid(next(NUMBERS))
+
+
+def record(text="hello", **more):
+    body = {"$type": "app.bsky.feed.post", "text": text, "createdAt": "2026-11-22T12:00:00.000Z"}
+    return {name: value for name, value in (body | more).items() if value is not None}
+
+
+def as_json(text="hello", **more):
+    return json.dumps(record(text, **more), ensure_ascii=False)
+
+
+async def test_what_was_put_is_read_back_identical(network):
+    reply = {
+        "uri": "at://did:plc:nobody/app.bsky.feed.post/3kabcdefghijk",
+        "cid": (await network.put(key(), as_json())).cid,
+    }
+    said = record(
+        f"¡hé {FAMILY} \N{RIGHT-TO-LEFT OVERRIDE}\x00 سلام‌ها!",
+        reply={"root": reply, "parent": reply},
+        langs=["en"],
+    )
+    rkey = key()
+    ref = await network.put(rkey, json.dumps(said))
+    found = await network.own(rkey)
+    assert (found.ref, found.did, found.record) == (ref, network.did, said)
+    assert ref.uri == f"at://{network.did}/app.bsky.feed.post/{rkey}"
+
+
+async def test_the_same_bytes_twice_are_one_post(network, world):
+    rkey = key()
+    refs = {await network.put(rkey, as_json("once")) for _ in range(3)}
+    assert len(refs) == 1
+    assert [post.record["text"] for post in world.bot.posts() if post.ref in refs] == ["once"]
+
+
+async def test_another_record_under_the_key_stays_as_it_is(network):
+    rkey = key()
+    ref = await network.put(rkey, as_json("first"))
+    with pytest.raises(KeyTaken):
+        await network.put(rkey, as_json("second"))
+    assert (await network.own(rkey)).ref == ref
+    assert (await network.own(rkey)).text == "first"
+
+
+async def test_a_key_is_free_again_after_its_post_was_deleted(network, world):
+    rkey = key()
+    world.bot.delete(await network.put(rkey, as_json("first")))
+    assert await network.own(rkey) is None
+    await network.put(rkey, as_json("second"))
+    assert (await network.own(rkey)).text == "second"
+
+
+async def test_under_an_unused_key_stands_nothing(network):
+    assert await network.own(key()) is None
+
+
+@pytest.mark.parametrize("text", ["", "a" * 300, FAMILY * 120, "é" * 300])
+async def test_a_post_may_have_300_graphemes_and_3000_bytes(network, text):
+    rkey = key()
+    await network.put(rkey, as_json(text))
+    assert (await network.own(rkey)).text == text
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        as_json("a" * 301),
+        as_json(FAMILY * 121),
+        as_json(None),
+        as_json(7),
+        as_json(createdAt=None),
+        as_json(createdAt="yesterday"),
+        as_json(**{"$type": "app.bsky.feed.like"}),
+        as_json(
+            reply={"parent": {"uri": "at://did:plc:nobody/app.bsky.feed.post/3kabcdefghijk", "cid": "x"}}
+        ),
+        "[]",
+        "null",
+        "{",
+        '{}}, "rkey": "2222222222222", "record": {}',
+    ],
+)
+async def test_a_bad_record_is_refused_and_nothing_is_stored(network, bad):
+    rkey = key()
+    with pytest.raises(NetworkRefused):
+        await network.put(rkey, bad)
+    assert await network.own(rkey) is None
+
+
+@pytest.mark.parametrize("rkey", ["", "hello", "zzzzzzzzzzzzz", "3kabcdefghij1", "a/b"])
+async def test_a_bad_record_key_is_refused(network, rkey):
+    with pytest.raises(NetworkRefused):
+        await network.put(rkey, as_json())
+
+
+async def test_the_post_of_another_is_read_as_written(network, world):
+    person = world.person()
+    said = record("hi 👋", facets=[{"index": {"byteStart": 0, "byteEnd": 2}, "features": []}], tags=["a"])
+    ref = person.write(said)
+    found = await network.post(ref.uri)
+    assert (found.ref, found.did, found.record, found.text) == (ref, person.did, said, "hi 👋")
+
+
+async def test_a_deleted_post_is_gone(network, world):
+    person = world.person()
+    ref = person.write(record())
+    assert await network.post(ref.uri) is not None
+    person.delete(ref)
+    assert await network.post(ref.uri) is None
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "",
+        "at://",
+        "https://example.com",
+        "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.feed.post/3kabcdefghijk",
+        "at://did:plc:../../x/app.bsky.feed.post/3kabcdefghijk",
+        "at://did:web:localhost/app.bsky.feed.post/3kabcdefghijk",
+        "at://did:web:127.0.0.1/app.bsky.feed.post/3kabcdefghijk",
+        "at://did:key:zabc/app.bsky.feed.post/3kabcdefghijk",
+        "at://alice.test/app.bsky.feed.post/3kabcdefghijk",
+    ],
+)
+async def test_a_post_that_never_was_is_gone(network, uri):
+    assert await network.post(uri) is None
+
+
+async def test_a_profile_tells_handle_and_self_labels(network, world):
+    person, robot = world.person(), world.person()
+    robot.label("bot", "spam")
+    assert await network.profile(person.did) == Profile(person.did, person.handle)
+    assert (await network.profile(robot.did)).labels == {"bot", "spam"}
+    assert (await network.profile(network.did)).labels == {"bot"}
+    assert (await network.profile(network.did)).handle == network.handle
+
+
+async def test_nobody_has_neither_handle_nor_labels(network):
+    profile = await network.profile("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa")
+    assert (profile.handle, profile.labels) == (None, frozenset())
+
+
+@pytest.mark.network
+async def test_the_double_gives_the_cid_of_the_real_pds(account):
+    actor, _ = account
+    said = record("hi 👋", langs=["en"], facets=[{"index": {"byteStart": 0, "byteEnd": 2}, "features": []}])
+    assert MemoryNetwork().write("did:plc:someone", said).cid == actor.write(said).cid
+
+
+async def test_a_planned_fault_fires_as_often_as_planned():
+    network = MemoryNetwork()
+    network.fail("own", NetworkTrouble("down"), times=2)
+    for _ in range(2):
+        with pytest.raises(NetworkTrouble):
+            await network.own("3kabcdefghijk")
+    assert await network.own("3kabcdefghijk") is None
+    assert network.fired == {"own": 2}
+    assert network.calls == [("own", ("3kabcdefghijk",))] * 3
+
+
+async def test_a_fault_afterwards_leaves_the_post_stored():
+    network = MemoryNetwork()
+    network.fail("put", NetworkTrouble("timed out"), after=True)
+    with pytest.raises(NetworkTrouble):
+        await network.put("3kabcdefghijk", as_json("stored"))
+    assert (await network.own("3kabcdefghijk")).text == "stored"
+    assert network.fired == {"put": 1}
