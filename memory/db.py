@@ -9,7 +9,7 @@ No transaction may stay open across I/O.
 from __future__ import annotations
 
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from alembic import command
@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from memory.errors import DatabaseTrouble, SchemaNewer
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Tx: TypeAlias = Connection
 
 BUSY_SECONDS = 30
+EXAMPLES = "Examples: sqlite:///data/scrubjay.db, postgresql://user:password@host/scrubjay"
+PG_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -42,14 +44,16 @@ PRAGMAS = (
 class Database:
     """An open database. `url` is SQLAlchemy's, e.g. `sqlite:///data/scrubjay.db`.
 
-    Raises DatabaseTrouble if the URL cannot be used.
+    Raises DatabaseTrouble if the URL cannot be used, and later whenever a transaction cannot begin.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self.engine = _engine(url)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise DatabaseTrouble(f"{error}. Example: sqlite:///data/scrubjay.db") from error
+            raise DatabaseTrouble(f"{error}. {EXAMPLES}") from error
+        except ValueError:  # it quotes what may be a piece of the password
+            raise DatabaseTrouble(f"the port is no number. {EXAMPLES}") from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -57,30 +61,31 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        with self._connection() as tx:
-            if self.is_sqlite:
-                tx.exec_driver_sql("BEGIN")
-            else:
-                tx.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        """A snapshot in which nothing can be written."""
+        begin = ("PRAGMA query_only=ON", "BEGIN") if self.is_sqlite else (PG_SNAPSHOT,)
+        with self._transaction(*begin) as tx:
             yield tx
             tx.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
-        with self._connection() as tx:
-            if self.is_sqlite:
-                tx.exec_driver_sql("BEGIN IMMEDIATE")
+        """A transaction that commits at the end, or does nothing if an error leaves it."""
+        begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
+        with self._transaction(*begin) as tx:
             yield tx
             tx.commit()
 
     @contextmanager
-    def _connection(self) -> Iterator[Tx]:
-        try:
-            connection = self.engine.connect()
-        except OperationalError as error:
-            raise DatabaseTrouble(str(error.orig)) from error
-        with connection:
-            yield connection
+    def _transaction(self, *begin: str) -> Iterator[Tx]:
+        with ExitStack() as stack:
+            try:
+                tx = stack.enter_context(self.engine.connect())
+                for statement in begin:
+                    tx.exec_driver_sql(statement)
+            except DBAPIError as error:
+                where = self.engine.url.render_as_string(hide_password=True)
+                raise DatabaseTrouble(f"{where}: {error.orig}. {EXAMPLES}") from error
+            yield tx
 
     def upgrade(self) -> None:
         """Bring the schema to this version, one process at a time.
@@ -111,11 +116,16 @@ class Database:
             raise SchemaNewer(found)
         return found
 
-    def scrub(self) -> None:
-        """After an erasure: leave no copy of the erased rows in SQLite's write-ahead log."""
-        if self.is_sqlite:
-            with self._connection() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    def scrub(self) -> bool:
+        """After an erasure: leave no copy of the erased rows in SQLite's write-ahead log.
+
+        False if a reader is still in its snapshot (after BUSY_SECONDS of waiting): call it again.
+        """
+        if not self.is_sqlite:
+            return True
+        with self._transaction() as tx:
+            busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        return not busy
 
     def close(self) -> None:
         self.engine.dispose()
@@ -134,6 +144,8 @@ def _engine(url: str) -> Engine:
         return create_engine(parsed, pool_pre_ping=True)
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(f"{parsed.get_backend_name()} is not supported, sqlite and postgresql are")
+    if parsed.database in {None, "", ":memory:"}:
+        raise ArgumentError("SQLite needs a file: in memory each thread would have a database of its own")
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memory.errors import EditRefused
+from memory.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-Op: TypeAlias = Literal["remember", "revise", "forget"]
+Op: TypeAlias = Literal["remember", "revise", "forget", "reopen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One entry of a person's history. A forgotten text is not kept: `before` is None then."""
+    """One entry of a person's history. Of a forgotten note no text is kept: `before` and `after` are None.
+
+    `reopen` tells that a note holds again, because the post that had replaced it was deleted.
+    `source_uri` is the post that asked for the edit, None where an operator did.
+    """
 
     id: int
     did: str
@@ -119,7 +124,10 @@ class Recollection:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be written: characters a note, active notes a person, new notes an exchange and a day."""
+    """What may be written: characters a note, active notes a person, new notes an exchange and a day (24 h).
+
+    A revision writes a new note too.
+    """
 
     note_chars: int = 280
     notes: int = 60
@@ -127,7 +135,20 @@ class Limits:
     per_day: int = 20
 
 
-NOTE_NAME = re.compile(r"(?:n|new)?(\d+)", re.IGNORECASE)
+NOTE_NAME = re.compile(r"(?:n|new)?([0-9]{1,9})", re.IGNORECASE)
+HANDLE = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+
+
+def tidy_handle(text: str) -> str | None:
+    """A handle as it is stored: without '@', in lower case; None if it is none.
+
+    `handle.invalid` is the network's word for an account whose handle does not hold
+    (https://atproto.com/specs/handle).
+    """
+    handle = text.strip().removeprefix("@").lower()
+    return handle if HANDLE.fullmatch(handle) and handle != "handle.invalid" else None
 
 
 def note_id(name: str | int) -> int:
@@ -149,8 +170,8 @@ def tokens(text: str) -> int:
 
 
 def one_line(text: str) -> str:
-    """A note's text as it is stored: one line, single spaces."""
-    return " ".join(text.split())
+    """A note's text as it is stored: one line, single spaces, nothing invisible."""
+    return " ".join(visible(text).split())
 
 
 def check_text(text: str, limits: Limits) -> str:
@@ -166,6 +187,26 @@ def check_text(text: str, limits: Limits) -> str:
             f"the note has {len(line)} characters, {limits.note_chars} are allowed. Keep one fact a note."
         )
     return line
+
+
+def check_quota(edits: Iterable[Edit], today: int, limits: Limits) -> None:
+    """Raise EditRefused if one exchange writes too many notes. `today`: written in the last 24 hours."""
+    fresh = sum(not isinstance(edit, Forget) for edit in edits)
+    if fresh > limits.per_exchange:
+        raise EditRefused(
+            f"these are {fresh} new notes, an exchange may write {limits.per_exchange}. Keep what matters."
+        )
+    if fresh and today + fresh > limits.per_day:
+        raise EditRefused(
+            f"{today} notes about them are from the last 24 hours, {limits.per_day} are allowed. "
+            "Write none now; forgetting is always allowed."
+        )
+
+
+def check_receipt(did: str, receipt: Receipt) -> None:
+    """Raise EditRefused unless the post behind a note was written by whom the note is about."""
+    if receipt.said_by != did or not receipt.uri.startswith(f"at://{did}/"):
+        raise EditRefused("the source post is by somebody else. Keep what people say of themselves.")
 
 
 def propose(

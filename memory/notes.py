@@ -1,0 +1,144 @@
+"""The rows of notes and revisions: read as values, written, erased. Reached through `memory.store`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sqlalchemy import delete, func, insert, select, update
+
+from memory.model import Note, Receipt, Revision
+from memory.tables import NoteRow, RevisionRow
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from memory.db import Tx
+    from memory.model import Op
+
+NOTE = NoteRow.__table__.c
+REVISION = RevisionRow.__table__.c
+Notes: TypeAlias = "Mapping[int, Note]"
+
+
+def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
+    """The notes that meet every condition, in the order in which they were said."""
+    rows = tx.execute(select(*NOTE).where(*where).order_by(NOTE.said_at, NOTE.id))
+    return tuple(_note(row) for row in rows)
+
+
+def active(tx: Tx, did: str | None = None) -> tuple[Note, ...]:
+    """The notes that hold, of one person or of everyone."""
+    mine = () if did is None else (NOTE.did == did,)
+    return find(tx, NOTE.superseded_by.is_(None), *mine)
+
+
+def add(tx: Tx, note: Note) -> int:
+    """Write a proposed note and return the id it is given. What it replaces is superseded."""
+    receipt = note.receipt
+    result = tx.execute(
+        insert(NoteRow).values(
+            did=note.did,
+            text=note.text,
+            source_uri=receipt.uri,
+            source_cid=receipt.cid,
+            said_by=receipt.said_by,
+            said_at=receipt.said_at,
+            written_at=note.written_at,
+            replaces=note.replaces,
+        )
+    )
+    assert result.inserted_primary_key is not None
+    new: int = result.inserted_primary_key[0]
+    if note.replaces is not None:
+        tx.execute(
+            update(NoteRow)
+            .where(NoteRow.id == note.replaces)
+            .values(superseded_by=new, valid_to=note.written_at)
+        )
+    return new
+
+
+def erase(tx: Tx, ids: Collection[int]) -> None:
+    """Erase these notes and every copy of their texts. What only they had replaced holds again."""
+    followers = select(NoteRow.id).where(NoteRow.replaces.in_(ids)).scalar_subquery()
+    tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(followers)).values(before=None))
+    tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(ids)).values(before=None, after=None))
+    tx.execute(update(NoteRow).where(NoteRow.replaces.in_(ids)).values(replaces=None))
+    tx.execute(
+        update(NoteRow).where(NoteRow.superseded_by.in_(ids)).values(superseded_by=None, valid_to=None)
+    )
+    tx.execute(delete(NoteRow).where(NoteRow.id.in_(ids)))
+
+
+def replaced(notes: Notes, wanted: int | None) -> Iterator[int]:
+    """`wanted` and all that it replaced, newest first."""
+    while wanted is not None and wanted in notes:
+        yield wanted
+        wanted = notes[wanted].replaces
+
+
+def replacing(notes: Notes, wanted: int | None) -> Iterator[int]:
+    """`wanted` and all that replaced it, oldest first."""
+    while wanted is not None and wanted in notes:
+        yield wanted
+        wanted = notes[wanted].superseded_by
+
+
+def by_id(notes: Iterable[Note]) -> Notes:
+    return {note.id: note for note in notes}
+
+
+# --- revisions -----------------------------------------------------------------------------------
+
+
+def log(
+    tx: Tx,
+    op: Op,
+    note: Note,
+    *,
+    key: str,
+    actor: str,
+    at: datetime,
+    before: str | None = None,
+    asked_by: Receipt | None = None,
+) -> None:
+    """Add a revision; of a note that is forgotten no text is kept."""
+    tx.execute(
+        insert(RevisionRow).values(
+            did=note.did,
+            note_id=note.id,
+            op=op,
+            before=before,
+            after=None if op == "forget" else note.text,
+            actor=actor,
+            source_uri=asked_by.uri if asked_by else None,
+            key=key,
+            at=at,
+        )
+    )
+
+
+def applied(tx: Tx, keys: Collection[str]) -> dict[str, int]:
+    """Which of these edits were made before, and on which note."""
+    rows = tx.execute(select(REVISION.key, REVISION.note_id).where(REVISION.key.in_(keys)))
+    return {row.key: row.note_id for row in rows}
+
+
+def written_since(tx: Tx, did: str, since: datetime, *, but: Collection[str]) -> int:
+    """How many notes posts made the bot write since then, `but` these keys; forgotten ones count too."""
+    mine = (REVISION.did == did, REVISION.op.in_(("remember", "revise")), REVISION.source_uri.is_not(None))
+    return tx.scalar(select(func.count()).where(*mine, REVISION.at > since, REVISION.key.not_in(but))) or 0
+
+
+def history(tx: Tx, did: str) -> tuple[Revision, ...]:
+    wanted = [column for column in REVISION if column.name != "key"]
+    rows = tx.execute(select(*wanted).where(REVISION.did == did).order_by(REVISION.id)).mappings()
+    return tuple(Revision(**row) for row in rows)
+
+
+def _note(row: Any) -> Note:
+    receipt = Receipt(row.source_uri, row.source_cid, row.said_by, row.said_at)
+    return Note(
+        row.id, row.did, row.text, receipt, row.written_at, row.replaces, row.superseded_by, row.valid_to
+    )

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError, StatementError
+
+import bot.tables  # noqa: F401 - registers its tables
+from memory.db import Database, _alembic, lock
+from memory.errors import DatabaseTrouble, SchemaNewer
+from memory.model import Remember
+from memory.store import Memory
+from memory.tables import Base, PersonRow
+from tests.memory.people import ALICE, NOW, later, receipt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPGRADE = "import sys; from memory.db import Database; db = Database(sys.argv[1]); db.upgrade(); db.close()"
+
+
+@pytest.fixture
+def empty_url(database_url: str) -> str:
+    if database_url.startswith("postgresql"):
+        database = Database(database_url)
+        with database.write() as tx:
+            tx.execute(text("DROP SCHEMA public CASCADE"))
+            tx.execute(text("CREATE SCHEMA public"))
+        database.close()
+    return database_url
+
+
+def migrate(db: Database, direction: str) -> None:
+    with db.write() as tx:
+        config = _alembic()
+        config.attributes["connection"] = tx
+        command.upgrade(config, "head") if direction == "head" else command.downgrade(config, direction)
+
+
+def tables(db: Database) -> set[str]:
+    with db.read() as tx:
+        return set(inspect(tx).get_table_names())
+
+
+# --- the schema ----------------------------------------------------------------------------------
+
+
+def test_an_empty_database_is_upgraded(empty_url: str):
+    db = Database(empty_url)
+    found, head = db.check()
+    assert found is None
+    db.upgrade()
+    assert db.check() == (head, head)
+    assert tables(db) == {*Base.metadata.tables, "alembic_version"}
+    db.close()
+
+
+def test_upgrading_again_changes_nothing(db: Database):
+    with db.write() as tx:
+        Memory().meet(tx, ALICE, NOW)
+    db.upgrade()
+    with db.read() as tx:
+        assert Memory().person(tx, ALICE).did == ALICE
+
+
+def test_several_processes_may_upgrade_at_once(empty_url: str):
+    started = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, empty_url], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0, 0], errors
+    db = Database(empty_url)
+    assert len(set(db.check())) == 1
+    db.close()
+
+
+def test_a_schema_of_a_newer_version_is_refused_and_left_alone(db: Database):
+    with db.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for attempt in (db.upgrade, db.check):
+        with pytest.raises(SchemaNewer, match=r"newer scrubjay.*9999"):
+            attempt()
+    with db.read() as tx:
+        assert tx.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+def test_the_migrated_schema_is_the_one_the_code_expects(db: Database):
+    with db.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), Base.metadata) == []
+        for table in Base.metadata.tables.values():
+            wanted = {each.name for each in table.constraints if isinstance(each, CheckConstraint)}
+            assert {each["name"] for each in inspect(tx).get_check_constraints(table.name)} == wanted
+
+
+def test_downgrading_leaves_nothing_and_upgrading_brings_all_back(db: Database):
+    before = tables(db)
+    migrate(db, "base")
+    assert tables(db) == {"alembic_version"}
+    migrate(db, "head")
+    assert tables(db) == before
+
+
+def test_a_failed_migration_leaves_the_database_as_it_was(empty_url: str, monkeypatch: pytest.MonkeyPatch):
+    db = Database(empty_url)
+    real = command.upgrade
+
+    def broken(*args: object) -> None:
+        real(*args)
+        raise RuntimeError("power cut")
+
+    monkeypatch.setattr(command, "upgrade", broken)
+    with pytest.raises(RuntimeError):
+        db.upgrade()
+    assert tables(db) == set()
+    db.close()
+
+
+# --- transactions --------------------------------------------------------------------------------
+
+
+def test_an_error_undoes_the_transaction(db: Database):
+    def meet_and_fail() -> None:
+        with db.write() as tx:
+            Memory().meet(tx, ALICE, NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        meet_and_fail()
+    with db.read() as tx:
+        assert Memory().people(tx) == ()
+
+
+def test_a_reading_transaction_cannot_write(db: Database):
+    with db.write() as tx:
+        Memory().meet(tx, ALICE, NOW)
+    with db.read() as tx, pytest.raises(DBAPIError, match=r"readonly|read-only"):
+        tx.execute(update(PersonRow).values(handle="x"))
+    with db.write() as tx:
+        tx.execute(update(PersonRow).values(handle="y"))
+
+
+def test_a_reading_transaction_sees_one_moment(db: Database):
+    with db.read() as tx:
+        assert Memory().people(tx) == ()
+        with db.write() as other:
+            Memory().meet(other, ALICE, NOW)
+        assert Memory().people(tx) == ()
+
+
+def test_updates_of_many_threads_are_all_counted(db: Database):
+    with db.write() as tx:
+        Memory().meet(tx, ALICE, NOW)
+        tx.execute(update(PersonRow).values(handle="0"))
+
+    def count() -> None:
+        for _ in range(10):
+            with db.write() as tx:
+                lock(tx, "counter")
+                number = int(tx.scalar(select(PersonRow.handle)) or 0)
+                tx.execute(update(PersonRow).values(handle=str(number + 1)))
+
+    threads = [threading.Thread(target=count) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with db.read() as tx:
+        assert tx.scalar(select(PersonRow.handle)) == "60"
+
+
+def test_times_come_back_aware_and_exact(db: Database):
+    at = later(0.123456).replace(microsecond=123456)
+    with db.write() as tx:
+        assert Memory().meet(tx, ALICE, at).last_seen == at
+        assert Memory().person(tx, ALICE).last_seen.isoformat() == at.isoformat()
+
+
+def test_a_time_without_a_zone_is_refused(db: Database):
+    with db.write() as tx, pytest.raises(StatementError, match="without a zone"):
+        Memory().meet(tx, ALICE, NOW.replace(tzinfo=None))
+
+
+# --- trouble -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "",
+        "mysql://localhost/x",
+        "nosuch://x",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://user:secret@host:port/x",
+    ],
+)
+def test_a_useless_url_is_told_with_an_example(url: str):
+    with pytest.raises(DatabaseTrouble, match=r"sqlite:///data/scrubjay\.db") as caught:
+        Database(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_cannot_be_opened_is_told_without_its_password(tmp_path: Path):
+    (tmp_path / "no-database.db").write_bytes(b"something else, longer than a header" * 100)
+    for url in (
+        f"sqlite:///{tmp_path}/no/such/folder/x.db",
+        f"sqlite:///{tmp_path}/no-database.db",
+        "postgresql://user:secret@127.0.0.1:1/x",
+    ):
+        db = Database(url)
+        with pytest.raises(DatabaseTrouble, match=r"x|no-database") as caught:
+            db.upgrade()
+        assert "secret" not in str(caught.value)
+        db.close()
+
+
+# --- erasure -------------------------------------------------------------------------------------
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.glob("scrubjay.db*")))
+
+
+def test_after_erasure_no_byte_of_it_is_left_in_sqlites_files(tmp_path: Path):
+    db, memory, canary = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory(), "canary-7Yq"
+    db.upgrade()
+    for number in range(60):  # enough for pages to split and rows to move
+        did = f"did:plc:{canary}{number}" if number % 2 else f"did:plc:other{number}"
+        with db.write() as tx:
+            memory.meet(tx, did, NOW)
+            memory.rename(tx, did, f"{canary if number % 2 else 'other'}{number}.test", NOW)
+            edits = [
+                Remember(f"{canary if number % 2 else 'other'} {fact} " + "x" * 200) for fact in range(3)
+            ]
+            memory.apply(tx, did, edits, receipt(did), key=did, actor="rules", at=NOW)
+    assert canary.encode() in bytes_of(tmp_path)
+    for number in range(1, 60, 2):
+        with db.write() as tx:
+            assert memory.erase(tx, f"did:plc:{canary}{number}") == 8
+    assert db.scrub()
+    left = bytes_of(tmp_path)
+    assert (left.lower().count(canary.lower().encode()), b"other58" in left) == (0, True)
+    db.close()
+
+
+def test_after_forgetting_a_note_no_byte_of_its_text_is_left_in_sqlites_files(tmp_path: Path):
+    db, memory = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory()
+    db.upgrade()
+    with db.write() as tx:
+        memory.meet(tx, ALICE, NOW)
+        (note,) = memory.apply(tx, ALICE, [Remember("canary-7Yq")], receipt(), key="m", actor="rules", at=NOW)
+    with db.write() as tx:
+        memory.edit(tx, note.id, "canary-7Yq again", actor="operator", at=NOW)
+    with db.write() as tx:
+        memory.forget_source(tx, note.receipt.uri, NOW)
+    assert db.scrub()
+    assert b"canary-7Yq" not in bytes_of(tmp_path)
+    db.close()
+
+
+def test_scrubbing_under_a_reader_says_that_it_was_not_complete(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("memory.db.BUSY_SECONDS", 0.1)
+    db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
+    db.upgrade()
+    with db.read() as tx:
+        Memory().people(tx)
+        with db.write() as other:
+            Memory().meet(other, ALICE, NOW)
+        assert not db.scrub()
+    assert db.scrub()
+    db.close()
