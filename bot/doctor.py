@@ -10,15 +10,12 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-import websockets
 from sqlalchemy.engine import make_url
 
-from bot import brains, inbox, sessions
-from bot.bluesky import Bluesky
 from bot.errors import NetworkError, ScrubjayError, SettingsError, Unlabelled
 from bot.model import ACTIVE, OPEN, State
 from memory.db import Database
@@ -26,6 +23,8 @@ from memory.errors import MemoryFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    import httpx
 
     from bot.settings import Settings
 
@@ -79,8 +78,9 @@ def guarded(name: str, check: Callable[[Settings], Check], settings: Settings, m
     except (ScrubjayError, MemoryFault) as error:
         return Check(name, ok=False, detail=" ".join(str(error).split()), mend=mend)
     except Exception as error:  # noqa: BLE001 - a doctor does not fall ill
-        detail = " ".join(str(error).split()) or "no answer in time"
-        return Check(name, ok=False, detail=f"{type(error).__name__}: {detail}", mend=mend)
+        # only the first line: SQLAlchemy tells parameters below it
+        said = str(error).split("\n")[0] or "no answer in time"
+        return Check(name, ok=False, detail=f"{type(error).__name__}: {said}", mend=mend)
 
 
 def unset(error: SettingsError) -> Iterator[Check]:
@@ -120,7 +120,7 @@ def _existing(path: Path) -> Path:
 
 
 def schema(settings: Settings) -> tuple[str | None, str]:
-    """Return the schema's revision found and the one wanted, without creating anything. Raises MemoryFault."""
+    """Return the schema's revision found and the one wanted. Creates nothing. Raises MemoryFault."""
     url = make_url(settings.database)
     missing = url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
     db = Database("sqlite://" if missing else settings.database)
@@ -143,19 +143,22 @@ def mentions(settings: Settings) -> Check:
     found, head = schema(settings)
     if found != head:
         return Check("mentions", ok=False, detail="cannot be read before the upgrade", mend=UPGRADE)
+    from bot import inbox
+
     now, db = datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
-        entries = [
-            entry for state in (*OPEN, State.FAILED) for entry in inbox.mentions(tx, state=state, limit=MOST)
-        ]
+        every = [inbox.mentions(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
     db.close()
+    entries = list(chain.from_iterable(every))
     failed = sum(entry.state == State.FAILED for entry in entries)
     over = sum(entry.state in ACTIVE and entry.due_at is not None and entry.due_at < now for entry in entries)
     late = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
     oldest = max([*late, timedelta()])
     if not (failed or over or oldest > WAITED):
         return Check("mentions", ok=True, detail=f"{len(entries)} open, none stuck")
-    detail = f"{failed} failed, {over} left by a worker, the oldest is {oldest.total_seconds() / 60:.0f} minutes late"
+    detail = (
+        f"{failed} failed, {over} left by a worker, the oldest {oldest.total_seconds() / 60:.0f} minutes late"
+    )
     mend = "scrubjay mention list --state failed, then mention retry or skip" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
 
@@ -177,6 +180,8 @@ def clock(settings: Settings) -> Check:
 
 
 def _describe(settings: Settings) -> httpx.Response:
+    import httpx
+
     url = f"{settings.pds_url}/xrpc/com.atproto.server.describeServer"
     return httpx.get(url, timeout=PATIENCE).raise_for_status()
 
@@ -194,6 +199,9 @@ def login(settings: Settings) -> Check:
 
 
 async def _login(settings: Settings, handle: str, password: str) -> str:
+    from bot import sessions
+    from bot.bluesky import Bluesky
+
     db = Database(settings.database)
 
     def load() -> str | None:
@@ -225,11 +233,15 @@ def firehose(settings: Settings) -> Check:
 
 
 async def _open(url: str) -> None:
+    import websockets
+
     async with websockets.connect(url, close_timeout=1, max_size=None):
         pass
 
 
 def brain(settings: Settings) -> Check:
+    from bot import brains
+
     thinker = brains.make(settings.brain)
     wrong = asyncio.run(asyncio.wait_for(thinker.health(), PATIENCE))
     return Check("brain", wrong is None, f"{thinker.name}: {wrong or 'can think'}", wrong)

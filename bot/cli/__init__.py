@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Data on stdout, messages on stderr; exit 0, 1 failed, 2 wrong usage."""
+"""The command line: parse, call, print. Data on stdout, messages on stderr; exit 0, 1 failed, 2 misused."""
 
 from __future__ import annotations
 

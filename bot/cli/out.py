@@ -1,4 +1,4 @@
-"""What the operator reads: data on stdout, messages on stderr. No word of a stranger can act on a terminal."""
+"""What the operator reads: data on stdout, messages on stderr. No stranger's word can act on a terminal."""
 
 from __future__ import annotations
 
