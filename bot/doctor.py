@@ -36,6 +36,7 @@ WAITED = timedelta(minutes=5)
 MOST = 1000
 UPGRADE = "scrubjay db upgrade"
 FIREHOSE = "/xrpc/com.atproto.sync.subscribeRepos"
+ACCOUNT = "set SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD (an app password); `scrubjay run` tells how"
 LABEL = (
     "log in to Bluesky as the bot and turn on its automation label in the account settings; or put "
     '{"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]} as `labels` into its record '
@@ -57,7 +58,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     """Yield all checks, one after the other; those of the network take some seconds."""
     yield python()
     for name, check, mend in (
-        ("account", account, "set what is named; `scrubjay chat` and `scrubjay demo` need no account"),
+        ("account", account, ACCOUNT),
         ("data", data_dir, "set SCRUBJAY_DATA_DIR to a folder that you may write to"),
         ("disk", disk, "make room, or set SCRUBJAY_DATA_DIR to another disk"),
         ("database", database, UPGRADE),
@@ -97,8 +98,10 @@ def python() -> Check:
 
 
 def account(settings: Settings) -> Check:
-    handle, _ = settings.require_account()
-    return Check("account", ok=True, detail=f"@{handle}")
+    missing = [name for name in ("handle", "password") if getattr(settings, name) is None]
+    if missing:
+        return Check("account", ok=False, detail=f"no {' and no '.join(missing)}", mend=ACCOUNT)
+    return Check("account", ok=True, detail=f"@{settings.handle}")
 
 
 def data_dir(settings: Settings) -> Check:
@@ -157,9 +160,9 @@ def mentions(settings: Settings) -> Check:
     if not (failed or over or oldest > WAITED):
         return Check("mentions", ok=True, detail=f"{len(entries)} open, none stuck")
     detail = (
-        f"{failed} failed, {over} left by a worker, the oldest {oldest.total_seconds() / 60:.0f} minutes late"
+        f"{failed} failed, {over} left by a worker, the oldest {oldest.total_seconds() / 60:.0f} min late"
     )
-    mend = "scrubjay mention list --state failed, then mention retry or skip" if failed else "scrubjay run"
+    mend = "scrubjay mention list --state failed; then mention retry, or skip" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
 
 
@@ -188,6 +191,8 @@ def _describe(settings: Settings) -> httpx.Response:
 
 def login(settings: Settings) -> Check:
     """Log in as `run` would, with the stored session if there is one."""
+    if settings.handle is None or settings.password is None:
+        return Check("login", ok=False, detail="there is no account to log in to", mend=ACCOUNT)
     handle, password = settings.require_account()
     try:
         did = asyncio.run(asyncio.wait_for(_login(settings, handle, password), PATIENCE))

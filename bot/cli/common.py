@@ -70,9 +70,12 @@ class App:
 
     @cached_property
     def database(self) -> Database:
-        from bot import app
+        from memory.db import Database  # not through bot.app, which takes seconds to import the network
 
-        return app.open_database(self.settings)
+        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = Database(self.settings.database)
+        database.upgrade()
+        return database
 
     @cached_property
     def memory(self) -> Memory:

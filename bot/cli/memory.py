@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.model import Note
 
+MOST = 100_000
 NOTE = re.compile(r"n?\d+", re.IGNORECASE)
 note_argument = click.argument("name", metavar="NOTE")
 
@@ -208,8 +209,11 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
 @pass_app
 def export(app: App, who: str, output: Path | None) -> None:
     """All that is held about a person, as JSON."""
+    from bot import inbox
+
     with app.database.read() as tx:
-        held = app.memory.export(tx, app.did(tx, who))
+        did = app.did(tx, who)
+        held = app.memory.export(tx, did) | {"mentions": inbox.mentions(tx, did=did, limit=MOST)}
     if output is None:
         out.document(held)
         return

@@ -99,7 +99,7 @@ class Page:
         from rich.text import Text
 
         first = Text(clean(head[0]).ljust(8), style=STYLES.get(head[0], "cyan"))
-        self._console.print(first, clean("  ".join(head[1:])), sep="  ", soft_wrap=True)
+        self._console.print(first, clean("  ".join(filter(None, head[1:]))), sep="  ", soft_wrap=True)
         for text in body:
             self._lines("  ", text)
 
@@ -107,9 +107,9 @@ class Page:
         from rich.text import Text
 
         for number, line in enumerate(self._wrapped(clean(value), len(label_text))):
-            start = Text(label_text if number == 0 else " " * len(label_text), style=label)
+            start = label_text if number == 0 else " " * len(label_text)
             line.stylize(style)
-            self._console.print(start.append_text(line), soft_wrap=True)
+            self._console.print(Text.assemble((start, label), line), soft_wrap=True)
 
     def _wrapped(self, value: str, indent: int) -> list[Any]:
         """Break a value into lines; a URI stays whole, so that it can be copied."""

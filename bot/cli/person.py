@@ -46,7 +46,8 @@ def show(app: App, who: str, *, as_json: bool) -> None:
         known = app.memory.recall(tx, one.did)
         handles = app.memory.handles(tx, one.did)
     if as_json:
-        out.document(_summary(one, len(known.notes)) | {"handles": handles})
+        named = [{"handle": handle, "since": since} for since, handle in handles]
+        out.document(_summary(one, len(known.notes)) | {"handles": out.plain(named)})
         return
     items = [
         ("who", _handle(one)),
@@ -55,14 +56,18 @@ def show(app: App, who: str, *, as_json: bool) -> None:
         ("first seen", out.when(one.first_seen)),
         ("last seen", out.when(one.last_seen)),
         ("introduced", out.when(one.introduced_at)),
-        ("notes", f"{len(known.notes)}, {known.block.hidden} of them beyond the prompt's budget"),
-        ("handles", ", ".join(map(str, handles)) if len(handles) > 1 else ""),
+        ("notes", _count(len(known.notes), known.block.hidden)),
+        ("handles", "\n".join(f"@{handle} since {out.when(since)}" for since, handle in handles)),
     ]
     out.Page().pairs(items)
 
 
 def _summary(one: Person, notes: int) -> dict[str, object]:
     return {**out.plain(one), "notes": notes}
+
+
+def _count(notes: int, hidden: int) -> str:
+    return f"{notes}, of which {hidden} do not fit a prompt" if hidden else str(notes)
 
 
 def _handle(one: Person) -> str:
