@@ -1,0 +1,37 @@
+"""The command line: parse, call, print. Data on stdout, messages on stderr; exit 0, 1 failed, 2 misused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bot.cli.common import App, Root
+from bot.cli.db import db
+from bot.cli.memory import memory
+from bot.cli.mention import mention
+from bot.cli.person import person
+from bot.cli.post import post
+from bot.cli.run import chat, demo, doctor, run
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A scrubjay.toml elsewhere than here.",
+)
+@click.version_option(package_name="scrubjay", message="%(prog)s %(version)s")
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """A Bluesky bot that remembers people.
+
+    WHO is a handle (with or without @) or a DID; NOTE is a note's name, like n12; URI is a post's AT URI or
+    its link to bsky.app.
+    """
+    context.obj = App(config)
+    context.call_on_close(context.obj.close)
+
+
+for command in (run, chat, demo, doctor, db, person, memory, mention, post):
+    main.add_command(command)

@@ -1,0 +1,40 @@
+"""The database itself."""
+
+from __future__ import annotations
+
+import click
+
+from bot.cli import out
+from bot.cli.common import App, json_option, pass_app
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command()
+@pass_app
+def upgrade(app: App) -> None:
+    """Bring the schema to this version (`run` does so too)."""
+    found, head = app.database.check()
+    assert found == head
+    out.message(f"The schema is at {head}.")
+
+
+@db.command()
+@json_option
+@pass_app
+@click.pass_context
+def check(context: click.Context, app: App, *, as_json: bool) -> None:
+    """Tell whether the schema is this version's; exit 1 if not."""
+    from bot.doctor import schema
+
+    found, head = schema(app.settings)
+    if as_json:
+        out.document({"found": found, "wanted": head, "ok": found == head})
+    else:
+        click.echo(f"found {found or 'none'}, wanted {head}")
+    if found != head:
+        out.message("Run `scrubjay db upgrade`.")
+        context.exit(1)

@@ -1,0 +1,252 @@
+"""What it remembers: to see it, to know why, to correct and to erase it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli import out
+from bot.cli.common import (
+    OPERATOR,
+    App,
+    agree,
+    json_option,
+    limit_option,
+    link,
+    now,
+    pass_app,
+    who_argument,
+    yes_option,
+)
+from bot.errors import NotFound
+
+if TYPE_CHECKING:
+    from bot.model import Part
+    from memory.db import Tx
+    from memory.model import Note
+
+MOST = 100_000
+NOTE = re.compile(r"n?\d+", re.IGNORECASE)
+note_argument = click.argument("name", metavar="NOTE")
+
+
+@click.group()
+def memory() -> None:
+    """What it remembers of people."""
+
+
+@memory.command("list")
+@who_argument
+@json_option
+@pass_app
+def list_(app: App, who: str, *, as_json: bool) -> None:
+    """A person's notes, oldest first."""
+    with app.database.read() as tx:
+        notes = app.memory.recall(tx, app.did(tx, who)).notes
+    if as_json:
+        out.document([_plain(note) for note in notes])
+    elif notes:
+        rows = [(note.name, out.when(note.receipt.said_at), note.text) for note in notes]
+        out.Page().table(("note", "said", "text"), rows, fold=("text",))
+    if not notes:
+        out.message(f"Nothing is remembered of {who}.")
+
+
+@memory.command()
+@note_argument
+@json_option
+@pass_app
+def show(app: App, name: str, *, as_json: bool) -> None:
+    """One note."""
+    with app.database.read() as tx:
+        note = app.memory.note(tx, _id(name))
+        who = app.full_name(tx, note.did)
+    if as_json:
+        out.document(_plain(note))
+    else:
+        out.Page().pairs(_pairs(note, who))
+
+
+@memory.command()
+@note_argument
+@json_option
+@pass_app
+def why(app: App, name: str, *, as_json: bool) -> None:
+    """A note's receipt: the post it comes from.
+
+    Who said it, when, where it can be seen, what it replaced, and what the bot answered.
+    """
+    with app.database.read() as tx:
+        note = app.memory.note(tx, _id(name))
+        who = app.full_name(tx, note.did)
+        older = [one for one in app.memory.chain(tx, note.id) if one.id < note.id]
+        answer = _answer(tx, note.receipt.uri)
+    uri = note.receipt.uri
+    if as_json:
+        replaced = [_plain(one) for one in older]
+        out.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
+        return
+    out.Page().pairs(
+        [
+            *_pairs(note, who),
+            ("cid", note.receipt.cid),
+            ("link", link(uri)),
+            ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
+            ("answer", "\n".join(part.text for part in answer) or "(none)"),
+        ]
+    )
+
+
+def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
+    from bot import inbox
+
+    try:
+        return inbox.entry(tx, uri).parts
+    except NotFound:
+        return ()
+
+
+@memory.command()
+@who_argument
+@json_option
+@pass_app
+def history(app: App, who: str, *, as_json: bool) -> None:
+    """What was kept, revised and forgotten."""
+    with app.database.read() as tx:
+        revisions = app.memory.history(tx, app.did(tx, who))
+    if as_json:
+        out.document(revisions)
+    elif revisions:
+        rows = [
+            (out.when(one.at), f"n{one.note_id}", one.op, one.actor, _change(one.before, one.after))
+            for one in revisions
+        ]
+        out.Page().table(("when", "note", "what", "by", "text"), rows, fold=("by", "text"))
+    if not revisions:
+        out.message(f"Nothing was ever remembered of {who}.")
+
+
+def _change(before: str | None, after: str | None) -> str:
+    return " → ".join(text for text in (before, after) if text)
+
+
+@memory.command()
+@click.argument("query")
+@click.option("--who", metavar="WHO", help="Only of this person.")
+@limit_option
+@json_option
+@pass_app
+def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) -> None:
+    """Find notes by their words."""
+    with app.database.read() as tx:
+        did = app.did(tx, who) if who else None
+        notes = app.memory.search(tx, query, did=did, limit=limit)
+        rows = [(note.name, app.name(tx, note.did), note.text) for note in notes]
+    if as_json:
+        out.document([_plain(note) for note in notes])
+    elif rows:
+        out.Page().table(("note", "who", "text"), rows, fold=("who", "text"))
+    if not notes:
+        out.message("No note has these words.")
+
+
+@memory.command()
+@note_argument
+@click.argument("text")
+@pass_app
+def edit(app: App, name: str, text: str) -> None:
+    """Replace a note; the old text stays as history."""
+    with app.database.write() as tx:
+        note = app.memory.edit(tx, _id(name), text, actor=OPERATOR, at=now())
+    out.message(f"{name} is replaced.")
+    click.echo(f"{note.name} · {out.clean(note.text)}")
+
+
+@memory.command()
+@click.argument("what", metavar="WHO|NOTE")
+@yes_option
+@pass_app
+def forget(app: App, what: str, *, yes: bool) -> None:
+    """Erase a note, or all about a person."""
+    if NOTE.fullmatch(what):
+        _forget_note(app, what, yes=yes)
+    else:
+        _forget_person(app, what, yes=yes)
+
+
+def _forget_note(app: App, name: str, *, yes: bool) -> None:
+    with app.database.read() as tx:
+        note = app.memory.note(tx, _id(name))
+        who = app.name(tx, note.did)
+    agree(f"Erase {note.name} of {who} ({out.clean(note.text)}) and all it replaced, for good?", yes=yes)
+    with app.database.write() as tx:
+        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=now())
+    app.database.scrub()
+    out.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
+
+
+def _forget_person(app: App, who: str, *, yes: bool) -> None:
+    from bot import app as bot
+
+    with app.database.read() as tx:
+        did = app.did(tx, who)
+        name = app.full_name(tx, did)
+    agree(f"Erase all that is held about {name}, for good?", yes=yes)
+    erased = bot.erase_person(app.database, app.memory, app.ledger, did, now())
+    out.message(f"Erased all about {name}: {erased} rows of memory, and their words in the queue.")
+
+
+@memory.command()
+@who_argument
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file, instead of stdout."
+)
+@pass_app
+def export(app: App, who: str, output: Path | None) -> None:
+    """All that is held about a person, as JSON."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        did = app.did(tx, who)
+        held = app.memory.export(tx, did) | {"mentions": inbox.mentions(tx, did=did, limit=MOST)}
+    if output is None:
+        out.document(held)
+        return
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise click.UsageError(f"{output} exists already; name a new file.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(json.dumps(out.plain(held), ensure_ascii=False, indent=2) + "\n")
+    out.message(f"Written to {output}, readable only by you.")
+
+
+def _id(name: str) -> int:
+    if not NOTE.fullmatch(name):
+        raise click.UsageError(
+            f"{out.clean(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
+        )
+    return int(name.lower().removeprefix("n"))
+
+
+def _plain(note: Note) -> dict[str, Any]:
+    return {"name": note.name, **out.plain(note)}
+
+
+def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
+    gone = f"until {out.when(note.valid_to)}, then n{note.superseded_by}" if note.superseded_by else ""
+    return [
+        ("note", note.name),
+        ("text", note.text),
+        ("who", who),
+        ("said", out.when(note.receipt.said_at)),
+        ("post", note.receipt.uri),
+        ("written", out.when(note.written_at)),
+        ("valid", gone),
+        ("replaces", f"n{note.replaces}" if note.replaces else ""),
+    ]

@@ -1,0 +1,144 @@
+"""The mentions it heard, and what became of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import out
+from bot.cli.common import App, agree, json_option, limit_option, link, now, pass_app, yes_option
+from bot.model import State
+
+if TYPE_CHECKING:
+    from bot.model import Entry
+
+uri_argument = click.argument("uri", metavar="URI")
+
+
+@click.group()
+def mention() -> None:
+    """The mentions it heard, and what became of them."""
+
+
+@mention.command("list")
+@click.option("--who", metavar="WHO", help="Only of this person.")
+@click.option("--state", type=click.Choice([str(state) for state in State]), help="Only in this state.")
+@limit_option
+@json_option
+@pass_app
+def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: bool) -> None:
+    """Mentions, the latest first."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        did = app.did(tx, who) if who else None
+        entries = inbox.mentions(tx, did=did, state=State(state) if state else None, limit=limit)
+        names = {did: app.name(tx, did) for did in {entry.mention.did for entry in entries}}
+    if as_json:
+        out.document(entries)
+        return
+    page = out.Page()
+    for entry in entries:
+        page.card(_head(entry, names[entry.mention.did]), _body(entry))
+    if not entries:
+        out.message("There is no such mention." if who or state else "Nobody has mentioned it yet.")
+
+
+def _head(entry: Entry, who: str) -> list[str]:
+    return [
+        entry.state,
+        out.when(entry.seen_at),
+        who,
+        entry.mention.reason,
+        *([entry.why] if entry.why else []),
+    ]
+
+
+def _body(entry: Entry) -> list[str]:
+    return [text for text in (" ".join(entry.mention.text.split()), entry.mention.uri) if text]
+
+
+@mention.command()
+@uri_argument
+@json_option
+@pass_app
+def show(app: App, uri: str, *, as_json: bool) -> None:
+    """One mention with its whole fate."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        entry = inbox.entry(tx, app.uri(tx, uri))
+        who = app.full_name(tx, entry.mention.did)
+    if as_json:
+        out.document({**out.plain(entry), "link": link(entry.mention.uri)})
+    else:
+        out.Page().pairs([*_said(entry, who), *_fate(entry)])
+
+
+def _said(entry: Entry, who: str) -> list[tuple[str, str]]:
+    one = entry.mention
+    return [
+        ("mention", one.uri),
+        ("link", link(one.uri)),
+        ("who", who),
+        ("how", one.reason),
+        ("parent", one.parent.uri if one.parent else ""),
+        ("thread", one.root.uri if one.root.uri != one.uri else ""),
+        ("said", out.when(one.said_at)),
+        ("heard", out.when(entry.seen_at)),
+        ("command", one.command or ""),
+        ("text", one.text),
+    ]
+
+
+def _fate(entry: Entry) -> list[tuple[str, str]]:
+    spent = f"{entry.tokens_in} in, {entry.tokens_out} out" if entry.tokens_in or entry.tokens_out else ""
+    dates = {
+        "due": entry.due_at,
+        "drafted": entry.drafted_at,
+        "to post": entry.post_at,
+        "ended": entry.ended_at,
+    }
+    return [
+        ("state", entry.state),
+        ("why", entry.why or ""),
+        ("attempts", str(entry.attempts)),
+        ("brain", " ".join(name for name in (entry.brain, entry.model) if name)),
+        ("tokens", spent),
+        *((name, out.when(at)) for name, at in dates.items() if at),
+        *(
+            (f"answer {part.index + 1}", f"{part.text}\n{part.ref.uri if part.ref else '(not posted)'}")
+            for part in entry.parts
+        ),
+    ]
+
+
+@mention.command()
+@uri_argument
+@pass_app
+def retry(app: App, uri: str) -> None:
+    """Try a failed or refused mention again, now."""
+    from bot import inbox
+
+    with app.database.write() as tx:
+        inbox.retry(tx, app.uri(tx, uri), now())
+    out.message("It will be tried again at once, if the bot is running.")
+
+
+@mention.command()
+@uri_argument
+@click.option("--why", default="skipped by the operator", show_default=True, help="The reason to record.")
+@yes_option
+@pass_app
+def skip(app: App, uri: str, why: str, *, yes: bool) -> None:
+    """Leave a mention unanswered."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        entry = inbox.entry(tx, app.uri(tx, uri))
+        who = app.name(tx, entry.mention.did)
+    agree(f"Never answer the mention of {who} that is {entry.state} now?", yes=yes)
+    with app.database.write() as tx:
+        inbox.skip(tx, entry.mention.uri, now(), why)
+    out.message("It stays unanswered.")

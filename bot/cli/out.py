@@ -1,0 +1,122 @@
+"""What the operator reads: data on stdout, messages on stderr. No stranger's word can act on a terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and Persian need them
+LATIN = 0x9F  # up to here a space that is no blank is a control character
+PIPE_WIDTH = 100_000  # off a terminal a line is never broken, so that grep finds whole ones
+STYLES = {"answered": "green", "failed": "bold red", "declined": "yellow", "expired": "yellow"}
+
+
+def message(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def clean(text: str) -> str:
+    """Show control and bidi characters as escapes: they could rewrite what stands around them."""
+    return "".join(char if char.isprintable() or char in f"\n{JOINERS}" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return " " if char.isspace() and ord(char) > LATIN else _code(char)
+
+
+def _code(char: str) -> str:
+    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
+
+
+def document(value: Any) -> None:
+    """Print `value` as one JSON document, dataclasses and times included."""
+    text = json.dumps(plain(value), ensure_ascii=False, indent=2)
+    click.echo("".join(char if char.isprintable() or char == "\n" else _code(char) for char in text))
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value
+
+
+def when(at: datetime | None) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}" if at else "-"
+
+
+class Page:
+    """Prints tables, pairs and cards on stdout, as wide as the terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else PIPE_WIDTH
+        self._console: Console = Console(
+            file=sys.stdout, width=width, markup=False, highlight=False, emoji=False
+        )
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], fold: Sequence[str]) -> None:
+        """Print a table; only the columns in `fold` may be broken into lines."""
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+        for column in columns:
+            table.add_column(column, no_wrap=column not in fold, overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(clean(" ".join(cell.split()))) for cell in row))
+        with self._console.capture() as captured:
+            self._console.print(table)
+        for line in captured.get().splitlines():
+            self._console.file.write(f"{line.rstrip()}\n")
+
+    def pairs(self, items: Iterable[tuple[str, str]]) -> None:
+        """Print a line (or more) for each name and value, without the empty ones."""
+        shown = [(name, value) for name, value in items if value]
+        indent = max((len(name) for name, _ in shown), default=0) + 2
+        for name, value in shown:
+            self._lines(name.ljust(indent), value, style=STYLES.get(value, ""), label="bold")
+
+    def card(self, head: Sequence[str], body: Iterable[str]) -> None:
+        """Print a head of some words, with what belongs to it below and indented."""
+        from rich.text import Text
+
+        first = Text(clean(head[0]).ljust(8), style=STYLES.get(head[0], "cyan"))
+        self._console.print(first, clean("  ".join(filter(None, head[1:]))), sep="  ", soft_wrap=True)
+        for text in body:
+            self._lines("  ", text)
+
+    def _lines(self, label_text: str, value: str, style: str = "", label: str = "") -> None:
+        from rich.text import Text
+
+        for number, line in enumerate(self._wrapped(clean(value), len(label_text))):
+            start = label_text if number == 0 else " " * len(label_text)
+            line.stylize(style)
+            self._console.print(Text.assemble((start, label), line), soft_wrap=True)
+
+    def _wrapped(self, value: str, indent: int) -> list[Any]:
+        """Break a value into lines; a URI stays whole, so that it can be copied."""
+        from rich.text import Text
+
+        room = max(self._console.width - indent, 20)
+        lines: list[Any] = []
+        for part in value.split("\n"):
+            lines += Text(part).wrap(self._console, room) if " " in part else [Text(part)]
+        return lines

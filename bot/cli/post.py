@@ -1,0 +1,78 @@
+"""What it said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import out
+from bot.cli.common import App, json_option, limit_option, link, pass_app
+
+if TYPE_CHECKING:
+    from bot.model import Said
+
+
+@click.group()
+def post() -> None:
+    """What it said, and is about to say."""
+
+
+@post.command("list")
+@click.option("--who", metavar="WHO", help="Only in answer to this person.")
+@limit_option
+@json_option
+@pass_app
+def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
+    """Its posts, the latest first."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        said = inbox.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
+        names = {did: app.name(tx, did) for did in {one.did for one in said}}
+    if as_json:
+        out.document(said)
+        return
+    page = out.Page()
+    for one in said:
+        page.card(_head(one, names[one.did]), _body(one))
+    if not said:
+        out.message("It has not said anything to this person." if who else "It has not said anything yet.")
+
+
+def _head(one: Said, who: str) -> list[str]:
+    number = f"part {one.part.index + 1}" if one.part.index else ""
+    return ["posted" if one.part.ref else "planned", out.when(one.posted_at), f"to {who}", number]
+
+
+def _body(one: Said) -> list[str]:
+    return [" ".join(one.part.text.split()), *([one.part.ref.uri] if one.part.ref else [])]
+
+
+@post.command()
+@click.argument("uri", metavar="URI")
+@json_option
+@pass_app
+def show(app: App, uri: str, *, as_json: bool) -> None:
+    """One post: whom it answers, and its exact record."""
+    from bot import inbox
+
+    with app.database.read() as tx:
+        one = inbox.said(tx, app.uri(tx, uri))
+        who = app.full_name(tx, one.did)
+    place = one.part.ref.uri if one.part.ref else ""
+    if as_json:
+        out.document({**out.plain(one), "link": link(place)})
+        return
+    items = [
+        ("post", place),
+        ("link", link(place)),
+        ("cid", one.part.ref.cid if one.part.ref else ""),
+        ("to", who),
+        ("answers", one.mention_uri),
+        ("posted", out.when(one.posted_at)),
+        ("part", str(one.part.index + 1)),
+        ("text", one.part.text),
+        ("record", one.part.record or ""),
+    ]
+    out.Page().pairs(items)

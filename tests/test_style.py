@@ -1,0 +1,38 @@
+"""The house rules that no linter keeps."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(path for package in ("bot", "memory") for path in (ROOT / package).rglob("*.py"))
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function, without its docstring."""
+    first = function.body[0]
+    described = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if described and ast.get_docstring(function) else 0
+    return (function.end_lineno or 0) - function.lineno + 1 - docstring
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_function_is_over_50_lines_and_no_module_over_300(path):
+    text = path.read_text("utf-8")
+    nodes = ast.walk(ast.parse(text))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert {one.name: length(one) for one in functions if length(one) > 50} == {}
+    assert len(text.splitlines()) <= 300
+
+
+def test_the_packages_are_found():
+    assert ROOT / "bot" / "model.py" in FILES
+    assert ROOT / "memory" / "model.py" in FILES
+
+
+def test_a_long_function_is_measured_without_its_docstring():
+    function = ast.parse('def f():\n    """One.\n\n    Two.\n    """\n    return 1\n').body[0]
+    assert length(function) == 2
