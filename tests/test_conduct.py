@@ -64,7 +64,8 @@ NONE = [
     "", "don't stop believing", "stop by my place", "forget it", "never mind", "stop the war", "non-stop",
     "I can't stop", "please", "@jay.test", "start the car", "my data", "forget that I like tea",
     "forget me not", "never forget me", "she said stop", "stop @bob.test and talk", "resume my subscription",
-    "restart", "erase", "forget me?", "start?", "delete", "please don't stop", "do not forget me", "stop start", "bus stop",
+    "restart", "erase", "forget me?", "start?", "delete", "please don't stop",
+    "do not forget me", "stop start", "bus stop",
     "don't stop", "talk to me", "what do you know about me", "is it a stop word: stop",
 ]  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""What the bot keeps of the person it talks to, one line a fact. Nobody else's notes can be reached."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bot.errors import ToolRefused
+from bot.persona import fence
+from bot.tools.turn import Arguments, Text, Turn, tool
+from memory.model import Forget, Remember, Revise, line, note_id
+
+SHOWN = 20
+
+
+class Remembered(Arguments):
+    text: Text = Field(description='One fact in the third person, for example "lives in Lisbon".')
+
+
+class Revised(Arguments):
+    note: str | int = Field(description="The note's name as shown, for example n12.")
+    text: Text = Field(description="What is so now, in the third person.")
+
+
+class Forgotten(Arguments):
+    note: str | int = Field(description="The note's name as shown, for example n12.")
+
+
+class Query(Arguments):
+    query: Text = Field(description="A few words to search for.")
+
+
+@tool(Remembered)
+async def remember(turn: Turn, arguments: Remembered) -> str:
+    """Keep one lasting fact that the person told about themselves in this post."""
+    made = turn.edit(Remember(arguments.text))
+    assert made is not None
+    return f"Kept as {made.name}."
+
+
+@tool(Revised)
+async def revise(turn: Turn, arguments: Revised) -> str:
+    """Correct a note: it is no longer so, and the new text takes its place. Its history is kept."""
+    made = turn.edit(Revise(note_id(arguments.note), arguments.text))
+    assert made is not None
+    return f"Revised; it is now {made.name}."
+
+
+@tool(Forgotten)
+async def forget(turn: Turn, arguments: Forgotten) -> str:
+    """Erase a note and its history, because the person asked for it."""
+    turn.edit(Forget(note_id(arguments.note)))
+    return "Erased."
+
+
+@tool(Query)
+async def recall(turn: Turn, arguments: Query) -> str:
+    """Search all notes about this person, also those that are not shown."""
+    if not arguments.query:
+        raise ToolRefused("the query is empty. Give a few words to search for.")
+    found = (await turn.recall(arguments.query))[:SHOWN]
+    return fence("\n".join(map(line, found))) if found else "No note says anything about that."
+
+
+TOOLS = (remember, revise, forget, recall)
