@@ -11,7 +11,6 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
-from memory.store import Memory
 
 from bot import brains, sessions
 from bot.bench import Bench, TurnOptions
@@ -24,6 +23,7 @@ from bot.listener import Listener
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
 from memory.db import Database
+from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -78,7 +78,6 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
         clock=clock,
         limits=settings.limits,
         plan=settings.pace,
-        memory_limits=settings.memory_limits,
         options=TurnOptions(
             persona=read_persona(settings),
             thread_posts=settings.thread_context,

@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime, timedelta
 
-    from memory.store import Memory
-
     from bot.ledger import Ledger
     from bot.model import Limits, Pace, State
     from bot.ports import Brain, Clock, Network
     from memory.db import Database, Tx
-    from memory.model import Limits as MemoryLimits
+    from memory.store import Memory
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
-    """How one turn is held. `reply_parts`: posts a reply may take; `thread_posts`: how many of those above it are
-    read; `link_hosts`: where the bot's links may lead.
+    """How one turn is held.
+
+    `thread_posts` is how many posts above the mention are read, `reply_parts` how many a reply may take,
+    `link_hosts` where the bot's links may lead.
     """
 
     persona: str
@@ -46,7 +46,6 @@ class Bench:
     clock: Clock
     limits: Limits
     plan: Pace
-    memory_limits: MemoryLimits
     options: TurnOptions
 
     async def read(self, work: Callable[[Tx], T]) -> T:

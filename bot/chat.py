@@ -1,4 +1,4 @@
-"""Talk to the bot in a terminal: the same ears, inbox, brain, memory and outbox; the terminal is the network."""
+"""Talk to the bot in a terminal: the same ears, inbox, brain, memory and outbox, another network."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from rich.console import Console
 from rich.text import Text
 
 from bot import app, brains, inbox
-from bot.attention import MENTION_FEATURE
+from bot.attention import MENTION
 from bot.model import OUTCOMES, PostCreated, StrongRef
+from bot.post import tid
 from bot.terminal import MemoryNetwork
+from memory.errors import UnknownPerson
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from bot.bench import Bench
-    from bot.model import Entry, Event
+    from bot.model import Entry, Event, Post
     from bot.settings import Settings
+    from memory.db import Tx
 
+LOOK_EVERY = 0.02  # seconds
 ME = "did:web:scrubjay.invalid"
 HELP = (
     "Just write. /memory shows what I hold about you, /quit ends. “forget me” and “stop” work as on Bluesky."
@@ -52,30 +56,40 @@ class Keyboard:
         self._network = network
         self._did = did
         self._typed: asyncio.Queue[Event] = asyncio.Queue()
-        self._count = 0
+        self._root: StrongRef | None = None
+        self._last: StrongRef | None = None
+        self._heard: set[str] = set()
 
-    def say(self, text: str, parent: StrongRef | None, root: StrongRef | None) -> StrongRef:
-        """Post what was typed; return its reference."""
-        name = f"@{self._network.handle}"
+    def say(self, text: str) -> StrongRef:
+        """Post what was typed, in reply to the last post; return its reference."""
+        name, now = f"@{self._network.handle}", app.clock()
         record: dict[str, object] = {
             "$type": "app.bsky.feed.post",
             "text": f"{name} {text}",
-            "createdAt": app.clock().isoformat(),
+            "createdAt": now.isoformat(),
             "facets": [
                 {
                     "index": {"byteStart": 0, "byteEnd": len(name.encode())},
-                    "features": [{"$type": MENTION_FEATURE, "did": ME}],
+                    "features": [{"$type": MENTION, "did": ME}],
                 }
             ],
         }
-        if parent and root:
-            record["reply"] = {"parent": parent.to_json(), "root": root.to_json()}
-        ref = self._network.write(self._did, record)
-        self._count += 1
-        self._typed.put_nowait(PostCreated(self._count, ref, self._did, record, app.clock()))
+        if self._root and self._last:
+            record["reply"] = {"root": self._root.to_json(), "parent": self._last.to_json()}
+        ref = self._network.write(self._did, record, rkey=tid(now))
+        self._root, self._last = self._root or ref, ref
+        self._typed.put_nowait(PostCreated(0, ref, self._did, record, now))
         return ref
 
-    async def events(self, cursor: int | None) -> AsyncIterator[Event]:  # noqa: ARG002 - nothing was typed before
+    def heard_back(self) -> list[Post]:
+        """What the bot has posted since this was last asked, in order."""
+        fresh = [post for post in self._network.posts(ME) if post.ref.uri not in self._heard]
+        fresh.sort(key=lambda post: str(post.record["createdAt"]))
+        self._heard |= {post.ref.uri for post in fresh}
+        self._last = fresh[-1].ref if fresh else self._last
+        return fresh
+
+    async def events(self, cursor: int | None) -> AsyncGenerator[Event]:  # noqa: ARG002 - it begins anew
         while True:
             yield await self._typed.get()
 
@@ -108,8 +122,6 @@ async def _talk(
     bench: Bench, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
 ) -> None:
     console.print(Text(HELP, style="dim"))
-    parent: StrongRef | None = None
-    root: StrongRef | None = None
     while not serving.done() and (line := await asyncio.to_thread(_ask)) is not None:
         text = line.strip()
         if text == "/quit":
@@ -119,11 +131,9 @@ async def _talk(
         elif text.startswith("/"):
             console.print(Text(HELP, style="dim"))
         elif text:
-            ref = keyboard.say(text, parent, root)
-            root = root or ref
-            entry = await _outcome(bench, ref, serving)
-            _show(entry, console)
-            parent = entry.parts[-1].ref if entry and entry.parts else ref
+            mention = keyboard.say(text)
+            entry = await _outcome(bench, mention, serving)
+            _show(entry, keyboard.heard_back(), console)
 
 
 def _ask() -> str | None:
@@ -133,14 +143,35 @@ def _ask() -> str | None:
         return None
 
 
-async def _outcome(bench: Bench, ref: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
+async def _outcome(bench: Bench, mention: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
     """Wait for what becomes of the mention; a forgotten one is found under its pseudonym."""
-    names = (ref.uri, bench.ledger.pseudonym(ref.uri))
+    names = (mention.uri, bench.ledger.pseudonym(mention.uri))
+
+    def look(tx: Tx) -> Entry | None:
+        found = (entry for entry in inbox.mentions(tx, limit=3) if entry.mention.uri in names)
+        return next((entry for entry in found if entry.state in OUTCOMES), None)
+
     while not serving.done():
-        found = await bench.read(
-            lambda tx: [e for e in inbox.mentions(tx, limit=3) if e.mention.uri in names]
-        )
-        if found and found[0].state in OUTCOMES:
-            return found[0]
-        await asyncio.sleep(0.02)
+        if entry := await bench.read(look):
+            return entry
+        await asyncio.sleep(LOOK_EVERY)
     return None
+
+
+def _show(entry: Entry | None, answers: list[Post], console: Console) -> None:
+    for answer in answers:
+        console.print(Text.assemble(("jay  ", "bold green"), answer.text), end="\n\n")
+    if not answers and entry is not None:
+        console.print(Text(f"     ({entry.state}{f': {entry.why}' if entry.why else ''})", style="dim"))
+
+
+async def _show_memory(bench: Bench, did: str, console: Console) -> None:
+    try:
+        notes = (await bench.read(lambda tx: bench.memory.recall(tx, did))).notes
+    except UnknownPerson:
+        notes = ()
+    for note in notes:
+        console.print(Text.assemble((f"{note.name:>4} ", "cyan"), note.text))
+        console.print(Text(f"     {note.receipt.said_at:%Y-%m-%d %H:%M} {note.receipt.uri}", style="dim"))
+    if not notes:
+        console.print(Text("     (nothing)", style="dim"))

@@ -1,4 +1,4 @@
-"""The demo: a real network on loopback, people who talk, the daemon as a process of its own, and a verdict."""
+"""The demo: a real network on loopback, people who talk, the daemon beside them, and a verdict."""
 
 from __future__ import annotations
 
@@ -15,12 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memory.store import Memory
 from rich.console import Console
 from rich.text import Text
 
 from bot import inbox
-from bot.actors import Actor
 from bot.demo_daemon import Daemon
 from bot.demo_script import BEATS, LABELLED
 from bot.errors import NotFound, ScrubjayError
@@ -28,10 +26,12 @@ from bot.ledger import Ledger
 from bot.localnet import LocalNet
 from bot.model import OUTCOMES, State
 from memory.db import Database
+from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.actors import Actor
     from bot.demo_script import Beat
     from bot.model import Entry, Post, StrongRef
 
@@ -98,10 +98,8 @@ class Stage:
         names = ["jay", *dict.fromkeys(beat.who for beat in BEATS)]
         self._say(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")
         with ThreadPoolExecutor(4) as pool:
-            actors = list(pool.map(lambda name: Actor.sign_up(name, self._net.pds_url), names))
+            actors = list(pool.map(self._net.actor, names))
         self._people = dict(zip(names, actors, strict=True))
-        for actor in actors:
-            self._stack.callback(actor.close)
         for name in ("jay", *LABELLED):
             self._people[name].label("bot")
         self._bot = self._people.pop("jay")

@@ -58,7 +58,7 @@ class Daemon:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SCRUBJAY_")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", "bot.cli", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "bot", "--config", str(self.config), "run"],
                 cwd=self.config.parent,
                 env=environment,
                 stdin=subprocess.DEVNULL,

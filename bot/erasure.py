@@ -1,4 +1,4 @@
-"""Forget a person: their memory, their words in the queue, what was said to them. It spans memory and inbox."""
+"""Forget a person: their memory, their words in the queue, and what was said to them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from bot.ledger import Fate
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from memory.store import Memory
-
     from bot.ledger import Ledger
     from memory.db import Database, Tx
+    from memory.store import Memory
 
 
 def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from memory.store import Memory
-
     from bot.ledger import Ledger
     from bot.model import Event, Mention, Pace
     from bot.ports import Clock, Source
     from memory.db import Database, Tx
+    from memory.store import Memory
 
 log = structlog.get_logger()
 
@@ -50,10 +50,11 @@ class Listener:
         """Listen until cancelled."""
         cursor = await asyncio.to_thread(self._cursor)
         log.info("listener.started", host=self.source.host, cursor=cursor)
-        async for event in self.source.events(cursor):
-            due_at = await self._patiently(event)
-            if due_at is not None:
-                self.announce(due_at)
+        async with aclosing(self.source.events(cursor)) as events:
+            async for event in events:
+                due_at = await self._patiently(event)
+                if due_at is not None:
+                    self.announce(due_at)
 
     async def _patiently(self, event: Event) -> datetime | None:
         while True:
@@ -74,10 +75,7 @@ class Listener:
                 return self._post_created(event)
             case PostDeleted():
                 self._post_deleted(event)
-            case HandleChanged():
-                with self.db.write() as tx:
-                    self.memory.rename(tx, event.did, event.handle, event.at)
-            case Progress():
+            case HandleChanged() | Progress():  # a handle is only claimed here; the profile proves it
                 with self.db.write() as tx:
                     inbox.move_cursor(tx, self.source.host, event.cursor, self.clock())
         return None

@@ -35,6 +35,5 @@ def retry_at(now: datetime, attempts: int, retry_after: float | None, chance: fl
     `chance` (0 to 1) spreads the retries of many workers over half the wait. A server's own `retry_after`
     (seconds) is waited for in full.
     """
-    doubled = FIRST_RETRY * 2 ** min(attempts - 1, 20)
-    wait = min(doubled, LONGEST_RETRY) * (0.5 + chance / 2)
+    wait = min(FIRST_RETRY * float(2 ** min(attempts - 1, 20)), LONGEST_RETRY) * (0.5 + chance / 2)
     return now + max(wait, timedelta(seconds=retry_after or 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, Callable
     from datetime import datetime
     from typing import TypeAlias
 
@@ -19,7 +19,7 @@ class Source(Protocol):
 
     host: str
 
-    def events(self, cursor: int | None) -> AsyncIterator[Event]:
+    def events(self, cursor: int | None) -> AsyncGenerator[Event]:
         """Events after `cursor`, for ever: troubles of the stream are the source's to mend.
 
         None: as far back as the source's own setting says.

@@ -1,10 +1,11 @@
-"""From drafted to answered: each part of a reply under its reserved key, once, whatever crashes in between."""
+"""From drafted to answered: each part of a reply under its reserved key, once, whatever crashes."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot import conduct, inbox, post
@@ -41,7 +42,7 @@ async def find_answer(
 async def say(bench: Bench, claim: Claim) -> Step:
     """Put what was drafted, unless something speaks against it by now.
 
-    Raises NetworkError, BrainError and FenceLost; what was put stays known, and the next try goes on from there.
+    Raises NetworkError, BrainError and FenceLost. What was put stays known: the next try goes on from there.
     """
     mention = claim.mention
     if bench.ledger.has(Fate.ANSWERED, mention.uri):
@@ -70,32 +71,38 @@ def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], *, 
         bench.memory.forget_source(tx, mention.uri, now)
     said = sum(part.ref is not None for part in parts)
     if not said:
-        return _finish(bench, tx, claim, verdict.state, verdict.why)
-    return _finish(bench, tx, claim, State.ANSWERED, f"{verdict.why}: {said} of {len(parts)} parts")
+        return _finish(bench, tx, claim, verdict.state, verdict.reason)
+    return _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
 
 
 async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
     """Put one part; its bytes are fixed before they are first sent."""
     network = bench.network
     for _ in range(SALTS):
-        there: StrongRef | None = None
         if part.rkey is None or part.record is None:
-            rkey, answer = await find_answer(network, claim.mention.uri, parent.uri, part.index)
-            there = answer.ref if answer else None
-            record = _record(claim, part, parent)
-            await bench.write(lambda tx, p=part, k=rkey, r=record: inbox.fix_record(tx, claim, p.index, k, r))
-            part = replace(part, rkey=rkey, record=record)
+            part = await _fix(bench, claim, part, parent)
         assert part.rkey is not None
         assert part.record is not None
         try:
-            ref = there or await network.put(part.rkey, part.record)
+            ref = part.ref or await network.put(part.rkey, part.record)
         except KeyTaken:
             part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
             continue
-        done = replace(part, ref=ref)
-        await bench.write(lambda tx: inbox.posted(tx, claim, done, bench.clock()))
+        await bench.write(partial(_keep, bench, claim, replace(part, ref=ref)))
         return ref
     raise NetworkRefused(f"part {part.index} found no free record key")
+
+
+async def _fix(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Part:
+    """Settle key and bytes for good; `ref` is set if our answer stands there already."""
+    rkey, answer = await find_answer(bench.network, claim.mention.uri, parent.uri, part.index)
+    fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
+    await bench.write(lambda tx: inbox.fix_record(tx, claim, fixed))
+    return fixed
+
+
+def _keep(bench: Bench, claim: Claim, part: Part, tx: Tx) -> None:
+    inbox.posted(tx, claim, part, bench.clock())
 
 
 def _record(claim: Claim, part: Part, parent: StrongRef) -> str:

@@ -12,7 +12,7 @@ from bot.errors import BrainTrouble
 from bot.ledger import Fate
 from bot.model import Part, State
 from bot.posting import find_answer
-from bot.tools import Turn
+from bot.tools import Toolbox
 from memory.db import lock
 from memory.model import Receipt
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bot.bench import Bench
     from bot.model import Claim, Mention, Profile, Thought
     from memory.db import Tx
-    from memory.model import Note, Recollection
+    from memory.model import Limits, Note, Recollection
 
 
 async def think(bench: Bench, claim: Claim) -> Step:
@@ -90,34 +90,34 @@ async def _adopt(bench: Bench, claim: Claim) -> Step | None:
 
 async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Thought:
     above = await thread.above(bench.network, mention, bench.options.thread_posts)
-    recollection = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
+    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
 
     async def search(query: str) -> tuple[Note, ...]:
         return await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
 
     now = bench.clock()
-    turn = Turn(
-        recollection=recollection,
-        receipt=_receipt(mention),
-        now=now,
-        limits=bench.memory_limits,
-        reply_parts=bench.options.reply_parts,
+    tools = Toolbox(
+        recollection,
+        _receipt(mention),
+        now,
+        limits=limits,
         search=search,
+        reply_limit=bench.options.reply_parts * post.MAX_GRAPHEMES,
     )
     prompt = persona.compose(bench.options.persona, recollection, above, mention, now)
     try:
         async with asyncio.timeout(bench.options.brain_timeout.total_seconds()):
-            usage = await bench.brain.think(prompt, turn)
+            usage = await bench.brain.think(prompt, tools)
     except TimeoutError as error:
         raise BrainTrouble("it took too long") from error
-    return turn.thought(usage)
+    return tools.thought(usage)
 
 
-def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> Recollection:
+def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> tuple[Recollection, Limits]:
     bench.memory.meet(tx, mention.did, mention.said_at)
     if profile.handle:
         bench.memory.rename(tx, mention.did, profile.handle, bench.clock())
-    return bench.memory.recall(tx, mention.did)
+    return bench.memory.recall(tx, mention.did), bench.memory.room(tx, mention.did, bench.clock())
 
 
 def _receipt(mention: Mention) -> Receipt:
@@ -137,12 +137,19 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         actor=f"brain:{bench.brain.name}",
         at=now,
     )
-    if thought.reply is None:
+    text = post.clean(thought.reply or "")
+    if not text:
         inbox.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
-    text = thought.reply
     if bench.memory.person(tx, mention.did).introduced_at is None:
         text = conduct.introduce(text, conduct.NOTICE)
         bench.memory.introduced(tx, mention.did, now)
-    parts = post.parts(text, mention.did, profile.handle, bench.options.link_hosts)
+    parts = _parts(text, profile, bench.options.link_hosts)
     return Step(State.DRAFTED, due_at=inbox.draft(tx, claim, parts, bench.plan, now))
+
+
+def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
+    return [
+        Part(index, piece, post.facets(piece, asker.did, asker.handle, link_hosts))
+        for index, piece in enumerate(post.split(text))
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -69,9 +70,7 @@ class Worker:
     async def _attempt(self, claim: Claim) -> Step | None:
         """Take the step, and turn every way it can fail into what becomes of the mention."""
         try:
-            if claim.abandoned and claim.attempts > TRIES:
-                return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
-            return await (think if claim.state is State.THINKING else say)(self._bench, claim)
+            return await self._step(claim)
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
@@ -84,10 +83,16 @@ class Worker:
             raise
         except Exception as error:
             log.exception("mention.stumbled", uri=claim.mention.uri, attempts=claim.attempts)
-            why = f"stumbled: {type(error).__name__}"
-            if claim.attempts >= TRIES:
-                return await self._fail(claim, why)
-            return await self._again(claim, why, None)
+            return await self._stumbled(claim, f"stumbled: {type(error).__name__}")
+
+    async def _step(self, claim: Claim) -> Step | None:
+        if claim.abandoned and claim.attempts > TRIES:
+            return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
+        return await (think if claim.state is State.THINKING else say)(self._bench, claim)
+
+    async def _stumbled(self, claim: Claim, why: str) -> Step | None:
+        again = claim.attempts < TRIES
+        return await (self._again(claim, why, None) if again else self._fail(claim, why))
 
     async def _again(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
         now = self._bench.clock()
@@ -117,7 +122,7 @@ class Worker:
             await asyncio.sleep(lease.total_seconds() / RENEWALS)
             until = self._bench.clock() + lease
             with suppress(FenceLost, OperationalError, DatabaseTrouble):
-                await self._bench.write(lambda tx, at=until: inbox.renew(tx, claim, at))
+                await self._bench.write(partial(inbox.renew, claim=claim, until=until))
 
     async def _tell(self, claim: Claim, step: Step | None) -> None:
         if step is None:

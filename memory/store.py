@@ -86,6 +86,11 @@ class Memory(People):
             "revisions": [_json(asdict(revision)) for revision in self.history(tx, did)],
         }
 
+    def room(self, tx: Tx, did: str, at: datetime) -> Limits:
+        """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
+        left = self.limits.per_day - rows.written_since(tx, did, at - DAY, but=())
+        return replace(self.limits, per_exchange=max(0, min(self.limits.per_exchange, left)))
+
     # --- editing ---------------------------------------------------------------------------------
 
     def apply(

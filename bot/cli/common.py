@@ -19,11 +19,10 @@ from memory.errors import MemoryFault, UnknownPerson
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from memory.store import Memory
-
     from bot.ledger import Ledger
     from bot.settings import Settings
     from memory.db import Database, Tx
+    from memory.store import Memory
 
 OPERATOR = "operator"
 POST = "app.bsky.feed.post"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -34,7 +34,7 @@ def run(app: App, role: str) -> None:
     from bot import log
 
     log.configure(settings.log_level, settings.log_format)
-    asyncio.run(bot.run(settings, role))
+    asyncio.run(bot.run(settings, cast("bot.Role", role)))
 
 
 @click.command()

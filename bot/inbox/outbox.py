@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from bot import pace
 from bot.inbox.queue import owned
@@ -51,7 +51,7 @@ def write_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri == uri))
     for part in parts:
         tx.execute(
-            OutboxRow.__table__.insert().values(
+            insert(OutboxRow).values(
                 mention_uri=uri, part=part.index, text=part.text, facets=json.dumps(part.facets)
             )
         )
@@ -72,10 +72,10 @@ def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
     return tuple(map(to_part, rows))
 
 
-def fix_record(tx: Tx, claim: Claim, index: int, rkey: str, record: str) -> None:
+def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
     """From now on this part is these bytes under this key."""
     owned(tx, claim, worker=MentionRow.worker)
-    _part(tx, claim, index, rkey=rkey, record=record)
+    _part(tx, claim, part.index, rkey=part.rkey, record=part.record)
 
 
 def posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
@@ -92,8 +92,8 @@ def _part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
 
 def answers_of(tx: Tx, uri: str) -> tuple[str, ...]:
     """The AT URIs of the posts that answered this mention."""
-    rows = select(OutboxRow.uri).where(OutboxRow.mention_uri == uri, OutboxRow.uri.is_not(None))
-    return tuple(tx.execute(rows.order_by(OutboxRow.part)).scalars())
+    rows = select(OutboxRow.uri).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
+    return tuple(answer for answer in tx.execute(rows).scalars() if answer)
 
 
 def to_part(row: Any) -> Part:

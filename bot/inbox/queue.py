@@ -172,7 +172,7 @@ def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: 
 
 
 def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None:
-    """Let all that waits (of this person) wait until then, so that a flood is refused once, not one by one."""
+    """Let all that waits (of this person) wait until then: a flood is refused once, not one by one."""
     waiting = update(MentionRow).where(MentionRow.state == State.WAITING, MentionRow.due_at < until)
     tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
 

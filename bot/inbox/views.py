@@ -94,7 +94,10 @@ def entry(tx: Tx, uri: str) -> Entry:
 
 
 def retry(tx: Tx, uri: str, now: datetime) -> None:
-    """Let a mention be tried again at once, as if it had just been heard. Raises NotFound if it was answered."""
+    """Let a mention be tried again at once, as if it had just been heard.
+
+    Raises NotFound if it was answered, or is being served.
+    """
     found = entry(tx, uri)
     if found.state in (State.ANSWERED, State.THINKING, State.POSTING):
         raise NotFound(f"reason to try again: {uri} is {found.state}.")

@@ -1,0 +1,5 @@
+"""`python -m bot` is `scrubjay`."""
+
+from bot.cli import main
+
+main()
