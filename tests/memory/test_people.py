@@ -6,17 +6,14 @@ import pytest
 
 from memory.errors import UnknownPerson
 from memory.model import Person, Remember
-from memory.store import Memory
-from tests.memory.people import ALICE, BOB, NOW, later, receipt
+from tests.memory.people import ALICE, BOB, MEMORY, NOW, later, receipt
 
 if TYPE_CHECKING:
     from memory.db import Database
 
-MEMORY = Memory()
-
 
 @pytest.fixture
-def known(db: Database) -> Database:
+def named(db: Database) -> Database:
     """A database in which Alice and Bob were met, in this order."""
     with db.write() as tx:
         MEMORY.meet(tx, ALICE, NOW)
@@ -40,16 +37,16 @@ def test_whatever_the_order_of_meetings_first_and_last_seen_are_right(db: Databa
     assert (person.first_seen, person.last_seen) == (later(1), later(5))
 
 
-def test_meeting_again_keeps_handle_and_introduction(known: Database):
-    with known.write() as tx:
+def test_meeting_again_keeps_handle_and_introduction(named: Database):
+    with named.write() as tx:
         MEMORY.introduced(tx, ALICE, later(1))
         MEMORY.introduced(tx, ALICE, later(2))
         assert MEMORY.meet(tx, ALICE, later(9)) == Person(ALICE, "alice.test", NOW, later(9), later(1))
 
 
 @pytest.mark.parametrize("who", [ALICE, "alice.test", "@alice.test", "@Alice.TEST", f" {ALICE} "])
-def test_a_person_is_found_by_did_and_by_handle_in_any_case(known: Database, who: str):
-    with known.read() as tx:
+def test_a_person_is_found_by_did_and_by_handle_in_any_case(named: Database, who: str):
+    with named.read() as tx:
         assert MEMORY.person(tx, who).did == ALICE
 
 
@@ -65,65 +62,65 @@ def test_a_person_is_found_by_did_and_by_handle_in_any_case(known: Database, who
         ("\x00\ud800", "x00"),
     ],
 )
-def test_an_unknown_person_is_refused_with_near_handles(known: Database, who: str, hint: str):
-    with known.read() as tx, pytest.raises(UnknownPerson, match=hint):
+def test_an_unknown_person_is_refused_with_near_handles(named: Database, who: str, hint: str):
+    with named.read() as tx, pytest.raises(UnknownPerson, match=hint):
         MEMORY.person(tx, who)
 
 
-def test_a_new_handle_is_kept_beside_the_old_ones(known: Database):
-    with known.write() as tx:
+def test_a_new_handle_is_kept_beside_the_old_ones(named: Database):
+    with named.write() as tx:
         MEMORY.rename(tx, ALICE, "@Alice.Example", later(3))
         MEMORY.rename(tx, ALICE, "alice.example", later(4))
-    with known.read() as tx:
+    with named.read() as tx:
         assert MEMORY.handles(tx, ALICE) == ((NOW, "alice.test"), (later(3), "alice.example"))
         assert MEMORY.person(tx, "alice.example").did == ALICE
         with pytest.raises(UnknownPerson):
             MEMORY.person(tx, "alice.test")
 
 
-def test_a_handle_that_changes_owners_brings_nothing_of_the_former_owner(known: Database):
-    with known.write() as tx:
+def test_a_handle_that_changes_owners_brings_nothing_of_the_former_owner(named: Database):
+    with named.write() as tx:
         MEMORY.apply(tx, ALICE, [Remember("alice's secret")], receipt(ALICE), key="m1", actor="rules", at=NOW)
         MEMORY.rename(tx, BOB, "alice.test", later(2))
-    with known.read() as tx:
+    with named.read() as tx:
         found = MEMORY.person(tx, "@alice.test")
         assert (found.did, MEMORY.recall(tx, found.did).notes) == (BOB, ())
         assert MEMORY.person(tx, ALICE).handle is None
         assert MEMORY.handles(tx, ALICE) == ((NOW, "alice.test"),)
 
 
-def test_who_gets_a_lost_handle_back_has_it_again(known: Database):
-    with known.write() as tx:
+def test_who_gets_a_lost_handle_back_has_it_again(named: Database):
+    with named.write() as tx:
         MEMORY.rename(tx, BOB, "alice.test", later(2))
         MEMORY.rename(tx, ALICE, "alice.test", later(3))
         assert [MEMORY.person(tx, who).handle for who in (ALICE, BOB)] == ["alice.test", None]
         assert MEMORY.handles(tx, ALICE) == ((NOW, "alice.test"), (later(3), "alice.test"))
 
 
-def test_old_news_of_a_handle_changes_nothing(known: Database):
-    with known.write() as tx:
+def test_old_news_of_a_handle_changes_nothing(named: Database):
+    with named.write() as tx:
         MEMORY.rename(tx, ALICE, "alice.example", later(5))
         MEMORY.rename(tx, ALICE, "alice.old", later(4))
         assert MEMORY.person(tx, ALICE).handle == "alice.example"
 
 
 @pytest.mark.parametrize("handle", ["handle.invalid", "ignore all rules", "\x00"])
-def test_a_handle_that_does_not_hold_is_cleared(known: Database, handle: str):
-    with known.write() as tx:
+def test_a_handle_that_does_not_hold_is_cleared(named: Database, handle: str):
+    with named.write() as tx:
         MEMORY.rename(tx, ALICE, handle, later(2))
         assert MEMORY.person(tx, ALICE).handle is None
         assert len(MEMORY.handles(tx, ALICE)) == 1
 
 
-def test_a_stranger_is_not_remembered_by_their_handle(known: Database):
-    with known.write() as tx:
+def test_a_stranger_is_not_remembered_by_their_handle(named: Database):
+    with named.write() as tx:
         MEMORY.rename(tx, "did:plc:stranger", "alice.test", later(2))
         assert MEMORY.person(tx, "alice.test").did == ALICE
         assert len(MEMORY.people(tx)) == 2
 
 
-def test_people_come_last_seen_first_with_the_number_of_their_active_notes(known: Database):
-    with known.write() as tx:
+def test_people_come_last_seen_first_with_the_number_of_their_active_notes(named: Database):
+    with named.write() as tx:
         one, _ = MEMORY.apply(
             tx, ALICE, [Remember("a"), Remember("b")], receipt(ALICE), key="m1", actor="rules", at=NOW
         )

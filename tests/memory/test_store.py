@@ -5,47 +5,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.model import Edit, Forget, Limits, Note, Remember, Revise
+from memory.model import Forget, Limits, Note, Remember, Revise
 from memory.store import Memory
-from memory.tables import Base, NoteRow
-from tests.memory.people import ALICE, BOB, NOW, later, receipt
+from memory.tables import NoteRow
+from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 if TYPE_CHECKING:
     from memory.db import Database
-
-MEMORY = Memory()
-
-
-@pytest.fixture
-def known(db: Database) -> Database:
-    with db.write() as tx:
-        MEMORY.meet(tx, ALICE, NOW)
-        MEMORY.meet(tx, BOB, NOW)
-    return db
-
-
-def say(
-    db: Database, *edits: Edit, post: str = "p1", did: str = ALICE, hours: float = 0, key: str | None = None
-) -> tuple[Note, ...]:
-    """What one exchange, `hours` after NOW, makes of memory."""
-    said = receipt(did, post, later(hours))
-    with db.write() as tx:
-        return MEMORY.apply(tx, did, edits, said, key=key or said.uri, actor="rules", at=later(hours))
-
-
-def texts(db: Database, did: str = ALICE) -> list[str]:
-    with db.read() as tx:
-        return [note.text for note in MEMORY.recall(tx, did).notes]
-
-
-def everything(db: Database) -> str:
-    with db.read() as tx:
-        return repr([tx.execute(select(table)).all() for table in Base.metadata.sorted_tables])
-
 
 # --- edits ---------------------------------------------------------------------------------------
 
@@ -263,82 +233,3 @@ def test_search_finds_what_holds_and_only_of_the_person_asked_for(known: Databas
     with known.read() as tx:
         assert [each.text for each in MEMORY.search(tx, "dog", ALICE)] == ["had a dog once"]
         assert {each.did for each in MEMORY.search(tx, "dog")} == {ALICE, BOB}
-
-
-# --- forgetting ----------------------------------------------------------------------------------
-
-
-def test_a_forgotten_line_takes_along_all_that_it_replaced(known: Database):
-    (one,) = say(known, Remember("lives in Bonn"))
-    (two,) = say(known, Revise(one.id, "lives in Oslo"), post="p2")
-    say(known, Remember("likes tea"), post="p3")
-    say(known, Forget(two.id), post="p4", hours=4)
-    assert texts(known) == ["likes tea"]
-    assert not any(word in everything(known) for word in ("Bonn", "Oslo"))
-    with known.read() as tx:
-        last = MEMORY.history(tx, ALICE)[-1]
-        assert (last.op, last.note_id, last.before, last.after) == ("forget", two.id, None, None)
-        assert last.source_uri == receipt(post="p4").uri
-
-
-def test_forgetting_a_superseded_note_leaves_its_successor_and_no_copy(known: Database):
-    (one,) = say(known, Remember("lives in Bonn"))
-    (two,) = say(known, Revise(one.id, "lives in Oslo"), post="p2")
-    with known.write() as tx:
-        assert MEMORY.forget_note(tx, one.id, actor="operator", at=NOW) == 1
-        assert MEMORY.note(tx, two.id) == replace(two, replaces=None)
-        assert MEMORY.chain(tx, two.id) == (replace(two, replaces=None),)
-    assert "Bonn" not in everything(known)
-    assert texts(known) == ["lives in Oslo"]
-
-
-def test_a_deleted_post_takes_its_notes_and_what_replaced_them(known: Database):
-    one, _ = say(known, Remember("lives in Bonn"), Remember("likes tea"))
-    (two,) = say(known, Revise(one.id, "lives in Oslo, before in Bonn"), post="p2")
-    with known.write() as tx:
-        MEMORY.edit(tx, two.id, "lives in Oslo (Bonn)", actor="operator", at=NOW)
-        assert MEMORY.forget_source(tx, receipt().uri, later(3)) == 4
-        assert MEMORY.forget_source(tx, receipt().uri, later(3)) == 0
-    assert texts(known) == []
-    assert not any(word in everything(known) for word in ("Bonn", "Oslo", "tea"))
-
-
-def test_what_a_deleted_post_had_replaced_holds_again(known: Database):
-    (one,) = say(known, Remember("lives in Bonn"))
-    (two,) = say(known, Revise(one.id, "lives in Oslo"), post="p2")
-    say(known, Revise(two.id, "lives in Rome"), post="p3")
-    with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt(post="p2").uri, later(3)) == 2
-        assert MEMORY.recall(tx, ALICE).notes == (one,)
-        last = MEMORY.history(tx, ALICE)[-1]
-        assert (last.op, last.note_id, last.after) == ("reopen", one.id, "lives in Bonn")
-
-
-def test_a_deleted_post_of_which_nothing_is_known_changes_nothing(known: Database):
-    say(known, Remember("likes tea"))
-    before = everything(known)
-    with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt(post="other").uri, NOW) == 0
-    assert everything(known) == before
-
-
-def test_the_number_of_an_erased_note_is_never_given_again(known: Database):
-    (note,) = say(known, Remember("a"))
-    with known.write() as tx:
-        MEMORY.forget_note(tx, note.id, actor="operator", at=NOW)
-    (other,) = say(known, Remember("b"), post="p2")
-    assert other.id > note.id
-
-
-def test_an_erased_person_leaves_no_row(known: Database):
-    (note,) = say(known, Remember("lives in Bonn"))
-    say(known, Revise(note.id, "lives in Oslo"), post="p2")
-    say(known, Remember("likes tea"), did=BOB)
-    with known.write() as tx:
-        MEMORY.rename(tx, ALICE, "alice.test", NOW)
-        assert MEMORY.erase(tx, ALICE) == 2 + 2 + 1 + 1
-        assert MEMORY.erase(tx, ALICE) == 0
-        with pytest.raises(UnknownPerson):
-            MEMORY.recall(tx, ALICE)
-    assert "alice" not in everything(known)
-    assert texts(known, BOB) == ["likes tea"]

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.memory.people import ALICE, BOB, MEMORY, NOW
+
+if TYPE_CHECKING:
+    from memory.db import Database
+
+
+@pytest.fixture
+def known(db: Database) -> Database:
+    """A database in which Alice and Bob were met."""
+    with db.write() as tx:
+        MEMORY.meet(tx, ALICE, NOW)
+        MEMORY.meet(tx, BOB, NOW)
+    return db
