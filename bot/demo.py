@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from bot import inbox
@@ -258,9 +259,13 @@ class Stage:
         self._console.print(Text(what, style="dim"))
 
     def _print(self, who: str, text: str, *, bot: bool = False, dim: bool = False) -> None:
-        style = "dim" if dim else "green" if bot else ""
-        self._console.print(Text(f"{who:>12}  ", style="bold cyan" if not bot else "bold green"), end="")
-        self._console.print(Text(text.replace("\n\n", " "), style=style))
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=12, justify="right")
+        row.add_row(
+            Text(who, style="bold green" if bot else "bold cyan"),
+            Text(text.replace("\n\n", " "), style="dim" if dim else "green" if bot else ""),
+        )
+        self._console.print(row)
 
 
 def _parent(post: Post) -> str | None:

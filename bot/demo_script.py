@@ -67,9 +67,10 @@ BEATS = (
                 "I play the double bass in a small jazz trio. My boat is called The Unsinkable Second.",
                 "I live in a lighthouse at the end of a very long and windy road in the north of Denmark.",
                 "My favourite book is The Rings of Saturn. I love rye bread with far too much butter.",
+                "I work as a keeper of birds on an island that has no name. I hate the sound of leaf blowers.",
             )
         )
     ),
-    Beat("long", "finn", "What do you know about me?", to="tell2", says=("lighthouse", "butter"), parts=2),
+    Beat("long", "finn", "What do you know about me?", to="tell3", says=("lighthouse", "butter"), parts=2),
 )
 LABELLED = frozenset({"robo"})

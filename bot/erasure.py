@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
+
+import structlog
 
 from bot import inbox
 from bot.ledger import Fate
+
+log = structlog.get_logger()
+
+TRIES, PAUSE = 50, 0.1  # seconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,5 +41,14 @@ def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: da
     """Erase for good: when this returns, no copy is left in the database's files."""
     with db.write() as tx:
         erased = erase(tx, memory, ledger, did, now)
-    db.scrub()
+    scrub(db)
     return erased
+
+
+def scrub(db: Database) -> None:
+    """Leave no copy in the database's log; a reader still in its snapshot is waited for a while."""
+    for _ in range(TRIES):
+        if db.scrub():
+            return
+        time.sleep(PAUSE)
+    log.warning("erasure.copy_left", file="write-ahead log", until="the next checkpoint")

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from bot import attention, conduct, inbox, pace
-from bot.erasure import erase
+from bot.erasure import erase, scrub
 from bot.ledger import Fate
 from bot.model import Command, HandleChanged, Ignored, Part, PostCreated, PostDeleted, Progress
 from memory.errors import DatabaseTrouble
@@ -99,7 +99,7 @@ class Listener:
             self.counts["repeated"] += 1
             return None
         if verdict.command is Command.FORGET:
-            self.db.scrub()
+            scrub(self.db)
             due_at = now
         self.counts["accepted"] += 1
         log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
@@ -111,14 +111,12 @@ class Listener:
             case Command.FORGET:
                 erase(tx, self.memory, self.ledger, mention.did, now, keep=mention.uri)
                 inbox.draft_at_once(tx, mention.uri, [Part(0, conduct.FORGOTTEN, ())], now)
-                return
             case Command.STOP:
                 inbox.stop(tx, mention.did, now)
             case Command.START:
                 inbox.start(tx, mention.did)
             case None:
                 pass
-        self.memory.meet(tx, mention.did, mention.said_at)
 
     def _post_deleted(self, event: PostDeleted) -> None:
         now = self.clock()
@@ -126,6 +124,8 @@ class Listener:
             declined = inbox.decline(tx, event.uri, "deleted", now)
             notes = self.memory.forget_source(tx, event.uri, now)
             inbox.move_cursor(tx, self.source.host, event.cursor, now)
+        if notes:
+            scrub(self.db)
         if declined or notes:
             self.counts["deleted"] += 1
             log.info("post.deleted", uri=event.uri, declined=declined, notes=notes)

@@ -184,6 +184,11 @@ def record_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> str:
     return _base32(upper | _hash(bot_did, mention_uri, part, salt) % (1 << HASH_BITS))
 
 
+def tid(at: datetime) -> str:
+    """The TID of this moment."""
+    return _base32(int(at.timestamp() * 1_000_000) << CLOCK_BITS)
+
+
 def tid_time(rkey: str) -> int | None:
     """The time of a TID in microseconds since 1970; None if it is none."""
     if not TID.fullmatch(rkey):

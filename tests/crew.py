@@ -1,0 +1,147 @@
+"""A bench, a worker and a listener for tests, over the network in memory and a brain that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from bot import inbox
+from bot.bench import Bench, TurnOptions
+from bot.ledger import Ledger
+from bot.listener import Listener
+from bot.model import PostCreated, Usage
+from bot.terminal import MemoryNetwork
+from bot.worker import Worker
+from factory import LIMITS, ME, NO_PAUSE, Clock
+from memory.store import Memory
+
+
+class ScriptedBrain:
+    """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
+
+    name = "scripted"
+
+    def __init__(self, *script):
+        self.script = list(script) or [("reply", {"text": "hello"})]
+        self.prompts = []
+        self.forgotten = []
+
+    async def think(self, prompt, tools):
+        self.prompts.append(prompt)
+        for step in self.script:
+            if isinstance(step, BaseException):
+                raise step
+            if callable(step):
+                await step()
+                continue
+            await tools.call(*step)
+        return Usage("scripted-1", 100, 20)
+
+    async def forget(self, did):
+        self.forgotten.append(did)
+
+    async def health(self):
+        return None
+
+
+class Bell:
+    """Stands for the cadence: remembers when it was asked to ring."""
+
+    def __init__(self):
+        self.rings = []
+
+    def ring_at(self, when):
+        self.rings.append(when)
+
+
+class Crew:
+    """Everything around one database, with its own clock."""
+
+    def __init__(self, db, folder, brain=None, **bench):
+        self.clock = Clock()
+        self.network = bench.pop("network", None) or MemoryNetwork(ME, "jay.test")
+        self.brain = brain or ScriptedBrain()
+        self.bell = Bell()
+        self.limits = bench.pop("limits", LIMITS)
+        self.bench = Bench(
+            db=db,
+            memory=Memory(),
+            ledger=Ledger(folder / "ledger", self.clock),
+            network=self.network,
+            brain=self.brain,
+            clock=self.clock,
+            limits=self.limits,
+            plan=NO_PAUSE,
+            options=TurnOptions(
+                persona="A bird.",
+                thread_posts=20,
+                reply_parts=3,
+                link_hosts=frozenset({"bsky.app"}),
+                allowed_bots=frozenset(),
+                brain_timeout=timedelta(seconds=5),
+                lease=timedelta(seconds=30),
+            ),
+        )
+        self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
+        self.listener = Listener(
+            source=None,
+            db=db,
+            memory=self.bench.memory,
+            ledger=self.bench.ledger,
+            me=ME,
+            clock=self.clock,
+            plan=NO_PAUSE,
+            announce=self.bell.ring_at,
+        )
+        self._seq = 0
+
+    def say(self, did, text, *, parent=None, root=None, quote=None):
+        """A post of `did` that mentions the bot, put on the network and heard."""
+        name = "@jay.test"
+        record = {
+            "$type": "app.bsky.feed.post",
+            "text": f"{name} {text}",
+            "createdAt": "2026-11-22T12:00:00Z",
+            "facets": [
+                {
+                    "index": {"byteStart": 0, "byteEnd": len(name)},
+                    "features": [{"$type": "app.bsky.richtext.facet#mention", "did": ME}],
+                }
+            ],
+        }
+        if parent:
+            record["reply"] = {"parent": parent.to_json(), "root": (root or parent).to_json()}
+        ref = self.network.write(did, record)
+        self.hear(ref)
+        return ref
+
+    def hear(self, ref):
+        post = asyncio.run(self.network.post(ref.uri))
+        self._seq += 1
+        return self.listener.take(PostCreated(self._seq, ref, post.did, post.record, self.clock()))
+
+    def work(self, steps=20):
+        """Let the worker work until nothing is due (at most `steps`)."""
+
+        async def run():
+            for _ in range(steps):
+                if not await self.worker.work():
+                    return
+
+        asyncio.run(run())
+
+    def entry(self, ref):
+        with self.bench.db.read() as tx:
+            return inbox.entry(tx, ref.uri)
+
+    def fate(self, ref):
+        entry = self.entry(ref)
+        return entry.state, entry.why
+
+    def replies(self, ref):
+        """The bot's posts that answer this one."""
+        return [p for p in self.network.posts(ME) if p.record["reply"]["parent"]["uri"] == ref.uri]
+
+    def notes(self, did):
+        with self.bench.db.read() as tx:
+            return [note.text for note in self.bench.memory.recall(tx, did).notes]
