@@ -1,0 +1,27 @@
+"""The brains. Adding one is one file and one line here; the conformance tests run over all of them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from bot.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.ports import Brain
+
+BRAINS: Mapping[str, str] = MappingProxyType({"rules": "bot.brains.rules:Rules"})
+
+
+def make(name: str, **options: Any) -> Brain:
+    """The brain of this name, made with its own options.
+
+    Raises SettingsError for an unknown name.
+    """
+    if name not in BRAINS:
+        raise SettingsError(f"There is no brain {name!r}. There are: {', '.join(BRAINS)}.")
+    module, _, kind = BRAINS[name].partition(":")
+    return cast("Brain", getattr(import_module(module), kind)(**options))
