@@ -126,11 +126,12 @@ def schema(settings: Settings) -> tuple[str | None, str]:
     """Return the schema's revision found and the one wanted. Creates nothing. Raises MemoryFault."""
     url = make_url(settings.database)
     missing = url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
-    db = Database("sqlite://" if missing else settings.database)
-    try:
-        return db.check()
-    finally:
-        db.close()
+    with tempfile.TemporaryDirectory() as empty:
+        db = Database(f"sqlite:///{empty}/none.db" if missing else settings.database)
+        try:
+            return db.check()
+        finally:
+            db.close()
 
 
 def database(settings: Settings) -> Check:

@@ -91,15 +91,13 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         replaced = [_plain(one) for one in older]
         out.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
         return
-    out.Page().pairs(
-        [
-            *_pairs(note, who),
-            ("cid", note.receipt.cid),
-            ("link", link(uri)),
-            ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
-            ("answer", "\n".join(part.text for part in answer) or "(none)"),
-        ]
-    )
+    receipt = [
+        ("link", link(uri)),
+        ("cid", note.receipt.cid),
+        ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
+        ("answer", "\n".join(part.text for part in answer) or "(none)"),
+    ]
+    out.Page().pairs([*_pairs(note, who), *receipt])
 
 
 def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
@@ -239,14 +237,12 @@ def _plain(note: Note) -> dict[str, Any]:
 
 
 def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
-    gone = f"until {out.when(note.valid_to)}, then n{note.superseded_by}" if note.superseded_by else ""
+    gone = f"{out.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
     return [
-        ("note", note.name),
-        ("text", note.text),
-        ("who", who),
+        ("note", f"{note.name} · {note.text}"),
+        ("until", gone),
+        ("said by", who),
         ("said", out.when(note.receipt.said_at)),
-        ("post", note.receipt.uri),
         ("written", out.when(note.written_at)),
-        ("valid", gone),
-        ("replaces", f"n{note.replaces}" if note.replaces else ""),
+        ("post", note.receipt.uri),
     ]

@@ -46,13 +46,7 @@ def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: 
 
 
 def _head(entry: Entry, who: str) -> list[str]:
-    return [
-        entry.state,
-        out.when(entry.seen_at),
-        who,
-        entry.mention.reason,
-        *([entry.why] if entry.why else []),
-    ]
+    return [entry.state, out.when(entry.seen_at), who, entry.mention.reason, entry.why or ""]
 
 
 def _body(entry: Entry) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import click
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 @pass_app
 def run(app: App, role: str) -> None:
     """Run the bot until it is told to stop."""
+    import asyncio
+
     settings = app.settings
     settings.require_account()
     from bot import app as bot
