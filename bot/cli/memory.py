@@ -189,12 +189,12 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
 
 
 def _forget_person(app: App, who: str, *, yes: bool) -> None:
-    from bot import app as bot
-
     with app.database.read() as tx:
         did = app.did(tx, who)
         name = app.full_name(tx, did)
     agree(f"Erase all that is held about {name}, for good?", yes=yes)
+    from bot import app as bot
+
     erased = bot.erase_person(app.database, app.memory, app.ledger, did, now())
     out.message(f"Erased all about {name}: {erased} rows of memory, and their words in the queue.")
 

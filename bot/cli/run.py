@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     help="Only listen, or only work.",
 )
 @pass_app
-def run(app: App, role: str) -> None:
+def run(app: App, role: Literal["all", "listen", "work"]) -> None:
     """Run the bot until it is told to stop."""
     import asyncio
 
