@@ -12,7 +12,7 @@ from bot.doctor import Check
 from bot.errors import NetworkTrouble, SettingsError
 from bot.settings import load
 from memory.db import Database
-from tests.cli.seed import fill
+from tests.cli.seed import NOON, fill
 
 NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
 NETWORK = {"pds", "clock", "firehose"}
@@ -103,9 +103,11 @@ def test_failed_and_late_mentions_are_told(settings):
     assert doctor.mentions(settings).ok
     fill(db)
     db.close()
-    found = doctor.mentions(settings)
+    found = doctor.mentions(settings, NOON + timedelta(minutes=90))
     assert not found.ok
-    assert found.detail.startswith("1 failed, 0 left by a worker")
+    assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
+    later = doctor.mentions(settings, NOON + timedelta(days=2))
+    assert later.detail.startswith("0 failed in a day")
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])

@@ -115,6 +115,8 @@ def retry(app: App, uri: str) -> None:
     """Try a failed or refused mention again, now."""
     from bot import inbox
 
+    if uri.startswith("forgotten:"):
+        raise click.UsageError("its author asked to be forgotten; nothing is left to answer.")
     with app.database.write() as tx:
         inbox.retry(tx, app.uri(tx, uri), now())
     out.message("It will be tried again at once, if the bot is running.")

@@ -87,6 +87,10 @@ def test_a_failed_mention_may_be_tried_again(filled):
     assert state(filled, EVIL) == "waiting"
 
 
+def test_what_a_forgotten_person_said_is_not_tried_again(filled):
+    assert filled("mention", "retry", "forgotten:0123").code == 2
+
+
 def test_an_open_mention_may_be_skipped_with_a_reason(filled):
     assert filled("mention", "skip", AGAIN, "--yes", "--why", "she asked me in person").code == 0
     assert state(filled, AGAIN) == "declined"
