@@ -163,10 +163,9 @@ def mentions(settings: Settings, now: datetime | None = None) -> Check:
     oldest = max([*late, timedelta()])
     if not (failed or over or oldest > WAITED):
         return Check("mentions", ok=True, detail=f"{still} open, none stuck")
-    detail = f"{failed} failed in a day, {over} left by a worker, the oldest {oldest.total_seconds() / 60:.0f} min late"
-    mend = (
-        "scrubjay mention list --state failed; then scrubjay mention retry URI" if failed else "scrubjay run"
-    )
+    minutes = round(oldest.total_seconds() / 60)
+    detail = f"{failed} failed in a day, {over} left by a worker, the oldest {minutes} min late"
+    mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
 
 
