@@ -6,32 +6,27 @@ import asyncio
 import random
 import signal
 import socket
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import brains, sessions
+from bot import brains, parts, sessions
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
-from bot.erasure import erase_person
 from bot.errors import NetworkTrouble
-from bot.ledger import Ledger
 from bot.listener import Listener
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
-from memory.db import Database
-from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from bot.ports import Brain, Network, Source
     from bot.settings import Settings
-
-__all__ = ["erase_person", "make_bench", "open_database", "open_ledger", "open_memory", "run", "serve"]
+    from memory.db import Database
 
 log = structlog.get_logger()
 
@@ -39,27 +34,6 @@ Role: TypeAlias = Literal["all", "listen", "work"]
 T = TypeVar("T")
 
 LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
-
-
-def clock() -> datetime:
-    return datetime.now(UTC)
-
-
-def open_database(settings: Settings) -> Database:
-    """Open the database at this version's schema. Raises MemoryFault."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    db = Database(settings.database)
-    db.upgrade()
-    return db
-
-
-def open_memory(settings: Settings) -> Memory:
-    return Memory(settings.memory_limits, settings.block_tokens)
-
-
-def open_ledger(settings: Settings) -> Ledger:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Ledger(settings.data_dir / "ledger", clock)
 
 
 def read_persona(settings: Settings) -> str:
@@ -71,11 +45,11 @@ def read_persona(settings: Settings) -> str:
 def make_bench(settings: Settings, db: Database, network: Network, brain: Brain) -> Bench:
     return Bench(
         db=db,
-        memory=open_memory(settings),
-        ledger=open_ledger(settings),
+        memory=parts.open_memory(settings),
+        ledger=parts.open_ledger(settings),
         network=network,
         brain=brain,
-        clock=clock,
+        clock=parts.clock,
         limits=settings.limits,
         plan=settings.pace,
         options=TurnOptions(
@@ -103,7 +77,7 @@ async def connect(settings: Settings, db: Database) -> Bluesky:
 
     def save(session: str) -> None:
         with db.write() as tx:
-            sessions.save(tx, handle, session, clock())
+            sessions.save(tx, handle, session, parts.clock())
 
     wait = 1.0
     while True:
@@ -128,7 +102,7 @@ async def run(settings: Settings, role: Role) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    db = await asyncio.to_thread(open_database, settings)
+    db = await asyncio.to_thread(parts.open_database, settings)
     network = await _unless(stopping, connect(settings, db))
     if network is None:
         return

@@ -12,7 +12,8 @@ from bot.model import Ignored, Mention, Reason, StrongRef
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.model import Command, PostCreated
+    from bot.events import PostCreated
+    from bot.model import Command
 
 POST = "app.bsky.feed.post"
 MENTION = "app.bsky.richtext.facet#mention"

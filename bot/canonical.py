@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.model import State
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -20,7 +22,7 @@ def log_ended(entry: Entry) -> None:
         "mention.ended",
         uri=entry.mention.uri,
         state=entry.state,
-        why=entry.why,
+        why=entry.why if entry.state is not State.SILENT else None,  # a brain may quote the person in it
         reason=entry.mention.reason,
         brain=entry.brain,
         model=entry.model,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bot import app, brains, inbox
+from bot import app, brains, inbox, parts
 from bot.attention import MENTION
-from bot.model import OUTCOMES, PostCreated, StrongRef
+from bot.events import PostCreated
+from bot.model import OUTCOMES, StrongRef
 from bot.post import tid
 from bot.terminal import MemoryNetwork
 from memory.errors import UnknownPerson
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from bot.bench import Bench
-    from bot.model import Entry, Event, Post
+    from bot.events import Event
+    from bot.model import Entry, Post
     from bot.settings import Settings
     from memory.db import Tx
 
@@ -44,6 +46,7 @@ UNHURRIED = {
     "per_hour": 10_000,
     "per_day": 10_000,
     "notes_per_day": 1_000,
+    "database_url": None,  # its own database, below the data directory
 }
 
 
@@ -62,7 +65,7 @@ class Keyboard:
 
     def say(self, text: str) -> StrongRef:
         """Post what was typed, in reply to the last post; return its reference."""
-        name, now = f"@{self._network.handle}", app.clock()
+        name, now = f"@{self._network.handle}", parts.clock()
         record: dict[str, object] = {
             "$type": "app.bsky.feed.post",
             "text": f"{name} {text}",
@@ -105,7 +108,7 @@ async def _converse(settings: Settings, console: Console) -> int:
     did = f"did:web:{name}.invalid"
     network = MemoryNetwork(did=ME, handle="scrubjay.invalid")
     network.name(did, f"{name}.invalid")
-    db = await asyncio.to_thread(app.open_database, settings)
+    db = await asyncio.to_thread(parts.open_database, settings)
     bench = app.make_bench(settings, db, network, brains.make(settings.brain))
     keyboard, stopping = Keyboard(network, did), asyncio.Event()
     serving = asyncio.create_task(app.serve(settings, bench, keyboard, stopping))

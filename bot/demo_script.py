@@ -13,9 +13,9 @@ BOT = "@jay.test"
 class Beat:
     """One post of one person.
 
-    `to` names the beat whose answer it replies to, `under` the beat whose own post it replies to, `quote` the
-    beat whose answer it quotes. `says` are words that the answer must hold, `without` words it must not; `parts`
-    is how many posts it takes at least.
+    `to` names the beat whose answer it replies to, `under` the beat whose own post it replies to, `quote`
+    the beat whose answer it quotes. `says` are words that the answer must hold, `without` words it must not;
+    `parts` is how many posts it takes at least.
     """
 
     name: str
@@ -67,7 +67,7 @@ BEATS = (
                 "I play the double bass in a small jazz trio. My boat is called The Unsinkable Second.",
                 "I live in a lighthouse at the end of a very long and windy road in the north of Denmark.",
                 "My favourite book is The Rings of Saturn. I love rye bread with far too much butter.",
-                "I work as a keeper of birds on an island that has no name. I hate the sound of leaf blowers.",
+                "I work as a keeper of birds on an island without a name. I hate the sound of leaf blowers.",
             )
         )
     ),

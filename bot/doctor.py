@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from bot.model import Entry
     from bot.settings import Settings
 
 PYTHON = (3, 11)
 SPACE = 500 * 2**20  # bytes: a week of a busy bot, with its backup
 PATIENCE = 10.0  # seconds for one question to the network
 SKEW = timedelta(minutes=1)
+DAY = timedelta(days=1)
 WAITED = timedelta(minutes=5)
 MOST = 1000
 UPGRADE = "scrubjay db upgrade"
@@ -63,11 +65,11 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("disk", disk, "make room, or set SCRUBJAY_DATA_DIR to another disk"),
         ("database", database, UPGRADE),
         ("mentions", mentions, UPGRADE),
-        ("pds", pds, "check the network, and SCRUBJAY_PDS_URL"),
-        ("clock", clock, "check the network, and SCRUBJAY_PDS_URL"),
+        ("pds", pds, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
+        ("clock", clock, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("login", login, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
-        ("firehose", firehose, "check the network, and SCRUBJAY_FIREHOSE_URL"),
-        ("brain", brain, "check SCRUBJAY_BRAIN"),
+        ("firehose", firehose, f"check the network, and SCRUBJAY_FIREHOSE_URL={settings.firehose_url}"),
+        ("brain", brain, f"check SCRUBJAY_BRAIN={settings.brain}"),
     ):
         yield guarded(name, check, settings, mend)
 
@@ -126,11 +128,12 @@ def schema(settings: Settings) -> tuple[str | None, str]:
     """Return the schema's revision found and the one wanted. Creates nothing. Raises MemoryFault."""
     url = make_url(settings.database)
     missing = url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()
-    db = Database("sqlite://" if missing else settings.database)
-    try:
-        return db.check()
-    finally:
-        db.close()
+    with tempfile.TemporaryDirectory() as empty:
+        db = Database(f"sqlite:///{empty}/none.db" if missing else settings.database)
+        try:
+            return db.check()
+        finally:
+            db.close()
 
 
 def database(settings: Settings) -> Check:
@@ -141,29 +144,33 @@ def database(settings: Settings) -> Check:
     return Check("database", False, f"{place}: schema {found or 'none'}, {head} is wanted", UPGRADE)
 
 
-def mentions(settings: Settings) -> Check:
-    """Look for mentions that failed, that no worker holds any more, or that wait too long."""
+def mentions(settings: Settings, now: datetime | None = None) -> Check:
+    """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
     found, head = schema(settings)
     if found != head:
         return Check("mentions", ok=False, detail="cannot be read before the upgrade", mend=UPGRADE)
     from bot import inbox
 
-    now, db = datetime.now(UTC), Database(settings.database)
+    now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
         every = [inbox.mentions(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
     db.close()
     entries = list(chain.from_iterable(every))
-    failed = sum(entry.state == State.FAILED for entry in entries)
+    failed = sum(entry.state == State.FAILED and _end(entry) > now - DAY for entry in entries)
+    still = sum(entry.state in OPEN for entry in entries)
     over = sum(entry.state in ACTIVE and entry.due_at is not None and entry.due_at < now for entry in entries)
     late = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
     oldest = max([*late, timedelta()])
     if not (failed or over or oldest > WAITED):
-        return Check("mentions", ok=True, detail=f"{len(entries)} open, none stuck")
-    detail = (
-        f"{failed} failed, {over} left by a worker, the oldest {oldest.total_seconds() / 60:.0f} min late"
-    )
-    mend = "scrubjay mention list --state failed; then mention retry, or skip" if failed else "scrubjay run"
+        return Check("mentions", ok=True, detail=f"{still} open, none stuck")
+    minutes = round(oldest.total_seconds() / 60)
+    detail = f"{failed} failed in a day, {over} left by a worker, the oldest {minutes} min late"
+    mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
+
+
+def _end(entry: Entry) -> datetime:
+    return entry.ended_at or entry.seen_at
 
 
 def pds(settings: Settings) -> Check:

@@ -13,16 +13,18 @@ from sqlalchemy.exc import OperationalError
 
 from bot import attention, conduct, inbox, pace
 from bot.erasure import erase, scrub
+from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
 from bot.ledger import Fate
-from bot.model import Command, HandleChanged, Ignored, Part, PostCreated, PostDeleted, Progress
+from bot.model import Command, Ignored, Part
 from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bot.events import Event
     from bot.ledger import Ledger
-    from bot.model import Event, Mention, Pace
+    from bot.model import Mention, Pace
     from bot.ports import Clock, Source
     from memory.db import Database, Tx
     from memory.store import Memory

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
-    from bot.model import Event, Post, Profile, Prompt, StrongRef, ToolAnswer, ToolSpec, Usage
+    from bot.events import Event
+    from bot.model import Post, Profile, Prompt, StrongRef, ToolAnswer, ToolSpec, Usage
 
     Clock: TypeAlias = Callable[[], datetime]
 

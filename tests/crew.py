@@ -1,18 +1,22 @@
-"""A bench, a worker and a listener for tests, over the network in memory and a brain that follows a script."""
+"""A bench, a worker and a listener, over the network in memory and a brain that follows a script."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
+
+from factory import LIMITS, ME, NO_PAUSE, Clock
 
 from bot import inbox
 from bot.bench import Bench, TurnOptions
+from bot.events import PostCreated
 from bot.ledger import Ledger
 from bot.listener import Listener
-from bot.model import PostCreated, Usage
+from bot.model import Usage
+from bot.post import answers
 from bot.terminal import MemoryNetwork
 from bot.worker import Worker
-from factory import LIMITS, ME, NO_PAUSE, Clock
 from memory.store import Memory
 
 
@@ -84,7 +88,7 @@ class Crew:
         )
         self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
         self.listener = Listener(
-            source=None,
+            source=SimpleNamespace(host="test"),
             db=db,
             memory=self.bench.memory,
             ledger=self.bench.ledger,
@@ -95,7 +99,7 @@ class Crew:
         )
         self._seq = 0
 
-    def say(self, did, text, *, parent=None, root=None, quote=None):
+    def say(self, did, text, *, rkey=None):
         """A post of `did` that mentions the bot, put on the network and heard."""
         name = "@jay.test"
         record = {
@@ -109,14 +113,13 @@ class Crew:
                 }
             ],
         }
-        if parent:
-            record["reply"] = {"parent": parent.to_json(), "root": (root or parent).to_json()}
-        ref = self.network.write(did, record)
+        ref = self.network.write(did, record, rkey=rkey)
         self.hear(ref)
         return ref
 
     def hear(self, ref):
-        post = asyncio.run(self.network.post(ref.uri))
+        did = ref.uri.split("/")[2]
+        post = next(post for post in self.network.posts(did) if post.ref == ref)
         self._seq += 1
         return self.listener.take(PostCreated(self._seq, ref, post.did, post.record, self.clock()))
 
@@ -140,7 +143,7 @@ class Crew:
 
     def replies(self, ref):
         """The bot's posts that answer this one."""
-        return [p for p in self.network.posts(ME) if p.record["reply"]["parent"]["uri"] == ref.uri]
+        return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
 
     def notes(self, did):
         with self.bench.db.read() as tx:

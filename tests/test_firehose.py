@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from relay import ALICE, ME, Relay, close, commit, drop, error, frame, hears, mention
 
+from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
 from bot.localnet import LocalNet
-from bot.model import HandleChanged, PostCreated, PostDeleted, Progress
 from bot.sources.firehose import Firehose
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relay import ALICE, ME, commit, error, frame, mention
 
-from bot.model import HandleChanged, PostCreated, PostDeleted
+from bot.events import HandleChanged, PostCreated, PostDeleted
 from bot.sources.frames import BadFrame, Message, Notice, placed, read
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -69,24 +69,21 @@ class App:
 
     @cached_property
     def database(self) -> Database:
-        from memory.db import Database  # not through bot.app, which takes seconds to import the network
+        from bot import parts
 
-        self.settings.data_dir.mkdir(parents=True, exist_ok=True)
-        database = Database(self.settings.database)
-        database.upgrade()
-        return database
+        return parts.open_database(self.settings)
 
     @cached_property
     def memory(self) -> Memory:
-        from memory.store import Memory
+        from bot import parts
 
-        return Memory(self.settings.memory_limits, self.settings.block_tokens)
+        return parts.open_memory(self.settings)
 
     @cached_property
     def ledger(self) -> Ledger:
-        from bot import app
+        from bot import parts
 
-        return app.open_ledger(self.settings)
+        return parts.open_ledger(self.settings)
 
     def close(self) -> None:
         if "database" in self.__dict__:

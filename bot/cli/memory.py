@@ -91,15 +91,13 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         replaced = [_plain(one) for one in older]
         out.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
         return
-    out.Page().pairs(
-        [
-            *_pairs(note, who),
-            ("cid", note.receipt.cid),
-            ("link", link(uri)),
-            ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
-            ("answer", "\n".join(part.text for part in answer) or "(none)"),
-        ]
-    )
+    receipt = [
+        ("link", link(uri)),
+        ("cid", note.receipt.cid),
+        ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
+        ("answer", "\n".join(part.text for part in answer) or "(none)"),
+    ]
+    out.Page().pairs([*_pairs(note, who), *receipt])
 
 
 def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
@@ -186,18 +184,20 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
     agree(f"Erase {note.name} of {who} ({out.clean(note.text)}) and all it replaced, for good?", yes=yes)
     with app.database.write() as tx:
         erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=now())
-    app.database.scrub()
+    from bot.erasure import scrub
+
+    scrub(app.database)
     out.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 
 
 def _forget_person(app: App, who: str, *, yes: bool) -> None:
-    from bot import app as bot
-
     with app.database.read() as tx:
         did = app.did(tx, who)
         name = app.full_name(tx, did)
     agree(f"Erase all that is held about {name}, for good?", yes=yes)
-    erased = bot.erase_person(app.database, app.memory, app.ledger, did, now())
+    from bot.erasure import erase_person
+
+    erased = erase_person(app.database, app.memory, app.ledger, did, now())
     out.message(f"Erased all about {name}: {erased} rows of memory, and their words in the queue.")
 
 
@@ -239,14 +239,12 @@ def _plain(note: Note) -> dict[str, Any]:
 
 
 def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
-    gone = f"until {out.when(note.valid_to)}, then n{note.superseded_by}" if note.superseded_by else ""
+    gone = f"{out.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
     return [
-        ("note", note.name),
-        ("text", note.text),
-        ("who", who),
+        ("note", f"{note.name} · {note.text}"),
+        ("until", gone),
+        ("said by", who),
         ("said", out.when(note.receipt.said_at)),
-        ("post", note.receipt.uri),
         ("written", out.when(note.written_at)),
-        ("valid", gone),
-        ("replaces", f"n{note.replaces}" if note.replaces else ""),
+        ("post", note.receipt.uri),
     ]

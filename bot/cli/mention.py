@@ -46,13 +46,7 @@ def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: 
 
 
 def _head(entry: Entry, who: str) -> list[str]:
-    return [
-        entry.state,
-        out.when(entry.seen_at),
-        who,
-        entry.mention.reason,
-        *([entry.why] if entry.why else []),
-    ]
+    return [entry.state, out.when(entry.seen_at), who, entry.mention.reason, entry.why or ""]
 
 
 def _body(entry: Entry) -> list[str]:
@@ -121,6 +115,8 @@ def retry(app: App, uri: str) -> None:
     """Try a failed or refused mention again, now."""
     from bot import inbox
 
+    if uri.startswith("forgotten:"):
+        raise click.UsageError("its author asked to be forgotten; nothing is left to answer.")
     with app.database.write() as tx:
         inbox.retry(tx, app.uri(tx, uri), now())
     out.message("It will be tried again at once, if the bot is running.")

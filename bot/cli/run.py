@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -26,15 +25,17 @@ if TYPE_CHECKING:
     help="Only listen, or only work.",
 )
 @pass_app
-def run(app: App, role: str) -> None:
+def run(app: App, role: Literal["all", "listen", "work"]) -> None:
     """Run the bot until it is told to stop."""
+    import asyncio
+
     settings = app.settings
     settings.require_account()
     from bot import app as bot
     from bot import log
 
     log.configure(settings.log_level, settings.log_format)
-    asyncio.run(bot.run(settings, cast("bot.Role", role)))
+    asyncio.run(bot.run(settings, role))
 
 
 @click.command()

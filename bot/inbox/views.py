@@ -11,7 +11,7 @@ from bot.conduct import Facts, Window
 from bot.errors import NotFound
 from bot.inbox.outbox import parts, to_part
 from bot.inbox.queue import to_mention
-from bot.model import OPEN, Entry, Said, State
+from bot.model import ACTIVE, OPEN, Entry, Said, State
 from bot.tables import MentionRow, OutboxRow, StopRow
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def retry(tx: Tx, uri: str, now: datetime) -> None:
     Raises NotFound if it was answered, or is being served.
     """
     found = entry(tx, uri)
-    if found.state in (State.ANSWERED, State.THINKING, State.POSTING):
+    if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
     state = State.DRAFTED if found.parts else State.WAITING
     _set(tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, seen_at=now, said_at=now)

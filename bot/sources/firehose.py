@@ -20,13 +20,13 @@ import structlog
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from bot.model import PostCreated, Progress
+from bot.events import PostCreated, Progress
 from bot.sources.frames import BadFrame, Message, Notice, placed, read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 
-    from bot.model import Event
+    from bot.events import Event
     from bot.ports import Clock
     from bot.sources.frames import Heard
 

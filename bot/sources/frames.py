@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import libipld
 
-from bot.model import HandleChanged, PostCreated, PostDeleted, StrongRef
+from bot.events import HandleChanged, PostCreated, PostDeleted
+from bot.model import StrongRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -46,10 +47,9 @@ def test_a_mention_is_accepted_once(db):
 
 
 def test_the_cursor_moves_in_the_transaction_that_accepts(db):
-    with pytest.raises(RuntimeError), db.write() as tx:
+    with suppress(ZeroDivisionError), db.write() as tx:
         inbox.accept(tx, mention(1), now=NOW, due_at=NOW)
-        inbox.move_cursor(tx, "host", 31_527_015_322, NOW)
-        raise RuntimeError
+        inbox.move_cursor(tx, "host", 31_527_015_322, 1 / 0)
 
     with db.read() as tx:
         assert (inbox.cursor(tx, "host"), inbox.mentions(tx)) == (None, ())

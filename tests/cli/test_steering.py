@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sys
+
+import pytest
+
+from tests.cli.seed import AGAIN, EVIL, HELLO, IRIS
+
+ASKING = [
+    ("memory", "forget", "iris.test"),
+    ("memory", "forget", "n3"),
+    ("mention", "skip", AGAIN),
+]
+
+
+def state(cli, uri):
+    return json.loads(cli("mention", "show", uri, "--json").out)["state"]
+
+
+def names(cli):
+    return [note["name"] for note in json.loads(cli("memory", "list", IRIS, "--json").out)]
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_without_a_terminal_and_without_yes_nothing_is_destroyed(filled, command):
+    before = filled("memory", "export", IRIS).out
+    done = filled(*command)
+    assert done.code == 2
+    assert "--yes" in done.err
+    assert filled("memory", "export", IRIS).out == before
+
+
+def answer(cli, reply: bytes, *args: str) -> int:
+    """Run a command on a terminal of its own and type `reply`."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(cli.home)
+        script = "from bot.cli import main; main(prog_name='scrubjay')"
+        os.execv(sys.executable, [sys.executable, "-c", script, *args])
+    os.write(terminal, reply)
+    try:
+        while os.read(terminal, 1024):
+            pass
+    except OSError:  # the terminal closes with its last process
+        pass
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_on_a_terminal_it_asks_and_a_no_changes_nothing(filled):
+    assert answer(filled, b"n\n", "memory", "forget", "n3") == 1
+    assert names(filled) == ["n1", "n3"]
+    assert answer(filled, b"y\n", "memory", "forget", "n3") == 0
+    assert names(filled) == ["n1"]
+
+
+def test_a_note_is_forgotten_with_all_that_it_replaced(filled):
+    done = filled("memory", "forget", "n3", "--yes")
+    assert (done.code, done.out) == (0, "")
+    assert "Erased 2 notes." in done.err
+    held = filled("memory", "export", IRIS).out
+    assert "Lisbon" not in json.dumps(json.loads(held)["notes"])
+    assert "Porto" not in json.dumps(json.loads(held)["revisions"])
+
+
+def test_a_person_is_forgotten_with_all_their_words(filled):
+    pytest.importorskip("bot.app")
+    done = filled("memory", "forget", "@iris.test", "--yes")
+    assert done.code == 0
+    assert filled("person", "show", IRIS).code == 1
+    files = [file.read_bytes() for file in (filled.home / "data").iterdir()]
+    for trace in (b"Biscuit", b"Lisbon", b"iris.test", IRIS.encode()):
+        assert not any(trace in content for content in files)
+
+
+def test_an_edited_note_is_replaced_and_its_new_name_is_printed(filled):
+    done = filled("memory", "edit", "n1", "The dog is called  Brioche.")
+    assert (done.code, done.out) == (0, "n4 · The dog is called Brioche.\n")
+    assert names(filled) == ["n3", "n4"] or names(filled) == ["n4", "n3"]
+    assert '"actor": "operator"' in filled("memory", "history", IRIS, "--json").out
+
+
+def test_a_failed_mention_may_be_tried_again(filled):
+    assert filled("mention", "retry", EVIL).code == 0
+    assert state(filled, EVIL) == "waiting"
+
+
+def test_what_a_forgotten_person_said_is_not_tried_again(filled):
+    assert filled("mention", "retry", "forgotten:0123").code == 2
+
+
+def test_an_open_mention_may_be_skipped_with_a_reason(filled):
+    assert filled("mention", "skip", AGAIN, "--yes", "--why", "she asked me in person").code == 0
+    assert state(filled, AGAIN) == "declined"
+    assert "she asked me in person" in filled("mention", "show", AGAIN).out
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("memory", "list", "nobody.test"), "Nobody is remembered under"),
+        (("person", "show", "did:plc:nobodynobodynobodynobody"), "Nobody is remembered under"),
+        (("memory", "show", "n99"), "There is no such note: n99"),
+        (("memory", "edit", "n1", " "), "the note is empty"),
+        (("mention", "show", HELLO + "x"), "There is no mention"),
+        (("mention", "retry", HELLO), "answered"),
+        (("mention", "skip", HELLO, "--yes"), "answered"),
+        (("post", "show", HELLO), "There is no post"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_clear_message_and_exit_1(filled, command, said):
+    done = filled(*command)
+    assert (done.code, done.out) == (1, "")
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("memory", "show", "biscuit"),
+        ("mention", "show", "3kirisirisaaa"),
+        ("mention", "list", "--state", "happy"),
+        ("mention", "list", "-n", "0"),
+        ("memory", "list"),
+        ("fly",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_2(filled, command):
+    done = filled(*command)
+    assert (done.code, done.out) == (2, "")

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from bot import doctor
+from bot.doctor import Check
+from bot.errors import NetworkTrouble, SettingsError
+from bot.settings import load
+from memory.db import Database
+from tests.cli.seed import NOON, fill
+
+NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
+NETWORK = {"pds", "clock", "firehose"}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return load({**NOWHERE, "SCRUBJAY_DATA_DIR": str(tmp_path / "data")}, home=tmp_path)
+
+
+@pytest.fixture
+def pds(tmp_path):
+    """A PDS that answers, and whose clock may be wrong: `pds(ahead)` returns settings for it."""
+    servers = []
+
+    def serve(ahead):
+        class Describe(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response_only(200)
+                self.send_header("Date", format_datetime(datetime.now(UTC) + ahead, usegmt=True))
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Describe)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return load({"SCRUBJAY_PDS_URL": f"http://127.0.0.1:{server.server_port}"}, home=tmp_path)
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_with_nothing_there_every_check_reports_and_every_failure_tells_what_mends_it(settings):
+    found = list(doctor.checks(settings))
+    failed = [check for check in found if not check.ok]
+    assert NETWORK | {"account", "database", "login"} <= {check.name for check in failed}
+    assert [check for check in failed if not check.mend] == []
+    assert not settings.data_dir.exists()
+
+
+def test_a_check_that_raises_is_a_failed_check():
+    def ill(_settings):
+        raise RuntimeError("first line\n[parameters: ('hunter2',)]")
+
+    def troubled(_settings):
+        raise NetworkTrouble("timed out")
+
+    def silent(_settings):
+        raise TimeoutError
+
+    assert doctor.guarded("x", ill, None, "mend") == Check("x", False, "RuntimeError: first line", "mend")
+    assert doctor.guarded("x", silent, None, "m").detail == "TimeoutError: no answer in time"
+    assert "timed out" in doctor.guarded("x", troubled, None, "m").detail
+
+
+def test_bad_settings_are_checks_too():
+    _, bad, worse = doctor.unset(SettingsError("one", "two"))
+    assert [bad.detail, worse.detail] == ["one", "two"]
+    assert not bad.ok
+
+
+def test_a_current_database_is_well_and_an_old_one_is_mended_by_the_upgrade(settings):
+    assert doctor.database(settings).mend == "scrubjay db upgrade"
+    settings.data_dir.mkdir()
+    db = Database(settings.database)
+    db.upgrade()
+    db.close()
+    assert doctor.database(settings).ok
+
+
+def test_the_databases_password_is_not_shown(tmp_path):
+    env = {"SCRUBJAY_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
+    found = doctor.guarded("database", doctor.database, load(env, home=tmp_path), "mend")
+    assert not found.ok
+    assert "hunter2" not in found.detail
+
+
+def test_failed_and_late_mentions_are_told(settings):
+    pytest.importorskip("memory.store")
+    pytest.importorskip("bot.inbox")
+    settings.data_dir.mkdir()
+    db = Database(settings.database)
+    db.upgrade()
+    assert doctor.mentions(settings).ok
+    fill(db)
+    db.close()
+    found = doctor.mentions(settings, NOON + timedelta(minutes=90))
+    assert not found.ok
+    assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
+    later = doctor.mentions(settings, NOON + timedelta(days=2))
+    assert later.detail.startswith("0 failed in a day")
+
+
+@pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])
+def test_the_clock_is_compared_with_the_pds(pds, ahead, ok):
+    settings = pds(ahead)
+    assert doctor.pds(settings).ok
+    assert doctor.clock(settings).ok == ok
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
+    (tmp_path / "data").write_text("a file")
+    settings = load({"SCRUBJAY_DATA_DIR": "/proc/scrubjay"}, home=tmp_path)
+    found = doctor.guarded("data", doctor.data_dir, settings, "set SCRUBJAY_DATA_DIR")
+    assert not found.ok
+    assert found.mend == "set SCRUBJAY_DATA_DIR"
