@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from bot.brains.facts import Mode
 from bot.brains.statements import state, tidy
 
 if TYPE_CHECKING:
@@ -23,48 +24,45 @@ QUOTED = regex.compile(r"^\s*>.*$", regex.MULTILINE)
 SPEECH = regex.compile(r"[\"“”„«](?:[^\"“”„«»\n]*\s){3,}[^\"“”„«»\n]*[\"“”»]")
 OUTSIDE = regex.compile(r"@[\w.-]+|\b(?:https?://|www\.)\S+|\b[\w-]+\.(?:com|org|net|social)/\S*")
 SENTENCES = regex.compile(
-    r"(?<!\b(?:St|Mr|Mrs|Ms|Dr|Mt|Ft|\p{Lu})\.)(?<=[.!?…][\"')\p{Pf}]*)\s+"
-    r"|[\n;]+|(?<=\p{Emoji_Presentation})\s+(?=\p{L})"
+    r"(?<!\b(?:St|Mr|Mrs|Ms|Dr|Mt|Ft|\p{Lu})\.)(?<=[.!?…][\"')\p{Pf}]*)\s+|[\n;]+"
+    r"|(?<=\p{Emoji_Presentation})\s+(?=\p{L})"
 )
 OPENER = (
-    r"(?:i|i'm|im|i've|i'd|my|we|you|your|he|he's|she|she's|it|it's|they|his|her|its|their|that|this|there"
-    r"|what|where|who|when|how|can|do|does|is|are|call|please|yes|no)\b"
+    r"(?:i|i'm|im|i've|i'd|my|we|you|your|he|he's|she|she's|it|it's|they|his|her|its|their|that|this"
+    r"|there|what|where|who|when|how|can|do|does|is|are|call|please|yes|no)\b"
 )
 BARE = r"(?:live|work|like|love|hate|enjoy|adore|dislike|have|moved|come|am)"
 NAMED = r"(?:an?|another|two|three) [\p{L} -]{2,30} (?:called|named)\b"
 CLAUSES = regex.compile(
-    rf"\s*,\s*|\s+\p{{Pd}}+\s+|\s*[()]\s*|\s+(?:but|because|although|though)\s+"
-    rf"|\s+(?:and|so)\s+(?={OPENER}|{BARE}\s|{NAMED})",
+    rf"\s*,\s*|\s+\p{{Pd}}+\s+|\s*[()]\s*|\s+(?:but|because|although|though)\s+|\s+(?:and"
+    rf"|so)\s+(?={OPENER}|{BARE}\s|{NAMED})",
     regex.IGNORECASE,
 )
 FILLER = regex.compile(
-    r"(?:(?:actually|oh|well|no|nope|yes|yeah|yep|hi|hello|hey|hiya|so|and|but|btw|by the way|also|now|fyi"
-    r"|sorry|correction|in fact|these days|nowadays|currently|hm+|ah+|um|look|listen|ok|okay|wait|thanks"
-    r"|thank you"
-    r"|please|for the record|to be clear|i (?:said|meant|mean)|(?:please )?(?:remember|note)(?: that)?|there"
-    r"|(?:fun |random )?fact(?: about me)?:|just so you know|did you know(?: that)?|good (?:morning|evening"
-    r"|day)"
-    r"|you should know(?: that)?|i told you(?: that)?|oops|jay|birdie|everyone|all|friend|nice to meet you)"
-    r"[!:]*\s+)+",
+    r"(?:(?:actually|oh|well|no|nope|yes|yeah|yep|hi|hello|hey|hiya|so|and|but|btw|by the way|also|now"
+    r"|fyi|sorry|correction|in fact|these days|nowadays|currently|hm+|ah+|um|look|listen|ok|okay|wait"
+    r"|thanks|thank you|please|for the record|to be clear|i (?:said|meant|mean)|(?:please )?(?:remember"
+    r"|note)(?: that)?|there|(?:fun |random )?fact(?: about me)?:|just so you know|did you know(?: that)?"
+    r"|good (?:morning|evening|day)|you should know(?: that)?|i told you(?: that)?|oops|jay|birdie"
+    r"|everyone|all|friend|nice to meet you)[!:]*\s+)+",
     regex.IGNORECASE,
 )
 CORRECTS = regex.compile(
-    r"^(?:(?:oh|well|sorry|hey|hi|hm+|ah+|um|but|wait)[,!.]*\s+)*(?:actually|no|nope|correction|sorry|wait|in"
-    r" fact|i meant|i mean|wrong|that's (?:wrong|not right|not true))\b|\binstead\W*$",
+    r"^(?:(?:oh|well|sorry|hey|hi|hm+|ah+|um|but|wait)[,!.]*\s+)*(?:actually|no|nope|correction|sorry"
+    r"|wait|in fact|i meant|i mean|wrong|that's (?:wrong|not right|not true))\b|\binstead\W*$",
     regex.IGNORECASE,
 )
 SUPPOSED = regex.compile(
     r"\b(?:if|unless|suppose|supposing|imagine|pretend|assuming|wish|maybe|perhaps|let's say|as though"
-    r"|what if"
-    r"|act as|hypothetically|in my dream|when i was|used to)\b",
+    r"|what if|act as|hypothetically|in my dream|when i was|used to)\b",
     regex.IGNORECASE,
 )
 JOKING = regex.compile(
     r"\b(?:jk|j/k|just kidding|only kidding|kidding|just joking|psych)\b|(?:^|\s)/s\b", regex.IGNORECASE
 )
 OF_IT = regex.compile(
-    r"(?:and )?(?:his|her|its|their) names? (?:is|are) (?P<called>.+)"
-    r"|(?:he|she|it|they)(?:'s| is|'re| are) (?:called|named) (?P<called>.+)",
+    r"(?:and )?(?:his|her|its|their) names? (?:is|are) (?P<called>.+)|(?:he|she|it|they)(?:'s| is|'re"
+    r"| are) (?:called|named) (?P<called>.+)",
     regex.IGNORECASE,
 )
 PLACE = regex.compile(rf"(?!{OPENER})\p{{Lu}}[\p{{L}}'-]+(?: \p{{Lu}}[\p{{L}}'-]+)*", regex.V1)
@@ -93,7 +91,7 @@ def stated(parts: Iterable[str]) -> tuple[Fact, ...]:
         for index, clause in enumerate(clauses):
             bare = FILLER.sub("", f"{clause} ", count=1).strip() if FILLER.match(f"{clause} ") else clause
             if found and (named := _named(found[-1], bare)):
-                found[-1] = named
+                found = [*found[:-1], named] if found[-1].mode is Mode.SO else [*found, named]
                 continue
             whole = _with_subject(bare) if len(found) > start else bare
             if fact := _longest(whole, clauses[index + 1 :]):
@@ -108,9 +106,13 @@ def _clauses(sentence: str) -> list[str]:
 
 
 def _named(last: Fact, clause: str) -> Fact | None:
-    """'I have a dog. His name is Rex.'"""
+    """'I have a dog. His name is Rex.', and 'My dog is not called Max, he is called Rex.'"""
     found = OF_IT.fullmatch(clause)
-    if not found or last.kind != "thing" or last.value:
+    if not found or last.kind != "thing":
+        return None
+    if last.mode is Mode.DENIED:
+        return state(f"my {last.key} is called {found['called']}")
+    if last.value:
         return None
     return state(f"i have {last.line.removeprefix('has ')} called {found['called']}")
 

@@ -56,109 +56,114 @@ class Heard:
 
 # --- topics --------------------------------------------------------------------------------------
 
+LONGEST = 300  # characters of a question
 KEY = r"(?P<key>[\p{L}\p{M}' -]{2,40}?)"
+LIKING = r"(?:really )?(?:like|love|enjoy|adore|prefer)"
+HATING = r"(?:really )?(?:hate|dislike|not like)"
 TOPICS = tuple(
-    (regex.compile(pattern, regex.IGNORECASE), name, kinds, " ".join(words))
-    for pattern, name, kinds, *words in (
+    (regex.compile(pattern, regex.IGNORECASE), name, kinds, words)
+    for name, kinds, words, ways in (
         (
-            (
-                r"(?:what )?my name(?: is)?|what (?:i am|am i|i'm) called|what (?:do|should) (?:you"
-                r"|people) call me"
-            ),
             "your name",
             ("name",),
+            "",
+            (
+                r"(?:what )?my name(?: is)?",
+                r"what (?:i am|am i|i'm) called",
+                r"what do (?:you|people) call me",
+            ),
         ),
         (
-            (
-                r"where (?:do )?i live|where (?:am i|i am|i'm) (?:living|based)|which (?:city|town"
-                r"|country) (?:do )?i live in"
-                r"|my (?:home|city|town|address|location)"
-            ),
             "where you live",
             ("home",),
+            "",
+            (
+                r"where (?:do )?i live|where (?:am i|i am|i'm) (?:living|based)",
+                r"which (?:city|town|country) (?:do )?i live in",
+                r"my (?:home|city|town|address|location)",
+            ),
         ),
         (
-            (
-                r"where (?:am i|i am|i'm|do i come|i come) from|my (?:origin"
-                r"|home ?town)"
-            ),
             "where you are from",
             ("origin",),
+            "",
+            (r"where (?:am i|i am|i'm|do i come|i come) from", r"my (?:origin|home ?town)"),
         ),
-        (r"(?:when(?: is|'s) )?my birthday|when i was born", "your birthday", ("birthday",)),
-        (r"how old (?:am i|i am|i'm)|my age", "your age", ("age",)),
+        ("your birthday", ("birthday",), "", (r"(?:when(?: is|'s) )?my birthday", r"when i was born")),
+        ("your age", ("age",), "", (r"how old (?:am i|i am|i'm)", r"my age")),
         (
-            (
-                r"what (?:do )?i do(?: for (?:a living|work))?|(?:where|who|what) (?:do )?i work(?: as| for"
-                r"| at)?"
-                r"|my (?:job|work|profession|workplace|occupation)"
-            ),
             "your work",
             ("job", "workplace", "being"),
+            "",
+            (
+                r"what (?:do )?i do(?: for (?:a living|work))?",
+                r"(?:where|who|what) (?:do )?i work(?: as| for| at)?",
+                r"my (?:job|work|profession|workplace|occupation)",
+            ),
         ),
         (
-            r"what (?:do |else do )?i (?:really )?(?:like|love|enjoy|adore|prefer)",
             "what you like",
             ("taste",),
             "likes loves enjoys adores prefers",
+            (rf"what (?:do |else do )?i {LIKING}",),
         ),
         (
-            r"what (?:do |else do )?i (?:really )?(?:hate|dislike|not like)|what don't i like",
             "what you don't like",
             ("taste",),
             "hates dislikes cannot does",
+            (rf"what (?:do |else do )?i {HATING}", r"what don't i like"),
         ),
-        (rf"(?:if |do )i (?:like|love|enjoy|hate) {KEY}", "whether you like {key}", ("taste",)),
-        (rf"my favou?rite {KEY}", "your favourite {key}", ("favourite",)),
+        ("whether you like {key}", ("taste",), "", (rf"(?:if |do )i (?:like|love|enjoy|hate) {KEY}",)),
+        ("your favourite {key}", ("favourite",), "", (rf"my favou?rite {KEY}",)),
         (
-            (
-                r"(?:what|which|how many) (?:pets|animals|dogs|cats) (?:do )?i have|my (?:pets?"
-                r"|animals?)"
-            ),
             "your pets",
             ("thing",),
+            "",
+            (r"(?:what|which|how many) (?:pets|animals|dogs|cats) (?:do )?i have", r"my (?:pets?|animals?)"),
         ),
-        (rf"(?:if |do )i have (?:an? |any ){KEY}", "whether you have a {key}", ("thing",)),
+        ("whether you have a {key}", ("thing",), "", (rf"(?:if |do )i have (?:an? |any ){KEY}",)),
         (
-            (
-                rf"the names? of my {KEY}|my {KEY}(?:'s|s') names?|my {KEY} (?:(?:is|are) )?(?:called"
-                rf"|named)"
-            ),
             "your {key}'s name",
             ("thing",),
+            "",
+            (
+                rf"the names? of my {KEY}",
+                rf"my {KEY}(?:'s|s') names?",
+                rf"(?:what )?my {KEY} (?:(?:is|are) )?(?:called|named)",
+            ),
         ),
-        (rf"my {KEY}", "about your {key}", ("thing", "favourite")),
+        ("about your {key}", ("thing", "favourite"), "", (r"my (?P<key>[\p{L}\p{M} -]{2,40})",)),
     )
+    for pattern in ways
 )
 OPENING = regex.compile(
-    r"(?:(?:so|and|but|hey|hi|hello|ok|okay|well|now|please|jay|then)[,!]?\s+)*"
-    r"(?:(?:do|did|can|could|would|will) you (?:(?:please|still|even|happen to)\s+)*(?:know|remember|recall"
-    r"|tell me|guess|say)"
-    r"(?: about)?|tell me(?: about)?|remember|remind me(?: about| of)?|what(?:'s| is| are| was| were)"
-    r"|who(?:'s| is| are)"
-    r"|which is|how(?:'s| is))\s+",
+    r"(?:(?:so|and|but|hey|hi|hello|ok|okay|well|now|please|jay|then)[,!]?\s+)*(?:"
+    r"(?:do|did|can|could|would|will) you (?:(?:please|still|even|happen to)\s+)*"
+    r"(?:know|remember|recall|tell me|guess|say)(?: about)?"
+    r"|what (?:do you (?:know|remember)|have i told you|did i tell you) about"
+    r"|tell me(?: about)?|remember|remind me(?: about| of)?"
+    r"|what(?:'s| is| are| was| were)|who(?:'s| is| are)|which is|how(?:'s| is)"
+    r")\s+",
     regex.IGNORECASE,
 )
 ABOUT_ME = regex.compile(
-    r"(?:so |and )?what do you (?:still )?(?:know|remember)|"
-    r"(?:.*\b)?(?:what|anything|something|everything|all|how much)\b.*\b(?:know|remember|learn\w*|note[ds]?"
-    r"|have|got|memory"
-    r"|memories|cached?|stored?|recall)\b.*\b(?:about|of|on) me\b.*"
-    r"|.*\bwho i am|.*\bwho am i|(?:.*\b)?what (?:have i told|did i tell) you.*|.*\btell me about (?:me"
-    r"|myself)"
-    r"|(?:.*\b(?:do|did) )?(?:you )?(?:still )?(?:know|remember|recognise|recognize) me|.*\bwhat(?:'s"
-    r"| is) in (?:your"
-    r"|my) (?:memory|cache)",
+    r"(?:so |and )?what do you (?:still )?(?:know|remember)"
+    r"|(?:.*\b)?(?:what|anything|something|everything|all|how much)\b.*"
+    r"\b(?:know|remember|learn\w*|note[ds]?|have|got|memory|memories|cached?|stored?|recall)\b.*"
+    r"\b(?:about|of|on) me\b.*"
+    r"|.*\b(?:who i am|who am i|tell me about (?:me|myself))"
+    r"|(?:.*\b)?what (?:have i told|did i tell) you(?: so far)?(?: about (?:me|myself))?"
+    r"|(?:.*\b(?:do|did) )?(?:you )?(?:still )?(?:know|remember|recogni[sz]e) me"
+    r"|.*\bwhat(?:'s| is) in (?:your|my) (?:memory|cache)",
     regex.IGNORECASE,
 )
 WHO_IS = regex.compile(
-    r"(?:so |and |hey )?(?:who(?:'s| is)|do you (?:know|remember)|what about|where(?:'s"
-    r"| is)) (?P<words>\p{Lu}[\p{L}' -]{1,40})"
+    r"(?:so |and |hey )?(?:who(?:'s| is)|do you (?:know|remember)|what about|where(?:'s| is)) "
+    r"(?P<words>\p{Lu}[\p{L}' -]{1,40})"
 )
 ASKING = regex.compile(
     r"(?:(?:so|and|but|hey|ok|well)[,]?\s+)*(?:what|who|where|when|why|how|which|do|does|did|can|could|is"
-    r"|are|am|will|would|should"
-    r"|have|has|tell me|remind me|what's|who's|where's|when's|how's)\b",
+    r"|are|am|will|would|should|have|has|tell me|remind me|what's|who's|where's|when's|how's)\b",
     regex.IGNORECASE,
 )
 
@@ -166,6 +171,8 @@ ASKING = regex.compile(
 def topic(text: str, *, erasing: bool = False) -> Topic | None:
     """The topic of a question, or of what shall be forgotten."""
     bare = tidy(text)
+    if len(bare) > LONGEST:
+        return None
     if not erasing and ABOUT_ME.fullmatch(bare):
         return EVERYTHING
     if not erasing and (named := WHO_IS.fullmatch(bare)):
@@ -182,21 +189,18 @@ def topic(text: str, *, erasing: bool = False) -> Topic | None:
 
 FORGET = regex.compile(
     r"(?:(?:please|now|ok|okay|hey|hi|actually|and|also|well)[,]?\s+)*(?:(?:can|could|would"
-    r"|will) you (?:please )?)?"
-    r"(?:please )?(?:forget|erase|delete|unlearn|remove|stop remembering|don't remember|do not remember)\s+"
-    r"(?P<what>.+?)(?:,? (?:please|thanks|thank you))*",
+    r"|will) you (?:please )?)?(?:please )?(?:forget|erase|delete|unlearn|remove|stop remembering"
+    r"|don't remember|do not remember)\s+(?P<what>.+?)(?:,? (?:please|thanks|thank you))*",
     regex.IGNORECASE,
 )
 LINK = regex.compile(
     r"^(?:(?:about|that|the fact that|the note(?: about| that| on)?|what i (?:said|told you) about"
-    r"|everything about|all about"
-    r"|what you know about)\s+)+",
+    r"|everything about|all about|what you know about)\s+)+",
     regex.IGNORECASE,
 )
 IT = frozenset({"it", "that", "this", "about it", "about that", "about this", "that one"})
 ALL = regex.compile(
-    r"(?:everything|all|it all|all of it|all that|me|about me|all about me"
-    r"|everything .*me)\b.*",
+    r"(?:everything|all|it all|all of it|all that|me|about me|all about me|everything .*me)\b.*",
     regex.IGNORECASE,
 )
 

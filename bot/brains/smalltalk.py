@@ -1,15 +1,19 @@
 """Small talk, and what is too little to answer. Pure.
 
-To answer one more kind of small talk, add it to TALK, and its answers to `voice.ANSWERS`.
+To answer one more kind of small talk, add it to PATTERNS, and its answers to `voice.ANSWERS`.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import regex
 
 from bot.brains.statements import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Talk(StrEnum):
@@ -27,53 +31,93 @@ class Talk(StrEnum):
     CROSS = "cross"
     GLAD = "glad"
     SORRY = "sorry"
+    LOSS = "loss"
 
 
-TALK = tuple(
-    (talk, regex.compile(rf"(?:{pattern})", regex.IGNORECASE))
-    for talk, pattern in (
-        (Talk.NEVER_MIND, r"never ?mind|nvm|forget (?:about )?it"),
+BIRD = r"(?: (?:there|jay|scrub ?jay|birdie|bird|friend|again|everyone|all|now|then|little bird))*"
+VERY = r"(?: (?:so|very|really|a bit|a little|just|pretty|quite|kind of|doing|an?))*"
+FEEL = rf"(?:i'?m|i am|i feel|feeling){VERY}"
+YOU_ARE = rf"(?:you're|you are|ur){VERY}(?: .+)?"
+PRAISE = (
+    r"(?:great|cute|lovely|sweet|nice|adorable|awesome|amazing|kind|the best|clever|smart|funny|cool|good"
+    r"|wonderful)"
+)
+BLAME = r"(?:stupid|dumb|useless|wrong|annoying|bad|terrible|awful|creepy|idiot|boring|liar|rude|moron)"
+DEAR = (
+    r"(?:mum|mom|mother|dad|father|wife|husband|dog|cat|gran\p{L}*|brother|sister|son|daughter|friend|partner"
+    r"|job)"
+)
+LOW = (
+    r"(?:tired|sad|ill|sick|lonely|bored|down|exhausted|stressed|unhappy|scared|worried|anxious|upset|angry"
+    r"|hungry|cold|lost|heartbroken|depressed|sleepy|awful|terrible|not (?:well|ok|okay|good))"
+)
+HIGH = r"(?:fine|good|great|well|ok|okay|happy|excited|glad|better|proud)"
+SELF = r"(?:bot|human|person|ai|robot|real|alive|bird|llm|chatgpt|machine)"
+
+PATTERNS: Mapping[Talk, tuple[str, ...]] = {
+    Talk.NEVER_MIND: (r"never ?mind", "nvm", r"forget (?:about )?it"),
+    Talk.HELP: (
+        r"help(?: me)?",
+        r"what (?:can|do) you do",
+        r"how do(?:es)? (?:you|this) work",
+        r"what are you for",
+        r"how can i use you",
+        r"what can i (?:ask|tell|say to) you",
+        r"commands?",
+    ),
+    Talk.WHO: (
+        r"(?:who|what) are you",
+        r"what(?:'s| is) your name",
+        r"do you have a name",
+        rf"are you (?:an? )?(?:real |actual )?{SELF}(?: or .+)?",
+        r"introduce yourself",
+        r"tell me about (?:you|yourself)",
+    ),
+    Talk.HOW: (
+        r"how are you(?: doing| today| feeling)*",
+        r"how's it going",
+        r"how do you do",
+        r"what's up|sup",
+        r"(?:are )?you (?:ok|okay|alright)",
+    ),
+    Talk.HELLO: (
+        rf"(?:hi|hello|hey|hiya|howdy|yo|greetings|(?:good )?morning|g'day){BIRD}",
+        rf"good (?:evening|afternoon|day){BIRD}",
+        r"(?:nice|good|lovely) to (?:meet|see) you(?: too)?",
+    ),
+    Talk.THANKS: (
         (
-            Talk.HELP,
-            (r"help(?: me)?|what (?:can|do) you do|how do(?:es)? (?:you|this) work|what are you for"
-            r"|how can i use you"
-            r"|what can i (?:ask|tell|say to) you|commands?"),
+            r"(?:oh |ok |okay |great |cool |wow )?(?:many |so )?"
+            r"(?:thanks|thank you|thx|ty|cheers|tysm|much appreciated)"
+            rf"(?: (?:so much|a lot|very much|for .+))*{BIRD}"
         ),
-        (
-            Talk.WHO,
-            (r"(?:who|what) are you|what(?:'s| is) your name|are you (?:an? )?(?:real |actual )?(?:bot|human"
-            r"|person|ai|robot|real"
-            r"|alive|bird|llm|chatgpt|machine)(?: or .+)?|introduce yourself|tell me about (?:you|yourself)"),
-        ),
-        (Talk.HOW, (r"how are you(?: doing| today| feeling)*|how's it going|how do you do|what's up|sup"
-            r"|you (?:ok|okay|alright)")),
-        (Talk.HELLO, (r"(?:hi|hello|hey|hiya|howdy|yo|greetings|good (?:morning|evening|afternoon|day)"
-            r"|morning|g'day)"
-         r"(?: (?:there|jay|scrub ?jay|birdie|bird|friend|again|everyone|little bird))*|(?:nice|good"
-         r"|lovely) to (?:meet|see) you(?: too)?")),
-        (Talk.THANKS, (r"(?:oh |ok |okay |great |cool |wow )?(?:many |so )?(?:thanks|thank you|thx|ty|cheers"
-            r"|tysm|much appreciated)"
-         r"(?: (?:so much|a lot|very much|again|jay|bird|for .+|all|friend|little bird))*")),
-        (Talk.BYE, (r"(?:ok |okay )?(?:bye(?: bye)?|goodbye|good ?night|see (?:you|ya)(?: .+)?|farewell"
-            r"|later|take care|ciao|talk (?:to you )?(?:soon|later)"
-         r"|gotta go|sleep well|have a (?:good|nice|great|lovely) .+)(?: (?:jay|bird|friend|now|then"
-         r"|everyone))*")),
-        (Talk.FOND, (r"(?:i (?:really )?(?:love|like|adore) (?:you|u)(?: .+)?|(?:you're|you are|ur) (?:so "
-            r"|very |really )?(?:.+ )?"
-         r"(?:great|cute|lovely|sweet|nice|adorable|awesome|amazing|kind|the best|clever|smart|funny|cool"
-         r"|good|wonderful)(?: .+)?|good (?:bot|bird|jay|boy|job|birb)|well done|best bot)")),
-        (Talk.CROSS, (r"(?:bad (?:bot|bird)|i hate (?:you|u)(?: .+)?|(?:you're|you are|ur) (?:so |very "
-            r"|really |an? )*(?:.+ )?"
-         r"(?:stupid|dumb|useless|wrong|annoying|bad|terrible|awful|creepy|idiot|boring|liar|rude"
-         r"|moron)(?: .+)?|that's (?:wrong|not (?:true|right))|wrong)")),
-        (Talk.SORRY, (r"(?:i'?m|i am|i feel|feeling)(?: (?:so|very|really|a bit|a little|just|pretty"
-            r"|kind of))* (?:tired|sad|ill|sick|lonely|bored|down"
-         r"|exhausted|stressed|unhappy|scared|worried|anxious|upset|angry|hungry|cold|lost|heartbroken"
-         r"|depressed|sleepy|awful|terrible|not (?:well|ok|okay|good))(?: .+)?")),
-        (Talk.GLAD, (r"(?:i'?m|i am|i feel|feeling)(?: (?:so|very|really|doing|just|pretty|quite))* (?:fine"
-            r"|good|great|well|ok|okay|happy|excited|glad|better|proud)(?: .+)?")),
-    )
-)  # fmt: skip
+    ),
+    Talk.BYE: (
+        rf"(?:ok |okay )?(?:bye(?: bye)?|goodbye|good ?night|farewell|later|take care|ciao){BIRD}",
+        r"see (?:you|ya)(?: .+)?",
+        r"talk (?:to you )?(?:soon|later)",
+        r"gotta go|sleep well",
+        r"have a (?:good|nice|great|lovely) .+",
+    ),
+    Talk.FOND: (
+        r"i (?:really )?(?:love|like|adore) (?:you|u)(?: .+)?",
+        rf"{YOU_ARE} {PRAISE}(?: .+)?",
+        r"good (?:bot|bird|jay|boy|job|birb)|well done|best bot",
+    ),
+    Talk.CROSS: (
+        r"bad (?:bot|bird)",
+        r"i hate (?:you|u)(?: .+)?",
+        rf"{YOU_ARE} {BLAME}(?: .+)?",
+        r"that's (?:wrong|not (?:true|right))|wrong",
+    ),
+    Talk.LOSS: (
+        r"(?:(?:today|yesterday|sadly|unfortunately),? )?my .+ (?:(?:has )?(?:died|passed)|is dead).*",
+        rf"i (?:just |recently )?lost my {DEAR}.*",
+    ),
+    Talk.SORRY: (rf"{FEEL} {LOW}(?: .+)?",),
+    Talk.GLAD: (rf"{FEEL} {HIGH}(?: .+)?", rf"{HIGH}(?: thanks| thank you)", "not bad|all good"),
+}
+TALK = tuple((talk, regex.compile("|".join(ways), regex.IGNORECASE)) for talk, ways in PATTERNS.items())
 ADDRESS = regex.compile(r"^(?:(?:hey|hi|hello|ok|okay|so|and|well|oh|aw+|no|yes)[,!]?\s+)+", regex.IGNORECASE)
 
 
@@ -110,8 +154,7 @@ def is_noise(text: str) -> bool:
             r"(.)\1{2,}",
             r"\1",
             regex.sub(
-                r"^(?:ha|he"
-                r"|lo){2,}h?l?$",
+                r"^(?:ha|he|lo){2,}h?l?$",
                 "haha",
                 word,
             ),

@@ -23,15 +23,16 @@ NAME = rf"(?P<value>{WORD}(?: {WORD}){{0,2}})"
 V = r"(?P<value>.+)"
 MONTH = r"(?=.*(?:\d|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))"
 LASTING = (
-    r"(?P<value>vegan|vegetarian|pescatarian|retired|married|bilingual|colou?r-?blind|(?:left|right)-handed"
-    r"|ambidextrous|self-employed|self-taught|tone-deaf|near-?sighted|short-?sighted"
-    r"|portuguese|spanish|french|german|italian|dutch|belgian|swiss|austrian|danish|swedish|norwegian|finnish"
-    r"|icelandic|irish|scottish|welsh|english|british|american|canadian|mexican|brazilian|argentinian|chilean"
-    r"|colombian|peruvian|japanese|korean|chinese|taiwanese|vietnamese|thai|filipino|filipina|indonesian"
-    r"|malaysian|indian|pakistani|bangladeshi|nepali|turkish|greek|bulgarian|romanian|hungarian|czech|slovak"
-    r"|slovenian|croatian|serbian|polish|ukrainian|russian|lithuanian|latvian|estonian|egyptian|moroccan"
-    r"|nigerian|ghanaian|kenyan|ethiopian|south african|australian|iranian|iraqi|lebanese|israeli|palestinian"
-    r"|basque|catalan|galician|european|maltese|albanian|georgian|armenian)"
+    r"(?P<value>vegan|vegetarian|pescatarian|retired|married|bilingual|colou?r-?blind|(?:left"
+    r"|right)-handed|ambidextrous|self-employed|self-taught|tone-deaf|near-?sighted|short-?sighted"
+    r"|portuguese|spanish|french|german|italian|dutch|belgian|swiss|austrian|danish|swedish|norwegian"
+    r"|finnish|icelandic|irish|scottish|welsh|english|british|american|canadian|mexican|brazilian"
+    r"|argentinian|chilean|colombian|peruvian|japanese|korean|chinese|taiwanese|vietnamese|thai|filipino"
+    r"|filipina|indonesian|malaysian|indian|pakistani|bangladeshi|nepali|turkish|greek|bulgarian|romanian"
+    r"|hungarian|czech|slovak|slovenian|croatian|serbian|polish|ukrainian|russian|lithuanian|latvian"
+    r"|estonian|egyptian|moroccan|nigerian|ghanaian|kenyan|ethiopian|south african|australian|iranian"
+    r"|iraqi|lebanese|israeli|palestinian|basque|catalan|galician|european|maltese|albanian|georgian"
+    r"|armenian)"
 )
 PROPER = r"(?-i:\p{Lu}[\p{Ll}\p{M}'-]+(?: \p{Lu}[\p{L}\p{M}'-]+)?)"
 
@@ -92,8 +93,7 @@ HEARD = (
     # so
     row(
         rf"(?:(?:you can |please |just )?call me|my (?:real |first |full )?name(?: is|'s)|{IM} (?:called"
-        rf"|named)"
-        rf"|i go by|(?:everyone|everybody|people|my friends) calls? me) {NAME}",
+        rf"|named)|i go by|(?:everyone|everybody|people|my friends) calls? me) {NAME}",
         "is called {value}",
     ),
     row(rf"i {ADV}live in {V}|{IM} {ADV}(?:living|based) in {V}", "lives in {value}"),
@@ -110,8 +110,8 @@ HEARD = (
         "their favourite {key} {be} {value}",
     ),
     row(
-        r"(?P<value>(?!it\b|this\b|that\b|what|which|who|you\b|one\b|here\b|there\b)[^,]{1,40}?) "
-        r"(?P<be>is|are) (?:definitely "
+        r"(?P<value>(?!it\b|this\b|that\b|what|which|who|you\b|one\b|here\b"
+        r"|there\b)[^,]{1,40}?) (?P<be>is|are) (?:definitely "
         r"|still )?my (?:absolute )?favou?rite (?P<key>[\p{L}\p{M}][\p{L}\p{M}' -]{1,40})",
         "their favourite {key} {be} {value}",
     ),
@@ -138,54 +138,47 @@ HEARD = (
 # --- what is not kept ----------------------------------------------------------------------------
 
 MOODS = (
-    r"fine|sorry|sad|happy|tired|ok|okay|good|great|back|here|home|sick|ill|bored|done|ready|sure|afraid|busy"
-    r"|new|hungry|late|lost|glad|excited|angry|cold|hot|drunk|confused|curious|scared|lonely|free|in|at|on"
-    r"|not"
-    r"|so|all|very|just|still|also|too|really|about|only|serious|right|wrong|team|off|out|up|down|sleepy"
-    r"|alone"
-    r"|alive|dead|better|worse|over|under|well|stuck|awake|broke|bad|proud|impressed|both|like|more|less"
-    r"|god|batman"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\p{L}+ing|never|always|trying|the|an?|your?|my|their|his"
-    r"|her"
+    r"fine|sorry|sad|happy|tired|ok|okay|good|great|back|here|home|sick|ill|bored|done|ready|sure|afraid"
+    r"|busy|new|hungry|late|lost|glad|excited|angry|cold|hot|drunk|confused|curious|scared|lonely|free|in"
+    r"|at|on|not|so|all|very|just|still|also|too|really|about|only|serious|right|wrong|team|off|out|up"
+    r"|down|sleepy|alone|alive|dead|better|worse|over|under|well|stuck|awake|broke|bad|proud|impressed"
+    r"|both|like|more|less|god|batman|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\p{L}+ing|never|always"
+    r"|trying|the|an?|your?|my|their|his|her"
 )
 DENY = {
     kind: regex.compile(pattern, regex.IGNORECASE)
     for kind, pattern in {
         "name": rf"^(?:{MOODS}|later|tomorrow|crazy|maybe|when|if|now|old|names|whatever|anything|what)\b",
         "home": r"^(?:(?:constant )?(?:fear|hope|denial|terror|sin|peace|harmony)|the (?:past|moment"
-        r"|present|future)"
-        r"|linux|mac(?:os)?|windows|android|ios|firefox|chrome|signal|mastodon|bluesky|threads|the (?:left"
-        r"|right)"
-        r"|tears|it|this|there|here|another|a (?:different|new) (?:job|team|phone|server|host))\b",
+        r"|present|future)|linux|mac(?:os)?|windows|android|ios|firefox|chrome|signal|mastodon|bluesky"
+        r"|threads|the (?:left|right)|tears|it|this|there|here|another|a (?:different|new) (?:job|team"
+        r"|phone|server|host))\b",
         "origin": r"^(?:the (?:future|past|internet|government)|it|there|here|him|her|work|bluesky)\b",
         "workplace": r"^(?:at|for|in) (?:it|that|this|home|night|the moment|the morning|the garden|all)\b",
         "being": r"\b(?:bit|little|lot|few|mess|wreck|tad|while|minute|hour|idiot|moron|fool|failure|loser"
         r"|disaster|monster|joke|god|goner|bad person|terrible|awful|horrible|hurry|meeting|rush|moment"
         r"|bot)\b"
-        rf"|^(?:{MOODS})$",
+        rf"|^(?:{MOODS}|human(?: being)?|person|user|robot)$",
         "thing": r"\b(?:question|headache|migraine|cold|flu|fever|feeling|meeting|problem|idea|dream|point"
         r"|minute|moment|second|doubt|plan|date|deadline|request|favou?r|suggestion|theory|hunch"
-        r"|appointment|bit|lot"
-        r"|few|day|week|night|time|morning|hangover|call|exam|interview|thought|thing|hard|reason|chance"
-        r"|choice|look"
-        r"|break|issue|complaint|secret|confession|crush|ton|pain|job for|task|joke|story)s?\b",
+        r"|appointment|bit|lot|few|day|week|night|time|morning|hangover|call|exam|interview|thought|thing"
+        r"|hard|reason|chance|choice|look|break|issue|complaint|secret|confession|crush|ton|pain|job for"
+        r"|task|joke|story)s?\b",
         "taste": r"^(?:it|that|this|these|those|him|her|how|what|when|where|who|why|the (?:way|idea|sound)"
-        r"|to think"
-        r"|to (?:know|see|hear|ask|say|thank|point)|one|all of)\b",
+        r"|to think|to (?:know|see|hear|ask|say|thank|point)|one|all of)\b",
     }.items()
 }
 PASSING = regex.compile(
-    r"\b(?:today|tomorrow|tonight|yesterday|right now|this (?:morning|week|weekend|evening|afternoon)|for now"
-    r"|next (?:week|month|weekend)|i|i'm|i've|i'd|i'll|you|your|yours|you're|we|they|them|their|he|she"
-    r"|any ?more)\b",
+    r"\b(?:today|tomorrow|tonight|yesterday|right now|this (?:morning|week|weekend|evening|afternoon)"
+    r"|for now|next (?:week|month|weekend)|i|i'm|i've|i'd|i'll|you|your|yours|you're|we|they|them|their"
+    r"|he|she|any ?more)\b",
     regex.IGNORECASE,
 )
 FOREIGN = regex.compile(r"@|://|\bwww\.|^(?:not|never|no|nothing|so|too|going|trying)\b", regex.IGNORECASE)
 TAIL = regex.compile(
     r"(?:\s+(?:now|these days|nowadays|currently|at the moment|too|as well|by the way|btw|though|lol|haha"
     r"|actually|again|so much|a lot|very much|really|please|instead|of course|obviously|you know|tbh|fwiw"
-    r"|okay|ok))+$"
-    r"|\s+(?:when|while|whenever|until|unless|except|where|which|who)\b.*$",
+    r"|okay|ok))+$|\s+(?:when|while|whenever|until|unless|except|where|which|who)\b.*$",
     regex.IGNORECASE,
 )
 FRONT = regex.compile(r"^[\s\p{Pi}\p{Pf}\"'(*]+")

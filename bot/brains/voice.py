@@ -80,8 +80,8 @@ CANNOT_ANSWER = (
     "I honestly don't know. Ask me about something you've told me, and I'll do better.",
 )
 LISTENING = (
-    "I hear you, though I've nothing clever to add.",
-    "I'm listening.",
+    "I hear you.",
+    "I'm listening, though I understand only simple sentences.",
     "Thank you for telling me.",
 )
 FOREIGN = (
@@ -119,6 +119,7 @@ ANSWERS: Mapping[Talk, tuple[str, ...]] = {
         ),
     ),
     Talk.GLAD: ("I'm glad to hear that{name}.", "Good. I'm glad{name}."),
+    Talk.LOSS: ("I'm so sorry{name}.", "Oh, I'm so sorry to hear that{name}."),
     Talk.SORRY: (
         "I'm sorry to hear that{name}. I hope it passes soon.",
         "That sounds hard{name}. Be kind to yourself.",

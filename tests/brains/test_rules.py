@@ -115,6 +115,7 @@ CORRECTED = [
     (["has a dog called Rex"], "I have a dog called Max", ["has a dog called Rex", "has a dog called Max"]),
     (["has a dog called Rex"], "I don't have a dog any more", ["no longer has a dog called Rex"]),
     (["has a dog called Rex"], "my dog isn't called Rex", []),
+    (["has a dog called Rex"], "My dog is not called Rex, he's called Max", ["has a dog called Max"]),
     (["likes tea"], "I no longer like tea", ["no longer likes tea"]),
     (["likes tea"], "I don't like tea any more", ["no longer likes tea"]),
     (["likes tea"], "I hate tea", ["hates tea"]),
@@ -194,6 +195,7 @@ ASKED = [
     ("what's my dog called", "You have a dog called Biscuit."),
     ("do you remember my dog?", "You have a dog called Biscuit."),
     ("who is Biscuit?", "You have a dog called Biscuit."),
+    ("what did I tell you about my dog?", "You have a dog called Biscuit."),
     ("do I have a dog?", "You have a dog called Biscuit."),
     ("what do I like?", "You like tea, and you love your garden."),
     ("what do I hate?", "You hate mornings."),
@@ -323,6 +325,11 @@ async def test_kindness_is_met_with_kindness_and_sorrow_too():
     assert "Thank you" in await talker().say("you're lovely") or "kind" in await talker().say("you're lovely")
 
 
+@pytest.mark.parametrize("text", ["My dog died yesterday", "I just lost my mother", "my cat has passed away"])
+async def test_a_loss_is_met_with_sympathy(text):
+    assert "so sorry" in await talker("has a dog called Rex").say(text)
+
+
 async def test_the_same_post_gets_the_same_words():
     assert await talker().say("hello") == await talker().say("hello")
 
@@ -350,6 +357,7 @@ LONG = [
     "I like " + "now " * 700 + "x", "I am " + "really " * 400, "@" * 3000, '"' * 2999, "“a b c " * 400,
     "what do you know " * 170, "forget that " * 250, "hi there " * 300 + "x", "you're so " * 300,
     "know about me " * 210,
+    "what know about " * 180 + "?",
     "\u200b" * 3000, "!" * 2999 + "a", "ha" * 1500, "A. " * 999, "forget everything " * 160,
     "\n" * 2999 + "x",
 ]  # fmt: skip
