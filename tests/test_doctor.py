@@ -95,8 +95,6 @@ def test_the_databases_password_is_not_shown(tmp_path):
 
 
 def test_failed_and_late_mentions_are_told(settings):
-    pytest.importorskip("memory.store")
-    pytest.importorskip("bot.inbox")
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()

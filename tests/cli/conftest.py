@@ -49,8 +49,6 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 @pytest.fixture
 def filled(cli: Cli) -> Cli:
     """With a database in the data dir."""
-    pytest.importorskip("memory.store")
-    pytest.importorskip("bot.inbox")
     (cli.home / "data").mkdir()
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
     db.upgrade()

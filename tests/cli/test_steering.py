@@ -66,7 +66,6 @@ def test_a_note_is_forgotten_with_all_that_it_replaced(filled):
 
 
 def test_a_person_is_forgotten_with_all_their_words(filled):
-    pytest.importorskip("bot.app")
     done = filled("memory", "forget", "@iris.test", "--yes")
     assert done.code == 0
     assert filled("person", "show", IRIS).code == 1
