@@ -54,11 +54,11 @@ class Daemon:
         )
         self.config.chmod(0o600)
 
-    def start(self) -> None:
+    def start(self, role: str = "all") -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("SCRUBJAY_")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", "bot", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "bot", "--config", str(self.config), "run", "--role", role],
                 cwd=self.config.parent,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -77,11 +77,16 @@ class Daemon:
 
     def stop(self) -> int:
         """Ask it to stop, as systemd does; return its exit code."""
+        if self._process is not None:
+            self._process.terminate()
+        return self.wait(STOP_SECONDS)
+
+    def wait(self, seconds: float) -> int:
+        """Return its exit code; what has not ended by then is killed, and that is an error."""
         if self._process is None:
             return 0
-        self._process.terminate()
         try:
-            return self._process.wait(STOP_SECONDS)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             return -1

@@ -66,11 +66,12 @@ BEATS = (
             (
                 "I play the double bass in a small jazz trio. My boat is called The Unsinkable Second.",
                 "I live in a lighthouse at the end of a very long and windy road in the north of Denmark.",
-                "My favourite book is The Rings of Saturn. I love rye bread with far too much butter.",
-                "I work as a keeper of birds on an island without a name. I hate the sound of leaf blowers.",
+                "My favourite book is The Rings of Saturn. I love rye bread with far too much salted butter.",
+                "I work as a keeper of birds on an island. I hate leaf blowers on a quiet Sunday morning.",
+                "My favourite season is the week in which winter makes up its mind to end.",
             )
         )
     ),
-    Beat("long", "finn", "What do you know about me?", to="tell3", says=("lighthouse", "butter"), parts=2),
+    Beat("long", "finn", "What do you know about me?", to="tell4", says=("lighthouse", "butter"), parts=2),
 )
 LABELLED = frozenset({"robo"})

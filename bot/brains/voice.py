@@ -32,7 +32,7 @@ INVITATION = (
 )
 KEPT = {
     "name": ("{value} it is. I'll remember.", "Lovely to know your name, {value}."),
-    "home": ("{value}, noted. I'll remember where you live.", "So you live in {value}. I'll remember that."),
+    "home": ("I'll remember where you live: {value}.", "So you live in {value}. I'll remember that."),
     "thing": (
         "{value} is a fine name. I'll remember your {key}.",
         "Say hello to {value} from me. I'll remember.",

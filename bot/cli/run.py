@@ -53,12 +53,14 @@ def chat(context: click.Context, app: App) -> None:
 @click.command()
 @json_option
 @click.option("--keep", is_flag=True, help="Keep the network's and the bot's data afterwards.")
+@click.option("--kill", "kills", type=click.IntRange(0, 50), default=0, help="Kill the daemon this often.")
+@click.option("--seed", type=int, help="When it is killed, repeatably.")
 @click.pass_context
-def demo(context: click.Context, *, as_json: bool, keep: bool) -> None:
+def demo(context: click.Context, *, as_json: bool, keep: bool, kills: int, seed: int | None) -> None:
     """Watch it at work on a network of its own."""
     from bot import demo as demonstration
 
-    context.exit(demonstration.run(as_json=as_json, keep=keep))
+    context.exit(demonstration.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
 
 
 @click.command()
