@@ -80,7 +80,6 @@ def test_killed_five_times_at_random_every_mention_has_one_outcome_and_one_reply
     summary = json.loads(demo.stdout)
     faults = {key: summary[key] for key in ("double", "lost", "wrong")}
     assert (faults, summary["kills"]) == ({"double": 0, "lost": 0, "wrong": []}, 5), demo.stderr
-    )
     assert (demo.returncode, summary["mentions"], summary["answered"]) == (0, 24, 19)
 
 

@@ -52,6 +52,15 @@ def test_the_readme_lists_what_the_code_has(name):
     assert section(name, README.read_text("utf-8")) == LISTS[name](), "run: python tests/test_readme.py"
 
 
+def test_every_promise_stands_beside_a_test_that_exists():
+    tests = "\n".join(path.read_text("utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
+    promises = section("promises", README.read_text("utf-8")).splitlines()[2:]
+    named = [re.findall(r"`(test_\w+)`", promise.rsplit("|", 2)[1]) for promise in promises]
+
+    assert all(named)
+    assert [name for names in named for name in names if f"def {name}(" not in tests] == []
+
+
 def write() -> None:
     text = README.read_text("utf-8")
     for name, make in LISTS.items():
