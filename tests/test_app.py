@@ -1,0 +1,111 @@
+"""The running whole: it serves, drains and gives back what it could not finish."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from crew import Crew, ScriptedBrain
+from factory import ANA
+
+from bot import app
+from bot.events import PostCreated
+from bot.model import State
+from bot.settings import load
+
+
+class Replayed:
+    """A source that tells what is given, then stays quiet."""
+
+    host = "test"
+
+    def __init__(self, *events):
+        self._events = events
+
+    async def events(self, _cursor):
+        for event in self._events:
+            yield event
+        await asyncio.sleep(3600)
+
+
+def settings(**others):
+    quick = {"SWEEP": "0.05", "DRAIN": "0.3", "WORKERS": "2"} | others
+    return load({f"SCRUBJAY_{name}": value for name, value in quick.items()})
+
+
+def heard(crew, text):
+    """A post on the network, and the event that tells of it."""
+    hear, crew.hear = crew.hear, lambda ref: ref
+    ref = crew.say(ANA, text)
+    crew.hear = hear
+    (post,) = [post for post in crew.network.posts(ANA) if post.ref == ref]
+    return ref, PostCreated(1, ref, ANA, post.record, crew.clock())
+
+
+async def until(true):
+    for _ in range(200):
+        if true():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it did not come about")
+
+
+async def test_what_is_heard_is_answered_and_a_stop_ends_it(db, tmp_path):
+    crew = Crew(db, tmp_path)
+    ref, event = heard(crew, "hi")
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(), crew.bench, Replayed(event), stopping))
+    await until(lambda: crew.network.posts(crew.network.did))
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+
+    assert crew.entry(ref).state == State.ANSWERED
+
+
+async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
+    begun = asyncio.Event()
+
+    async def slow():
+        begun.set()
+        await asyncio.sleep(0.2)
+
+    crew = Crew(db, tmp_path, ScriptedBrain(slow, ("reply", {"text": "hello"})))
+    ref, event = heard(crew, "hi")
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(DRAIN="10"), crew.bench, Replayed(event), stopping))
+    await asyncio.wait_for(begun.wait(), 10)
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+
+    assert crew.entry(ref).state == State.DRAFTED
+
+
+async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no_attempt(db, tmp_path):
+    begun = asyncio.Event()
+
+    async def endless():
+        begun.set()
+        await asyncio.sleep(3600)
+
+    crew = Crew(db, tmp_path, ScriptedBrain(endless))
+    ref, event = heard(crew, "hi")
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(), crew.bench, Replayed(event), stopping))
+    await asyncio.wait_for(begun.wait(), 10)
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+
+    entry = crew.entry(ref)
+    assert (entry.state, entry.attempts, entry.due_at) == (State.WAITING, 0, crew.clock())
+
+
+async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, tmp_path):
+    class Broken:
+        host = "test"
+
+        async def events(self, _cursor):
+            raise RuntimeError("deaf")
+            yield
+
+    with pytest.raises(RuntimeError, match="deaf"):
+        await app.serve(settings(), Crew(db, tmp_path).bench, Broken(), asyncio.Event())

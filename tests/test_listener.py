@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from crew import Crew
+from factory import ANA, ME, NOW
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from bot import inbox, listener
+from bot.events import Progress
+from bot.model import State
+
+
+@pytest.fixture
+def crew(db, tmp_path):
+    return Crew(db, tmp_path)
+
+
+def cursor(crew):
+    with crew.bench.db.read() as tx:
+        return inbox.cursor(tx, "test")
+
+
+def test_a_mention_heard_twice_is_kept_once(crew):
+    ref = crew.say(ANA, "hi")
+    crew.hear(ref)
+
+    assert (crew.listener.counts["accepted"], crew.listener.counts["repeated"]) == (1, 1)
+    assert crew.entry(ref).state == State.WAITING
+
+
+def test_what_is_not_for_the_bot_is_counted_by_its_reason(crew):
+    ref = crew.network.write(ANA, {"$type": "app.bsky.feed.post", "text": "about birds"})
+    crew.hear(ref)
+    own = crew.network.write(ME, {"$type": "app.bsky.feed.post", "text": "@jay.test hello me"})
+    crew.hear(own)
+
+    assert crew.listener.counts == {"ignored.not addressed": 1, "ignored.own post": 1}
+
+
+def test_progress_moves_the_cursor(crew):
+    crew.listener.take(Progress(41))
+    crew.listener.take(Progress(42))
+
+    assert cursor(crew) == 42
+
+
+def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkeypatch):
+    monkeypatch.setattr(listener, "DATABASE_RETRY", 0)
+    troubles = iter([OperationalError("INSERT", {}, Exception("disk full"))] * 3)
+    real = inbox.accept
+
+    def accept(*arguments, **others):
+        for trouble in troubles:
+            raise trouble
+        return real(*arguments, **others)
+
+    monkeypatch.setattr(inbox, "accept", accept)
+    monkeypatch.setattr(crew, "hear", lambda ref: ref)
+    ref = crew.say(ANA, "hi")
+
+    async def events(_cursor):
+        from bot.events import PostCreated
+
+        (post,) = crew.network.posts(ANA)
+        yield PostCreated(7, ref, ANA, post.record, NOW)
+
+    crew.listener.source = SimpleNamespace(host="test", events=events)
+    asyncio.run(crew.listener.run())
+
+    assert next(troubles, None) is None
+    assert (crew.entry(ref).state, cursor(crew)) == (State.WAITING, 7)
+
+
+def test_a_person_who_is_only_declined_leaves_no_row_in_memory(crew):
+    crew.network.label(ANA, "bot")
+    crew.say(ANA, "beep")
+    crew.work()
+
+    with crew.bench.db.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM person")).scalar_one() == 0
+
+
+def test_start_lets_a_stopped_person_talk_again(crew):
+    crew.say(ANA, "stop")
+    refs = [crew.say(ANA, "start"), crew.say(ANA, "hello again")]
+    crew.work()
+
+    assert [crew.entry(ref).state for ref in refs] == [State.ANSWERED, State.ANSWERED]
