@@ -68,7 +68,7 @@ BEATS = (
                 "I live in a lighthouse at the end of a very long and windy road in the north of Denmark.",
                 "My favourite book is The Rings of Saturn. I love rye bread with far too much salted butter.",
                 "I work as a keeper of birds on an island. I hate leaf blowers on a quiet Sunday morning.",
-                "My favourite season is the week in which winter makes up its mind to end.",
+                "My favourite season is the very last week of a long and snowy winter.",
             )
         )
     ),

@@ -19,10 +19,15 @@ def clock() -> datetime:
 
 def open_database(settings: Settings) -> Database:
     """Open the database at this version's schema. Raises MemoryFault."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     db = Database(settings.database)
     db.upgrade()
     return db
+
+
+def make_data_dir(settings: Settings) -> None:
+    """What people said, and the account's session, are the operator's eyes only."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def open_memory(settings: Settings) -> Memory:
@@ -30,5 +35,5 @@ def open_memory(settings: Settings) -> Memory:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_dir(settings)
     return Ledger(settings.data_dir / "ledger", clock)
