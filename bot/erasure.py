@@ -12,7 +12,7 @@ from bot.ledger import Fate
 
 log = structlog.get_logger()
 
-TRIES, PAUSE = 50, 0.1  # seconds
+TRIES, PAUSE = 2, 0.1  # seconds; the database itself waits half a minute for its readers
 
 if TYPE_CHECKING:
     from datetime import datetime
