@@ -24,7 +24,7 @@ from bot.model import Limits, Pace
 from memory.model import Limits as MemoryLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-])")
@@ -71,6 +71,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+POINTS_PER_POST = 2  # of a putRecord
 MOST = 10**9  # keeps times within what a datetime can hold
 Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
@@ -216,9 +217,21 @@ def load(env: Mapping[str, str] | None = None, config: Path | None = None, home:
         settings = Settings(_build_sources=(tuple(layer.source for layer in layers), {}))  # type: ignore[call-arg]  # BaseSettings takes it; mypy sees the fields only
     except ValidationError as error:
         raise SettingsError(*unknown, *sources.problems(Settings, layers, error)) from None
-    if unknown:
-        raise SettingsError(*unknown)
+    wrong = [*unknown, *_too_many_writes(settings)]
+    if wrong:
+        raise SettingsError(*wrong)
     return settings
+
+
+def _too_many_writes(settings: Settings) -> Iterator[str]:
+    """The bot takes a fifth of what its PDS lets an account write (docs.bsky.app, rate limits)."""
+    for name, window, points in (("per_hour", "an hour", 5_000), ("per_day", "a day", 35_000)):
+        most = points // 5 // (POINTS_PER_POST * settings.reply_parts)
+        if (given := getattr(settings, name)) > most:
+            yield (
+                f"SCRUBJAY_{name.upper()}={given} with SCRUBJAY_REPLY_PARTS={settings.reply_parts} could take "
+                f"more than a fifth of the {points} points {window} that a PDS allows. At most: {most}"
+            )
 
 
 def table() -> str:

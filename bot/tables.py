@@ -33,6 +33,7 @@ class MentionRow(Base):
     command: Mapped[str | None]
     said_at: Mapped[datetime]
     seen_at: Mapped[datetime]
+    retried_at: Mapped[datetime | None]  # by the operator: its age counts anew
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]

@@ -184,3 +184,11 @@ def test_the_example_toml_is_made_from_the_settings_and_holds_when_uncommented(t
     assert set(tomllib.loads(lines)) == set(Settings.model_fields) - {"password", "database_url"}
     (tmp_path / "scrubjay.toml").write_text(lines)
     assert load({}, home=tmp_path).handle == "scrubjay.bsky.social"
+
+
+def test_limits_beyond_a_fifth_of_what_the_pds_allows_are_refused():
+    with pytest.raises(SettingsError, match=r"SCRUBJAY_PER_HOUR=200.*At most: 166"):
+        load({"SCRUBJAY_PER_HOUR": "200"})
+    with pytest.raises(SettingsError, match=r"SCRUBJAY_PER_DAY=2000.*At most: 1166"):
+        load({"SCRUBJAY_PER_DAY": "2000"})
+    assert load({"SCRUBJAY_PER_HOUR": "200", "SCRUBJAY_REPLY_PARTS": "1"}).per_hour == 200

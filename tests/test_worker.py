@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from crew import Crew, ScriptedBrain
@@ -206,6 +207,23 @@ def test_a_mention_over_which_the_program_stumbles_fails_after_five_tries(db, tm
         crew.clock.forward(minutes=10)
 
     assert (crew.fate(ref), len(crew.brain.prompts)) == ((State.FAILED, "stumbled: RuntimeError"), 5)
+
+
+def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
+    crew = Crew(db, tmp_path, ScriptedBrain(BrainRefused("no such model")))
+    ref = crew.say(ANA, "I live in Lisbon")
+    crew.work()
+    crew.clock.forward(hours=30)
+    crew.brain.script = [REMEMBER, REPLY]
+    with db.write() as tx:
+        inbox.retry(tx, ref.uri, crew.clock())
+    said_at = crew.entry(ref).mention.said_at
+    crew.work()
+
+    assert crew.fate(ref) == (State.ANSWERED, None)
+    with db.read() as tx:
+        (note,) = crew.bench.memory.recall(tx, ANA).notes
+    assert note.receipt.said_at == said_at == crew.clock() - timedelta(hours=30)
 
 
 def test_a_pds_that_refuses_the_post_fails_the_mention(crew):

@@ -41,7 +41,7 @@ def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         return Window(*tx.execute(recent).one())
 
     return Facts(
-        age=now - mention.said_at,
+        age=_age(tx, mention, now),
         stopped=tx.execute(select(StopRow.did).where(StopRow.did == mention.did)).first() is not None,
         thread=_thread_posts(tx, mention),
         partner=window(limits.partner_window, person, thread),
@@ -51,6 +51,12 @@ def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         hour=window(HOUR),
         day=window(DAY),
     )
+
+
+def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
+    """Time since it was said, or since the operator asked for another try."""
+    retried = tx.execute(select(MentionRow.retried_at).where(MentionRow.uri == mention.uri)).scalar()
+    return now - (retried or mention.said_at)
 
 
 def _tokens(tx: Tx, did: str, now: datetime) -> Window:
@@ -102,13 +108,13 @@ def retry(tx: Tx, uri: str, now: datetime) -> None:
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
     state = State.DRAFTED if found.parts else State.WAITING
-    _set(tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, seen_at=now, said_at=now)
+    _set(tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, retried_at=now)
 
 
 def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
-    """Decline a mention that is still open. Raises NotFound if it is not."""
+    """Decline a mention that is still open, or that failed. Raises NotFound if it is neither."""
     found = entry(tx, uri)
-    if found.state not in OPEN:
+    if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
     _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
 

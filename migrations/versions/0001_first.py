@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("command", sa.Text(), nullable=True),
         sa.Column("said_at", Instant(timezone=True), nullable=False),
         sa.Column("seen_at", Instant(timezone=True), nullable=False),
+        sa.Column("retried_at", Instant(timezone=True), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("due_at", Instant(timezone=True), nullable=True),
         sa.Column("fence", sa.Integer(), nullable=False),

@@ -28,7 +28,7 @@ def take(db, at=NOW, worker="w"):
     return inbox.claim(db, worker, now=at, lease=LEASE)
 
 
-def state(db, uri):
+def state_of(db, uri):
     with db.read() as tx:
         return inbox.entry(tx, uri).state
 
@@ -98,7 +98,7 @@ def test_a_claim_whose_lease_is_over_is_taken_over_and_its_worker_can_write_no_m
     assert (taken.mention, taken.fence, taken.attempts, taken.abandoned) == (dead.mention, 2, 2, True)
     with pytest.raises(FenceLost), db.write() as tx:
         inbox.finish(tx, dead, State.SILENT, None, NOW)
-    assert state(db, taken.mention.uri) == State.THINKING
+    assert state_of(db, taken.mention.uri) == State.THINKING
 
 
 def test_a_renewed_lease_is_not_taken_over(db):
@@ -114,15 +114,15 @@ def test_a_mention_goes_from_waiting_to_answered(db):
     put_in(db, mention(1))
     uri, seen = mention(1).uri, []
     thinking = take(db)
-    seen.append(state(db, uri))
+    seen.append(state_of(db, uri))
     draft(db, thinking, "hi")
-    seen.append(state(db, uri))
+    seen.append(state_of(db, uri))
     posting = take(db)
-    seen.append(state(db, uri))
+    seen.append(state_of(db, uri))
     with db.write() as tx:
         inbox.posted(tx, posting, Part(0, "hi", (), "3l", "{}", StrongRef("at://me/x/3l", "cid")), NOW)
         inbox.finish(tx, posting, State.ANSWERED, None, NOW)
-    seen.append(state(db, uri))
+    seen.append(state_of(db, uri))
 
     assert seen == [State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED]
     assert take(db, NOW + timedelta(days=1)) is None
@@ -247,9 +247,23 @@ def test_a_skipped_mention_is_declined_and_its_worker_loses_it(db):
     with db.write() as tx:
         inbox.skip(tx, mention(1).uri, NOW, "operator")
 
-    assert state(db, mention(1).uri) == State.DECLINED
+    assert state_of(db, mention(1).uri) == State.DECLINED
     with pytest.raises(FenceLost):
         draft(db, claim, "too late")
+
+
+def test_a_failure_can_be_cleared_and_an_answer_cannot(db):
+    put_in(db, mention(1), mention(2, BEN))
+    for state in (State.FAILED, State.ANSWERED):
+        claim = take(db)
+        with db.write() as tx:
+            inbox.finish(tx, claim, state, None, NOW)
+    with db.write() as tx:
+        inbox.skip(tx, mention(1).uri, NOW, "operator")
+
+    assert state_of(db, mention(1).uri) == State.DECLINED
+    with pytest.raises(NotFound, match="answered"), db.write() as tx:
+        inbox.skip(tx, mention(2, BEN).uri, NOW, "operator")
 
 
 def test_many_workers_at_once_serve_every_mention_once_and_no_person_twice_at_a_time(db):
