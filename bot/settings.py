@@ -229,7 +229,7 @@ def _too_many_writes(settings: Settings) -> Iterator[str]:
         most = points // 5 // (POINTS_PER_POST * settings.reply_parts)
         if (given := getattr(settings, name)) > most:
             yield (
-                f"SCRUBJAY_{name.upper()}={given} with SCRUBJAY_REPLY_PARTS={settings.reply_parts} could take "
+                f"SCRUBJAY_{name.upper()}={given} with SCRUBJAY_REPLY_PARTS={settings.reply_parts} may take "
                 f"more than a fifth of the {points} points {window} that a PDS allows. At most: {most}"
             )
 

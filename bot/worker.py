@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 import structlog
@@ -81,8 +83,14 @@ class Worker:
         except asyncio.CancelledError:
             await asyncio.shield(self._again(claim, None, None))
             raise
-        except Exception as error:
-            log.exception("mention.stumbled", uri=claim.mention.uri, attempts=claim.attempts)
+        except Exception as error:  # noqa: BLE001 - one mention must not end the worker
+            log.error(  # noqa: TRY400 - an exception's message may hold what a person wrote
+                "mention.stumbled",
+                uri=claim.mention.uri,
+                attempts=claim.attempts,
+                error=type(error).__name__,
+                where=_where(error),
+            )
             return await self._stumbled(claim, f"stumbled: {type(error).__name__}")
 
     async def _step(self, claim: Claim) -> Step | None:
@@ -135,3 +143,8 @@ class Worker:
                 log_ended(await self._bench.read(lambda tx: inbox.entry(tx, uri)))
         else:
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
+
+
+def _where(error: Exception) -> list[str]:
+    """The last steps to where it was raised, as file:line."""
+    return [f"{Path(at.filename).name}:{at.lineno}" for at in extract_tb(error.__traceback__)[-4:]]

@@ -10,6 +10,7 @@ import pytest
 from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, LIMITS, ME
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from bot import inbox
 from bot.conduct import FORGOTTEN, NOTICE, Why
@@ -425,3 +426,28 @@ def test_the_prompt_holds_nothing_of_another_person(db, tmp_path):
 
     assert "kea" not in crew.brain.prompts[-1].text()
     assert crew.brain.prompts[-1].recollection.notes == ()
+
+
+def test_no_word_of_a_person_reaches_the_log(db, tmp_path, capsys):
+    crew = Crew(
+        db,
+        tmp_path,
+        ScriptedBrain(("remember", {"text": "likes zanzibar"}), ("reply", {"text": "zanzibar!"})),
+    )
+    crew.say(ANA, "I like zanzibar")
+    crew.work()
+    crew.say(ANA, "forget me, zanzibar")
+    crew.brain.script = [RuntimeError("zanzibar")]
+    crew.work()
+    crew.brain.script = [("stay_silent", {"reason": "zanzibar again"})]
+    crew.clock.forward(minutes=1)
+    crew.work()
+    with pytest.raises(IntegrityError) as broken, db.write() as tx:
+        tx.execute(
+            text("INSERT INTO cursor (host, seq, at) VALUES (:host, NULL, NULL)"), {"host": "zanzibar"}
+        )
+    log = capsys.readouterr()
+
+    assert log.out.count("mention.ended") == 2
+    assert "mention.stumbled" in log.out
+    assert "zanzibar" not in log.out + log.err + str(broken.value).split("DETAIL")[0]
