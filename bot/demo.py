@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import shutil
 import tempfile
@@ -66,6 +67,7 @@ class Summary:
 def run(*, as_json: bool = False, keep: bool = False, kills: int = 0, seed: int | None = None) -> int:
     """Hold the demo; return the exit code. `kills`: how often the daemon is killed (SIGKILL) meanwhile."""
     begun = time.monotonic()
+    os.environ.setdefault("NO_PROXY", "localhost,127.0.0.1")  # a proxy cannot reach this machine's loopback
     console = Console(stderr=as_json, highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="scrubjay-demo-"))
     with ExitStack() as stack:
