@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import re
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -100,10 +102,12 @@ class Keyboard:
 def run(settings: Settings) -> int:
     """Converse until the end of input. Returns the exit code."""
     settings = settings.model_copy(update=UNHURRIED | {"data_dir": settings.data_dir / "chat"})
-    return asyncio.run(_converse(settings, Console(highlight=False)))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_converse(settings, Console(highlight=False)))
+    return 0
 
 
-async def _converse(settings: Settings, console: Console) -> int:
+async def _converse(settings: Settings, console: Console) -> None:
     name = re.sub(r"[^a-z0-9-]", "", getpass.getuser().lower()) or "you"
     did = f"did:web:{name}.invalid"
     network = MemoryNetwork(did=ME, handle="scrubjay.invalid")
@@ -118,14 +122,13 @@ async def _converse(settings: Settings, console: Console) -> int:
         stopping.set()
         await serving
         db.close()
-    return 0
 
 
 async def _talk(
     bench: Bench, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
 ) -> None:
     console.print(Text(HELP, style="dim"))
-    while not serving.done() and (line := await asyncio.to_thread(_ask)) is not None:
+    while not serving.done() and (line := await _ask()) is not None:
         text = line.strip()
         if text == "/quit":
             return
@@ -139,7 +142,21 @@ async def _talk(
             _show(entry, keyboard.heard_back(), console)
 
 
-def _ask() -> str | None:
+async def _ask() -> str | None:
+    """Return the next line, None at the end. Nobody waits for its thread: Ctrl-C must not need an Enter."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def read() -> None:
+        line = _read_line()
+        with contextlib.suppress(RuntimeError):  # the conversation is over
+            loop.call_soon_threadsafe(answer.set_result, line)
+
+    threading.Thread(target=read, daemon=True).start()
+    return await answer
+
+
+def _read_line() -> str | None:
     try:
         return input("\x1b[1myou\x1b[0m  " if sys.stdin.isatty() and sys.stdout.isatty() else "")
     except EOFError:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
 import time
@@ -164,3 +167,20 @@ def test_a_conversation_in_the_terminal(tmp_path):
     assert "at://did:web:" in known
     assert "(nothing)" in after
     assert "Biscuit" not in after
+
+
+def test_an_interrupt_ends_the_conversation_without_another_enter(tmp_path):
+    terminal, keyboard = pty.openpty()
+    chat = subprocess.Popen(
+        [sys.executable, "-m", "bot", "chat"], stdin=keyboard, stdout=subprocess.PIPE, cwd=tmp_path
+    )
+    chat.stdout.readline()  # it says how to talk to it, and asks
+    time.sleep(0.5)
+    chat.send_signal(signal.SIGINT)
+    try:
+        assert chat.wait(15) == 0
+    finally:
+        chat.kill()
+        chat.stdout.close()
+        os.close(terminal)
+        os.close(keyboard)
