@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import os
 import re
+import select
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -128,8 +129,11 @@ async def _talk(
     bench: Bench, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
 ) -> None:
     console.print(Text(HELP, style="dim"))
-    while not serving.done() and (line := await _ask()) is not None:
-        text = line.strip()
+    lines = _typed(sys.stdin.fileno())
+    while not serving.done():
+        if console.is_terminal:
+            console.print(Text("you  ", style="bold"), end="")
+        text = (await anext(lines, "/quit")).strip()
         if text == "/quit":
             return
         if text == "/memory":
@@ -142,25 +146,19 @@ async def _talk(
             _show(entry, keyboard.heard_back(), console)
 
 
-async def _ask() -> str | None:
-    """Return the next line, None at the end. Nobody waits for its thread: Ctrl-C must not need an Enter."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str | None] = loop.create_future()
-
-    def read() -> None:
-        line = _read_line()
-        with contextlib.suppress(RuntimeError):  # the conversation is over
-            loop.call_soon_threadsafe(answer.set_result, line)
-
-    threading.Thread(target=read, daemon=True).start()
-    return await answer
-
-
-def _read_line() -> str | None:
-    try:
-        return input("\x1b[1myou\x1b[0m  " if sys.stdin.isatty() and sys.stdout.isatty() else "")
-    except EOFError:
-        return None
+async def _typed(file: int) -> AsyncGenerator[str]:
+    """Yield the lines of a file descriptor. It is polled: a blocked read would hold up Ctrl-C."""
+    rest = b""
+    while True:
+        if not select.select([file], [], [], 0)[0]:
+            await asyncio.sleep(LOOK_EVERY)
+            continue
+        chunk = os.read(file, 65_536)
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines if chunk else [rest]:
+            yield line.decode(errors="replace")
+        if not chunk:
+            return
 
 
 async def _outcome(bench: Bench, mention: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
