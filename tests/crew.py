@@ -41,11 +41,17 @@ class ScriptedBrain:
             await tools.call(*step)
         return Usage("scripted-1", 100, 20)
 
+    async def start(self):
+        pass
+
     async def forget(self, did):
         self.forgotten.append(did)
 
     async def health(self):
         return None
+
+    async def close(self):
+        pass
 
 
 class Bell:
