@@ -5,13 +5,14 @@ A brain with options of its own gets one line in OPTIONS: settings to the frozen
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import brains
-from bot.errors import BrainTrouble
+from bot import brains, parts
+from bot.errors import BrainTrouble, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +22,26 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({})
+
+def _letta(settings: Settings) -> object:
+    from bot.brains.letta import LettaOptions
+
+    if settings.letta_model is None:
+        raise SettingsError(
+            "SCRUBJAY_LETTA_MODEL is not set: what thinks behind Letta, as Letta names it. "
+            "Example: SCRUBJAY_LETTA_MODEL=anthropic/claude-sonnet-4-5"
+        )
+    return LettaOptions(
+        url=settings.letta_url,
+        key=settings.letta_key.get_secret_value() if settings.letta_key else None,
+        agent=settings.letta_agent,
+        model=settings.letta_model,
+        timeout=timedelta(seconds=settings.brain_timeout),
+        clock=parts.clock,
+    )
+
+
+OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({"letta": _letta})
 
 
 def make(settings: Settings) -> Brain:

@@ -115,7 +115,18 @@ class Settings(BaseSettings):
         None, "Another database than `data_dir`/scrubjay.db", "postgresql://scrubjay@localhost/scrubjay"
     )
 
-    brain: str = _is("rules", "What thinks", "rules", min_length=1)
+    brain: str = _is("rules", "What thinks", "letta", min_length=1)
+    letta_url: HttpUrl = _is(
+        "https://api.letta.com", "Where Letta is: hosted, or yours", "http://localhost:8283"
+    )
+    letta_key: SecretStr | None = _is(None, "Letta's API key, or your server's password", "sk-let-abcd")
+    letta_agent: str = _is(
+        "scrubjay", "The agent that scrubjay makes for itself there", "scrubjay", min_length=1
+    )
+    letta_model: str | None = _is(
+        None, "What thinks there, as Letta names it", "anthropic/claude-sonnet-4-5", min_length=1
+    )
+
     persona_file: Path | None = _is(None, "Who the bot is, in prose; none: a friendly bird", "persona.md")
 
     think_delay: Pause = _is(2.0, "Seconds from hearing a mention to thinking about it", 2.0)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from bot.ports import Brain
 
-BRAINS: Mapping[str, str] = MappingProxyType({"rules": "bot.brains.rules:Rules"})
+BRAINS: Mapping[str, str] = MappingProxyType(
+    {"rules": "bot.brains.rules:Rules", "letta": "bot.brains.letta:Letta"}
+)
 
 
 def make(name: str, options: object = None) -> Brain:
