@@ -1,7 +1,7 @@
 """A Letta server of 0.16.8's ways, as far as the bot uses it, with a scripted model behind it.
 
-The shapes and the oddities were seen on a real 0.16.8: a list of agents shows no tools; a model's failure is a
-200 whose stream holds the error; a call of no tool of the client's is answered by the server itself; and a
+The shapes and the oddities were seen on a real 0.16.8: a list of agents shows no tools; a model's failure is
+a 200 whose stream holds the error; a call of no tool of the client's is answered by the server itself; and a
 deleted conversation leaves its rows in the database until its agent is deleted.
 """
 
