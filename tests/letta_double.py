@@ -162,7 +162,7 @@ class LettaDouble:
     def _new_agent(self, body: dict) -> str:
         made = f"agent-{next(self._ids)}"
         known = {"agent_type": "letta_v1_agent", "enable_sleeptime": False, "sources": [], "tags": []}
-        told = {key: body.get(key) for key in ("name", "model", "system", "metadata")}
+        told = {key: body.get(key) for key in ("name", "model", "system", "metadata", "parallel_tool_calls")}
         extra = {key: body[key] for key in ("enable_sleeptime",) if key in body}
         self.agents[made] = {**known, **told, **extra, "id": made, "created_at": self._clock().isoformat()}
         self.tools[made], self.blocks[made] = [], []
@@ -185,7 +185,9 @@ class LettaDouble:
         if given.get("type") == "approval":
             if not on.pending:
                 return Answer({"detail": "No tool call is currently awaiting approval"}, status=400)
+            theirs = [call for call in on.pending if call["name"] not in _names(body)]
             kept += [{"role": "tool", "content": one["tool_return"]} for one in given["approvals"]]
+            kept += [{"role": "tool", "content": "Tool not found"} for _ in theirs]
             steps -= 1
         elif on.pending:
             return _stream([], "error", broken=("internal_error", "CONFLICT: waiting for approval"))
@@ -194,7 +196,6 @@ class LettaDouble:
         return self._steps(on, body, kept, steps)
 
     def _steps(self, on: Conversation, body: dict, kept: list[dict], steps: int) -> Answer:
-        client = {tool["name"] for tool in body.get("client_tools") or []}
         events: list[dict] = []
         for spent in range(1, steps + 1):
             step = self._ask(on, body, kept)
@@ -207,7 +208,7 @@ class LettaDouble:
                 case Breaks(kind, text):
                     return _stream([_assistant(text)] if text else [], "llm_api_error", broken=(kind, "no"))
             said = step if isinstance(step, Says) else Says(text="This would have been a good one.")
-            pending = self._said(said, events, kept, client)
+            pending = self._said(said, events, kept, _names(body), on.agent)
             if pending or not said.calls or step == Cuts():
                 return self._whole(on, kept, events, pending, said.finish, spent, cut=step == Cuts())
         return self._whole(on, kept, events, [], "max_steps", steps)
@@ -216,33 +217,46 @@ class LettaDouble:
         system = body.get("override_system") if self.obeys else self.agents[on.agent]["system"]
         if (found := CANARY.search(body.get("override_system") or "")) and not body.get("client_tools"):
             self.probes += 1
+            if not isinstance(self._script[0], Says) and not callable(self._script[0]):
+                return self._next(None)
             return Says(text=found[0] if self.obeys else "I am a helpful assistant.")
         shown = {"system": system, "messages": list(kept), "tools": body.get("client_tools") or []}
         self.seen.append(shown)
+        return self._next(shown)
+
+    def _next(self, shown: dict | None) -> object:
         step = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         step = step(shown) if callable(step) else step
         if not isinstance(step, Says):
             self.fired.append(step)
         return step
 
-    def _said(self, said: Says, events: list[dict], kept: list[dict], client: set[str]) -> list[dict]:
-        """Tell what the model said; return the calls that wait for the client. Only the first call counts."""
+    def _said(self, said: Says, events: list, kept: list, client: set[str], agent: str) -> list[dict]:
+        """Tell what the model said; return the calls that wait, if one of them is the client's."""
         if said.text:
             events.append(_assistant(said.text))
             kept.append({"role": "assistant", "content": said.text})
-        for call in said.calls[:1]:
-            raw = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
-            told = {"name": call.name, "arguments": raw, "tool_call_id": f"call_{next(self._ids)}"}
-            kept.append({"role": "assistant", "tool_calls": [told]})
-            ours = call.name in client
-            kind = "approval_request_message" if ours else "tool_call_message"
-            events.append(_event(kind, tool_call=told, tool_calls=[told]))
-            if ours:
-                return [told]
-            answer = f"[ToolConstraintError] Cannot call {call.name}, valid tools include: {sorted(client)}."
+        parallel = self.agents[agent]["parallel_tool_calls"]
+        calls = [self._call(call) for call in (said.calls if parallel else said.calls[:1])]
+        if calls:
+            kept.append({"role": "assistant", "tool_calls": calls})
+        ours = [call for call in calls if call["name"] in client]
+        theirs = [call for call in calls if call["name"] not in client]
+        events += [_event("tool_call_message", tool_call=call, tool_calls=[call]) for call in theirs]
+        if ours:
+            events.append(_event("approval_request_message", tool_call=ours[0], tool_calls=ours))
+            return calls
+        for call in theirs:
+            answer = (
+                f"[ToolConstraintError] Cannot call {call['name']}, valid tools include: {sorted(client)}."
+            )
             kept.append({"role": "tool", "content": answer})
             events.append(_event("tool_return_message", tool_return=answer, status="error"))
         return []
+
+    def _call(self, call) -> dict:
+        raw = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
+        return {"name": call.name, "arguments": raw, "tool_call_id": f"call_{next(self._ids)}"}
 
     def _whole(self, on, kept, events, pending, finish, spent, *, cut=False) -> Answer:
         self.rows += [(on.agent, strings(message)) for message in kept[len(on.messages) :]]
@@ -250,6 +264,10 @@ class LettaDouble:
         stops = {"length": "max_tokens_exceeded", "max_steps": "max_steps"}
         stop = "requires_approval" if pending else stops.get(finish, "end_turn")
         return _stream(events, stop, spent=spent, cut=cut)
+
+
+def _names(body: dict) -> set[str]:
+    return {tool["name"] for tool in body.get("client_tools") or []}
 
 
 def _event(kind: str, **fields: object) -> dict:

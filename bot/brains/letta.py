@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 OURS = (Trust.OPERATOR, Trust.MEMORY)  # what the system prompt is made of; the rest is what was said
 ENDS = ("reply", "stay_silent")
 ROUNDS = 8  # requests in one turn
-STEPS = 3  # of the model in one request: one takes the tool's answer in, and a call of no tool of ours is one
+MENDS = 2  # answers in plain text that cannot be posted
+STEPS = (
+    3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
+)
 LOOK_EVERY = timedelta(minutes=10)
 NOT_ENDED = "Nothing will be posted yet. Call `reply`, or `stay_silent` if an answer would be noise."
 PROBE = "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
@@ -81,15 +84,14 @@ class Letta:
     async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
         try:
             agent = await self._ready()
-        except BrainRefused as refused:  # the agent's fault, not this mention's: it waits to be mended
-            raise BrainTrouble(*refused.args) from refused
-        try:
             async with self._house.conversation(agent) as conversation:
                 turn = _Turn(self._client, conversation, _part(prompt, OURS), tools)
                 return await turn.take(_part(prompt, set(Trust) - set(OURS)), Usage(agent.model))
-        except BrainTrouble:
+        except BrainError as error:
             self._looked = None  # the agent may be gone: look before the next turn
-            raise
+            if isinstance(error, BrainTrouble):
+                raise
+            raise BrainTrouble(*error.args) from error  # no fault of this mention's: it waits for the mending
 
     async def forget(self, did: str) -> None:  # noqa: ARG002 - nothing there tells people apart
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
@@ -98,6 +100,8 @@ class Letta:
             await self._house.clear()
 
     async def health(self) -> str | None:
+        """Ask the model for a word; costs a few tokens."""
+        self._obeyed = False
         try:
             await self._ready()
         except BrainError as error:
@@ -145,8 +149,8 @@ class _Turn:
         self._tools = tools
 
     async def take(self, said: str, usage: Usage) -> Usage:
-        """Go round by round until the model has replied or is silent, or has had its rounds."""
-        messages = [_user(said)]
+        """Go round by round until the model has replied or is silent. Raises BrainTrouble if it is neither."""
+        messages, mends = [_user(said)], 0
         for _ in range(ROUNDS):
             came = await self.ask(messages)
             usage = replace(
@@ -156,8 +160,11 @@ class _Turn:
             )
             ended, messages = await self._answer(came)
             if ended:
-                break
-        return usage
+                return usage
+            mends += not came.calls
+            if mends > MENDS:
+                raise BrainTrouble("it said nothing that can be posted.")
+        raise BrainTrouble(f"it came to no end in {ROUNDS} rounds.")
 
     async def ask(self, messages: list[dict[str, Any]]) -> Round:
         """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""
@@ -196,8 +203,8 @@ def _user(text: str) -> dict[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """`text` without what JSON (lone surrogates) or Letta's PostgreSQL (NUL) cannot hold."""
-    return text.replace("\0", "").encode(errors="replace").decode()
+    """`text` without lone surrogates, which JSON in UTF-8 cannot hold."""
+    return text.encode(errors="replace").decode()
 
 
 def _tool(spec: ToolSpec) -> Any:

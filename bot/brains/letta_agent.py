@@ -121,6 +121,7 @@ class Household:
                 system=SYSTEM,
                 metadata={**MARK, "model": self._model},
                 memory_blocks=[],
+                parallel_tool_calls=True,  # else it drops all calls of an answer but the first
                 include_base_tools=False,
                 include_base_tool_rules=False,
                 enable_sleeptime=False,

@@ -20,7 +20,7 @@ from bot.errors import BrainError, BrainRefused, BrainTrouble
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
 
-WHOLE = frozenset({"end_turn", "requires_approval", "max_steps", "tool_rule", "no_tool_call"})
+WHOLE = frozenset({"end_turn", "requires_approval", "tool_rule", "no_tool_call"})
 PROVIDER = "Letta's own account with the model's provider is not accepted; mend it on the Letta side."
 CREDITS = "Letta's credits are used up; add some there."
 TOO_LONG = (
