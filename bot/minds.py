@@ -5,13 +5,15 @@ A brain with options of its own gets one line in OPTIONS: settings to the frozen
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import brains
-from bot.errors import BrainTrouble
+from bot import brains, parts
+from bot.brains.guard import Guarded
+from bot.errors import BrainTrouble, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,13 +23,31 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({})
+GRACE = 1.0  # seconds: a brain that minds its own time can tell what it spent, one that is cut off cannot
+
+
+def _model(settings: Settings) -> object:
+    from bot.brains.model import ModelOptions
+
+    if settings.model is None:
+        raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-4-5")
+    return ModelOptions(
+        name=settings.model,
+        url=settings.model_url,
+        key=settings.model_key,
+        max_tokens=settings.model_max_tokens,
+        timeout=timedelta(seconds=settings.brain_timeout),
+    )
+
+
+OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({"model": _model})
 
 
 def make(settings: Settings) -> Brain:
-    """The brain of these settings, not started yet. Raises SettingsError."""
+    """The brain of these settings, guarded, not started yet. Raises SettingsError."""
     options = OPTIONS.get(settings.brain)
-    return brains.make(settings.brain, options(settings) if options else None)
+    brain = brains.make(settings.brain, options(settings) if options else None)
+    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=parts.clock)
 
 
 async def start(brain: Brain) -> None:

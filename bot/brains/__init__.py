@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from bot.ports import Brain
 
-BRAINS: Mapping[str, str] = MappingProxyType({"rules": "bot.brains.rules:Rules"})
+BRAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "model": "bot.brains.model:Model",
+        "rules": "bot.brains.rules:Rules",
+    }
+)
 
 
 def make(name: str, options: object = None) -> Brain:
