@@ -58,7 +58,6 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
             reply_parts=settings.reply_parts,
             link_hosts=frozenset(settings.link_hosts),
             allowed_bots=frozenset(settings.allowed_bots),
-            brain_timeout=timedelta(seconds=settings.brain_timeout),
             lease=timedelta(seconds=settings.lease),
         ),
     )

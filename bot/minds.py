@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import brains, parts
+from bot.brains.guard import Guarded
 from bot.errors import BrainTrouble, SettingsError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 log = structlog.get_logger()
+
+GRACE = 1.0  # seconds: a brain that minds its own time can tell what it spent, one that is cut off cannot
 
 
 def _letta(settings: Settings) -> object:
@@ -33,7 +36,7 @@ def _letta(settings: Settings) -> object:
         )
     return LettaOptions(
         url=settings.letta_url,
-        key=settings.letta_key.get_secret_value() if settings.letta_key else None,
+        key=settings.letta_key,
         agent=settings.letta_agent,
         model=settings.letta_model,
         timeout=timedelta(seconds=settings.brain_timeout),
@@ -41,13 +44,28 @@ def _letta(settings: Settings) -> object:
     )
 
 
-OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({"letta": _letta})
+def _model(settings: Settings) -> object:
+    from bot.brains.model import ModelOptions
+
+    if settings.model is None:
+        raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-4-5")
+    return ModelOptions(
+        name=settings.model,
+        url=settings.model_url,
+        key=settings.model_key,
+        max_tokens=settings.model_max_tokens,
+        timeout=timedelta(seconds=settings.brain_timeout),
+    )
+
+
+OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType({"letta": _letta, "model": _model})
 
 
 def make(settings: Settings) -> Brain:
-    """The brain of these settings, not started yet. Raises SettingsError."""
+    """The brain of these settings, guarded, not started yet. Raises SettingsError."""
     options = OPTIONS.get(settings.brain)
-    return brains.make(settings.brain, options(settings) if options else None)
+    brain = brains.make(settings.brain, options(settings) if options else None)
+    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=parts.clock)
 
 
 async def start(brain: Brain) -> None:

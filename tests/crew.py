@@ -88,7 +88,6 @@ class Crew:
                 reply_parts=3,
                 link_hosts=frozenset({"bsky.app"}),
                 allowed_bots=frozenset(),
-                brain_timeout=timedelta(seconds=5),
                 lease=timedelta(seconds=30),
             ),
         )

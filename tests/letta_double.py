@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 from brains.loopback import Answer, Loopback
-from brains.minds import Cuts, Fails, Hangs, Says, strings
+from brains.steps import Cuts, Fails, Hangs, Says, strings
 
 MODEL = "stub/jay-1"
 TOKENS = (100, 20)  # in and out of every request to the model

@@ -36,9 +36,12 @@ def test_the_default_brain_needs_no_options(tmp_path):
 
 
 async def test_the_letta_brain_is_made_of_its_settings(tmp_path):
-    brain = minds.make(settings(tmp_path, **LETTA))
+    known = settings(tmp_path, **LETTA)
+    options = minds.OPTIONS["letta"](known)
+    assert (options.url, options.key.get_secret_value()) == ("http://localhost:8283", "sk-let-1")
+    assert (options.agent, options.model) == ("scrubjay", "stub/jay-1")
+    brain = minds.make(known)
     assert brain.name == "letta"
-    assert (str(brain._client.base_url), brain._client.api_key) == ("http://localhost:8283", "sk-let-1")
     await brain.close()
 
 
@@ -49,7 +52,8 @@ def test_the_letta_brain_without_a_model_is_refused_with_an_example(tmp_path):
 
 
 def test_a_key_is_never_shown(tmp_path):
-    assert "sk-let-1" not in repr(settings(tmp_path, **LETTA))
+    known = settings(tmp_path, **LETTA)
+    assert "sk-let-1" not in repr(known) + repr(minds.OPTIONS["letta"](known))
 
 
 async def test_a_brain_that_refuses_to_start_ends_the_program():

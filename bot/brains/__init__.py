@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from bot.ports import Brain
 
 BRAINS: Mapping[str, str] = MappingProxyType(
-    {"rules": "bot.brains.rules:Rules", "letta": "bot.brains.letta:Letta"}
+    {
+        "letta": "bot.brains.letta:Letta",
+        "model": "bot.brains.model:Model",
+        "rules": "bot.brains.rules:Rules",
+    }
 )
 
 

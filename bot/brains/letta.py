@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+    from pydantic import SecretStr
+
     from bot.brains.letta_agent import Agent
     from bot.brains.letta_wire import Call, Round
     from bot.model import Prompt, ToolSpec
@@ -51,7 +53,7 @@ class LettaOptions:
     """Where Letta is and what thinks there. `timeout` bounds each wait for the server; `key` may be none."""
 
     url: str
-    key: str | None
+    key: SecretStr | None
     agent: str
     model: str
     timeout: timedelta
@@ -65,14 +67,15 @@ class Letta:
 
     def __init__(self, options: LettaOptions) -> None:
         self._client = AsyncLetta(
-            api_key=options.key or "none",
+            api_key="none",
             base_url=options.url,
             timeout=options.timeout.total_seconds(),
             max_retries=0,  # a message sent twice is a turn taken twice; the worker tries again
         )
-        self._client.api_key = options.key  # no key is no header; the client would take the environment's
+        # set here, because the client would take the environment's if there is none
+        self._client.api_key = options.key.get_secret_value() if options.key else None
         self._house = Household(self._client, options.agent, options.model, options.clock)
-        self._clock = options.clock
+        self._options = options
         self._agent: Agent | None = None
         self._looked: datetime | None = None
         self._obeyed = False
@@ -82,16 +85,21 @@ class Letta:
         await self._ready()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
+        turn = _Turn(self._client, _part(prompt, OURS), tools, self._options.model)
         try:
-            agent = await self._ready()
-            async with self._house.conversation(agent) as conversation:
-                turn = _Turn(self._client, conversation, _part(prompt, OURS), tools)
-                return await turn.take(_part(prompt, set(Trust) - set(OURS)), Usage(agent.model))
-        except BrainError as error:
+            async with asyncio.timeout(self._options.timeout.total_seconds()):
+                agent = await self._ready()
+                async with self._house.conversation(agent) as conversation:
+                    await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)))
+        except BrainTrouble as error:
             self._looked = None  # the agent may be gone: look before the next turn
-            if isinstance(error, BrainTrouble):
-                raise
-            raise BrainTrouble(*error.args) from error  # no fault of this mention's: it waits for the mending
+            error.usage = turn.spent
+            raise
+        except BrainRefused as error:  # no fault of this mention's: it waits until the brain is mended
+            raise BrainTrouble(*error.args, usage=turn.spent) from error
+        except TimeoutError as error:
+            raise BrainTrouble("it took too long", usage=turn.spent) from error
+        return turn.spent
 
     async def forget(self, did: str) -> None:  # noqa: ARG002 - nothing there tells people apart
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
@@ -114,7 +122,7 @@ class Letta:
     async def _ready(self) -> Agent:
         """Return the agent, looked at not long ago, behind a server that is known to obey."""
         async with self._looking:
-            now = self._clock()
+            now = self._options.clock()
             if self._agent is None or self._looked is None or now - self._looked >= LOOK_EVERY:
                 self._agent = await self._house.open()
                 self._looked = now
@@ -127,9 +135,9 @@ class Letta:
         """Raise BrainRefused unless a canary in `override_system` reaches the model."""
         for _ in range(TRIES):
             word = f"kestrel{secrets.token_hex(3)}"
+            turn = _Turn(self._client, PROBE.format(word=word), None, agent.model)
             async with self._house.conversation(agent) as conversation:
-                turn = _Turn(self._client, conversation, PROBE.format(word=word), None)
-                said = (await turn.ask([_user(ASKED)])).text
+                said = (await turn.ask(conversation, [_user(ASKED)])).text
             if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
                 return
         raise BrainRefused(
@@ -140,37 +148,32 @@ class Letta:
 
 
 class _Turn:
-    """One conversation, under one system prompt, with one set of tools."""
+    """One system prompt and one set of tools. `spent` is right also when it fails."""
 
-    def __init__(self, client: AsyncLetta, conversation: str, system: str, tools: Toolbox | None) -> None:
+    def __init__(self, client: AsyncLetta, system: str, tools: Toolbox | None, model: str) -> None:
+        self.spent = Usage(model, cost=None)
         self._client = client
-        self._conversation = conversation
         self._system = system
         self._tools = tools
 
-    async def take(self, said: str, usage: Usage) -> Usage:
-        """Go round by round until the model has replied or is silent. Raises BrainTrouble if it is neither."""
+    async def take(self, conversation: str, said: str) -> None:
+        """Go round by round until the model has replied or chosen silence. Raises BrainError."""
         messages, mends = [_user(said)], 0
         for _ in range(ROUNDS):
-            came = await self.ask(messages)
-            usage = replace(
-                usage,
-                tokens_in=usage.tokens_in + came.tokens_in,
-                tokens_out=usage.tokens_out + came.tokens_out,
-            )
+            came = await self.ask(conversation, messages)
             ended, messages = await self._answer(came)
             if ended:
-                return usage
+                return
             mends += not came.calls
             if mends > MENDS:
-                raise BrainTrouble("it said nothing that can be posted.")
-        raise BrainTrouble(f"it came to no end in {ROUNDS} rounds.")
+                raise BrainTrouble("it said nothing that can be posted", of_turn=True)
+        raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
 
-    async def ask(self, messages: list[dict[str, Any]]) -> Round:
+    async def ask(self, conversation: str, messages: list[dict[str, Any]]) -> Round:
         """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""
         with told():
             stream = await self._client.conversations.messages.create(
-                self._conversation,
+                conversation,
                 messages=messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
                 override_system=_plain(self._system),
                 client_tools=[_tool(spec) for spec in self._tools.specs] if self._tools else [],
@@ -179,7 +182,9 @@ class _Turn:
                 streaming=True,
             )
             async with stream:
-                return await read(stream)
+                came = await read(stream)
+        self.spent += Usage("", came.tokens_in, came.tokens_out, None)
+        return came
 
     async def _answer(self, came: Round) -> tuple[bool, list[dict[str, Any]]]:
         """Run what was asked for. Returns whether the turn has ended, and what to tell the model if not."""

@@ -38,6 +38,13 @@ REFUSALS: Mapping[int | str, str] = MappingProxyType(
         "llm_insufficient_credits": CREDITS,
         "insufficient_credits": CREDITS,
         "not-enough-credits": CREDITS,
+    }
+)
+TURNS_OWN: Mapping[int | str, str] = MappingProxyType(
+    {
+        400: "Letta rejects the request.",
+        "llm_bad_request": "The provider rejects the request.",
+        "llm_empty_response": "The model said nothing.",
         "context_window_exceeded": TOO_LONG,
         "context_window_overflow_in_system_prompt": TOO_LONG,
     }
@@ -88,6 +95,8 @@ def judge(status: int, body: object, headers: Mapping[str, str]) -> BrainError:
     said = f"Letta says {status}{f' {kind}' if kind else ''}."
     if advice := REFUSALS.get(kind) or REFUSALS.get(status):
         return BrainRefused(said, advice)
+    if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
+        return BrainTrouble(said, advice, of_turn=True)
     return BrainTrouble(said, retry_after=_seconds(headers.get("retry-after")))
 
 
@@ -110,10 +119,9 @@ async def read(stream: AsyncIterable[Any]) -> Round:
                 raise judge(200, event.model_dump(), {})
             case _:  # pings, reasoning, and what the server told itself
                 pass
-    if advice := REFUSALS.get(stop):
-        raise BrainRefused(advice)
     if stop not in WHOLE or (stop == "requires_approval" and not calls):
-        raise BrainTrouble(f"Letta stopped short: {stop or 'its answer was cut'}.")
+        why = REFUSALS.get(stop) or TURNS_OWN.get(stop) or stop or "its answer was cut"
+        raise BrainTrouble(f"Letta stopped short: {why}", of_turn=bool(stop) and stop not in REFUSALS)
     return Round("".join(text).strip(), tuple(calls.values()), tokens_in, tokens_out)
 
 

@@ -9,6 +9,7 @@ import pytest
 from crew import Crew
 from factory import ANA, Clock
 from letta_double import MODEL, TOKENS, Breaks, LettaDouble, serving
+from pydantic import SecretStr
 
 from bot.brains import make
 from bot.brains.letta import LOOK_EVERY, PROBE, ROUNDS, STEPS, LettaOptions
@@ -16,7 +17,7 @@ from bot.brains.letta_agent import KEPT, OVERDUE, TURN
 from bot.errors import BrainRefused, BrainTrouble
 from bot.model import State
 from brains.loopback import Answer
-from brains.minds import Call, Cuts, Fails, Hangs, Says, calls, replies, silent, strings
+from brains.steps import Call, Cuts, Fails, Hangs, Says, calls, replies, silent, strings
 from memory.model import Remember
 
 from .turns import Talker, above
@@ -43,7 +44,7 @@ class Flat:
 
     def another(self, *, key=None, model=MODEL, timeout=5.0, url=None):
         options = LettaOptions(
-            url or self.url, key, "scrubjay", model, timedelta(seconds=timeout), self.clock
+            url or self.url, key and SecretStr(key), "scrubjay", model, timedelta(seconds=timeout), self.clock
         )
         return make("letta", options)
 
@@ -351,6 +352,16 @@ def test_a_server_that_dies_in_the_middle_of_a_turn_is_tried_again_and_answers_o
         assert flat.double.fired == [Cuts()]
         assert [post.text.startswith("hi") for post in crew.replies(mention)] == [True]
         assert crew.notes(ANA) == []  # the tea was of the turn that broke
+
+
+async def test_a_turn_that_fails_tells_what_it_spent_and_whether_the_post_may_be_the_cause(flat):
+    await flat.brain.start()
+    with pytest.raises(BrainTrouble) as sick:
+        await flat.think(calls("remember", {"text": "likes tea"}), Breaks())
+    with pytest.raises(BrainTrouble) as cut:
+        await flat.think(Says(text="You are", finish="length"))
+    assert (sick.value.usage.tokens_in, sick.value.of_turn) == (TOKENS[0], False)
+    assert (cut.value.usage.tokens_in, cut.value.of_turn) == (0, True)
 
 
 # what is left behind
