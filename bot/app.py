@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import brains, parts, sessions
+from bot import minds, parts, sessions
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
@@ -58,7 +58,6 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
             reply_parts=settings.reply_parts,
             link_hosts=frozenset(settings.link_hosts),
             allowed_bots=frozenset(settings.allowed_bots),
-            brain_timeout=timedelta(seconds=settings.brain_timeout),
             lease=timedelta(seconds=settings.lease),
         ),
     )
@@ -102,15 +101,19 @@ async def run(settings: Settings, role: Role) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    brain = minds.make(settings)
     db = await asyncio.to_thread(parts.open_database, settings)
     network = await _unless(stopping, connect(settings, db))
     if network is None:
         return
     try:
-        bench = make_bench(settings, db, network, brains.make(settings.brain))
+        if role != "listen":
+            await _unless(stopping, minds.start(brain))
+        bench = make_bench(settings, db, network, brain)
         source = Firehose(settings.firehose_url, start=settings.firehose_start, me=network.did)
         await serve(settings, bench, source if role != "work" else None, stopping, work=role != "listen")
     finally:
+        await brain.close()
         await network.close()
         db.close()
         log.info("app.stopped")

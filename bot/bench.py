@@ -32,7 +32,6 @@ class TurnOptions:
     reply_parts: int
     link_hosts: frozenset[str]
     allowed_bots: frozenset[str]
-    brain_timeout: timedelta
     lease: timedelta
 
 

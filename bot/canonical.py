@@ -28,6 +28,7 @@ def log_ended(entry: Entry) -> None:
         model=entry.model,
         tokens_in=entry.tokens_in,
         tokens_out=entry.tokens_out,
+        cost=entry.cost,
         attempts=entry.attempts,
         parts=len(entry.parts),
         drafted_ms=_ms(entry.seen_at, entry.drafted_at),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bot import app, brains, inbox, parts
+from bot import app, inbox, minds, parts
 from bot.attention import MENTION
 from bot.events import PostCreated
 from bot.model import OUTCOMES, StrongRef
@@ -113,8 +113,10 @@ async def _converse(settings: Settings, console: Console) -> None:
     did = f"did:web:{name}.invalid"
     network = MemoryNetwork(did=ME, handle="scrubjay.invalid")
     network.name(did, f"{name}.invalid")
+    brain = minds.make(settings)
+    await minds.start(brain)
     db = await asyncio.to_thread(parts.open_database, settings)
-    bench = app.make_bench(settings, db, network, brains.make(settings.brain))
+    bench = app.make_bench(settings, db, network, brain)
     keyboard, stopping = Keyboard(network, did), asyncio.Event()
     serving = asyncio.create_task(app.serve(settings, bench, keyboard, stopping))
     try:
@@ -122,6 +124,7 @@ async def _converse(settings: Settings, console: Console) -> None:
     finally:
         stopping.set()
         await serving
+        await brain.close()
         db.close()
 
 

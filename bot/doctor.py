@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PYTHON = (3, 11)
 SPACE = 500 * 2**20  # bytes: a week of a busy bot, with its backup
 PATIENCE = 10.0  # seconds for one question to the network
+THINKING = 60.0  # seconds for a brain, which may ask a model
 SKEW = timedelta(minutes=1)
 DAY = timedelta(days=1)
 WAITED = timedelta(minutes=5)
@@ -252,8 +253,15 @@ async def _open(url: str) -> None:
 
 
 def brain(settings: Settings) -> Check:
-    from bot import brains
+    wrong = asyncio.run(asyncio.wait_for(_ask_brain(settings), THINKING))
+    return Check("brain", wrong is None, f"{settings.brain}: {wrong or 'can think'}", wrong)
 
-    thinker = brains.make(settings.brain)
-    wrong = asyncio.run(asyncio.wait_for(thinker.health(), PATIENCE))
-    return Check("brain", wrong is None, f"{thinker.name}: {wrong or 'can think'}", wrong)
+
+async def _ask_brain(settings: Settings) -> str | None:
+    from bot import minds
+
+    brain = minds.make(settings)
+    try:
+        return await brain.health()
+    finally:
+        await brain.close()

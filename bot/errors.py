@@ -8,6 +8,7 @@ ScrubjayError
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- BrainTrouble      try again
+ |    |    +-- BrainResting      it failed too often of late and is left alone for a while
  |    +-- BrainRefused      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message tells the brain how to mend it
  +-- FenceLost         the mention is no longer ours
@@ -16,6 +17,11 @@ ScrubjayError
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.model import Usage
 
 
 class ScrubjayError(Exception):
@@ -55,13 +61,28 @@ class KeyTaken(NetworkError):
 class BrainError(ScrubjayError):
     """The brain did not think."""
 
+    def __init__(self, *args: object, usage: Usage | None = None) -> None:
+        super().__init__(*args)
+        self.usage = usage  # what was spent all the same
+
 
 class BrainTrouble(BrainError):
     """The brain is in trouble; it may work later:"""
 
-    def __init__(self, *args: object, retry_after: float | None = None) -> None:
-        super().__init__(*args)
+    def __init__(
+        self,
+        *args: object,
+        retry_after: float | None = None,
+        usage: Usage | None = None,
+        of_turn: bool = False,
+    ) -> None:
+        super().__init__(*args, usage=usage)
         self.retry_after = retry_after
+        self.of_turn = of_turn  # what it was asked may be the cause: no proof that the brain is ill
+
+
+class BrainResting(BrainTrouble):
+    """The brain is left alone for a while:"""
 
 
 class BrainRefused(BrainError):

@@ -130,6 +130,7 @@ class Entry:
     model: str | None
     tokens_in: int
     tokens_out: int
+    cost: int | None  # as in Usage
     parts: tuple[Part, ...]
 
 
@@ -225,11 +226,24 @@ class ToolAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one turn cost. Tokens are the provider's count, 0 where no model was asked."""
+    """What one turn cost. Tokens are the provider's count, 0 where no model was asked.
+
+    `cost` is in millionths of a US dollar; None if the model's price is not known.
+    """
 
     model: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: int | None = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            other.model or self.model,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+            (self.cost or 0) + (other.cost or 0) if known else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

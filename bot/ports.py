@@ -71,6 +71,10 @@ class Brain(Protocol):
 
     name: str
 
+    async def start(self) -> None:
+        """Check what it needs, and tidy what a crash left. Raises BrainTrouble and BrainRefused."""
+        ...
+
     async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
         """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`.
 
@@ -85,3 +89,5 @@ class Brain(Protocol):
     async def health(self) -> str | None:
         """None if it can think; else what is wrong and how to mend it."""
         ...
+
+    async def close(self) -> None: ...

@@ -66,6 +66,13 @@ def _database_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _model(value: str) -> str:
+    provider, _, name = value.partition(":")
+    if not (provider and name):
+        raise ValueError("should be a provider and its model, with a colon between")
+    return value
+
+
 def _split(value: object) -> object:
     """A list in one variable is separated by commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -116,7 +123,28 @@ class Settings(BaseSettings):
         None, "Another database than `data_dir`/scrubjay.db", "postgresql://scrubjay@localhost/scrubjay"
     )
 
-    brain: str = _is("rules", "What thinks", "rules", min_length=1)
+    brain: str = _is("rules", "What thinks: letta, model or rules", "letta", min_length=1)
+    letta_url: HttpUrl = _is(
+        "https://api.letta.com", "Where Letta is: hosted, or yours", "http://localhost:8283"
+    )
+    letta_key: SecretStr | None = _is(None, "Letta's API key, or your server's password", "sk-let-abcd")
+    letta_agent: str = _is(
+        "scrubjay", "The agent that scrubjay makes for itself there", "scrubjay", min_length=1
+    )
+    letta_model: str | None = _is(
+        None, "What thinks there, as Letta names it", "anthropic/claude-sonnet-4-5", min_length=1
+    )
+    model: Annotated[str, AfterValidator(_model)] | None = _is(
+        None, "What the `model` brain asks: provider:model", "anthropic:claude-sonnet-4-5"
+    )
+    model_url: HttpUrl | None = _is(
+        None, "Where that model is served, if not at its provider's own address", "http://127.0.0.1:8080/v1"
+    )
+    model_key: SecretStr | None = _is(None, "The provider's API key", "sk-ant-api03-abc")
+    model_max_tokens: Annotated[int, Field(ge=16, le=100_000)] = _is(
+        400, "Tokens of one answer of the model, its reasoning included", 400
+    )
+
     persona_file: Path | None = _is(None, "Who the bot is, in prose; none: a friendly bird", "persona.md")
 
     think_delay: Pause = _is(2.0, "Seconds from hearing a mention to thinking about it", 2.0)
@@ -148,7 +176,7 @@ class Settings(BaseSettings):
 
     workers: Annotated[int, Field(ge=1, le=64)] = _is(2, "Mentions worked on at the same time", 2)
     lease: Seconds = _is(30.0, "Seconds after which the mention of a dead worker is taken over", 30.0)
-    brain_timeout: Seconds = _is(60.0, "Seconds a brain may think", 60.0)
+    brain_timeout: Seconds = _is(60.0, "Seconds a brain may think in one turn", 60.0)
     drain: Seconds = _is(25.0, "Seconds to finish what was begun when told to stop", 25.0)
     sweep: Seconds = _is(1.0, "Seconds between looks for work that no bell announced", 1.0)
 

@@ -195,7 +195,7 @@ def table(kind: Kind) -> str:
 def example_toml(kind: Kind) -> str:
     """A file with every setting but the secrets, each with its default, or an example where there is none."""
     secrets = [name for name, field in kind.model_fields.items() if _secret(field)]
-    lines = [HEAD.format(secrets=" and ".join(secrets))]
+    lines = [HEAD.format(secrets=", ".join(secrets))]
     for name, field in kind.model_fields.items():
         if name not in secrets:
             value = field.default if field.default not in (None, ()) else (field.examples or [""])[0]

@@ -49,6 +49,7 @@ class MentionRow(Base):
     model: Mapped[str | None]
     tokens_in: Mapped[int]
     tokens_out: Mapped[int]
+    cost: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar; null: not known
 
     __table_args__ = (
         Index(

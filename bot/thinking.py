@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot import conduct, inbox, persona, post, thread
 from bot.bench import Step
-from bot.errors import BrainTrouble
+from bot.errors import BrainError
 from bot.ledger import Fate
 from bot.model import Part, State
 from bot.posting import find_answer
@@ -40,7 +40,12 @@ async def think(bench: Bench, claim: Claim) -> Step:
     refused = await bench.write(lambda tx: _admit(bench, tx, claim, gone=gone, labels=profile.labels))
     if refused:
         return refused
-    thought = await _ask_brain(bench, mention, profile)
+    try:
+        thought = await _ask_brain(bench, mention, profile)
+    except BrainError as error:
+        if spent := error.usage:
+            await bench.write(lambda tx: inbox.thought(tx, claim, bench.brain.name, spent))
+        raise
     return await bench.write(lambda tx: _keep(bench, tx, claim, profile, thought))
 
 
@@ -105,12 +110,7 @@ async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Though
         reply_limit=bench.options.reply_parts * post.MAX_GRAPHEMES,
     )
     prompt = persona.compose(bench.options.persona, recollection, above, mention, now)
-    try:
-        async with asyncio.timeout(bench.options.brain_timeout.total_seconds()):
-            usage = await bench.brain.think(prompt, tools)
-    except TimeoutError as error:
-        raise BrainTrouble("it took too long") from error
-    return tools.thought(usage)
+    return tools.thought(await bench.brain.think(prompt, tools))
 
 
 def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> tuple[Recollection, Limits]:

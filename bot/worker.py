@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb
@@ -15,7 +16,15 @@ from sqlalchemy.exc import OperationalError
 from bot import inbox, pace
 from bot.bench import Step
 from bot.canonical import log_ended
-from bot.errors import BrainRefused, BrainTrouble, FenceLost, NetworkRefused, NetworkTrouble, NotFound
+from bot.errors import (
+    BrainRefused,
+    BrainResting,
+    BrainTrouble,
+    FenceLost,
+    NetworkRefused,
+    NetworkTrouble,
+    NotFound,
+)
 from bot.model import OUTCOMES, State
 from bot.posting import say
 from bot.thinking import think
@@ -76,6 +85,8 @@ class Worker:
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
+        except BrainResting as error:
+            return await self._rest(claim, str(error), error.retry_after or 0)
         except (NetworkTrouble, BrainTrouble) as error:
             return await self._again(claim, str(error), error.retry_after)
         except (NetworkRefused, BrainRefused) as error:
@@ -109,6 +120,16 @@ class Worker:
             lambda tx: inbox.postpone(tx, claim, until, why, failed=why is not None)
         )
         return Step(claim.state, why, until) if postponed else None
+
+    async def _rest(self, claim: Claim, why: str, seconds: float) -> Step | None:
+        """Let all that waits wait: it would only be refused one by one. No attempt was made."""
+        until = self._bench.clock() + timedelta(seconds=seconds)
+
+        def give_back(tx: Tx) -> None:
+            inbox.postpone(tx, claim, until, why, failed=False)
+            inbox.postpone_waiting(tx, until, why, None)
+
+        return Step(claim.state, why, until) if await self._settle(give_back) else None
 
     async def _fail(self, claim: Claim, why: str) -> Step | None:
         failed = await self._settle(

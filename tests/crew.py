@@ -41,11 +41,17 @@ class ScriptedBrain:
             await tools.call(*step)
         return Usage("scripted-1", 100, 20)
 
+    async def start(self):
+        pass
+
     async def forget(self, did):
         self.forgotten.append(did)
 
     async def health(self):
         return None
+
+    async def close(self):
+        pass
 
 
 class Bell:
@@ -82,7 +88,6 @@ class Crew:
                 reply_parts=3,
                 link_hosts=frozenset({"bsky.app"}),
                 allowed_bots=frozenset(),
-                brain_timeout=timedelta(seconds=5),
                 lease=timedelta(seconds=30),
             ),
         )

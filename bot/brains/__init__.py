@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from bot.errors import SettingsError
 
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
 
     from bot.ports import Brain
 
-BRAINS: Mapping[str, str] = MappingProxyType({"rules": "bot.brains.rules:Rules"})
+BRAINS: Mapping[str, str] = MappingProxyType(
+    {
+        "letta": "bot.brains.letta:Letta",
+        "model": "bot.brains.model:Model",
+        "rules": "bot.brains.rules:Rules",
+    }
+)
 
 
-def make(name: str, **options: Any) -> Brain:
-    """The brain of this name, made with its own options.
+def make(name: str, options: object = None) -> Brain:
+    """The brain of this name; `options` is the one value its class takes, if it takes any.
 
     Raises SettingsError for an unknown name.
     """
     if name not in BRAINS:
         raise SettingsError(f"There is no brain {name!r}. There are: {', '.join(BRAINS)}.")
     module, _, kind = BRAINS[name].partition(":")
-    return cast("Brain", getattr(import_module(module), kind)(**options))
+    made = getattr(import_module(module), kind)
+    return cast("Brain", made() if options is None else made(options))

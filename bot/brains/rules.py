@@ -34,6 +34,9 @@ class Rules:
 
     name = "rules"
 
+    async def start(self) -> None:
+        """Nothing is needed."""
+
     async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
         heard = hear(prompt.mention.text)
         if reason := _silence(heard, prompt):
@@ -49,6 +52,9 @@ class Rules:
 
     async def health(self) -> None:
         return None
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def _silence(heard: Heard, prompt: Prompt) -> str:

@@ -100,6 +100,7 @@ def _fate(entry: Entry) -> list[tuple[str, str]]:
         ("attempts", str(entry.attempts)),
         ("brain", " ".join(name for name in (entry.brain, entry.model) if name)),
         ("tokens", spent),
+        ("cost", "" if not entry.cost else f"${entry.cost / 1e6:.4f}"),
         *((name, out.when(at)) for name, at in dates.items() if at),
         *(
             (f"answer {part.index + 1}", f"{part.text}\n{part.ref.uri if part.ref else '(not posted)'}")

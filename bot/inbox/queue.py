@@ -49,6 +49,7 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime) -> bool
             attempts=0,
             tokens_in=0,
             tokens_out=0,
+            cost=0,
         )
         .on_conflict_do_nothing()
         .returning(MentionRow.uri)
@@ -155,6 +156,7 @@ def thought(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
         model=usage.model,
         tokens_in=MentionRow.tokens_in + usage.tokens_in,
         tokens_out=MentionRow.tokens_out + usage.tokens_out,
+        cost=None if usage.cost is None else MentionRow.cost + usage.cost,  # unknown once, unknown for good
     )
 
 

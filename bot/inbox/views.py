@@ -166,5 +166,6 @@ def _entry(tx: Tx, row: Any) -> Entry:
         model=row.model,
         tokens_in=row.tokens_in,
         tokens_out=row.tokens_out,
+        cost=row.cost,
         parts=parts(tx, row.uri),
     )

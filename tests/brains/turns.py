@@ -52,12 +52,16 @@ class Talker:
     async def say(self, text, thread=()):
         """One turn, applied to memory; returns the reply."""
         thought = await self.think(text, thread)
+        self.keep(thought)
+        return thought.reply
+
+    def keep(self, thought):
+        """Apply what the turn came to."""
         for edit in thought.edits:
             notes = propose(self.notes, edit, self._receipt(), START, self.limits)
             top = max((note.id for note in (*self.notes, *notes)), default=0)
             self.notes = tuple(replace(n, id=top + 1) if n.id < 0 else n for n in notes)
         self.person = replace(self.person, introduced_at=START)
-        return thought.reply
 
     def _receipt(self) -> Receipt:
         return Receipt(

@@ -1,0 +1,67 @@
+"""From the settings to a brain."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot import minds
+from bot.errors import BrainRefused, BrainTrouble, SettingsError
+from bot.settings import load
+
+LETTA = {
+    "SCRUBJAY_BRAIN": "letta",
+    "SCRUBJAY_LETTA_MODEL": "stub/jay-1",
+    "SCRUBJAY_LETTA_URL": "http://localhost:8283/",
+    "SCRUBJAY_LETTA_KEY": "sk-let-1",
+}
+
+
+class Sick:
+    name = "sick"
+
+    def __init__(self, error):
+        self.error = error
+
+    async def start(self):
+        raise self.error
+
+
+def settings(tmp_path, **env):
+    return load(env, home=tmp_path)
+
+
+def test_the_default_brain_needs_no_options(tmp_path):
+    assert minds.make(settings(tmp_path)).name == "rules"
+
+
+async def test_the_letta_brain_is_made_of_its_settings(tmp_path):
+    known = settings(tmp_path, **LETTA)
+    options = minds.OPTIONS["letta"](known)
+    assert (options.url, options.key.get_secret_value()) == ("http://localhost:8283", "sk-let-1")
+    assert (options.agent, options.model) == ("scrubjay", "stub/jay-1")
+    brain = minds.make(known)
+    assert brain.name == "letta"
+    await brain.close()
+
+
+def test_the_letta_brain_without_a_model_is_refused_with_an_example(tmp_path):
+    env = {name: value for name, value in LETTA.items() if name != "SCRUBJAY_LETTA_MODEL"}
+    with pytest.raises(SettingsError, match="Example: SCRUBJAY_LETTA_MODEL="):
+        minds.make(settings(tmp_path, **env))
+
+
+def test_a_key_is_never_shown(tmp_path):
+    known = settings(tmp_path, **LETTA)
+    assert "sk-let-1" not in repr(known) + repr(minds.OPTIONS["letta"](known))
+
+
+async def test_a_brain_that_refuses_to_start_ends_the_program():
+    with pytest.raises(BrainRefused):
+        await minds.start(Sick(BrainRefused("no")))
+
+
+async def test_a_brain_in_trouble_is_waited_for_and_told():
+    with capture_logs() as logs:
+        await minds.start(Sick(BrainTrouble("away")))
+    assert [line["event"] for line in logs] == ["brain.unwell"]
