@@ -7,7 +7,6 @@ import random
 import signal
 import socket
 from datetime import timedelta
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
@@ -36,12 +35,6 @@ T = TypeVar("T")
 LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
 
 
-def read_persona(settings: Settings) -> str:
-    if settings.persona_file is not None:
-        return settings.persona_file.read_text()
-    return resources.files("bot").joinpath("persona.md").read_text()
-
-
 def make_bench(settings: Settings, db: Database, network: Network, brain: Brain) -> Bench:
     return Bench(
         db=db,
@@ -53,13 +46,16 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
         limits=settings.limits,
         plan=settings.pace,
         options=TurnOptions(
-            persona=read_persona(settings),
+            persona=parts.read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
             reply_parts=settings.reply_parts,
             link_hosts=frozenset(settings.link_hosts),
             allowed_bots=frozenset(settings.allowed_bots),
             brain_timeout=timedelta(seconds=settings.brain_timeout),
             lease=timedelta(seconds=settings.lease),
+            prompt_tokens=settings.prompt_tokens,
+            vision=settings.vision,
+            retain_turns=timedelta(days=settings.retain_turns),
         ),
     )
 
