@@ -6,12 +6,15 @@ import asyncio
 import random
 import signal
 import socket
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from bot import brains, parts, sessions
+from bot import brains, parts, sessions, turns
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
@@ -19,6 +22,7 @@ from bot.errors import NetworkTrouble
 from bot.listener import Listener
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
+from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -32,6 +36,7 @@ log = structlog.get_logger()
 Role: TypeAlias = Literal["all", "listen", "work"]
 T = TypeVar("T")
 
+EXPIRE_EVERY = 3600.0  # seconds
 LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
 
 
@@ -125,6 +130,7 @@ async def serve(
     ears = [_listener(bench, source, cadence).run()] if source is not None else []
     hearing = [asyncio.create_task(ear) for ear in ears]
     working = [asyncio.create_task(worker.serve(stopping)) for worker in crew]
+    hearing.append(asyncio.create_task(_expire_turns(bench)))
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait([asked, *hearing, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -141,6 +147,17 @@ async def serve(
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+async def _expire_turns(bench: Bench) -> None:
+    """Drop kept turns when their time is over, whatever else happens; for ever."""
+    while True:
+        before = bench.clock() - bench.options.retain_turns
+        with suppress(OperationalError, DatabaseTrouble):  # the next time is soon enough
+            dropped = await bench.write(partial(turns.expire, before=before))
+            if dropped:
+                log.info("turns.expired", turns=dropped)
+        await asyncio.sleep(EXPIRE_EVERY)
 
 
 def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:

@@ -75,8 +75,8 @@ class Told:
 class KeptTurn:
     """One thinking about one mention. What was erased since (`told` is None) took calls and texts along.
 
-    `persona` is the digest of the persona's text, `took_ms` from prompt to thought, `cost` in US dollars,
-    None where the brain does not tell.
+    `persona` is the digest of the persona's text, `took_ms` from prompt to thought, `cost` in millionths
+    of a US dollar, None where that is not known.
     """
 
     id: int
@@ -95,7 +95,7 @@ class KeptTurn:
     edits: tuple[Edit, ...]
     tokens_in: int
     tokens_out: int
-    cost: float | None
+    cost: int | None
     took_ms: int
 
     @property

@@ -73,7 +73,7 @@ def turn_of(
     bench: Bench, prompt: Prompt, told: Told, recorder: Recorder, started: datetime, error: Exception | None
 ) -> KeptTurn:
     thought = recorder.thought
-    usage = thought.usage if thought else Usage()
+    usage = thought.usage if thought else getattr(error, "usage", None) or Usage()
     return KeptTurn(
         id=0,
         uri=prompt.mention.uri,

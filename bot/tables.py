@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -133,7 +133,7 @@ class TurnRow(Base):
     edits: Mapped[str | None]
     tokens_in: Mapped[int]
     tokens_out: Mapped[int]
-    cost: Mapped[float | None] = mapped_column(Double)  # US dollars
+    cost: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
     took_ms: Mapped[int]
 
     __table_args__ = (

@@ -32,7 +32,7 @@ def upgrade() -> None:
         sa.Column("edits", sa.Text(), nullable=True),
         sa.Column("tokens_in", sa.Integer(), nullable=False),
         sa.Column("tokens_out", sa.Integer(), nullable=False),
-        sa.Column("cost", sa.Double(), nullable=True),
+        sa.Column("cost", sa.BigInteger(), nullable=True),
         sa.Column("took_ms", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_turn")),
         sqlite_autoincrement=True,
