@@ -61,17 +61,40 @@ async def recorded(
     If it cannot be written, the reply goes its way all the same.
     """
     started = bench.clock()
+
+    async def keep(error: Exception | None) -> None:
+        turn = turn_of(
+            prompt,
+            told,
+            recorder,
+            error,
+            brain=bench.brain.name,
+            persona=bench.options.persona,
+            started=started,
+            ended=bench.clock(),
+        )
+        await _keep(bench, claim, prompt, recorder, turn)
+
     try:
         yield
     except Exception as error:
-        await _keep(bench, claim, prompt, recorder, turn_of(bench, prompt, told, recorder, started, error))
+        await keep(error)
         raise
-    await _keep(bench, claim, prompt, recorder, turn_of(bench, prompt, told, recorder, started, None))
+    await keep(None)
 
 
 def turn_of(
-    bench: Bench, prompt: Prompt, told: Told, recorder: Recorder, started: datetime, error: Exception | None
+    prompt: Prompt,
+    told: Told,
+    recorder: Recorder,
+    error: Exception | None,
+    *,
+    brain: str,
+    persona: str,
+    started: datetime,
+    ended: datetime,
 ) -> KeptTurn:
+    """The turn that ended, with `error` or not. It has no number until it is written."""
     thought = recorder.thought
     usage = thought.usage if thought else getattr(error, "usage", None) or Usage()
     return KeptTurn(
@@ -79,9 +102,9 @@ def turn_of(
         uri=prompt.mention.uri,
         did=prompt.mention.did,
         at=started,
-        brain=bench.brain.name,
+        brain=brain,
         model=usage.model,
-        persona=digest(bench.options.persona),
+        persona=digest(persona),
         outcome=outcome(thought, error),
         error=describe(error) if error else None,
         told=told,
@@ -92,7 +115,7 @@ def turn_of(
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         cost=getattr(usage, "cost", None),
-        took_ms=millis(started, bench.clock()),
+        took_ms=millis(started, ended),
     )
 
 
