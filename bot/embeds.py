@@ -5,11 +5,14 @@ Shapes: app.bsky.embed.images, .video, .external, .record, .recordWithMedia. Wha
 
 from __future__ import annotations
 
+from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 IMAGES = 4  # the lexicon's limit
+RAW_SHA256 = b"\x01\x55\x12\x20"  # CID version 1, codec raw, a sha256 of 32 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,11 @@ def _card(embed: Mapping[str, Any]) -> Card | None:
 
 def _kind(embed: Mapping[str, Any]) -> str:
     return text(embed.get("$type")).removeprefix("app.bsky.embed.")
+
+
+def blob_cid(data: bytes) -> str:
+    """The CID that names these bytes (https://atproto.com/specs/blob)."""
+    return "b" + b32encode(RAW_SHA256 + sha256(data).digest()).decode().lower().rstrip("=")
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -216,7 +216,8 @@ class Section:
 class Prompt:
     """All that a brain may know in one turn: as text in sections, and the same as values.
 
-    `post` is the mention with all it shows; `images` are for models that see.
+    `post` is the mention with all it shows. `images` are for models that see; `pixels` has those that could
+    be fetched, by CID.
     """
 
     sections: tuple[Section, ...]
@@ -227,6 +228,7 @@ class Prompt:
     now: datetime
     post: ThreadPost | None = None
     images: tuple[Media, ...] = ()
+    pixels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def text(self) -> str:
         return "\n\n".join(map(str, self.sections))

@@ -137,6 +137,8 @@ def _compared(
         differs.append(
             f"{gone} of the {len(told.notes)} notes known then were erased since: `recall` has them not"
         )
+    if told.images:
+        differs.append("pictures are not fetched again: only their descriptions are given")
     if now.model:
         differs.append("chance: a model seldom says the same twice")
     differs.append("`recall` finds by words among the notes known then, and the tools are this version's")

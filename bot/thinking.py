@@ -115,6 +115,7 @@ async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) 
         total=options.prompt_tokens,
         vision=options.vision,
     )
+    prompt = replace(prompt, pixels=await thread.pictures(bench.network, prompt.images))
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, bench.clock, found)

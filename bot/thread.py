@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,11 @@ from bot.errors import NetworkError
 from bot.model import ThreadPost
 
 if TYPE_CHECKING:
+    from bot.embeds import Media
     from bot.model import Mention, Post, Record
     from bot.ports import Network
+
+PICTURE_BYTES = 2_000_000  # the lexicon's limit
 
 
 async def above(network: Network, mention: Mention, limit: int) -> tuple[ThreadPost, ...]:
@@ -47,6 +51,17 @@ async def shown(network: Network, post: Post, asker: str, *, quotes: bool = True
         embeds=seen,
         quoted=await shown(network, quoted, asker, quotes=False) if quoted else None,
     )
+
+
+async def pictures(network: Network, images: tuple[Media, ...]) -> dict[str, bytes]:
+    """The pictures by their CIDs, without those that are gone, too big or out of reach."""
+    found = {}
+    for image in images:
+        with suppress(NetworkError):
+            data = await network.blob(image.did, image.cid, PICTURE_BYTES)
+            if data is not None:
+                found[image.cid] = data
+    return found
 
 
 async def _read(network: Network, uri: str) -> Post | None:

@@ -11,9 +11,9 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, NOW
 from sqlalchemy import select
 
-from bot import turns
+from bot import app, turns
 from bot.erasure import erase_person, forgetting, scrub
-from bot.errors import BrainRefused, BrainTrouble, NotFound
+from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
 from bot.events import PostDeleted
 from bot.kept import Outcome
 from bot.model import State, Usage
@@ -178,6 +178,23 @@ def test_what_posts_show_reaches_the_prompt_and_is_kept(crew):
     assert turn.told.post.embeds.media[0].cid == "bafycat"
 
 
+def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_keeps_them(crew):
+    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, vision=True))
+    cat, gone = crew.network.upload(ANA, b"pixels of a cat", "image/png"), {"ref": {"$link": "bafygone"}}
+    images = [{"alt": "", "image": cat}, {"alt": "", "image": gone}]
+    embed = {"$type": "app.bsky.embed.images", "images": images}
+    write = crew.network.write
+    crew.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
+    crew.network.fail("blob", NetworkTrouble("cut"))
+    (turn,) = kept(crew, ask(crew, ANA, "look"))
+    assert (crew.brain.prompts[0].pixels, crew.network.fired["blob"]) == ({}, 1)
+    (turn,) = kept(crew, ask(crew, ANA, "look"))
+    prompt = crew.brain.prompts[1]
+    assert prompt.pixels == {cat["ref"]["$link"]: b"pixels of a cat"}
+    assert [one.cid for one in turn.told.images] == [cat["ref"]["$link"], "bafygone"]
+    assert "pixels of a cat" not in dump(crew.bench.db)
+
+
 # --- finding and expiring ------------------------------------------------------------------------
 
 
@@ -202,6 +219,16 @@ def test_turns_go_when_their_time_is_over(crew):
     with crew.bench.db.read() as tx:
         assert [turn.uri for turn in turns.latest(tx)] == [two.uri]
         assert set(tx.scalars(select(TurnSourceRow.turn_id))) == {turns.latest(tx)[0].id}
+
+
+async def test_a_running_bot_drops_them_by_itself(db, tmp_path):
+    crew = Crew(db, tmp_path)
+    await asyncio.to_thread(ask, crew, ANA, "one")
+    crew.clock.forward(days=31)
+    expiring = asyncio.create_task(app._expire_turns(crew.bench))
+    while dump(db) != "[[], []]":
+        await asyncio.sleep(0.01)
+    expiring.cancel()
 
 
 # --- erasure -------------------------------------------------------------------------------------
