@@ -96,6 +96,14 @@ class Actor:
         made = self._do("createRecord", body | {key: it for key, it in optional.items() if it is not None})
         return StrongRef(made["uri"], made["cid"])
 
+    def upload(self, data: bytes, mime: str) -> dict[str, Any]:
+        """A picture's blob as a record refers to it; the PDS gives it out once a record does."""
+        made = self._client.invoke_procedure(
+            "com.atproto.repo.uploadBlob", content=data, input_encoding=mime, output_encoding=JSON
+        )
+        blob: dict[str, Any] = made.content["blob"]
+        return blob
+
     def edit(self, ref: StrongRef, record: Record) -> StrongRef:
         """Put another record in the place of this one."""
         made = self._do("putRecord", _place(ref.uri) | {"record": record})

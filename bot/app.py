@@ -6,13 +6,15 @@ import asyncio
 import random
 import signal
 import socket
+from contextlib import suppress
 from datetime import timedelta
-from importlib import resources
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from bot import minds, parts, sessions
+from bot import minds, parts, sessions, turns
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
@@ -20,6 +22,7 @@ from bot.errors import NetworkTrouble
 from bot.listener import Listener
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
+from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -33,13 +36,8 @@ log = structlog.get_logger()
 Role: TypeAlias = Literal["all", "listen", "work"]
 T = TypeVar("T")
 
+EXPIRE_EVERY = 3600.0  # seconds
 LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
-
-
-def read_persona(settings: Settings) -> str:
-    if settings.persona_file is not None:
-        return settings.persona_file.read_text()
-    return resources.files("bot").joinpath("persona.md").read_text()
 
 
 def make_bench(settings: Settings, db: Database, network: Network, brain: Brain) -> Bench:
@@ -53,12 +51,15 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
         limits=settings.limits,
         plan=settings.pace,
         options=TurnOptions(
-            persona=read_persona(settings),
+            persona=parts.read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
             reply_parts=settings.reply_parts,
             link_hosts=frozenset(settings.link_hosts),
             allowed_bots=frozenset(settings.allowed_bots),
             lease=timedelta(seconds=settings.lease),
+            prompt_tokens=settings.prompt_tokens,
+            vision=settings.vision,
+            retain_turns=timedelta(days=settings.retain_turns),
         ),
     )
 
@@ -132,6 +133,7 @@ async def serve(
     ears = [_listener(bench, source, cadence).run()] if source is not None else []
     hearing = [asyncio.create_task(ear) for ear in ears]
     working = [asyncio.create_task(worker.serve(stopping)) for worker in crew]
+    hearing.append(asyncio.create_task(_expire_turns(bench)))
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait([asked, *hearing, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -148,6 +150,17 @@ async def serve(
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+async def _expire_turns(bench: Bench) -> None:
+    """Drop kept turns when their time is over, whatever else happens; for ever."""
+    while True:
+        before = bench.clock() - bench.options.retain_turns
+        with suppress(OperationalError, DatabaseTrouble):  # the next time is soon enough
+            dropped = await bench.write(partial(turns.expire, before=before))
+            if dropped:
+                log.info("turns.expired", turns=dropped)
+        await asyncio.sleep(EXPIRE_EVERY)
 
 
 def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bot.embeds import items, mapping, quoted_ref
 from bot.model import Ignored, Mention, Reason, StrongRef
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
         return Ignored("no text")
     if len(raw.encode(errors="replace")) > MAX_BYTES:
         return Ignored("text too long")
-    reply = _mapping(record.get("reply"))
+    reply = mapping(record.get("reply"))
     parent = _post(reply.get("parent"))
     reason = _reason(record, parent, me)
     if reason is None:
@@ -99,7 +100,7 @@ def _is_post(event: PostCreated) -> bool:
 
 
 def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Reason | None:
-    quoted = _quoted(_mapping(record.get("embed")))
+    quoted = _post(quoted_ref(mapping(record.get("embed"))))
     if next(_features(record.get("facets"), me), None) is not None:
         return Reason.MENTION
     if parent is not None and _author(parent) == me:
@@ -109,34 +110,24 @@ def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Rea
     return None
 
 
-def _quoted(embed: Mapping[str, Any]) -> StrongRef | None:
-    match embed.get("$type"):
-        case "app.bsky.embed.record":
-            return _post(embed.get("record"))
-        case "app.bsky.embed.recordWithMedia":
-            return _post(_mapping(embed.get("record")).get("record"))
-        case _:
-            return None
-
-
 def _features(facets: object, me: str) -> Iterator[Mapping[str, Any]]:
     """The facets that mention the bot."""
-    for facet in map(_mapping, _list(facets)):
-        for feature in map(_mapping, _list(facet.get("features"))):
+    for facet in map(mapping, items(facets)):
+        for feature in map(mapping, items(facet.get("features"))):
             if feature.get("$type") == MENTION and feature.get("did") == me:
                 yield facet
 
 
 def _spans(facets: object, me: str) -> set[tuple[int, int]]:
     """The bytes that mentions of the bot claim to cover."""
-    indexes = [_mapping(facet.get("index")) for facet in _features(facets, me)]
+    indexes = [mapping(facet.get("index")) for facet in _features(facets, me)]
     ends = [(index.get("byteStart"), index.get("byteEnd")) for index in indexes]
     return {(start, end) for start, end in ends if type(start) is int and type(end) is int}
 
 
 def _post(ref: object) -> StrongRef | None:
     """The strong ref, if it names a post soundly."""
-    uri, cid = _mapping(ref).get("uri"), _mapping(ref).get("cid")
+    uri, cid = mapping(ref).get("uri"), mapping(ref).get("cid")
     place = at_uri(uri)
     if place is None or place.collection != POST or not isinstance(cid, str) or not CID.fullmatch(cid):
         return None
@@ -150,13 +141,5 @@ def _author(ref: StrongRef) -> str:
 
 
 def _langs(langs: object) -> tuple[str, ...]:
-    valid = [lang for lang in _list(langs) if isinstance(lang, str) and LANG.fullmatch(lang)]
+    valid = [lang for lang in items(langs) if isinstance(lang, str) and LANG.fullmatch(lang)]
     return tuple(dict.fromkeys(valid))[:MAX_LANGS]
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from bot.ledger import Ledger
     from bot.model import Limits, Pace, State
@@ -23,8 +24,8 @@ T = TypeVar("T")
 class TurnOptions:
     """How one turn is held.
 
-    `thread_posts` is how many posts above the mention are read, `reply_parts` how many a reply may take,
-    `link_hosts` where the bot's links may lead.
+    `persona` is its text in the prompt, `thread_posts` how many posts above the mention are read,
+    `reply_parts` how many a reply may take, `link_hosts` where the bot's links may lead.
     """
 
     persona: str
@@ -33,6 +34,9 @@ class TurnOptions:
     link_hosts: frozenset[str]
     allowed_bots: frozenset[str]
     lease: timedelta
+    prompt_tokens: int = 12_000
+    vision: bool = False
+    retain_turns: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from bot.embeds import blob_cid
 from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
 from bot.identity import Cache, Directory, Identity
 from bot.login import Login
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 POST = "app.bsky.feed.post"
 PROFILE = "app.bsky.actor.profile"
 GET_RECORD = "com.atproto.repo.getRecord"
+GET_BLOB = "com.atproto.sync.getBlob"
 BOT = "bot"
 POST_URI = re.compile(
     r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/app\.bsky\.feed\.post/([A-Za-z0-9._:~-]{1,512})"
@@ -93,6 +95,18 @@ class Bluesky:
     async def own(self, rkey: str) -> Post | None:
         """The bot's own post under this record key."""
         return await self._own(POST, rkey)
+
+    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+        """The bytes behind the CID, as its owner's PDS has them, if they are what the CID names."""
+        identity = await self._directory.find(did)
+        if identity is None:
+            return None
+        try:
+            params = {"did": did, "cid": cid}
+            data = await self._reader.get_bytes(f"{identity.pds}/xrpc/{GET_BLOB}", params, limit)
+        except NetworkRefused:
+            return None
+        return data if blob_cid(data) == cid else None
 
     async def put(self, rkey: str, record: str) -> StrongRef:
         """Put exactly these JSON bytes under the key, unless another record stands there (KeyTaken).

@@ -1,13 +1,14 @@
-"""Forget a person: their memory, their words in the queue, and what was said to them."""
+"""Forget a person: their memory, their words in the queue and in turns, and what was said to them."""
 
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import inbox
+from bot import inbox, turns
 from bot.ledger import Fate
 
 log = structlog.get_logger()
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 TRIES, PAUSE = 2, 0.1  # seconds; the database itself waits half a minute for its readers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from bot.ledger import Ledger
@@ -29,7 +31,24 @@ def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, ke
     """
     erased = memory.erase(tx, did)
     forget_mentions(tx, ledger, [uri for uri in inbox.uris_of(tx, did) if uri != keep], now)
+    turns.erase(tx, did)
     return erased
+
+
+@contextmanager
+def forgetting(tx: Tx, memory: Memory, did: str) -> Iterator[None]:
+    """Whatever notes of this person are erased within go out of the turns that saw or wrote them, too."""
+    before = memory.sources(tx, did)
+    yield
+    gone = before - memory.sources(tx, did)
+    turns.redact(tx, {uri for _, uri in gone})
+
+
+def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
+    """A post of this person was deleted. Returns how many notes and turns that took along."""
+    with forgetting(tx, memory, did):
+        notes = memory.forget_source(tx, uri, now)
+    return notes + turns.redact(tx, [uri])
 
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:

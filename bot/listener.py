@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from bot import attention, conduct, inbox, pace
-from bot.erasure import erase, scrub
+from bot.erasure import erase, forget_post, scrub
 from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
 from bot.ledger import Fate
 from bot.model import Command, Ignored, Part
@@ -124,10 +124,10 @@ class Listener:
         now = self.clock()
         with self.db.write() as tx:
             declined = inbox.decline(tx, event.uri, "deleted", now)
-            notes = self.memory.forget_source(tx, event.uri, now)
+            gone = forget_post(tx, self.memory, event.did, event.uri, now)
             inbox.move_cursor(tx, self.source.host, event.cursor, now)
-        if notes:
+        if gone:
             scrub(self.db)
-        if declined or notes:
+        if declined or gone:
             self.counts["deleted"] += 1
-            log.info("post.deleted", uri=event.uri, declined=declined, notes=notes)
+            log.info("post.deleted", uri=event.uri, declined=declined, erased=gone)

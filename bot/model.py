@@ -6,10 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bot.embeds import Embeds
+from bot.limits import Limits as Limits  # noqa: PLC0414 - values like these, kept apart for their length
+from bot.limits import Pace as Pace  # noqa: PLC0414 - the same
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
+    from bot.embeds import Media
     from memory.model import Edit, Person, Recollection
 
 Record: TypeAlias = "Mapping[str, Any]"
@@ -168,12 +173,19 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class ThreadPost:
-    """A post above the mention, as the brain is shown it. `text` is None if it is gone."""
+    """A post as the brain is shown it. `text` is None if it is gone, `at` is what its author claims.
+
+    `quoted` is the post that it quotes, where that was read.
+    """
 
     author: str
     text: str | None
     by_bot: bool = False
     by_asker: bool = False
+    uri: str = ""
+    at: datetime | None = None
+    embeds: Embeds = field(default_factory=Embeds)
+    quoted: ThreadPost | None = None
 
 
 class Trust(StrEnum):
@@ -185,16 +197,29 @@ class Trust(StrEnum):
     STRANGER = "stranger"
 
 
+OWN = (Trust.OPERATOR, Trust.MEMORY)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
+    """`source` tells where the text comes from, in code's words."""
+
     name: str
     trust: Trust
     text: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"# {self.name} ({self.trust}{f': {self.source}' if self.source else ''})\n{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that a brain may know in one turn: as text in sections, and the same as values."""
+    """All that a brain may know in one turn: as text in sections, and the same as values.
+
+    `post` is the mention with all it shows. `images` are for models that see; `pixels` has those that could
+    be fetched, by CID.
+    """
 
     sections: tuple[Section, ...]
     mention: Mention
@@ -202,9 +227,20 @@ class Prompt:
     recollection: Recollection
     thread: tuple[ThreadPost, ...]
     now: datetime
+    post: ThreadPost | None = None
+    images: tuple[Media, ...] = ()
+    pixels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def text(self) -> str:
-        return "\n\n".join(f"# {section.name} ({section.trust})\n{section.text}" for section in self.sections)
+        return "\n\n".join(map(str, self.sections))
+
+    def system(self) -> str:
+        """What the operator and the bot itself wrote: the most stable first, for the providers' caches."""
+        return "\n\n".join(str(one) for one in self.sections if one.trust in OWN)
+
+    def user(self) -> str:
+        """What others wrote: the thread and the post to answer."""
+        return "\n\n".join(str(one) for one in self.sections if one.trust not in OWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,28 +290,3 @@ class Thought:
     why: str = ""
     edits: tuple[Edit, ...] = ()
     usage: Usage = field(default_factory=Usage)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the bot may say. Windows slide; the settings' page tells each."""
-
-    person_hour: int
-    person_day: int
-    person_day_tokens: int
-    thread_posts: int
-    partner_posts: int
-    partner_window: timedelta
-    hour: int
-    day: int
-    max_age: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """When to think and when to post."""
-
-    think_delay: timedelta
-    post_delay: timedelta
-    person_spacing: timedelta
-    spacing: timedelta

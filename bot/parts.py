@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from importlib import resources
 from typing import TYPE_CHECKING
 
+from bot import persona_file
+from bot.errors import SettingsError
 from bot.ledger import Ledger
 from memory.db import Database
 from memory.store import Memory
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.persona_file import Persona
     from bot.settings import Settings
 
 
@@ -37,3 +43,15 @@ def open_memory(settings: Settings) -> Memory:
 def open_ledger(settings: Settings) -> Ledger:
     make_data_dir(settings)
     return Ledger(settings.data_dir / "ledger", clock)
+
+
+def read_persona(path: Path | None) -> Persona:
+    """The operator's persona, or the one that ships. Raises SettingsError with every problem in the file."""
+    if path is None:
+        return persona_file.parse(resources.files("bot").joinpath("persona.md").read_text("utf-8"))
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise SettingsError(f"the persona {path} cannot be read: {reason}.") from error
+    return persona_file.parse(text, str(path))

@@ -46,6 +46,10 @@ class Network(Protocol):
         """The bot's own post under this record key."""
         ...
 
+    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+        """The bytes of this person's picture; None if they are gone, or more than `limit`."""
+        ...
+
     async def put(self, rkey: str, record: str) -> StrongRef:
         """Put exactly these JSON bytes under the key; the same bytes twice are one post.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot import conduct, inbox, post
 from bot.bench import Step
-from bot.erasure import forget_mentions
+from bot.erasure import forget_mentions, forget_post
 from bot.errors import KeyTaken, NetworkRefused
 from bot.ledger import Fate
 from bot.model import Command, State
@@ -68,7 +68,7 @@ def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], *, 
     if not isinstance(verdict, conduct.No):
         return None
     if gone:
-        bench.memory.forget_source(tx, mention.uri, now)
+        forget_post(tx, bench.memory, mention.did, mention.uri, now)
     said = sum(part.ref is not None for part in parts)
     if not said:
         return _finish(bench, tx, claim, verdict.state, verdict.reason)

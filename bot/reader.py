@@ -1,4 +1,4 @@
-"""JSON from hosts that strangers name: bounded in time and size, no redirects, nothing of ours sent along."""
+"""JSON and bytes from hosts that strangers name: bounded in time and size, no redirects, nothing of ours."""
 
 from __future__ import annotations
 
@@ -37,9 +37,19 @@ class Reader:
 
     async def get(self, url: str, params: Mapping[str, str] | None = None) -> Any:
         """The parsed answer. Raises NetworkTrouble (no answer, 5xx, 429, no JSON) and NetworkRefused."""
+        body = await self.get_bytes(url, params)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise NetworkTrouble(f"no JSON from {_host(url)}") from error
+
+    async def get_bytes(
+        self, url: str, params: Mapping[str, str] | None = None, limit: int = LIMIT_BYTES
+    ) -> bytes:
+        """The answer, of at most `limit` bytes. Raises NetworkTrouble and NetworkRefused, as `get` does."""
         try:
             async with asyncio.timeout(self._timeout):
-                status, headers, body = await self._fetch(url, params)
+                status, headers, body = await self._fetch(url, params, limit)
         except (httpx.HTTPError, TimeoutError) as error:
             raise NetworkTrouble(f"{type(error).__name__} at {_host(url)}") from error
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -48,18 +58,17 @@ class Reader:
             raise NetworkTrouble(f"{status} from {_host(url)}", retry_after=_seconds(headers))
         if status != OK:
             raise NetworkRefused(f"{status} from {_host(url)}")
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise NetworkTrouble(f"no JSON from {_host(url)}") from error
+        return body
 
-    async def _fetch(self, url: str, params: Mapping[str, str] | None) -> tuple[int, httpx.Headers, bytes]:
+    async def _fetch(
+        self, url: str, params: Mapping[str, str] | None, limit: int
+    ) -> tuple[int, httpx.Headers, bytes]:
         body = bytearray()
         async with self._client.stream("GET", url, params=params) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
-                if len(body) > LIMIT_BYTES:
-                    raise NetworkRefused(f"more than {LIMIT_BYTES} bytes from {_host(url)}")
+                if len(body) > limit:
+                    raise NetworkRefused(f"more than {limit} bytes from {_host(url)}")
             return response.status_code, response.headers, bytes(body)
 
 

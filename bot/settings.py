@@ -145,7 +145,12 @@ class Settings(BaseSettings):
         400, "Tokens of one answer of the model, its reasoning included", 400
     )
 
-    persona_file: Path | None = _is(None, "Who the bot is, in prose; none: a friendly bird", "persona.md")
+    persona_file: Path | None = _is(None, "Who the bot is; none: a dry little bird", "persona.md")
+    prompt_tokens: Annotated[int, Field(ge=3000, le=MOST)] = _is(12_000, "Tokens of a whole prompt", 12_000)
+    vision: bool = _is(False, "Show images to a model that sees; alt texts are shown always", True)
+    retain_turns: Annotated[int, Field(ge=0, le=36_500)] = _is(
+        30, "Days that each turn's prompt, calls and answer are kept; 0: not at all", 30
+    )
 
     think_delay: Pause = _is(2.0, "Seconds from hearing a mention to thinking about it", 2.0)
     post_delay: Pause = _is(5.0, "Seconds from a draft to its post", 5.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -112,3 +112,46 @@ class SessionRow(Base):
     account: Mapped[str] = mapped_column(primary_key=True)
     session: Mapped[str]
     at: Mapped[datetime]
+
+
+class TurnRow(Base):
+    """One thinking about one mention. Everything in words is null once it was erased."""
+
+    __tablename__ = "turn"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    uri: Mapped[str]  # the mention's
+    did: Mapped[str]
+    at: Mapped[datetime]
+    brain: Mapped[str]
+    model: Mapped[str]
+    persona: Mapped[str]
+    outcome: Mapped[str]
+    error: Mapped[str | None]
+    told: Mapped[str | None]  # JSON, as the other two
+    calls: Mapped[str | None]
+    reply: Mapped[str | None]
+    why: Mapped[str | None]
+    edits: Mapped[str | None]
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    cost: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
+    took_ms: Mapped[int]
+
+    __table_args__ = (
+        Index(None, "uri"),
+        Index(None, "did", "at"),
+        Index(None, "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class TurnSourceRow(Base):
+    """A post whose words a turn has seen. When the post or what is known from it goes, so do they."""
+
+    __tablename__ = "turn_source"
+
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True)
+    uri: Mapped[str] = mapped_column(primary_key=True)
+
+    __table_args__ = (Index(None, "uri"),)

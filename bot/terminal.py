@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import libipld
 import regex
 
+from bot.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused
 from bot.model import Post, Profile, StrongRef
 
@@ -51,6 +52,7 @@ class MemoryNetwork:
         self._posts: dict[str, Post] = {}
         self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
         self._faults: dict[str, deque[_Fault]] = {}
+        self._blobs: dict[tuple[str, str], bytes] = {}
         self._written = 0
 
     async def post(self, uri: str) -> Post | None:
@@ -67,6 +69,12 @@ class MemoryNetwork:
         await asyncio.sleep(0)
         with self._fault("own", rkey):
             return self._posts.get(_uri(self.did, rkey))
+
+    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+        await asyncio.sleep(0)
+        with self._fault("blob", did, cid):
+            data = self._blobs.get((did, cid))
+            return data if data is not None and len(data) <= limit else None
 
     async def put(self, rkey: str, record: str) -> StrongRef:
         await asyncio.sleep(0)
@@ -97,6 +105,12 @@ class MemoryNetwork:
         uri = _uri(did, rkey or _tid(self._written))
         self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
         return self._posts[uri].ref
+
+    def upload(self, did: str, data: bytes, mime: str) -> dict[str, Any]:
+        """Somebody uploads a picture; returns the blob as a record refers to it."""
+        cid = blob_cid(data)
+        self._blobs[did, cid] = data
+        return {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime, "size": len(data)}
 
     def delete(self, uri: str) -> None:
         self._posts.pop(uri, None)

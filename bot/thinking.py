@@ -6,21 +6,23 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot import conduct, inbox, persona, post, thread
+from bot import conduct, inbox, kept, persona, post, thread
 from bot.bench import Step
+from bot.erasure import forget_post, forgetting
 from bot.errors import BrainError
 from bot.ledger import Fate
 from bot.model import Part, State
 from bot.posting import find_answer
+from bot.recorder import Recorder, recorded
 from bot.tools import Toolbox
 from memory.db import lock
-from memory.model import Receipt
+from memory.model import Note, Receipt
 
 if TYPE_CHECKING:
     from bot.bench import Bench
-    from bot.model import Claim, Mention, Profile, Thought
+    from bot.model import Claim, Mention, Post, Profile, Thought
     from memory.db import Tx
-    from memory.model import Limits, Note, Recollection
+    from memory.model import Limits, Recollection
 
 
 async def think(bench: Bench, claim: Claim) -> Step:
@@ -35,13 +37,16 @@ async def think(bench: Bench, claim: Claim) -> Step:
     adopted = await _adopt(bench, claim)
     if adopted:
         return adopted
-    gone = await bench.network.post(mention.uri) is None
+    there = await bench.network.post(mention.uri)
     profile = await bench.network.profile(mention.did)
-    refused = await bench.write(lambda tx: _admit(bench, tx, claim, gone=gone, labels=profile.labels))
+    refused = await bench.write(
+        lambda tx: _admit(bench, tx, claim, gone=there is None, labels=profile.labels)
+    )
     if refused:
         return refused
+    assert there is not None
     try:
-        thought = await _ask_brain(bench, mention, profile)
+        thought = await _ask_brain(bench, claim, there, profile)
     except BrainError as error:
         if spent := error.usage:
             await bench.write(lambda tx: inbox.thought(tx, claim, bench.brain.name, spent))
@@ -70,7 +75,7 @@ def _admit(
         case conduct.No(why, state):
             inbox.finish(tx, claim, state, why, now)
             if gone:
-                bench.memory.forget_source(tx, mention.uri, now)
+                forget_post(tx, bench.memory, mention.did, mention.uri, now)
             return Step(state, why)
 
 
@@ -93,24 +98,35 @@ async def _adopt(bench: Bench, claim: Claim) -> Step | None:
     return await bench.write(keep)
 
 
-async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Thought:
-    above = await thread.above(bench.network, mention, bench.options.thread_posts)
+async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) -> Thought:
+    mention, options, found = claim.mention, bench.options, list[Note]()
+    above = await thread.above(bench.network, mention, options.thread_posts)
+    shown = await thread.shown(bench.network, there, mention.did)
     recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
 
     async def search(query: str) -> tuple[Note, ...]:
-        return await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
+        notes = await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
+        found.extend(notes)
+        return notes
 
-    now = bench.clock()
-    tools = Toolbox(
+    now, reply_limit = bench.clock(), options.reply_parts * post.MAX_GRAPHEMES
+    prompt = persona.compose(
+        options.persona,
         recollection,
-        _receipt(mention),
+        above,
+        mention,
         now,
-        limits=limits,
-        search=search,
-        reply_limit=bench.options.reply_parts * post.MAX_GRAPHEMES,
+        post=shown,
+        total=options.prompt_tokens,
+        vision=options.vision,
     )
-    prompt = persona.compose(bench.options.persona, recollection, above, mention, now)
-    return tools.thought(await bench.brain.think(prompt, tools))
+    prompt = replace(prompt, pixels=await thread.pictures(bench.network, prompt.images))
+    receipt = _receipt(mention)
+    tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
+    recorder = Recorder(tools, bench.clock, found)
+    async with recorded(bench, claim, prompt, kept.told(prompt, limits, reply_limit), recorder):
+        recorder.thought = thought = tools.thought(await bench.brain.think(prompt, recorder))
+    return thought
 
 
 def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> tuple[Recollection, Limits]:
@@ -128,15 +144,16 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
     """What was learned and what will be said commit together, or neither does."""
     now, mention = bench.clock(), claim.mention
     inbox.thought(tx, claim, bench.brain.name, thought.usage)
-    bench.memory.apply(
-        tx,
-        mention.did,
-        thought.edits,
-        _receipt(mention),
-        key=mention.uri,
-        actor=f"brain:{bench.brain.name}",
-        at=now,
-    )
+    with forgetting(tx, bench.memory, mention.did):
+        bench.memory.apply(
+            tx,
+            mention.did,
+            thought.edits,
+            _receipt(mention),
+            key=mention.uri,
+            actor=f"brain:{bench.brain.name}",
+            at=now,
+        )
     text = post.clean(thought.reply or "")
     if not text:
         inbox.finish(tx, claim, State.SILENT, thought.why, now)

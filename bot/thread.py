@@ -1,15 +1,22 @@
-"""What stands above a mention: its thread, read post by post through the Network port."""
+"""What stands above a mention, and what it shows: read post by post through the Network port."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+from bot import embeds
+from bot.embeds import mapping
 from bot.errors import NetworkError
 from bot.model import ThreadPost
 
 if TYPE_CHECKING:
-    from bot.model import Mention, Post
+    from bot.embeds import Media
+    from bot.model import Mention, Post, Record
     from bot.ports import Network
+
+PICTURE_BYTES = 2_000_000  # the lexicon's limit
 
 
 async def above(network: Network, mention: Mention, limit: int) -> tuple[ThreadPost, ...]:
@@ -22,18 +29,39 @@ async def above(network: Network, mention: Mention, limit: int) -> tuple[ThreadP
     while uri and len(thread) < limit:
         post = await _read(network, uri)
         if post is None:
-            thread.append(ThreadPost(author="", text=None))
+            thread.append(ThreadPost(author="", text=None, uri=uri))
             break
-        thread.append(
-            ThreadPost(
-                author=await _name(network, post.did),
-                text=post.text,
-                by_bot=post.did == network.did,
-                by_asker=post.did == mention.did,
-            )
-        )
+        whole = not thread  # of posts further up only the texts
+        thread.append(await shown(network, post, mention.did, quotes=whole))
         uri = _parent(post.record)
     return tuple(reversed(thread))
+
+
+async def shown(network: Network, post: Post, asker: str, *, quotes: bool = True) -> ThreadPost:
+    """The post as a brain is shown it; `quotes`: read what it quotes, too."""
+    seen = embeds.read(post.did, post.record)
+    quoted = await _read(network, seen.quotes) if quotes and seen.quotes else None
+    return ThreadPost(
+        author=await _name(network, post.did),
+        text=post.text,
+        by_bot=post.did == network.did,
+        by_asker=post.did == asker,
+        uri=post.ref.uri,
+        at=_created_at(post.record),
+        embeds=seen,
+        quoted=await shown(network, quoted, asker, quotes=False) if quoted else None,
+    )
+
+
+async def pictures(network: Network, images: tuple[Media, ...]) -> dict[str, bytes]:
+    """The pictures by their CIDs, without those that are gone, too big or out of reach."""
+    found = {}
+    for image in images:
+        with suppress(NetworkError):
+            data = await network.blob(image.did, image.cid, PICTURE_BYTES)
+            if data is not None:
+                found[image.cid] = data
+    return found
 
 
 async def _read(network: Network, uri: str) -> Post | None:
@@ -52,8 +80,15 @@ async def _name(network: Network, did: str) -> str:
         return did
 
 
-def _parent(record: Any) -> str | None:
-    reply = record.get("reply")
-    parent = reply.get("parent") if isinstance(reply, dict) else None
-    uri = parent.get("uri") if isinstance(parent, dict) else None
+def _parent(record: Record) -> str | None:
+    uri = mapping(mapping(record.get("reply")).get("parent")).get("uri")
     return uri if isinstance(uri, str) else None
+
+
+def _created_at(record: Record) -> datetime | None:
+    """When its author says that it was written; None if that is no time with a zone."""
+    try:
+        claimed = datetime.fromisoformat(embeds.text(record.get("createdAt")))
+        return claimed.astimezone(UTC) if claimed.tzinfo else None
+    except (ValueError, OverflowError):
+        return None

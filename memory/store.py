@@ -77,6 +77,10 @@ class Memory(People):
         """Every edit of this person's notes, oldest first."""
         return rows.history(tx, did)
 
+    def sources(self, tx: Tx, did: str) -> frozenset[tuple[int, str]]:
+        """Each note that is held of this person, as its id and the AT URI of its post."""
+        return frozenset((note.id, note.receipt.uri) for note in rows.find(tx, NOTE.did == did))
+
     def export(self, tx: Tx, did: str) -> dict[str, Any]:
         """All that is held about this person, ready for JSON (times in ISO 8601). Raises UnknownPerson."""
         return {

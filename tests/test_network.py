@@ -1,5 +1,6 @@
 """What holds on every network: the real PDS on loopback, and its double in memory."""
 
+import base64
 import itertools
 import json
 from dataclasses import dataclass
@@ -7,11 +8,16 @@ from dataclasses import dataclass
 import pytest
 
 from bot.bluesky import Bluesky
+from bot.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble
 from bot.model import Profile
 from bot.terminal import MemoryNetwork, _tid
 
 NUMBERS = itertools.count(1)
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+POST = {"$type": "app.bsky.feed.post", "text": "look", "createdAt": "2026-11-22T12:00:00Z"}
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
 
 
@@ -23,6 +29,9 @@ class MemoryPerson:
 
     def write(self, record):
         return self.network.write(self.did, record)
+
+    def upload(self, data, mime):
+        return self.network.upload(self.did, data, mime)
 
     def delete(self, ref):
         self.network.delete(ref.uri)
@@ -215,6 +224,19 @@ async def test_a_deleted_post_is_gone(network, world):
 )
 async def test_a_post_that_never_was_is_gone(network, uri):
     assert await network.post(uri) is None
+
+
+async def test_a_picture_is_given_to_whoever_asks_within_bounds(network, world):
+    person = world.person()
+    blob = person.upload(PIXEL, "image/png")
+    images = [{"alt": "a dot", "image": blob}]
+    person.write({**POST, "embed": {"$type": "app.bsky.embed.images", "images": images}})
+    cid = blob["ref"]["$link"]
+    assert (blob["mimeType"], blob["size"], cid) == ("image/png", len(PIXEL), blob_cid(PIXEL))
+    assert await network.blob(person.did, cid, 1000) == PIXEL
+    assert await network.blob(person.did, cid, len(PIXEL) - 1) is None
+    assert await network.blob(person.did, blob_cid(b"other"), 1000) is None
+    assert await network.blob("did:plc:nobodynobodynobodynobody", cid, 1000) is None
 
 
 async def test_a_profile_tells_handle_and_self_labels(network, world):

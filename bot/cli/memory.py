@@ -182,10 +182,10 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
         note = app.memory.note(tx, _id(name))
         who = app.name(tx, note.did)
     agree(f"Erase {note.name} of {who} ({out.clean(note.text)}) and all it replaced, for good?", yes=yes)
-    with app.database.write() as tx:
-        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=now())
-    from bot.erasure import scrub
+    from bot.erasure import forgetting, scrub
 
+    with app.database.write() as tx, forgetting(tx, app.memory, note.did):
+        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=now())
     scrub(app.database)
     out.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 
@@ -198,7 +198,9 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
     from bot.erasure import erase_person
 
     erased = erase_person(app.database, app.memory, app.ledger, did, now())
-    out.message(f"Erased all about {name}: {erased} rows of memory, and their words in the queue.")
+    out.message(
+        f"Erased all about {name}: {erased} rows of memory, and their words in the queue and in turns."
+    )
 
 
 @memory.command()
@@ -209,11 +211,13 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
 @pass_app
 def export(app: App, who: str, output: Path | None) -> None:
     """All that is held about a person, as JSON."""
-    from bot import inbox
+    from bot import inbox, turns
+    from bot.cli.turn import plain
 
     with app.database.read() as tx:
         did = app.did(tx, who)
         held = app.memory.export(tx, did) | {"mentions": inbox.mentions(tx, did=did, limit=MOST)}
+        held["turns"] = [plain(turn) for turn in turns.latest(tx, did=did, limit=MOST)]
     if output is None:
         out.document(held)
         return

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and Persian need them
 LATIN = 0x9F  # up to here a space that is no blank is a control character
 PIPE_WIDTH = 100_000  # off a terminal a line is never broken, so that grep finds whole ones
-STYLES = {"answered": "green", "failed": "bold red", "declined": "yellow", "expired": "yellow"}
+STYLES = {
+    **dict.fromkeys(("answered", "reply", "same"), "green"),
+    **dict.fromkeys(("failed", "trouble", "refused", "stumbled"), "bold red"),
+    **dict.fromkeys(("declined", "expired", "changed"), "yellow"),
+}
 
 
 def message(text: str) -> None:
@@ -102,6 +106,18 @@ class Page:
         self._console.print(first, clean("  ".join(filter(None, head[1:]))), sep="  ", soft_wrap=True)
         for text in body:
             self._lines("  ", text)
+
+    def heading(self, text: str, note: str = "") -> None:
+        """Print a heading below an empty line, with a note beside it."""
+        from rich.text import Text
+
+        parts = [(clean(text), "bold"), (f"  {clean(note)}" if note else "", "dim")]
+        self._console.print()
+        self._console.print(Text.assemble(*parts), soft_wrap=True)
+
+    def prose(self, text: str, indent: int = 2) -> None:
+        """Print lines of text, indented."""
+        self._lines(" " * indent, text)
 
     def _lines(self, label_text: str, value: str, style: str = "", label: str = "") -> None:
         from rich.text import Text

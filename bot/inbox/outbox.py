@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from bot import pace
-from bot.inbox.queue import owned
+from bot.inbox.queue import hold, owned
 from bot.model import Part, State, StrongRef
 from bot.tables import MentionRow, OutboxRow
 from memory.db import lock
@@ -74,14 +74,14 @@ def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
 
 def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
     """From now on this part is these bytes under this key."""
-    owned(tx, claim, worker=MentionRow.worker)
+    hold(tx, claim)
     _part(tx, claim, part.index, rkey=part.rkey, record=part.record)
 
 
 def posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
     """The part stands on the network, at `part.ref`."""
     assert part.ref is not None
-    owned(tx, claim, worker=MentionRow.worker)
+    hold(tx, claim)
     _part(tx, claim, part.index, rkey=part.rkey, uri=part.ref.uri, cid=part.ref.cid, posted_at=now)
 
 

@@ -142,6 +142,11 @@ def renew(tx: Tx, claim: Claim, until: datetime) -> None:
     owned(tx, claim, due_at=until)
 
 
+def hold(tx: Tx, claim: Claim) -> None:
+    """Let nobody change the mention until the transaction ends. Raises FenceLost."""
+    owned(tx, claim, worker=MentionRow.worker)
+
+
 def admit(tx: Tx, claim: Claim, now: datetime) -> None:
     """Count this mention against the limits from now on."""
     owned(tx, claim, admitted_at=now)

@@ -1,0 +1,115 @@
+"""Who it is: the file that its operator owns."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import out
+from bot.cli.common import App, json_option, now, pass_app
+
+if TYPE_CHECKING:
+    from bot.model import Prompt
+
+file_argument = click.argument(
+    "file", metavar="[FILE]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+
+
+@click.group()
+def persona() -> None:
+    """Who it is: the file that its operator owns."""
+
+
+@persona.command()
+@file_argument
+@json_option
+@pass_app
+def check(app: App, file: Path | None, *, as_json: bool) -> None:
+    """Check a persona, and show the whole prompt it makes, for a sample mention."""
+    from bot import parts
+    from bot.persona_file import advice, digest
+    from bot.tools import Toolbox
+    from memory.model import tokens
+
+    settings = app.settings
+    found = parts.read_persona(file or settings.persona_file)
+    prompt = sample(found.text(), settings.prompt_tokens, settings.block_tokens)
+    tools = tokens(json.dumps([out.plain(spec) for spec in Toolbox.specs]))
+    costs = [tokens(str(section)) for section in prompt.sections]
+    head = {"name": found.name, "version": found.version, "digest": digest(found.text())}
+    if as_json:
+        sections = [
+            {**out.plain(section), "tokens": cost}
+            for section, cost in zip(prompt.sections, costs, strict=True)
+        ]
+        counts = {"tools_tokens": tools, "tokens": sum(costs) + tools, "allowed": settings.prompt_tokens}
+        out.document({**head, "advice": advice(found), "sections": sections, **counts})
+        return
+    page = out.Page()
+    page.pairs([*head.items(), ("languages", ", ".join(found.languages) or "any")])
+    for section, cost in zip(prompt.sections, costs, strict=True):
+        page.heading(f"# {section.name}", f"{section.trust}: {section.source} · {cost:,} tokens")
+        page.prose(section.text, 0)
+    page.heading("Tokens")
+    rows = [(section.name, f"{cost:,}") for section, cost in zip(prompt.sections, costs, strict=True)]
+    total = ("in all", f"{sum(costs) + tools:,} (the prompt may have {settings.prompt_tokens:,})")
+    page.pairs([*rows, ("The tools' descriptions", f"{tools:,}"), total])
+    for one in advice(found):
+        out.message(f"Advice: {one}.")
+
+
+@persona.command()
+@file_argument
+@json_option
+@pass_app
+def show(app: App, file: Path | None, *, as_json: bool) -> None:
+    """The persona in use, as a prompt has it."""
+    from bot import parts
+    from bot.persona_file import digest
+
+    path = file or app.settings.persona_file
+    found = parts.read_persona(path)
+    if as_json:
+        out.document(
+            {**out.plain(found), "digest": digest(found.text()), "file": str(path) if path else None}
+        )
+        return
+    out.message(f"{path or 'the persona that ships'} · {digest(found.text())}")
+    out.Page().prose(found.text(), 0)
+
+
+def sample(persona: str, total: int, block_tokens: int) -> Prompt:
+    """The prompt of a mention such as people write."""
+    from bot.embeds import Embeds, Media
+    from bot.model import Mention, Reason, StrongRef, ThreadPost
+    from bot.persona import compose
+    from memory.model import Note, Person, Receipt, Recollection, render
+
+    at, did, bot = now(), "did:plc:samplesamplesamplesample", "at://did:plc:bot/app.bsky.feed.post/3l1"
+    ref = StrongRef(f"at://{did}/app.bsky.feed.post/3l2", "bafysample")
+    met = at - timedelta(days=40)
+    person = Person(did, "iris.example.org", met, at, met)
+    facts = ("lives in Lisbon", "has a dog called Biscuit, who is afraid of the vacuum cleaner")
+    notes = tuple(
+        Note(number, did, fact, Receipt(f"{ref.uri}{number}", ref.cid, did, met), met)
+        for number, fact in enumerate(facts, 1)
+    )
+    text = "she slept next to it today. proof attached. is this growth or is she just old?"
+    parent = StrongRef(bot, "bafybot")
+    mention = Mention(ref, did, Reason.REPLY, text, parent, parent, at - timedelta(minutes=2), ("en",))
+    picture = Media(did, "bafyimage", "image/jpeg", "A brown dog asleep against a vacuum cleaner", 90_000)
+    thread = (ThreadPost("scrubjay", "How is Biscuit?", by_bot=True, uri=bot, at=at - timedelta(hours=3)),)
+    return compose(
+        persona,
+        Recollection(person, notes, render(notes, block_tokens)),
+        thread,
+        mention,
+        at,
+        post=ThreadPost("iris.example.org", text, by_asker=True, uri=ref.uri, embeds=Embeds((picture,))),
+        total=total,
+    )

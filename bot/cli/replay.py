@@ -1,0 +1,191 @@
+"""Think again, with nothing posted and nothing remembered."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli import out
+from bot.cli.common import App, json_option, limit_option, now, pass_app
+from bot.cli.turn import answer, find, money, plain, said, thinker
+from bot.errors import NotFound
+
+if TYPE_CHECKING:
+    from bot.kept import KeptTurn
+    from bot.replay import Replay
+    from bot.settings import Settings
+    from memory.model import Note
+
+SPAN = re.compile(r"(\d{1,4})([dh])")
+
+
+class When(click.ParamType[datetime]):
+    """A date, a time, or how long ago: 2026-11-01, 2026-11-01T12:00, 7d, 12h."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if span := SPAN.fullmatch(value):
+            return now() - timedelta(**{"days" if span[2] == "d" else "hours": int(span[1])})
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no date. Examples: 2026-11-01, 7d, 12h.", param, ctx)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@click.command()
+@click.argument("uri", metavar="[URI]", required=False)
+@click.option(
+    "--persona",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With another persona than then.",
+)
+@click.option("--brain", help="With another brain than then.")
+@click.option("--model", help="With another model than the settings name.")
+@click.option("--all-since", "since", type=When(), help="Every kept turn since a date, or 7d, 12h.")
+@limit_option
+@json_option
+@pass_app
+def replay(
+    app: App,
+    uri: str | None,
+    file: Path | None,
+    brain: str | None,
+    model: str | None,
+    since: datetime | None,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Think again about a mention, from what was told then; nothing is posted or remembered."""
+    if (uri is None) == (since is None):
+        raise click.UsageError("Name one mention by its URI, or many with --all-since.")
+    turns, erased = _turns(app, uri, since, limit)
+    if not turns:
+        out.message(f"No turn is kept since then{f', but {erased} without words' if erased else ''}.")
+        return
+    import asyncio
+
+    from bot import parts
+
+    persona = parts.read_persona(file).text() if file else None
+    done = asyncio.run(_think(app.settings, turns, persona, brain, model))
+    if as_json:
+        out.document(_document(done[0]) if uri else {"turns": list(map(_document, done)), **_totals(done)})
+    else:
+        _show(done, whole=uri is not None, erased=erased)
+
+
+def _turns(
+    app: App, uri: str | None, since: datetime | None, limit: int
+) -> tuple[list[tuple[KeptTurn, tuple[Note, ...]]], int]:
+    """The last turn over each mention with the notes known then; and how many were erased."""
+    from bot import turns
+    from bot.replay import known_then
+
+    with app.database.read() as tx:
+        kept = find(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
+        newest = list({one.uri: one for one in reversed(kept)}.values())[::-1]
+        whole = [(one, known_then(tx, app.memory, one.told)) for one in newest if one.told]
+    if uri and not whole:
+        raise NotFound(f"prompt of the turn over {uri} any more: its words were erased.")
+    return whole, len(newest) - len(whole)
+
+
+async def _think(
+    settings: Settings,
+    turns: list[tuple[KeptTurn, tuple[Note, ...]]],
+    persona: str | None,
+    brain: str | None,
+    model: str | None,
+) -> list[Replay]:
+    """One after the other, so that a provider's limits are not met; each brain is made once."""
+    from bot import brains, parts
+    from bot.replay import replay as again
+
+    within = timedelta(seconds=settings.brain_timeout)
+    names = {brain or turn.brain for turn, _ in turns}
+    chosen = {"model": model} if model else {}
+    minds = {name: brains.make(settings.model_copy(update={"brain": name, **chosen}).brain) for name in names}
+    return [
+        await again(turn, notes, minds[brain or turn.brain], parts.clock, within, persona)
+        for turn, notes in turns
+    ]
+
+
+# --- side by side --------------------------------------------------------------------------------
+
+
+def _show(done: list[Replay], *, whole: bool, erased: int) -> None:
+    page = out.Page()
+    for one in done:
+        asked = one.then.told.mention.text if one.then.told else ""
+        page.card(["changed" if one.changed else "same", out.when(one.then.at), one.then.uri], [asked])
+        page.table(("", "then", "now"), _rows(one), fold=("then", "now"))
+    page.heading("Alike for both")
+    page.prose("\n".join(done[0].same) if whole else "of each turn: what was sent, but for what stands below")
+    page.heading("Not alike")
+    page.prose("\n".join(dict.fromkeys(line for one in done for line in one.differs)))
+    if not whole:
+        total = _totals(done)
+        page.heading(f"{total['changed']} of {len(done)} came out differently")
+        page.prose(f"then {_sum(total['then'])}\nnow  {_sum(total['now'])}")
+        if erased:
+            page.prose(f"{erased} more were erased since and cannot be thought again.")
+
+
+def _rows(one: Replay) -> list[tuple[str, str, str]]:
+    rows = [
+        (name, tell(one.then), tell(one.now))
+        for name, tell in (
+            ("brain", thinker),
+            ("persona", lambda turn: turn.persona),
+            ("outcome", lambda turn: turn.outcome),
+            ("tokens", lambda turn: f"{turn.tokens_in:,} in, {turn.tokens_out:,} out"),
+            ("cost", lambda turn: money(turn.cost)),
+            ("took", lambda turn: f"{turn.took_ms / 1000:.2f} s"),
+            ("calls", lambda turn: ", ".join(call.name for call in turn.calls)),
+            ("edits", lambda turn: "; ".join(map(said, turn.edits))),
+            ("says", answer),
+        )
+    ]
+    return [row for row in rows if any(row[1:])]
+
+
+def _document(one: Replay) -> dict[str, Any]:
+    return {
+        "uri": one.then.uri,
+        "changed": one.changed,
+        "same": one.same,
+        "differs": one.differs,
+        "then": plain(one.then),
+        "now": plain(one.now),
+    }
+
+
+def _totals(done: list[Replay]) -> dict[str, Any]:
+    def total(turns: list[KeptTurn]) -> dict[str, int]:
+        return {
+            "tokens_in": sum(turn.tokens_in for turn in turns),
+            "tokens_out": sum(turn.tokens_out for turn in turns),
+            "cost": sum(turn.cost or 0 for turn in turns),
+        }
+
+    return {
+        "changed": sum(one.changed for one in done),
+        "then": total([one.then for one in done]),
+        "now": total([one.now for one in done]),
+    }
+
+
+def _sum(total: dict[str, int]) -> str:
+    used = f"{total['tokens_in']:,} tokens in, {total['tokens_out']:,} out"
+    return " · ".join(filter(None, (used, money(total["cost"]))))

@@ -1,0 +1,115 @@
+"""What a post shows beside its text: pictures, a link card, a quoted post. Pure.
+
+Shapes: app.bsky.embed.images, .video, .external, .record, .recordWithMedia. What is malformed is absent.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+IMAGES = 4  # the lexicon's limit
+RAW_SHA256 = b"\x01\x55\x12\x20"  # CID version 1, codec raw, a sha256 of 32 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A picture or video by reference: its bytes are the blob `cid` of `did`; `size` is what it claims."""
+
+    did: str
+    cid: str
+    mime: str
+    alt: str
+    size: int | None = None
+
+    @property
+    def is_image(self) -> bool:
+        return self.mime.startswith("image/")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A link as its author's app previewed it."""
+
+    title: str
+    description: str
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embeds:
+    """`quotes` is the AT URI of the record that is quoted, which need not be a post."""
+
+    media: tuple[Media, ...] = ()
+    card: Card | None = None
+    quotes: str | None = None
+
+
+def read(did: str, record: object) -> Embeds:
+    """What the record of a post by `did` shows."""
+    embed = mapping(mapping(record).get("embed"))
+    shown = mapping(embed.get("media")) if _kind(embed) == "recordWithMedia" else embed
+    uri = mapping(quoted_ref(embed)).get("uri")
+    return Embeds(_media(did, shown), _card(shown), uri if isinstance(uri, str) else None)
+
+
+def quoted_ref(embed: Mapping[str, Any]) -> object:
+    """The strong ref of what is quoted, unjudged."""
+    match _kind(embed):
+        case "record":
+            return embed.get("record")
+        case "recordWithMedia":
+            return mapping(embed.get("record")).get("record")
+        case _:
+            return None
+
+
+def _media(did: str, embed: Mapping[str, Any]) -> tuple[Media, ...]:
+    match _kind(embed):
+        case "images":
+            found = [_blob(did, mapping(image), "image") for image in items(embed.get("images"))[:IMAGES]]
+        case "video":
+            found = [_blob(did, embed, "video")]
+        case _:
+            found = []
+    return tuple(one for one in found if one)
+
+
+def _blob(did: str, holder: Mapping[str, Any], field: str) -> Media | None:
+    blob = mapping(holder.get(field))
+    cid, size = mapping(blob.get("ref")).get("$link"), blob.get("size")
+    if not isinstance(cid, str):
+        return None
+    mime = text(blob.get("mimeType")) or f"{field}/unknown"
+    return Media(did, cid, mime, text(holder.get("alt")), size if type(size) is int else None)
+
+
+def _card(embed: Mapping[str, Any]) -> Card | None:
+    external = mapping(embed.get("external"))
+    if _kind(embed) != "external" or not isinstance(external.get("uri"), str):
+        return None
+    return Card(text(external.get("title")), text(external.get("description")), external["uri"])
+
+
+def _kind(embed: Mapping[str, Any]) -> str:
+    return text(embed.get("$type")).removeprefix("app.bsky.embed.")
+
+
+def blob_cid(data: bytes) -> str:
+    """The CID that names these bytes (https://atproto.com/specs/blob)."""
+    return "b" + b32encode(RAW_SHA256 + sha256(data).digest()).decode().lower().rstrip("=")
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    return value if isinstance(value, str) else ""

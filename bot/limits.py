@@ -1,0 +1,34 @@
+"""How much and how fast the bot may speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the bot may say. Windows slide; the settings' page tells each."""
+
+    person_hour: int
+    person_day: int
+    person_day_tokens: int
+    thread_posts: int
+    partner_posts: int
+    partner_window: timedelta
+    hour: int
+    day: int
+    max_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When to think and when to post."""
+
+    think_delay: timedelta
+    post_delay: timedelta
+    person_spacing: timedelta
+    spacing: timedelta

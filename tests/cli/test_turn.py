@@ -1,0 +1,245 @@
+"""Why it said that, asked on the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from crew import Crew, ScriptedBrain
+from factory import ANA, BEN, ME
+
+from bot.brains import make
+from bot.errors import BrainTrouble
+from memory.db import Database
+from tests.cli.seed import HOSTILE
+
+
+@pytest.fixture
+def talked(cli):
+    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain stumbled over first."""
+    (cli.home / "data").mkdir()
+    db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
+    db.upgrade()
+    crew = Crew(db, cli.home / "data", make("rules"))
+    crew.network.name(ANA, "ana.test")
+    refs = []
+    for text in ("My dog is called Biscuit", f"what is my dog called? {HOSTILE}"):
+        refs.append(crew.say(ANA, text))
+        crew.work()
+        crew.clock.forward(hours=1)
+    crew = Crew(db, cli.home / "data", ScriptedBrain(BrainTrouble("503")), network=crew.network)
+    crew.clock.forward(hours=3)
+    refs.append(crew.say(BEN, "hello", rkey="3222222222ben"))
+    crew.work()
+    crew.brain.script = [("remember", {"text": "x" * 400}), ("stay_silent", {"reason": "no need"})]
+    crew.clock.forward(hours=1)
+    crew.work()
+    db.close()
+    return cli, [ref.uri for ref in refs]
+
+
+def test_the_list_shows_the_latest_first_with_what_was_asked_and_said(talked):
+    cli, (hello, dog, ben) = talked
+    shown = cli("turn", "list").out
+    assert [line.strip() for line in shown.splitlines() if line.startswith("  at://")] == [
+        ben,
+        ben,
+        dog,
+        hello,
+    ]
+    assert "My dog is called Biscuit" in shown
+    assert "→ (nothing: no need)" in shown
+    assert "scripted scripted-1  100 + 20 tokens" in shown
+    assert [one["uri"] for one in json.loads(cli("turn", "list", "--json", "-n", "1").out)] == [ben]
+    assert {one["did"] for one in json.loads(cli("turn", "list", "--json", "--who", "ana.test").out)} == {ANA}
+
+
+def test_show_tells_what_was_told_where_it_comes_from_what_was_done_and_said(talked):
+    cli, (hello, dog, _) = talked
+    shown = cli("turn", "show", dog).out
+    for part in (
+        "@ana.test (did:plc:ana)",
+        "became   answered",
+        "Rules of conduct  operator: your program · ",
+        "What you know of this person  memory: your own notes of what they said · ",
+        "> n1 · 2026-11-22 · has a dog called Biscuit",
+        "Where those notes come from",
+        f"n1 · said 2026-11-22 12:00Z\n  {hello}",
+        "> what is my dog called?",
+        "What it did  1 calls",
+        "→ This will be posted.",
+        "Biscuit.",
+    ):
+        assert part in shown
+    assert "Agreement is not politeness" not in shown
+    assert "Agreement is not politeness" in cli("turn", "show", dog, "--full").out
+
+
+def test_the_bots_own_answer_may_be_asked_about(talked):
+    cli, (_, dog, _) = talked
+    (part, *_) = json.loads(cli("mention", "show", dog, "--json").out)["parts"]
+    assert part["ref"]["uri"].startswith(f"at://{ME}/")
+    assert cli("turn", "show", part["ref"]["uri"]).out == cli("turn", "show", dog).out
+
+
+def test_each_attempt_is_shown(talked):
+    cli, (_, _, ben) = talked
+    shown = cli("turn", "show", ben).out
+    assert ("attempt 1 of 2" in shown, "attempt 2 of 2" in shown) == (True, True)
+    assert "503" in shown
+    assert 'remember {"text": "' + "x" * 150 + "…" in shown
+    assert re.search(r"\n    ✗ .*the note has 400 characters", shown)
+    assert [one["outcome"] for one in json.loads(cli("turn", "show", ben, "--json").out)] == [
+        "trouble",
+        "silence",
+    ]
+
+
+@pytest.mark.parametrize("command", [("turn", "list"), ("turn", "show"), ("replay",)])
+def test_no_strangers_word_acts_on_the_terminal_and_json_is_one_document(talked, command):
+    cli, (_, dog, _) = talked
+    target = () if command[-1] == "list" else (dog,)
+    shown = cli(*command, *target)
+    assert shown.code == 0
+    assert not {"\x1b", "\u202e", "\x9b"} & {*shown.out}
+    assert [line for line in shown.out.splitlines() if line != line.rstrip()] == []
+    assert json.loads(cli(*command, *target, "--json").out)
+
+
+def test_a_forgotten_note_leaves_its_turns_without_words(talked):
+    cli, (hello, dog, _) = talked
+    assert cli("memory", "forget", "n1", "--yes").code == 0
+    for uri in (hello, dog):
+        (one,) = json.loads(cli("turn", "show", uri, "--json").out)
+        assert (one["erased"], one["told"], one["reply"]) == (True, None, None)
+    assert "Its words were erased" in cli("turn", "show", dog).out
+    assert "(erased)" in cli("turn", "list").out
+    done = cli("replay", dog)
+    assert (done.code, done.out) == (1, "")
+    assert "its words were erased" in done.err
+    assert "Biscuit" not in cli("turn", "list", "--json").out
+
+
+def test_an_export_holds_the_turns_about_a_person(talked):
+    cli, (hello, dog, _) = talked
+    held = json.loads(cli("memory", "export", "ana.test").out)
+    assert [one["uri"] for one in held["turns"]] == [dog, hello]
+
+
+# --- replay --------------------------------------------------------------------------------------
+
+
+def test_a_replay_shows_then_and_now_side_by_side_and_what_was_alike(talked):
+    cli, (hello, *_) = talked
+    shown = cli("replay", hello).out
+    assert shown.startswith("same      2026-11-22 12:00Z")
+    says = next(line for line in shown.splitlines() if line.startswith("says"))
+    assert says.count("Biscuit") == 2
+    assert "Alike for both" in shown
+    assert "the brain (rules)" in shown
+    assert "Not alike" in shown
+
+
+def test_a_replay_in_json_has_both_turns_and_tells_whether_it_changed(talked):
+    cli, (hello, *_) = talked
+    (cli.home / "heron.md").write_text(
+        "---\nname: Heron\n---\nA heron.\n## Voice\nlong\n## Boundaries\nfew\n", "utf-8"
+    )
+    done = json.loads(cli("replay", hello, "--persona", "heron.md", "--json").out)
+    assert (done["uri"], done["changed"]) == (hello, False)
+    assert done["now"]["told"]["sections"][0]["text"].startswith("Your name is Heron.")
+    assert done["then"]["persona"] != done["now"]["persona"]
+    assert [call["name"] for call in done["now"]["calls"]] == ["remember", "reply"]
+
+
+def test_many_turns_are_thought_again_with_their_sums(talked):
+    cli, (hello, dog, ben) = talked
+    done = json.loads(cli("replay", "--all-since", "2026-11-01", "--brain", "rules", "--json").out)
+    assert [one["uri"] for one in done["turns"]] == [ben, dog, hello]
+    assert done["changed"] == 1
+    assert done["then"] == {"tokens_in": 100, "tokens_out": 20, "cost": done["then"]["cost"]}
+    assert done["now"]["tokens_in"] == 0
+    shown = cli("replay", "--all-since", "2026-11-01", "--brain", "rules").out
+    assert "1 of 3 came out differently\n  then 100 tokens in, 20 out" in shown
+
+
+def test_a_replay_leaves_the_database_as_it_was(talked):
+    cli, _ = talked
+    before = (
+        cli("memory", "export", "ana.test").out,
+        cli("turn", "list", "--json").out,
+        cli("post", "list").out,
+    )
+    cli("replay", "--all-since", "2026-11-01", "--brain", "rules")
+    assert (
+        cli("memory", "export", "ana.test").out, cli("turn", "list", "--json").out, cli("post", "list").out
+    ) == before  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        ((), 2, "Name one mention"),
+        (("at://did:plc:ana/app.bsky.feed.post/3k", "--all-since", "7d"), 2, "Name one mention"),
+        (("--all-since", "yesterday"), 2, "Examples: 2026-11-01, 7d, 12h"),
+        (("--all-since", "2126-11-01"), 0, "No turn is kept since then"),
+        (("at://did:plc:ana/app.bsky.feed.post/3k",), 1, "There is no turn over"),
+        (("--all-since", "2026-11-01", "--brain", "none"), 1, "There is no brain"),
+        (("--all-since", "2026-11-01", "--persona", "none.md"), 2, "none.md"),
+    ],
+)
+def test_what_cannot_be_replayed_is_told(talked, args, code, said):
+    done = talked[0]("replay", *args)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_with_nothing_kept_the_list_says_so(cli):
+    assert "No turn is kept yet." in cli("turn", "list").err
+
+
+# --- persona -------------------------------------------------------------------------------------
+
+
+def test_check_shows_the_whole_prompt_with_the_tokens_of_each_section(cli):
+    shown = cli("persona", "check")
+    assert shown.code == 0
+    for part in (
+        "# Who you are  operator: the persona's file · ",
+        "## Voice",
+        "> n1 · ",
+        "[it shows an image",
+    ):
+        assert part in shown.out
+    told = json.loads(cli("persona", "check", "--json").out)
+    assert told["tokens"] == sum(one["tokens"] for one in told["sections"]) + told["tools_tokens"]
+    assert (told["name"], told["allowed"], told["advice"]) == ("Scrubjay", 12_000, [])
+
+
+def test_check_refuses_a_bad_persona_with_every_problem(cli):
+    (cli.home / "bad.md").write_text("---\nname:\n---\n# Voice\n", "utf-8")
+    done = cli("persona", "check", "bad.md")
+    assert (done.code, done.out) == (1, "")
+    for problem in (
+        "the header has no name",
+        "line 4 is a heading",
+        "no section `## Voice`",
+        "`## Boundaries`",
+    ):
+        assert problem in done.err
+
+
+def test_check_advises_what_a_good_persona_has(cli):
+    (cli.home / "mine.md").write_text("---\nname: M\n---\n## Voice\na\n## Boundaries\nb\n", "utf-8")
+    done = cli("persona", "check", "mine.md")
+    assert done.code == 0
+    assert "Advice: there is no section `## Examples`." in done.err
+
+
+def test_show_prints_the_persona_in_use(cli):
+    assert cli("persona", "show").out.startswith("Your name is Scrubjay.\n")
+    (cli.home / "mine.md").write_text("---\nname: M\n---\n## Voice\na\n## Boundaries\nb\n", "utf-8")
+    assert cli("persona", "show", SCRUBJAY_PERSONA_FILE="mine.md").out.startswith("Your name is M.")
+    told = json.loads(cli("persona", "show", "mine.md", "--json").out)
+    assert (told["name"], told["file"], len(told["digest"])) == ("M", "mine.md", 12)
