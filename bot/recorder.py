@@ -114,7 +114,7 @@ def turn_of(
         edits=thought.edits if thought else (),
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
-        cost=getattr(usage, "cost", None),
+        cost=usage.cost,
         took_ms=millis(started, ended),
     )
 

@@ -116,16 +116,9 @@ def test_each_attempt_is_a_turn_of_its_own(crew):
 
 
 def test_the_cost_is_what_the_brain_tells_and_an_error_may_tell_its_own(crew):
-    class Dear(BrainTrouble):
-        usage = Usage("dear-1", 7, 3)
-
-    (turn,) = kept(crew, ask(crew, ANA, "hi", Dear("cut")))
-    assert (turn.model, turn.tokens_in, turn.tokens_out, turn.cost) == (
-        "dear-1",
-        7,
-        3,
-        getattr(Usage(), "cost", None),
-    )
+    spent = Usage("dear-1", 7, 3, 120)
+    (turn,) = kept(crew, ask(crew, ANA, "hi", BrainTrouble("cut", usage=spent)))
+    assert (turn.model, turn.tokens_in, turn.tokens_out, turn.cost) == ("dear-1", 7, 3, 120)
 
 
 def test_whatever_a_brain_calls_is_kept_and_read_back(crew):
