@@ -6,10 +6,12 @@ import contextlib
 import itertools
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from bot.bluesky import Bluesky, describe_server
+from bot.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble, Unlabelled
 from bot.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
 from bot.reader import LIMIT_BYTES, Reader
@@ -392,3 +394,17 @@ async def test_a_claimed_handle_that_leads_elsewhere_is_not_told():
     get.documents["https://bsky.example/xrpc/com.atproto.identity.resolveHandle"] = {"did": did}
     network = Bluesky(login, reader, pds_url="https://bsky.example", plc_url="http://plc")
     assert (await network.profile(did)).handle == "alice.test"
+
+
+async def test_bytes_that_are_not_those_of_their_name_are_no_picture():
+    did, served = "did:plc:alice", [b"a cat", b"a virus"]
+
+    async def get_bytes(url, params, limit):
+        return served.pop(0)
+
+    get = Documents({f"http://plc/{did}": document(did)})
+    reader = SimpleNamespace(get=get, get_bytes=get_bytes)
+    login = SimpleNamespace(did="did:plc:bot", handle="bot.example")
+    network = Bluesky(login, reader, pds_url="https://bsky.example", plc_url="http://plc")
+    assert await network.blob(did, blob_cid(b"a cat"), 1000) == b"a cat"
+    assert await network.blob(did, blob_cid(b"a cat"), 1000) is None

@@ -92,6 +92,7 @@ def test_it_is_given_what_was_sent_then(crew):
         "lives in Lisbon",
         "has a dog called Biscuit",
     ]
+    assert {(note.superseded_by, note.valid_to) for note in prompt.recollection.notes} == {(None, None)}
     assert "Lisbon" in prompt.system()
 
 

@@ -20,6 +20,7 @@ from bot.model import State, Usage
 from bot.tables import TurnRow, TurnSourceRow
 from memory.db import Database
 from memory.model import Limits, Remember
+from memory.store import Memory
 
 CANARY = "canary-7Yq"
 
@@ -219,7 +220,7 @@ async def test_a_running_bot_drops_them_by_itself(db, tmp_path):
     await asyncio.to_thread(ask, crew, ANA, "one")
     crew.clock.forward(days=31)
     expiring = asyncio.create_task(app._expire_turns(crew.bench))
-    while dump(db) != "[[], []]":
+    while dump(db) != "[[], []]":  # noqa: ASYNC110 - the database has no event to wait for
         await asyncio.sleep(0.01)
     expiring.cancel()
 
@@ -269,6 +270,18 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(crew, who):
         crew.listener.take(PostDeleted(9, wrote.uri, ANA, NOW))
     assert CANARY not in dump(db)
     assert [kept(crew, ref)[0].erased for ref in (wrote, saw)] == [True, True]
+
+
+def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(crew):
+    crew.worker._bench = replace(crew.bench, memory=Memory(block_tokens=0))
+    ask(crew, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
+    ref = ask(crew, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
+    (turn,) = kept(crew, ref)
+    assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
+    db, memory = crew.bench.db, crew.bench.memory
+    with db.write() as tx, forgetting(tx, memory, ANA):
+        memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
+    assert CANARY not in dump(db)
 
 
 def test_a_note_of_another_post_stays_in_its_turns(crew):
