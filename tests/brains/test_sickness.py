@@ -34,20 +34,25 @@ no_rules = over_minds(rules=NO_MODEL)
 
 @pytest.fixture
 def crew(db, tmp_path, mind):
-    """`mind` behind its guard, which waits 0.3 s for it."""
-    crew = Crew(db, tmp_path, mind.brain)
-    guarded = Guarded(mind.brain, timeout=timedelta(seconds=0.3), clock=crew.clock)
-    return crew.with_brain(guarded)
+    return guard(Crew(db, tmp_path, mind.brain))
+
+
+def guard(crew, sickness=None):
+    """Put the crew's brain behind a guard that waits for it, but not for one that hangs."""
+    seconds = 0.3 if isinstance(sickness, Hangs) else 30
+    return crew.with_brain(Guarded(crew.brain, timeout=timedelta(seconds=seconds), clock=crew.clock))
 
 
 @no_rules
 @sick
 def test_a_mention_waits_for_an_ill_brain_and_is_answered_when_it_is_well(mind, crew, sickness):
     mind.script(sickness)
+    guard(crew, sickness)
     ref = crew.say(ANA, "hi")
     crew.work(2)
     waiting = crew.entry(ref)
     mind.script(replies("hello"))
+    guard(crew)
     crew.clock.forward(minutes=2)
     crew.work()
 
@@ -61,6 +66,7 @@ def test_a_mention_waits_for_an_ill_brain_and_is_answered_when_it_is_well(mind, 
 @sick
 def test_a_mention_that_no_brain_was_well_enough_for_expires_without_a_word(mind, crew, sickness):
     mind.script(sickness)
+    guard(crew, sickness)
     ref = crew.say(ANA, "hi")
     crew.work(2)
     crew.clock.forward(hours=25)
