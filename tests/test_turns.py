@@ -220,7 +220,7 @@ async def test_a_running_bot_drops_them_by_itself(db, tmp_path):
     await asyncio.to_thread(ask, crew, ANA, "one")
     crew.clock.forward(days=31)
     expiring = asyncio.create_task(app._expire_turns(crew.bench))
-    while dump(db) != "[[], []]":  # noqa: ASYNC110 - the database has no event to wait for
+    while dump(db) != "[[], []]":
         await asyncio.sleep(0.01)
     expiring.cancel()
 

@@ -16,6 +16,7 @@ from bot.errors import NotFound
 
 if TYPE_CHECKING:
     from bot.kept import KeptTurn
+    from bot.ports import Brain
     from bot.replay import Replay
     from bot.settings import Settings
     from memory.model import Note
@@ -108,17 +109,23 @@ async def _think(
     model: str | None,
 ) -> list[Replay]:
     """One after the other, so that a provider's limits are not met; each brain is made once."""
-    from bot import brains, parts
+    from bot import minds, parts
     from bot.replay import replay as again
 
     within = timedelta(seconds=settings.brain_timeout)
-    names = {brain or turn.brain for turn, _ in turns}
-    chosen = {"model": model} if model else {}
-    minds = {name: brains.make(settings.model_copy(update={"brain": name, **chosen}).brain) for name in names}
-    return [
-        await again(turn, notes, minds[brain or turn.brain], parts.clock, within, persona)
-        for turn, notes in turns
-    ]
+    chosen = {"model": model, "letta_model": model} if model else {}
+    made: dict[str, Brain] = {}
+    try:
+        for name in {brain or turn.brain for turn, _ in turns}:
+            made[name] = minds.make(settings.model_copy(update={"brain": name, **chosen}))
+            await minds.start(made[name])
+        return [
+            await again(turn, notes, made[brain or turn.brain], parts.clock, within, persona)
+            for turn, notes in turns
+        ]
+    finally:
+        for one in made.values():
+            await one.close()
 
 
 # --- side by side --------------------------------------------------------------------------------
