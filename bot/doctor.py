@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 
-from bot.errors import NetworkError, ScrubjayError, SettingsError, Unlabelled
+from bot.errors import BrainResting, BrainTrouble, NetworkError, ScrubjayError, SettingsError, Unlabelled
 from bot.model import ACTIVE, OPEN, State
 from memory.db import Database
 from memory.errors import MemoryFault
@@ -162,12 +162,20 @@ def mentions(settings: Settings, now: datetime | None = None) -> Check:
     over = sum(entry.state in ACTIVE and entry.due_at is not None and entry.due_at < now for entry in entries)
     late = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
     oldest = max([*late, timedelta()])
+    ill = [entry.why for entry in entries if entry.state == State.WAITING and _waits_for_brain(entry)]
+    if ill:
+        detail = f"{len(ill)} of {still} open ones wait for the brain: {ill[0]}"
+        return Check("mentions", ok=False, detail=detail, mend="see `brain` below; they are tried again")
     if not (failed or over or oldest > WAITED):
         return Check("mentions", ok=True, detail=f"{still} open, none stuck")
     minutes = round(oldest.total_seconds() / 60)
     detail = f"{failed} failed in a day, {over} left by a worker, the oldest {minutes} min late"
     mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
+
+
+def _waits_for_brain(entry: Entry) -> bool:
+    return (entry.why or "").startswith((str(BrainTrouble()).strip(), str(BrainResting()).strip()))
 
 
 def _end(entry: Entry) -> datetime:

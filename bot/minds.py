@@ -48,7 +48,7 @@ def _model(settings: Settings) -> object:
     from bot.brains.model import ModelOptions
 
     if settings.model is None:
-        raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-4-5")
+        raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-5-5")
     return ModelOptions(
         name=settings.model,
         url=settings.model_url,

@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         None, "What thinks there, as Letta names it", "anthropic/claude-sonnet-4-5", min_length=1
     )
     model: Annotated[str, AfterValidator(_model)] | None = _is(
-        None, "What the `model` brain asks: provider:model", "anthropic:claude-sonnet-4-5"
+        None, "What the `model` brain asks: provider:model", "anthropic:claude-sonnet-5-5"
     )
     model_url: HttpUrl | None = _is(
         None, "Where that model is served, if not at its provider's own address", "http://127.0.0.1:8080/v1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -91,7 +92,7 @@ class Crew:
                 lease=timedelta(seconds=30),
             ),
         )
-        self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
+        self.with_brain(self.brain)
         self.listener = Listener(
             source=SimpleNamespace(host="test"),
             db=db,
@@ -103,6 +104,12 @@ class Crew:
             announce=self.bell.ring_at,
         )
         self._seq = 0
+
+    def with_brain(self, brain):
+        """Let the worker ask this one, for example `brain` behind a guard."""
+        self.bench = replace(self.bench, brain=brain)
+        self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
+        return self
 
     def say(self, did, text, *, rkey=None):
         """A post of `did` that mentions the bot, put on the network and heard."""

@@ -6,10 +6,11 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from factory import mention
 
-from bot import doctor
+from bot import doctor, inbox
 from bot.doctor import Check
-from bot.errors import NetworkTrouble, SettingsError
+from bot.errors import BrainResting, NetworkTrouble, SettingsError
 from bot.settings import load
 from memory.db import Database
 from tests.cli.seed import NOON, fill
@@ -106,6 +107,21 @@ def test_failed_and_late_mentions_are_told(settings):
     assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
     later = doctor.mentions(settings, NOON + timedelta(days=2))
     assert later.detail.startswith("0 failed in a day")
+
+
+def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
+    settings.data_dir.mkdir()
+    db = Database(settings.database)
+    db.upgrade()
+    resting = BrainResting("asked again in 60 s", retry_after=60)
+    with db.write() as tx:
+        inbox.accept(tx, mention(), now=NOON, due_at=NOON)
+    claim = inbox.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
+    with db.write() as tx:
+        inbox.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
+    db.close()
+    found = doctor.mentions(settings, NOON)
+    assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])

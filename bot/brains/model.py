@@ -233,13 +233,16 @@ def _told(error: wrong.AgentRunError, spent: Usage) -> BrainError:
 def _find(options: ModelOptions) -> Asked:
     """Raises SettingsError for a provider or model name that the library does not know."""
     key = options.key.get_secret_value() if options.key else None
-    given = {"api_key": key, "base_url": options.url}
     provider, _, name = options.name.partition(":")
     try:
         if provider == COMPATIBLE:
-            compatible = OpenAICompatibleProvider(COMPATIBLE, base_url=options.url or "", api_key=key)
+            if options.url is None:
+                raise SettingsError(f"SCRUBJAY_MODEL={options.name} needs SCRUBJAY_MODEL_URL.")
+            compatible = OpenAICompatibleProvider(COMPATIBLE, base_url=options.url, api_key=key)
             return infer_model(f"openai-chat:{name}", lambda _: compatible)
+        given = {"api_key": key, "base_url": options.url}
         wanted = {setting: value for setting, value in given.items() if value}
         return infer_model(options.name, lambda kind: infer_provider_class(kind)(**wanted))
     except (wrong.UserError, ValueError, TypeError, ImportError) as error:
-        raise SettingsError(f"SCRUBJAY_MODEL={options.name}: {error}") from error
+        how = "" if key else " Is SCRUBJAY_MODEL_KEY set?"
+        raise SettingsError(f"SCRUBJAY_MODEL={options.name} cannot be used: {error}{how}") from error

@@ -17,6 +17,7 @@ class Request:
     path: str
     headers: dict[str, str]
     body: bytes
+    peer: object = None  # the client's end of the connection
 
     @property
     def json(self):
@@ -76,7 +77,9 @@ class Loopback:
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                request = Request(self.command, self.path, dict(self.headers.items()), body)
+                request = Request(
+                    self.command, self.path, dict(self.headers.items()), body, self.client_address
+                )
                 loopback.requests.append(request)
                 with suppress(ConnectionError):  # a client that gave up
                     loopback.send(self, loopback._answer(request))

@@ -211,6 +211,18 @@ def test_facts_count_what_was_admitted_and_not_what_came_to_nothing(db):
     assert (other.person_hour.count, other.hour.count, other.thread) == (0, 2, 0)
 
 
+@pytest.mark.parametrize(
+    ("costs", "cost"), [((), 0), ((30, 12), 42), ((None,), None), ((None, 30), None), ((30, None), None)]
+)
+def test_what_a_mention_costs_adds_up_and_is_unknown_if_a_part_of_it_is(db, costs, cost):
+    put_in(db, mention())
+    claim = take(db)
+    with db.write() as tx:
+        for one in costs:
+            inbox.thought(tx, claim, "model", Usage("m", 10, 5, one))
+        assert inbox.entry(tx, mention().uri).cost == cost
+
+
 def test_a_scrubbed_mention_leaves_its_outcome_and_nothing_else(db):
     put_in(db, mention(1, text="I am a spy"))
     draft(db, take(db), "so you are a spy")

