@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from letta_client import AsyncLetta
 
 from bot.brains.letta_agent import Household
-from bot.brains.letta_wire import read, told
+from bot.brains.letta_wire import read, require_whole, told
 from bot.errors import BrainError, BrainRefused, BrainTrouble
 from bot.model import ToolAnswer, Trust, Usage
 
@@ -184,6 +184,7 @@ class _Turn:
             async with stream:
                 came = await read(stream)
         self.spent += Usage("", came.tokens_in, came.tokens_out, None)
+        require_whole(came)
         return came
 
     async def _answer(self, came: Round) -> tuple[bool, list[dict[str, Any]]]:

@@ -63,10 +63,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one request came to: text, tool calls that wait for an answer, and tokens."""
+    """What one request came to: text, tool calls that wait for an answer, why it ended, and tokens."""
 
     text: str
     calls: tuple[Call, ...]
+    stop: str
     tokens_in: int
     tokens_out: int
 
@@ -101,7 +102,7 @@ def judge(status: int, body: object, headers: Mapping[str, str]) -> BrainError:
 
 
 async def read(stream: AsyncIterable[Any]) -> Round:
-    """Read one answer to its end. Raises BrainTrouble if the end is missing, or an error stands in it."""
+    """Read one answer to its end. Raises BrainTrouble and BrainRefused for an error that stands in it."""
     text: list[str] = []
     calls: dict[str, Call] = {}
     stop, tokens_in, tokens_out = "", 0, 0
@@ -119,10 +120,14 @@ async def read(stream: AsyncIterable[Any]) -> Round:
                 raise judge(200, event.model_dump(), {})
             case _:  # pings, reasoning, and what the server told itself
                 pass
-    if stop not in WHOLE or (stop == "requires_approval" and not calls):
-        why = REFUSALS.get(stop) or TURNS_OWN.get(stop) or stop or "its answer was cut"
-        raise BrainTrouble(f"Letta stopped short: {why}", of_turn=bool(stop) and stop not in REFUSALS)
-    return Round("".join(text).strip(), tuple(calls.values()), tokens_in, tokens_out)
+    return Round("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)
+
+
+def require_whole(came: Round) -> None:
+    """Raise BrainTrouble unless the answer came to an end of its own."""
+    if came.stop not in WHOLE or (came.stop == "requires_approval" and not came.calls):
+        why = REFUSALS.get(came.stop) or TURNS_OWN.get(came.stop) or came.stop or "its answer was cut"
+        raise BrainTrouble(f"Letta stopped short: {why}", of_turn=came.stop not in {"", *REFUSALS})
 
 
 def _calls(event: Any) -> Iterator[Call]:

@@ -46,11 +46,11 @@ class Loopback:
     `answer` turns a Request into an Answer. `requests` holds all that was heard, in order.
     """
 
-    def __init__(self, answer) -> None:
+    def __init__(self, answer, port: int = 0) -> None:
         self.requests: list[Request] = []
         self._answer = answer
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 

@@ -361,7 +361,7 @@ async def test_a_turn_that_fails_tells_what_it_spent_and_whether_the_post_may_be
     with pytest.raises(BrainTrouble) as cut:
         await flat.think(Says(text="You are", finish="length"))
     assert (sick.value.usage.tokens_in, sick.value.of_turn) == (TOKENS[0], False)
-    assert (cut.value.usage.tokens_in, cut.value.of_turn) == (0, True)
+    assert (cut.value.usage.tokens_in, cut.value.of_turn) == (TOKENS[0], True)
 
 
 # what is left behind
