@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Op: TypeAlias = Literal["remember", "revise", "forget", "reopen"]
+Kind: TypeAlias = Literal["said", "answer", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,32 @@ class Note:
     @property
     def name(self) -> str:
         return f"n{self.id}" if self.id > 0 else f"new{-self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
+
+    `uri` is its receipt: the post itself, the post that was answered, or the note's source. `author` is a DID.
+    `thread` is `memory.passages.thread_of` of the thread's root. It holds from `valid_from` (None: `at`) to
+    `valid_to`, when the note `superseded_by` replaced it. `score` is from 0 to about 1, and 0 where nothing
+    was asked.
+    """
+
+    did: str
+    kind: Kind
+    author: str
+    text: str
+    thread: int
+    uri: str
+    at: datetime
+    id: int = 0
+    note_id: int | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    superseded_by: int | None = None
+    lang: str | None = None
+    score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

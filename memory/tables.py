@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
+    from sqlalchemy import TextClause
     from sqlalchemy.engine import Dialect
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -42,6 +50,23 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+class Micros(TypeDecorator[datetime]):
+    """An aware datetime as microseconds since 1970: 8 bytes, and numpy reads thousands of them as they are."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - alike
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - alike
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
 class Base(DeclarativeBase):
     """One metadata for memory and bot: they commit together, in one database."""
 
@@ -55,6 +80,11 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
+
+
+def _where(condition: str) -> dict[str, TextClause]:
+    """A partial index, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class PersonRow(Base):
@@ -127,4 +157,43 @@ class RevisionRow(Base):
         Index(None, "did", "id"),
         Index(None, "note_id"),
         {"sqlite_autoincrement": True},
+    )
+
+
+class PassageRow(Base):
+    """What was said, and what is noted, as search finds it.
+
+    `source_uri` is the receipt: the post itself (`said`), the post that was answered (`answer`), the note's
+    source (`note`). `thread` is `memory.passages.thread_of` of the thread's root. `valid_from` NULL: since
+    `at`. `superseded_by` is the note that replaced this note. `stems` and `emb` are made from the text.
+    """
+
+    __tablename__ = "passage"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
+    kind: Mapped[str]
+    author: Mapped[str]
+    text: Mapped[str]
+    thread: Mapped[int] = mapped_column(BigInteger)
+    source_uri: Mapped[str]
+    note_id: Mapped[int | None] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(Micros)
+    valid_from: Mapped[datetime | None] = mapped_column(Micros)
+    valid_to: Mapped[datetime | None] = mapped_column(Micros)
+    superseded_by: Mapped[int | None]
+    lang: Mapped[str | None]
+    stems: Mapped[bytes] = mapped_column(LargeBinary)
+    emb: Mapped[bytes | None] = mapped_column(LargeBinary)
+    emb_model: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name="note_has_id"),
+        CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
+        CheckConstraint("kind = 'answer' OR author = did", name="said_by_owner"),
+        CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
+        Index(None, "did", "id"),
+        Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
+        Index("uq_passage_source_uri_kind", "source_uri", "kind", unique=True, **_where("note_id IS NULL")),
+        {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
     )

@@ -1,0 +1,58 @@
+"""Passages: what was said and noted, with its stems and its vector, for search."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from memory.tables import Micros
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "passage",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("thread", sa.BigInteger(), nullable=False),
+        sa.Column("source_uri", sa.Text(), nullable=False),
+        sa.Column("note_id", sa.Integer(), nullable=True),
+        sa.Column("at", Micros(), nullable=False),
+        sa.Column("valid_from", Micros(), nullable=True),
+        sa.Column("valid_to", Micros(), nullable=True),
+        sa.Column("superseded_by", sa.Integer(), nullable=True),
+        sa.Column("lang", sa.Text(), nullable=True),
+        sa.Column("stems", sa.LargeBinary(), nullable=False),
+        sa.Column("emb", sa.LargeBinary(), nullable=True),
+        sa.Column("emb_model", sa.Text(), nullable=True),
+        sa.CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name=op.f("ck_passage_note_has_id")),
+        sa.CheckConstraint("kind IN ('said', 'answer', 'note')", name=op.f("ck_passage_kind_known")),
+        sa.CheckConstraint("kind = 'answer' OR author = did", name=op.f("ck_passage_said_by_owner")),
+        sa.CheckConstraint(
+            "(superseded_by IS NULL) = (valid_to IS NULL)", name=op.f("ck_passage_closed_by_successor")
+        ),
+        sa.ForeignKeyConstraint(["did"], ["person.did"], name=op.f("fk_passage_did"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["note_id"], ["note.id"], name=op.f("fk_passage_note_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_passage")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_passage_did_id"), "passage", ["did", "id"])
+    for name, columns, condition in (
+        ("uq_passage_note_id", ["note_id"], "note_id IS NOT NULL"),
+        ("uq_passage_source_uri_kind", ["source_uri", "kind"], "note_id IS NULL"),
+    ):
+        where = sa.text(condition)
+        op.create_index(name, "passage", columns, unique=True, sqlite_where=where, postgresql_where=where)
+
+
+def downgrade() -> None:
+    op.drop_table("passage")
