@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-Op: TypeAlias = Literal["remember", "revise", "forget", "reopen"]
+Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
 Kind: TypeAlias = Literal["said", "answer", "note"]
 
 
@@ -43,7 +43,8 @@ class Note:
     """One line about one person, with its receipt. Superseded, never overwritten.
 
     `id` is what a brain and an operator call `n12`; a note proposed within a turn, not written yet, has a
-    negative one.
+    negative one. `also` are further posts that said the same. A note that was superseded, or withdrawn by
+    a rollback, holds no longer.
     """
 
     id: int
@@ -54,6 +55,12 @@ class Note:
     replaces: int | None = None
     superseded_by: int | None = None
     valid_to: datetime | None = None
+    withdrawn_at: datetime | None = None
+    also: tuple[Receipt, ...] = ()
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        return (self.receipt, *self.also)
 
     @property
     def name(self) -> str:
@@ -90,8 +97,10 @@ class Passage:
 class Revision:
     """One entry of a person's history. Of a forgotten note no text is kept: `before` and `after` are None.
 
-    `reopen` tells that a note holds again, because the post that had replaced it was deleted.
-    `source_uri` is the post that asked for the edit, None where an operator did.
+    `confirm`: another post said the same. `reopen`: the note holds again, because the post that had replaced
+    it was deleted. `restore` and `withdraw` are made by a rollback: a new note says what an older one said,
+    or a note holds no more. `replaces` is the note whose place this one took. `source_uri` is the post that
+    asked for the edit, None where an operator did.
     """
 
     id: int
@@ -103,11 +112,15 @@ class Revision:
     actor: str
     source_uri: str | None
     at: datetime
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Keep a new line about the person."""
+    """Keep a line about the person.
+
+    A note that says so already gets one more receipt; one that it plainly contradicts is superseded.
+    """
 
     text: str
 
@@ -199,83 +212,6 @@ def tokens(text: str) -> int:
 def one_line(text: str) -> str:
     """A note's text as it is stored: one line, single spaces, nothing invisible."""
     return " ".join(visible(text).split())
-
-
-def check_text(text: str, limits: Limits) -> str:
-    """Return `text` as it would be stored.
-
-    Raises EditRefused if it is empty or too long.
-    """
-    line = one_line(text)
-    if not line:
-        raise EditRefused("the note is empty. Say in one line what to keep.")
-    if len(line) > limits.note_chars:
-        raise EditRefused(
-            f"the note has {len(line)} characters, {limits.note_chars} are allowed. Keep one fact a note."
-        )
-    return line
-
-
-def check_quota(edits: Iterable[Edit], today: int, limits: Limits) -> None:
-    """Raise EditRefused if one exchange writes too many notes. `today`: written in the last 24 hours."""
-    fresh = sum(not isinstance(edit, Forget) for edit in edits)
-    if fresh > limits.per_exchange:
-        raise EditRefused(
-            f"these are {fresh} new notes, an exchange may write {limits.per_exchange}. Keep what matters."
-        )
-    if fresh and today + fresh > limits.per_day:
-        raise EditRefused(
-            f"{today} notes about them are from the last 24 hours, {limits.per_day} are allowed. "
-            "Write none now; forgetting is always allowed."
-        )
-
-
-def check_receipt(did: str, receipt: Receipt) -> None:
-    """Raise EditRefused unless the post behind a note was written by whom the note is about."""
-    if receipt.said_by != did or not receipt.uri.startswith(f"at://{did}/"):
-        raise EditRefused("the source post is by somebody else. Keep what people say of themselves.")
-
-
-def propose(
-    notes: tuple[Note, ...], edit: Edit, receipt: Receipt, at: datetime, limits: Limits
-) -> tuple[Note, ...]:
-    """What `notes` (active, of one person) would be after `edit`.
-
-    Raises EditRefused, in words that help to mend the edit.
-    """
-    match edit:
-        case Remember():
-            return (*notes, _proposed(notes, check_text(edit.text, limits), receipt, at, None, limits))
-        case Revise():
-            old = _find(notes, edit.note_id)
-            rest = tuple(note for note in notes if note is not old)
-            return (*rest, _proposed(notes, check_text(edit.text, limits), receipt, at, old, limits))
-        case Forget():
-            old = _find(notes, edit.note_id)
-            return tuple(note for note in notes if note is not old)
-
-
-def _proposed(
-    notes: tuple[Note, ...], text: str, receipt: Receipt, at: datetime, old: Note | None, limits: Limits
-) -> Note:
-    same = next((note for note in notes if note.text.casefold() == text.casefold()), None)
-    if same is not None:
-        raise EditRefused(f"{same.name} already says so.")
-    if old is None and len(notes) >= limits.notes:
-        oldest = ", ".join(note.name for note in notes[:3])
-        raise EditRefused(
-            f"all {limits.notes} notes are taken. Merge some first: revise one to say what two say, forget "
-            f"the other (the oldest: {oldest})."
-        )
-    fresh = min((note.id for note in notes), default=0)
-    return Note(min(fresh, 0) - 1, receipt.said_by, text, receipt, at, replaces=old.id if old else None)
-
-
-def _find(notes: Iterable[Note], wanted: int) -> Note:
-    for note in notes:
-        if note.id == wanted:
-            return note
-    raise EditRefused(f"there is no note {'n' if wanted > 0 else 'new'}{abs(wanted)} about this person.")
 
 
 def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:

@@ -69,9 +69,7 @@ def of_note(note: Note) -> Passage:
 
 def supersede(tx: Tx, note_id: int, by: int | None, at: datetime | None) -> None:
     """The note holds no longer since `at`; with None and None it holds again."""
-    tx.execute(
-        update(PassageRow).where(PassageRow.note_id == note_id).values(superseded_by=by, valid_to=at)
-    )
+    tx.execute(update(PassageRow).where(PassageRow.note_id == note_id).values(superseded_by=by, valid_to=at))
 
 
 def erase_source(tx: Tx, uri: str) -> int:

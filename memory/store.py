@@ -13,27 +13,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 
 from memory import notes as rows
+from memory import past
+from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.model import (
-    Limits,
-    Recollection,
-    Revise,
-    check_quota,
-    check_receipt,
-    propose,
-    render,
-)
+from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
 from memory.people import PERSON, People
 from memory.search import rank
-from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
-from memory.turn import Turn, forget
+from memory.tables import HandleRow, NoteRow, PersonRow, ReceiptRow, RevisionRow
+from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memory.db import Tx
     from memory.model import Edit, Note, Receipt, Revision
+    from memory.past import Diff, Point, Rollback
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
@@ -72,6 +67,22 @@ class Memory(People):
         notes = rows.by_id(rows.find(tx, NOTE.did == self.note(tx, note_id).did))
         *older, _ = reversed(list(rows.replaced(notes, note_id)))
         return tuple(notes[each] for each in (*older, *rows.replacing(notes, note_id)))
+
+    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
+        """Every note of this person that was not forgotten, also those that hold no longer."""
+        return rows.find(tx, NOTE.did == did)
+
+    def at(self, tx: Tx, did: str, point: Point) -> tuple[Note, ...]:
+        """What was known of this person after the revision (its number), or at the time, `point`.
+
+        What was forgotten since is not told. Raises UnknownRevision.
+        """
+        return past.at(tx, did, point)
+
+    def diff(self, tx: Tx, did: str, a: Point, b: Point) -> Diff:
+        """What changed from point `a` to point `b`. Raises UnknownRevision."""
+        notes = rows.by_id(self.notes(tx, did))
+        return past.compare(notes, past.at(tx, did, a), past.at(tx, did, b))
 
     def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
         """Every edit of this person's notes, oldest first."""
@@ -112,7 +123,7 @@ class Memory(People):
         with tx.begin_nested():
             for edit_key, edit in zip(keys, edits, strict=True):
                 if edit_key in done:
-                    turn.skip(edit, done[edit_key])
+                    turn.skip(*done[edit_key])
                 else:
                     turn.make(edit, edit_key)
         written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(turn.ids.values())))
@@ -125,10 +136,21 @@ class Memory(People):
         old = self.note(tx, note_id)
         if old.superseded_by is not None:
             raise EditRefused(f"{old.name} was replaced by n{old.superseded_by}. Edit that one.")
+        if old.withdrawn_at is not None:
+            raise EditRefused(f"{old.name} was withdrawn by a rollback. Roll back to when it held.")
         after = propose(rows.active(tx, did), Revise(note_id, text), old.receipt, at, self.limits)
-        new = replace(after[-1], id=rows.add(tx, after[-1]))
+        note = replace(after[-1], also=old.also)
+        new = replace(note, id=rows.add(tx, note))
         rows.log(tx, "revise", new, key=f"edit#{new.id}", actor=actor, at=at, before=old.text)
         return new
+
+    def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
+        """Let hold again what held at point `to`, by new revisions: this too can be rolled back.
+
+        What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
+        """
+        _hold(tx, did)
+        return past.roll_back(tx, did, to, actor=actor, now=at)
 
     # --- forgetting ------------------------------------------------------------------------------
 
@@ -145,27 +167,22 @@ class Memory(People):
         """A post was deleted: erase its notes and all that replaced them. Returns how many notes.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
-        in a post that still stands, so it holds again.
+        in a post that still stands, so it holds again. A note that others posts said too stays on those.
         """
-        sourced = rows.find(tx, NOTE.source_uri == uri)
+        sourced = rows.by_source(tx, uri)
         if not sourced:
             return 0
         _hold(tx, sourced[0].did)  # the schema lets all notes of a post be by its author
-        notes = rows.by_id(rows.find(tx, NOTE.did == sourced[0].did))
-        roots = [note.id for note in notes.values() if note.receipt.uri == uri]
-        gone = {each for root in roots for each in rows.replacing(notes, root)}
-        again = [note for note in notes.values() if note.superseded_by in gone and note.id not in gone]
-        rows.erase(tx, gone)
-        for note in (notes[each] for each in sorted(gone)):
-            rows.log(tx, "forget", note, key=f"forget#{note.id}", actor="source", at=at)
-        for note in again:
-            rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
-        return len(gone)
+        sourced = rows.by_source(tx, uri)
+        for note in sourced:
+            if note.also:
+                rows.drop_receipt(tx, note, uri)
+        return forget_sourced(tx, [note for note in sourced if not note.also], at)
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
-        tables = (RevisionRow, NoteRow, HandleRow, PersonRow)
+        tables = (ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 

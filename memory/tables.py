@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
-    from sqlalchemy import TextClause
     from sqlalchemy.engine import Dialect
 
 
@@ -82,7 +81,10 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
 
 
-def _where(condition: str) -> dict[str, TextClause]:
+HOLDS = "superseded_by IS NULL AND withdrawn_at IS NULL"
+
+
+def _where(condition: str) -> dict[str, Any]:
     """A partial index, on both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
@@ -110,6 +112,8 @@ class HandleRow(Base):
 
 
 class NoteRow(Base):
+    """`gist` is `memory.keeper.gist` of the text: what several people say is counted by it."""
+
     __tablename__ = "note"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -123,6 +127,8 @@ class NoteRow(Base):
     replaces: Mapped[int | None]
     superseded_by: Mapped[int | None]
     valid_to: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    gist: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
     __table_args__ = (
         CheckConstraint("said_by = did", name="said_by_owner"),
@@ -132,7 +138,26 @@ class NoteRow(Base):
         CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index(None, "source_uri"),
+        Index("ix_note_gist", "gist", "did", **_where(HOLDS)),
         {"sqlite_autoincrement": True},  # n12 never names a second note
+    )
+
+
+class ReceiptRow(Base):
+    """A further post that said what a note says."""
+
+    __tablename__ = "receipt"
+
+    note_id: Mapped[int] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"), primary_key=True)
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
+    cid: Mapped[str]
+    said_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("substr(uri, 1, length(did) + 6) = 'at://' || did || '/'", name="source_by_owner"),
+        Index(None, "did"),
+        Index(None, "uri"),
     )
 
 
@@ -151,6 +176,7 @@ class RevisionRow(Base):
     source_uri: Mapped[str | None]
     key: Mapped[str]
     at: Mapped[datetime]
+    replaces: Mapped[int | None]
 
     __table_args__ = (
         UniqueConstraint("key"),

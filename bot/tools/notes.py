@@ -34,6 +34,10 @@ async def remember(turn: Turn, arguments: Remembered) -> str:
     """Keep one lasting fact that the person told about themselves in this post."""
     made = turn.edit(Remember(arguments.text))
     assert made is not None
+    if made.id > 0:
+        return f"{made.name} already says so; this post is now one more receipt of it."
+    if made.replaces is not None:
+        return f"Kept as {made.name}, in place of n{made.replaces}, which it contradicts."
     return f"Kept as {made.name}."
 
 

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from bot.errors import ToolRefused
 from bot.model import ToolSpec
-from memory.model import Forget, Remember, Revise, propose
+from memory.edits import propose
+from memory.model import Forget, Remember, Revise
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -95,17 +96,17 @@ class Turn:
         self.reply, self.silence = None, why
 
     def edit(self, edit: Edit) -> Note | None:
-        """Propose the edit; returns the note it makes.
+        """Propose the edit; returns the note it makes, or the one that says the same already.
 
         Raises EditRefused if the edit, or all edits of the turn together, break a rule of memory, and
         ToolRefused beyond the notes of one exchange.
         """
         notes = propose(self.notes, edit, self._receipt, self._now, self._limits)
         made = None if isinstance(edit, Forget) else notes[-1]
-        if made:
+        if made and made.id < 0:
             made = replace(made, replaces=self._written(made.replaces))
             notes = (*notes[:-1], made)
-        if sum(note.id < 0 for note in notes) > self._limits.per_exchange:
+        if sum(note.id < 0 or self._receipt in note.also for note in notes) > self._limits.per_exchange:
             raise ToolRefused(
                 f"{self._limits.per_exchange} notes were written in this turn, which is all that one post "
                 "may add. Revise one of them, or leave it."
@@ -141,5 +142,6 @@ class Turn:
         left = {note.id for note in notes} | {note.replaces for note in fresh}
         return (
             *(Forget(note.id) for note in self._before if note.id not in left),
+            *(Remember(note.text) for note in notes if note.id > 0 and self._receipt in note.also),
             *(Remember(n.text) if n.replaces is None else Revise(n.replaces, n.text) for n in fresh),
         )

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from bot.model import Mention, Reason, StrongRef, ThreadPost
 from bot.persona import compose
 from bot.tools import Toolbox
-from memory.model import Limits, Note, Person, Receipt, Recollection, propose, render
+from memory.edits import propose
+from memory.model import Limits, Note, Person, Receipt, Recollection, render
 
 DID = "did:plc:ana"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
