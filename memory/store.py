@@ -6,14 +6,14 @@ person's row until it ends. ORM rows never leave.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from memory import carry, dossiers, past
 from memory import notes as rows
-from memory import past
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.model import Limits, Recollection, Revise, render
@@ -89,13 +89,18 @@ class Memory(People):
         return rows.history(tx, did)
 
     def export(self, tx: Tx, did: str) -> dict[str, Any]:
-        """All that is held about this person, ready for JSON (times in ISO 8601). Raises UnknownPerson."""
-        return {
-            "person": _json(asdict(self.person(tx, did))),
-            "handles": [{"since": _json(at), "handle": handle} for at, handle in self.handles(tx, did)],
-            "notes": [_json(asdict(note)) for note in rows.find(tx, NOTE.did == did)],
-            "revisions": [_json(asdict(revision)) for revision in self.history(tx, did)],
-        }
+        """All that is held about this person, ready for JSON (`memory.carry` tells the form).
+
+        Raises UnknownPerson.
+        """
+        return dossiers.export(tx, self, did)
+
+    def import_(self, tx: Tx, document: str | bytes) -> bool:
+        """Take in what `export` wrote, as JSON. False if all of it is here already.
+
+        Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
+        """
+        return dossiers.import_(tx, self, carry.read(document))
 
     def room(self, tx: Tx, did: str, at: datetime) -> Limits:
         """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
@@ -190,9 +195,3 @@ def _hold(tx: Tx, did: str) -> None:
     """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
     if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
         raise UnknownPerson(did)
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _json(each) for key, each in value.items()}
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -87,7 +87,7 @@ def test_a_rollback_to_now_changes_nothing(told: Database):
 
 def test_a_rollback_does_not_bring_back_what_was_forgotten(told: Database):
     with told.read() as tx:
-        (bonn, oslo, tea) = MEMORY.notes(tx, ALICE)
+        (_, oslo, _) = MEMORY.notes(tx, ALICE)
     say(told, Forget(oslo.id), post="p3", hours=2)
     with told.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(3))
