@@ -89,12 +89,12 @@ def common(said: Iterable[tuple[str, str]], names: Collection[str] = ()) -> tupl
     shared = [
         (text, len(dids))
         for text, dids in sayers.items()
-        if len(dids) >= PEOPLE_AT_LEAST and text not in capital and not forbidden & set(_words(text))
+        if len(dids) >= PEOPLE_AT_LEAST and text not in capital and not forbidden & set(words(text))
     ]
     return tuple(sorted(shared, key=lambda one: (-one[1], one[0])))
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     return regex.findall(r"[\w-]+|\w+", text)
 
 
@@ -103,19 +103,15 @@ def _words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """How long what was said is kept word for word, and how long a person who says nothing is remembered."""
+    """How long words are kept as they were said, and how long a person who says nothing is remembered."""
 
     text: timedelta = timedelta(days=30)
     idle: timedelta = timedelta(days=180)
 
 
 @dataclass(frozen=True, slots=True)
-class Expired:
-    """What was said before `text` goes, and who was last heard before `idle`."""
+class Retained:
+    """What retention erased: posts and answers, and everything about these people (DIDs)."""
 
-    text: datetime
-    idle: datetime
-
-
-def expired(now: datetime, keep: Keep) -> Expired:
-    return Expired(now - keep.text, now - keep.idle)
+    passages: int
+    people: tuple[str, ...]

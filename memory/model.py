@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
 Kind: TypeAlias = Literal["said", "answer", "note"]
+Speaker: TypeAlias = Literal["they", "you", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +155,52 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One thing shown in a prompt, with its date and its receipt.
+
+    `name` is what an operator asks `memory why` of: n12 a note, p34 a passage. `uri` is the post behind it,
+    `sources` the ids of the passages that it was made of. It was so until `until`.
+    """
+
+    name: str
+    at: datetime
+    text: str
+    uri: str
+    by: Speaker = ""
+    until: datetime | None = None
+    sources: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> str:
+        when = f"{self.at:%Y-%m-%d}" + (f" until {self.until:%Y-%m-%d}" if self.until else "")
+        said = f"{self.by}: " if self.by else ""
+        return f"{self.name} · {when} · {said}{' '.join(self.text.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The items that fit their share of a prompt, oldest first, and how many more there are."""
+
+    items: tuple[Item, ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Recollection:
-    """What is known of one person when a prompt is composed. Notes are active, oldest first."""
+    """What is known of one person when a prompt is composed. Notes are active, oldest first.
+
+    `block` and `zeitgeist` are the core; `exchanges`, the last with this person, and `summary`, an index of
+    those before, are the buffer; `recalled` are exchanges found for the post to answer, `archived` notes.
+    """
 
     person: Person
     notes: tuple[Note, ...]
     block: Block
+    zeitgeist: tuple[str, ...] = ()
+    exchanges: Shown = Shown()
+    summary: Shown = Shown()
+    recalled: Shown = Shown()
+    archived: Shown = Shown()
 
 
 @dataclass(frozen=True, slots=True)

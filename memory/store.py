@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import carry, dossiers, past
+from memory import carry, common, dossiers, past
 from memory import notes as rows
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
@@ -106,6 +106,10 @@ class Memory(People):
         """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
         left = self.limits.per_day - rows.written_since(tx, did, at - DAY, but=())
         return replace(self.limits, per_exchange=max(0, min(self.limits.per_exchange, left)))
+
+    def zeitgeist(self, tx: Tx) -> tuple[tuple[str, int], ...]:
+        """What at least three people say, and how many; it names nobody and goes when they are fewer."""
+        return common.find(tx)
 
     # --- editing ---------------------------------------------------------------------------------
 
