@@ -6,6 +6,7 @@ MemoryFault
  +-- UnknownNote       no note of that number
  +-- SchemaNewer       the database was written by a newer scrubjay
  +-- DatabaseTrouble   the database cannot be opened
+ +-- EncoderMissing    the package of this encoder is not installed
 """
 
 from __future__ import annotations
@@ -36,3 +37,7 @@ class SchemaNewer(MemoryFault):
 
 class DatabaseTrouble(MemoryFault):
     """The database cannot be used:"""
+
+
+class EncoderMissing(MemoryFault):
+    """The encoder's package is not installed:"""

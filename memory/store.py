@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 
 from memory import notes as rows
+from memory import passages
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
+from memory.finding import Finding
 from memory.model import (
     Limits,
     Recollection,
@@ -24,25 +26,36 @@ from memory.model import (
     render,
 )
 from memory.notes import NOTE
+from memory.passages import PASSAGE
 from memory.people import PERSON, People
 from memory.search import rank
-from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
+from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, RevisionRow
 from memory.turn import Turn, forget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memory.db import Tx
+    from memory.embed import Embedder
     from memory.model import Edit, Note, Receipt, Revision
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
 
 
-class Memory(People):
-    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block."""
+class Memory(People, Finding):
+    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block.
 
-    def __init__(self, limits: Limits = Limits(), block_tokens: int = 2000) -> None:  # noqa: B008 - frozen
+    `encoder` makes the vectors by which passages are found; without one they are found by words alone.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        block_tokens: int = 2000,
+        encoder: Embedder | None = None,
+    ) -> None:
+        super().__init__(encoder)
         self.limits = limits
         self.block_tokens = block_tokens
 
@@ -115,6 +128,7 @@ class Memory(People):
                     turn.skip(edit, done[edit_key])
                 else:
                     turn.make(edit, edit_key)
+        self.sync(tx, did)
         written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(turn.ids.values())))
         return tuple(written[real] for real in turn.ids.values() if real in written)
 
@@ -128,6 +142,7 @@ class Memory(People):
         after = propose(rows.active(tx, did), Revise(note_id, text), old.receipt, at, self.limits)
         new = replace(after[-1], id=rows.add(tx, after[-1]))
         rows.log(tx, "revise", new, key=f"edit#{new.id}", actor=actor, at=at, before=old.text)
+        self.sync(tx, did)
         return new
 
     # --- forgetting ------------------------------------------------------------------------------
@@ -137,16 +152,19 @@ class Memory(People):
 
         Raises UnknownNote.
         """
-        _hold(tx, self.note(tx, note_id).did)
-        note = self.note(tx, note_id)
-        return forget(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
+        did = self.note(tx, note_id).did
+        _hold(tx, did)
+        gone = forget(tx, self.note(tx, note_id), key=f"forget#{note_id}", actor=actor, at=at)
+        self.sync(tx, did)
+        return gone
 
     def forget_source(self, tx: Tx, uri: str, at: datetime) -> int:
-        """A post was deleted: erase its notes and all that replaced them. Returns how many notes.
+        """A post was deleted: erase it, its notes and all that replaced them. Returns how many notes.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again.
         """
+        passages.erase(tx, PASSAGE.source_uri == uri, PASSAGE.note_id.is_(None))
         sourced = rows.find(tx, NOTE.source_uri == uri)
         if not sourced:
             return 0
@@ -160,12 +178,14 @@ class Memory(People):
             rows.log(tx, "forget", note, key=f"forget#{note.id}", actor="source", at=at)
         for note in again:
             rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
+        self.sync(tx, sourced[0].did)
         return len(gone)
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
-        tables = (RevisionRow, NoteRow, HandleRow, PersonRow)
+        self._shelves.drop(did)
+        tables = (PassageRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 

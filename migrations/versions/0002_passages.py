@@ -35,9 +35,6 @@ def upgrade() -> None:
         sa.CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name=op.f("ck_passage_note_has_id")),
         sa.CheckConstraint("kind IN ('said', 'answer', 'note')", name=op.f("ck_passage_kind_known")),
         sa.CheckConstraint("kind = 'answer' OR author = did", name=op.f("ck_passage_said_by_owner")),
-        sa.CheckConstraint(
-            "(superseded_by IS NULL) = (valid_to IS NULL)", name=op.f("ck_passage_closed_by_successor")
-        ),
         sa.ForeignKeyConstraint(["did"], ["person.did"], name=op.f("fk_passage_did"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["note_id"], ["note.id"], name=op.f("fk_passage_note_id"), ondelete="CASCADE"
@@ -52,7 +49,15 @@ def upgrade() -> None:
     ):
         where = sa.text(condition)
         op.create_index(name, "passage", columns, unique=True, sqlite_where=where, postgresql_where=where)
+    op.create_table(
+        "shelf",
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["did"], ["person.did"], name=op.f("fk_shelf_did"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("did", name=op.f("pk_shelf")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("shelf")
     op.drop_table("passage")
