@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from memory import carry, passages
 from memory import notes as rows
 from memory.errors import ImportRefused, UnknownPerson
-from memory.model import Note, Receipt
+from memory.model import Note, Passage, Receipt
 from memory.notes import NOTE, REVISION
 from memory.passages import PASSAGE
 from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
@@ -51,6 +51,11 @@ def import_(tx: Tx, people: People, dossier: Dossier) -> bool:
     real = _write_notes(tx, dossier)
     _write_revisions(tx, dossier, real)
     return True
+
+
+def said(dossier: Dossier) -> tuple[Passage, ...]:
+    """The exchanges of a document, as they are recorded."""
+    return tuple(Passage(**entry.model_dump()) for entry in dossier.passages)
 
 
 def _refuse_taken(tx: Tx, dossier: Dossier) -> None:

@@ -8,6 +8,7 @@ MemoryFault
  +-- ImportRefused     what was to be imported is malformed, foreign or at odds with what is here
  +-- SchemaNewer       the database was written by a newer scrubjay
  +-- DatabaseTrouble   the database cannot be opened
+ +-- EncoderMissing    the package of this encoder is not installed
 """
 
 from __future__ import annotations
@@ -46,3 +47,7 @@ class SchemaNewer(MemoryFault):
 
 class DatabaseTrouble(MemoryFault):
     """The database cannot be used:"""
+
+
+class EncoderMissing(MemoryFault):
+    """The encoder's package is not installed:"""

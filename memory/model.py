@@ -269,5 +269,17 @@ def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
     return Block(label, "\n".join(map(line, shown)), shown, len(ordered) - len(shown))
 
 
+def as_of(passage: Passage) -> tuple[object, ...]:
+    """What of a note's passage may change: its receipt and when it holds."""
+    return passage.uri, passage.at, passage.valid_from, passage.valid_to, passage.superseded_by
+
+
+def passage_line(passage: Passage) -> str:
+    """A passage as a prompt shows it: when, who, what, until when it held, and its receipt."""
+    who = {"said": "they said", "answer": "you answered", "note": f"n{passage.note_id}"}[passage.kind]
+    until = f" · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else ""
+    return f"{passage.at:%Y-%m-%d} · {who} · {passage.text}{until} · {passage.uri}"
+
+
 def line(note: Note) -> str:
     return f"{note.name} · {note.receipt.said_at:%Y-%m-%d} · {note.text}"

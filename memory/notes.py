@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from memory import passages
 from memory.keeper import gist
 from memory.model import Note, Receipt, Revision
 from memory.tables import NoteRow, ReceiptRow, RevisionRow
@@ -104,6 +105,8 @@ def withdraw(tx: Tx, note_id: int, at: datetime | None) -> None:
 
 def erase(tx: Tx, ids: Collection[int]) -> None:
     """Erase these notes and every copy of their texts. What only they had replaced holds again."""
+    for did in tx.scalars(select(NOTE.did).where(NOTE.id.in_(ids)).distinct()).all():
+        passages.erase_told(tx, did, ids)
     followers = select(NoteRow.id).where(NoteRow.replaces.in_(ids)).scalar_subquery()
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(followers)).values(before=None))
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(ids)).values(before=None, after=None))

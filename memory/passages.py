@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, or_, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from memory.model import Passage
-from memory.tables import PassageRow
+from memory.shelf import build
+from memory.stems import unpack
+from memory.tables import NoteRow, PassageRow, ReceiptRow, ShelfRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Collection, Mapping, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from memory.db import Tx
     from memory.model import Note
+    from memory.shelf import Shelf
 
 PASSAGE = PassageRow.__table__.c
 VALUES = tuple(
@@ -25,6 +31,10 @@ VALUES = tuple(
         *("did", "kind", "author", "text", "thread", "source_uri", "at", "id", "note_id"),
         *("valid_from", "valid_to", "superseded_by", "lang"),
     )
+)
+ARRAYS = (
+    *(PASSAGE[name] for name in ("id", "author", "thread", "lang", "stems", "emb", "emb_model")),
+    *(type_coerce(PASSAGE[name], BigInteger).label(name) for name in ("at", "valid_to")),
 )
 
 
@@ -46,8 +56,8 @@ def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) ->
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of `passage`; what is recorded already stays as it is."""
     if rows:
-        dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-        tx.execute(dialect.insert(PassageRow).on_conflict_do_nothing(), rows)
+        tx.execute(_insert(tx)(PassageRow).on_conflict_do_nothing(), rows)
+        touch(tx, {row["did"] for row in rows})
 
 
 def of_note(note: Note) -> Passage:
@@ -67,14 +77,121 @@ def of_note(note: Note) -> Passage:
     )
 
 
-def supersede(tx: Tx, note_id: int, by: int | None, at: datetime | None) -> None:
-    """The note holds no longer since `at`; with None and None it holds again."""
-    tx.execute(update(PassageRow).where(PassageRow.note_id == note_id).values(superseded_by=by, valid_to=at))
+def values(passage: Passage) -> dict[str, Any]:
+    """A passage as its row, without what is made from the text."""
+    return {
+        "did": passage.did,
+        "kind": passage.kind,
+        "author": passage.author,
+        "text": passage.text,
+        "thread": passage.thread,
+        "source_uri": passage.uri,
+        "note_id": passage.note_id,
+        "at": passage.at,
+        "valid_from": passage.valid_from,
+        "valid_to": passage.valid_to,
+        "superseded_by": passage.superseded_by,
+    }
 
 
-def erase_source(tx: Tx, uri: str) -> int:
-    """Erase what was said in this post and what answered it. Returns how many passages."""
-    gone: int = tx.execute(
-        delete(PassageRow).where(PassageRow.source_uri == uri, PassageRow.note_id.is_(None))
-    ).rowcount
-    return gone
+def change(tx: Tx, passage: Passage) -> None:
+    """Let the passage of a note tell of it as `passage` does. Its text is the same."""
+    changing = ("source_uri", "at", "valid_from", "valid_to", "superseded_by")
+    new = {name: value for name, value in values(passage).items() if name in changing}
+    tx.execute(update(PassageRow).where(PassageRow.note_id == passage.note_id).values(new))
+    touch(tx, {passage.did})
+
+
+def erase(tx: Tx, *where: Any) -> int:
+    """Erase the passages that meet every condition. Returns how many."""
+    dids = tx.execute(delete(PassageRow).where(*where).returning(PASSAGE.did)).scalars().all()
+    touch(tx, set(dids))
+    return len(dids)
+
+
+def erase_told(tx: Tx, did: str, note_ids: Collection[int]) -> None:
+    """These notes are forgotten: erase the posts they come from, what answered those, and what repeats them.
+
+    An answer of the bot repeats a note if it has a word of it that this person's own words no longer have.
+    """
+    gone = and_(PASSAGE.did == did, PASSAGE.note_id.in_(note_ids))
+    again = select(ReceiptRow.uri).where(ReceiptRow.note_id.in_(note_ids))
+    sources = select(PASSAGE.source_uri).where(gone).union(again)
+    forgotten = or_(
+        PASSAGE.note_id.in_(note_ids), PASSAGE.source_uri.in_(sources) & PASSAGE.note_id.is_(None)
+    )
+    mine = tx.execute(select(PASSAGE.id, PASSAGE.kind, PASSAGE.stems, forgotten).where(PASSAGE.did == did))
+    rows = [(row[0], row[1], frozenset(unpack(row[2])[0].tolist()), bool(row[3])) for row in mine]
+    told = {stem for _, kind, stems, out in rows if out and kind == "note" for stem in stems}
+    kept = {stem for _, kind, stems, out in rows if not out and kind != "answer" for stem in stems}
+    out_now = [row for row, kind, stems, out in rows if out or (kind == "answer" and (told - kept) & stems)]
+    erase(tx, PASSAGE.did == did, PASSAGE.id.in_(out_now))
+
+
+# --- what search works on ------------------------------------------------------------------------
+
+
+def touch(tx: Tx, dids: Collection[str]) -> None:
+    """These people's passages changed: nothing that was decoded of them before holds.
+
+    The stamp is random: a counter would come again after a rollback, or when an erased person returns.
+    """
+    if dids:
+        statement = _insert(tx)(ShelfRow)
+        fresh = statement.on_conflict_do_update(
+            index_elements=["did"], set_={"stamp": statement.excluded.stamp}
+        )
+        tx.execute(fresh, [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
+
+
+def stamp(tx: Tx, did: str) -> int:
+    """0: there was never a passage of this person."""
+    return tx.scalar(select(ShelfRow.stamp).where(ShelfRow.did == did)) or 0
+
+
+def shelf(tx: Tx, did: str, model: str) -> Shelf:
+    """All passages of this person, decoded, with the vectors of this model."""
+    return build(tx.execute(select(*ARRAYS).where(PASSAGE.did == did)).all(), model)
+
+
+def scored(tx: Tx, did: str, scores: Mapping[int, float]) -> tuple[Passage, ...]:
+    """These passages, as far as they are this person's, best first (in the order of `scores`)."""
+    there = {each.id: each for each in find(tx, PASSAGE.did == did, PASSAGE.id.in_(scores))}
+    return tuple(replace(there[each], score=value) for each, value in scores.items() if each in there)
+
+
+# --- upkeep --------------------------------------------------------------------------------------
+
+
+def not_of(model: str) -> ColumnElement[bool]:
+    return PASSAGE.emb_model.is_distinct_from(model)
+
+
+def count(tx: Tx, *where: Any) -> int:
+    return tx.scalar(select(func.count()).select_from(PassageRow).where(*where)) or 0
+
+
+def texts(tx: Tx, *where: Any, limit: int) -> dict[int, str]:
+    rows = tx.execute(select(PASSAGE.id, PASSAGE.text).where(*where).order_by(PASSAGE.id).limit(limit))
+    return {row.id: row.text for row in rows}
+
+
+def embed(tx: Tx, vectors: Mapping[int, bytes | None], model: str) -> None:
+    """Set the vectors of these passages; those that were erased meanwhile stay erased."""
+    wanted = update(PassageRow).where(PASSAGE.id == bindparam("row"))
+    tx.execute(
+        wanted.values(emb=bindparam("vector"), emb_model=model),
+        [{"row": row, "vector": vector} for row, vector in vectors.items()],
+    )
+    touch(tx, set(tx.scalars(select(PASSAGE.did).where(PASSAGE.id.in_(vectors)))))
+
+
+def unsynced(tx: Tx) -> tuple[str, ...]:
+    """Who has notes without a passage."""
+    noted = select(PASSAGE.note_id).where(PASSAGE.note_id.is_not(None))
+    missing = NoteRow.id.not_in(noted) & NoteRow.withdrawn_at.is_(None)
+    return tuple(tx.scalars(select(NoteRow.did).where(missing).distinct().order_by("did")))
+
+
+def _insert(tx: Tx) -> Any:
+    return postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert

@@ -12,21 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import carry, common, dossiers, past
+from memory import carry, common, dossiers, passages, past
 from memory import notes as rows
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
+from memory.finding import Finding
 from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
+from memory.passages import PASSAGE
 from memory.people import PERSON, People
 from memory.search import rank
-from memory.tables import HandleRow, NoteRow, PersonRow, ReceiptRow, RevisionRow
+from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memory.db import Tx
+    from memory.embed import Embedder
     from memory.model import Edit, Note, Receipt, Revision
     from memory.past import Diff, Point, Rollback
 
@@ -34,10 +37,19 @@ DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
 
 
-class Memory(People):
-    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block."""
+class Memory(People, Finding):
+    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block.
 
-    def __init__(self, limits: Limits = Limits(), block_tokens: int = 2000) -> None:  # noqa: B008 - frozen
+    `encoder` makes the vectors by which passages are found; without one they are found by words alone.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        block_tokens: int = 2000,
+        encoder: Embedder | None = None,
+    ) -> None:
+        super().__init__(encoder)
         self.limits = limits
         self.block_tokens = block_tokens
 
@@ -100,7 +112,12 @@ class Memory(People):
 
         Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
         """
-        return dossiers.import_(tx, self, carry.read(document))
+        dossier = carry.read(document)
+        if not dossiers.import_(tx, self, dossier):
+            return False
+        self.record(tx, *dossiers.said(dossier))
+        self.sync(tx, dossier.person.did)
+        return True
 
     def room(self, tx: Tx, did: str, at: datetime) -> Limits:
         """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
@@ -135,6 +152,7 @@ class Memory(People):
                     turn.skip(*done[edit_key])
                 else:
                     turn.make(edit, edit_key)
+        self.sync(tx, did)
         written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(turn.ids.values())))
         return tuple(written[real] for real in turn.ids.values() if real in written)
 
@@ -151,6 +169,7 @@ class Memory(People):
         note = replace(after[-1], also=old.also)
         new = replace(note, id=rows.add(tx, note))
         rows.log(tx, "revise", new, key=f"edit#{new.id}", actor=actor, at=at, before=old.text)
+        self.sync(tx, did)
         return new
 
     def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
@@ -159,7 +178,9 @@ class Memory(People):
         What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
         """
         _hold(tx, did)
-        return past.roll_back(tx, did, to, actor=actor, now=at)
+        done = past.roll_back(tx, did, to, actor=actor, now=at)
+        self.sync(tx, did)
+        return done
 
     # --- forgetting ------------------------------------------------------------------------------
 
@@ -168,30 +189,37 @@ class Memory(People):
 
         Raises UnknownNote.
         """
-        _hold(tx, self.note(tx, note_id).did)
-        note = self.note(tx, note_id)
-        return forget(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
+        did = self.note(tx, note_id).did
+        _hold(tx, did)
+        gone = forget(tx, self.note(tx, note_id), key=f"forget#{note_id}", actor=actor, at=at)
+        self.sync(tx, did)
+        return gone
 
     def forget_source(self, tx: Tx, uri: str, at: datetime) -> int:
-        """A post was deleted: erase its notes and all that replaced them. Returns how many notes.
+        """A post was deleted: erase it, its notes and all that replaced them. Returns how many notes.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again. A note that others posts said too stays on those.
         """
+        passages.erase(tx, PASSAGE.source_uri == uri, PASSAGE.note_id.is_(None))
         sourced = rows.by_source(tx, uri)
         if not sourced:
             return 0
-        _hold(tx, sourced[0].did)  # the schema lets all notes of a post be by its author
+        did = sourced[0].did  # the schema lets all notes of a post be by its author
+        _hold(tx, did)
         sourced = rows.by_source(tx, uri)
         for note in sourced:
             if note.also:
                 rows.drop_receipt(tx, note, uri)
-        return forget_sourced(tx, [note for note in sourced if not note.also], at)
+        gone = forget_sourced(tx, [note for note in sourced if not note.also], at)
+        self.sync(tx, did)
+        return gone
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
-        tables = (ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
+        self._shelves.drop(did)
+        tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 

@@ -217,9 +217,17 @@ class PassageRow(Base):
         CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name="note_has_id"),
         CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
         CheckConstraint("kind = 'answer' OR author = did", name="said_by_owner"),
-        CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
         Index("uq_passage_source_uri_kind", "source_uri", "kind", unique=True, **_where("note_id IS NULL")),
         {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
     )
+
+
+class ShelfRow(Base):
+    """Changes with every change to a person's passages: what was decoded under another stamp is stale."""
+
+    __tablename__ = "shelf"
+
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"), primary_key=True)
+    stamp: Mapped[int] = mapped_column(BigInteger)
