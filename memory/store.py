@@ -17,24 +17,29 @@ from memory import notes as rows
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.finding import Finding
+from memory.keeper import Retained
 from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
 from memory.passages import PASSAGE
 from memory.people import PERSON, People
 from memory.search import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
+from memory.tiers import POLICY, Tier, compiled
 from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from memory.db import Tx
     from memory.embed import Embedder
+    from memory.keeper import Keep
     from memory.model import Edit, Note, Receipt, Revision
     from memory.past import Diff, Point, Rollback
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
+RECENT = 200  # posts that the buffer is made of
+CANDIDATES = 60  # passages searched for a prompt; some stand in it already
 
 
 class Memory(People, Finding):
@@ -59,6 +64,25 @@ class Memory(People, Finding):
         """What is known of this person, and no other. Raises UnknownPerson."""
         person, notes = self.person(tx, did), rows.active(tx, did)
         return Recollection(person, notes, render(notes, self.block_tokens))
+
+    def compile(
+        self, tx: Tx, did: str, query: str, *, now: datetime, total: int, seen: Collection[str] = ()
+    ) -> Recollection:
+        """What a prompt is shown of this person for `total` tokens, when `query` is what they said.
+
+        `seen`: URIs of posts that stand in the prompt anyway. `memory.tiers` tells how the tokens are shared.
+        Raises UnknownPerson.
+        """
+        core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
+        return compiled(
+            self.recall(tx, did),
+            passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
+            self.find(tx, did, query, CANDIDATES, now=now),
+            [f"{text} ({people} people)" for text, people in self.zeitgeist(tx)],
+            total,
+            seen,
+            {**POLICY, Tier.CORE: core},
+        )
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
         """Active notes that share words with the query, best first.
@@ -214,6 +238,15 @@ class Memory(People, Finding):
         gone = forget_sourced(tx, [note for note in sourced if not note.also], at)
         self.sync(tx, did)
         return gone
+
+    def retain(self, tx: Tx, now: datetime, keep: Keep) -> Retained:
+        """Erase what was kept for its time; follow it with `db.scrub()`. Notes of who still speaks stay."""
+        told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
+        silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)
+        idle = tuple(tx.scalars(silent.with_for_update()))
+        for did in idle:
+            self.erase(tx, did)
+        return Retained(told, idle)
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
