@@ -12,6 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,17 +41,17 @@ class Dialogue:
     turns: list[dict[str, Any]] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
 
-    @property
+    @cached_property
     def person(self) -> str:
         """The author who is the person: so called, or who spoke first."""
         authors = [turn["author"] for turn in self.turns]
         return next((author for author in authors if author in {"person", "user"}), authors[0])
 
-    @property
+    @cached_property
     def did(self) -> str:
         return did_of(f"{self.name}/{self.person}")
 
-    @property
+    @cached_property
     def names(self) -> dict[str, str]:
         """How the authors (DIDs) are called."""
         return {self.author(turn): turn["author"] for turn in self.turns if turn["author"] not in ROLES}

@@ -13,7 +13,7 @@ import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 BUDGETS = (250, 500, 1000, 2000, 4000)
 SHOWN = 10  # what the bot asks for
 DEEP = 400  # enough for 4,000 tokens of short turns
+LATER = datetime(2100, 1, 1, tzinfo=UTC)  # everything was said before it is asked for
 UPDATED = "knowledge_update"  # the category whose gold is a statement and what replaced it
 
 
@@ -110,10 +111,9 @@ class Run:
 
     def find(self, dialogue: Dialogue, query: str, limit: int = SHOWN) -> tuple[Passage, ...]:
         """What the bot finds; the time without the encoder's is kept."""
-        now = max(each.at for each in dialogue.passages()[-1:]) + timedelta(days=1)
         with self.db.read() as tx:
             begun, before = time.perf_counter(), self.watch.spent
-            found = self.memory.find(tx, dialogue.did, query, limit, now=now, names=dialogue.names)
+            found = self.memory.find(tx, dialogue.did, query, limit, now=LATER, names=dialogue.names)
             spent = time.perf_counter() - begun - (self.watch.spent - before)
         if limit == SHOWN:
             self.times.append(1000 * spent)

@@ -26,7 +26,6 @@ from memory.model import (
     render,
 )
 from memory.notes import NOTE
-from memory.passages import PASSAGE
 from memory.people import PERSON, People
 from memory.search import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, RevisionRow
@@ -164,7 +163,7 @@ class Memory(People, Finding):
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again.
         """
-        passages.erase(tx, PASSAGE.source_uri == uri, PASSAGE.note_id.is_(None))
+        passages.erase(tx, passages.of_post(uri))
         sourced = rows.find(tx, NOTE.source_uri == uri)
         if not sourced:
             return 0

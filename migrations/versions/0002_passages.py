@@ -19,10 +19,11 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("did", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=True),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("thread", sa.BigInteger(), nullable=False),
-        sa.Column("source_uri", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("note_id", sa.Integer(), nullable=True),
         sa.Column("at", Micros(), nullable=False),
         sa.Column("valid_from", Micros(), nullable=True),
@@ -34,21 +35,27 @@ def upgrade() -> None:
         sa.Column("emb_model", sa.Text(), nullable=True),
         sa.CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name=op.f("ck_passage_note_has_id")),
         sa.CheckConstraint("kind IN ('said', 'answer', 'note')", name=op.f("ck_passage_kind_known")),
-        sa.CheckConstraint("kind = 'answer' OR author = did", name=op.f("ck_passage_said_by_owner")),
+        sa.CheckConstraint(
+            "(kind = 'answer') = (author IS NOT NULL)", name=op.f("ck_passage_said_by_owner")
+        ),
         sa.ForeignKeyConstraint(["did"], ["person.did"], name=op.f("fk_passage_did"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["note_id"], ["note.id"], name=op.f("fk_passage_note_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_passage")),
+        sa.UniqueConstraint("key", name=op.f("uq_passage_key")),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_passage_did_id"), "passage", ["did", "id"])
-    for name, columns, condition in (
-        ("uq_passage_note_id", ["note_id"], "note_id IS NOT NULL"),
-        ("uq_passage_source_uri_kind", ["source_uri", "kind"], "note_id IS NULL"),
-    ):
-        where = sa.text(condition)
-        op.create_index(name, "passage", columns, unique=True, sqlite_where=where, postgresql_where=where)
+    noted = sa.text("note_id IS NOT NULL")
+    op.create_index(
+        "uq_passage_note_id",
+        "passage",
+        ["note_id"],
+        unique=True,
+        sqlite_where=noted,
+        postgresql_where=noted,
+    )
     op.create_table(
         "shelf",
         sa.Column("did", sa.Text(), nullable=False),
