@@ -7,12 +7,13 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, func, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from memory.errors import EditRefused
 from memory.model import Passage
 from memory.shelf import build
-from memory.stems import unpack
+from memory.stems import pack, read, unpack
 from memory.tables import NoteRow, PassageRow, ReceiptRow, ShelfRow
 
 if TYPE_CHECKING:
@@ -21,26 +22,46 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from memory.db import Tx
-    from memory.model import Note
+    from memory.model import Kind, Note
     from memory.shelf import Shelf
 
 PASSAGE = PassageRow.__table__.c
-VALUES = tuple(
-    PASSAGE[name]
-    for name in (
-        *("did", "kind", "author", "text", "thread", "source_uri", "at", "id", "note_id"),
-        *("valid_from", "valid_to", "superseded_by", "lang"),
-    )
-)
+AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
+URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
+VALUES = (
+    PASSAGE.did,
+    PASSAGE.kind,
+    AUTHOR,
+    PASSAGE.text,
+    PASSAGE.thread,
+    URI,
+    PASSAGE.at,
+    PASSAGE.id,
+) + tuple(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang"))
 ARRAYS = (
-    *(PASSAGE[name] for name in ("id", "author", "thread", "lang", "stems", "emb", "emb_model")),
+    AUTHOR,
+    *(PASSAGE[name] for name in ("id", "thread", "lang", "stems", "emb", "emb_model")),
     *(type_coerce(PASSAGE[name], BigInteger).label(name) for name in ("at", "valid_to")),
 )
 
 
 def thread_of(root_uri: str) -> int:
     """The number under which the passages of a thread stand together: 8 bytes instead of 70."""
-    return int.from_bytes(hashlib.sha256(root_uri.encode()).digest()[:8], "big", signed=True)
+    return _number(root_uri)
+
+
+def key_of(kind: Kind, uri: str, note_id: int | None = None) -> int:
+    """Under this number a passage is recorded once."""
+    return _number(f"{kind} {uri}" if note_id is None else f"{kind} {note_id}")
+
+
+def of_post(uri: str) -> ColumnElement[bool]:
+    """What was said in this post, and what answered it."""
+    return PASSAGE.key.in_((key_of("said", uri), key_of("answer", uri)))
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) -> tuple[Passage, ...]:
@@ -78,14 +99,21 @@ def of_note(note: Note) -> Passage:
 
 
 def values(passage: Passage) -> dict[str, Any]:
-    """A passage as its row, without what is made from the text."""
+    """A passage as its row, without what is made from the text.
+
+    Raises EditRefused if its receipt is somebody else's post.
+    """
+    home = f"at://{passage.did}/"
+    if not passage.uri.startswith(home):
+        raise EditRefused("the source post is by somebody else. Keep what people say themselves.")
     return {
         "did": passage.did,
         "kind": passage.kind,
-        "author": passage.author,
+        "author": passage.author if passage.kind == "answer" else None,
         "text": passage.text,
         "thread": passage.thread,
-        "source_uri": passage.uri,
+        "source": passage.uri.removeprefix(home),
+        "key": key_of(passage.kind, passage.uri, passage.note_id),
         "note_id": passage.note_id,
         "at": passage.at,
         "valid_from": passage.valid_from,
@@ -96,7 +124,7 @@ def values(passage: Passage) -> dict[str, Any]:
 
 def change(tx: Tx, passage: Passage) -> None:
     """Let the passage of a note tell of it as `passage` does. Its text is the same."""
-    changing = ("source_uri", "at", "valid_from", "valid_to", "superseded_by")
+    changing = ("source", "at", "valid_from", "valid_to", "superseded_by")
     new = {name: value for name, value in values(passage).items() if name in changing}
     tx.execute(update(PassageRow).where(PassageRow.note_id == passage.note_id).values(new))
     touch(tx, {passage.did})
@@ -114,15 +142,14 @@ def erase_told(tx: Tx, did: str, note_ids: Collection[int]) -> None:
 
     An answer of the bot repeats a note if it has a word of it that this person's own words no longer have.
     """
-    gone = and_(PASSAGE.did == did, PASSAGE.note_id.in_(note_ids))
-    again = select(ReceiptRow.uri).where(ReceiptRow.note_id.in_(note_ids))
-    sources = select(PASSAGE.source_uri).where(gone).union(again)
-    forgotten = or_(
-        PASSAGE.note_id.in_(note_ids), PASSAGE.source_uri.in_(sources) & PASSAGE.note_id.is_(None)
-    )
+    first = select(NoteRow.source_uri).where(NoteRow.did == did, NoteRow.id.in_(note_ids))
+    again = select(ReceiptRow.uri).where(ReceiptRow.did == did, ReceiptRow.note_id.in_(note_ids))
+    posts = [of_post(uri) for uri in tx.scalars(first.union(again))]
+    forgotten = or_(PASSAGE.note_id.in_(note_ids), *posts)
     mine = tx.execute(select(PASSAGE.id, PASSAGE.kind, PASSAGE.stems, forgotten).where(PASSAGE.did == did))
     rows = [(row[0], row[1], frozenset(unpack(row[2])[0].tolist()), bool(row[3])) for row in mine]
-    told = {stem for _, kind, stems, out in rows if out and kind == "note" for stem in stems}
+    texts = tx.scalars(select(NoteRow.text).where(NoteRow.did == did, NoteRow.id.in_(note_ids)))
+    told = {stem for text in texts for stem in unpack(pack(read(text)))[0].tolist()}
     kept = {stem for _, kind, stems, out in rows if not out and kind != "answer" for stem in stems}
     out_now = [row for row, kind, stems, out in rows if out or (kind == "answer" and (told - kept) & stems)]
     erase(tx, PASSAGE.did == did, PASSAGE.id.in_(out_now))

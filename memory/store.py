@@ -225,7 +225,7 @@ class Memory(People, Finding):
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again. A note that others posts said too stays on those.
         """
-        passages.erase(tx, PASSAGE.source_uri == uri, PASSAGE.note_id.is_(None))
+        passages.erase(tx, passages.of_post(uri))
         sourced = rows.by_source(tx, uri)
         if not sourced:
             return 0

@@ -189,9 +189,10 @@ class RevisionRow(Base):
 class PassageRow(Base):
     """What was said, and what is noted, as search finds it.
 
-    `source_uri` is the receipt: the post itself (`said`), the post that was answered (`answer`), the note's
-    source (`note`). `thread` is `memory.passages.thread_of` of the thread's root. `valid_from` NULL: since
-    `at`. `superseded_by` is the note that replaced this note. `stems` and `emb` are made from the text.
+    `source` is the receipt, without `at://did/`: the post itself (`said`), the post that was answered
+    (`answer`), the note's source (`note`). `key` is `memory.passages.key_of` it, so that nothing is recorded
+    twice. `author` NULL: the person. `thread` is `memory.passages.thread_of` the thread's root. `valid_from`
+    NULL: since `at`. `superseded_by` is the note that replaced this one. `stems` and `emb` come of the text.
     """
 
     __tablename__ = "passage"
@@ -199,10 +200,11 @@ class PassageRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
     kind: Mapped[str]
-    author: Mapped[str]
+    author: Mapped[str | None]
     text: Mapped[str]
     thread: Mapped[int] = mapped_column(BigInteger)
-    source_uri: Mapped[str]
+    source: Mapped[str]
+    key: Mapped[int] = mapped_column(BigInteger)
     note_id: Mapped[int | None] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(Micros)
     valid_from: Mapped[datetime | None] = mapped_column(Micros)
@@ -216,10 +218,10 @@ class PassageRow(Base):
     __table_args__ = (
         CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name="note_has_id"),
         CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
-        CheckConstraint("kind = 'answer' OR author = did", name="said_by_owner"),
+        CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name="said_by_owner"),
+        UniqueConstraint("key"),
         Index(None, "did", "id"),
         Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
-        Index("uq_passage_source_uri_kind", "source_uri", "kind", unique=True, **_where("note_id IS NULL")),
         {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
     )
 
