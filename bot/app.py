@@ -18,6 +18,7 @@ from bot.bluesky import Bluesky
 from bot.cadence import Cadence
 from bot.errors import NetworkTrouble
 from bot.listener import Listener
+from bot.retention import keep_house
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
 
@@ -60,6 +61,7 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
             allowed_bots=frozenset(settings.allowed_bots),
             brain_timeout=timedelta(seconds=settings.brain_timeout),
             lease=timedelta(seconds=settings.lease),
+            prompt_tokens=settings.prompt_tokens,
         ),
     )
 
@@ -129,6 +131,8 @@ async def serve(
     ears = [_listener(bench, source, cadence).run()] if source is not None else []
     hearing = [asyncio.create_task(ear) for ear in ears]
     working = [asyncio.create_task(worker.serve(stopping)) for worker in crew]
+    if work:
+        hearing.append(asyncio.create_task(_keep_house(settings, bench, cadence)))
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait([asked, *hearing, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -145,6 +149,11 @@ async def serve(
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+async def _keep_house(settings: Settings, bench: Bench, cadence: Cadence) -> None:
+    bell = cadence.every(timedelta(days=1))
+    await keep_house(bench.db, bench.memory, bench.ledger, settings.keep, bench.clock, bell)
 
 
 def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:

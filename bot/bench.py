@@ -24,7 +24,7 @@ class TurnOptions:
     """How one turn is held.
 
     `thread_posts` is how many posts above the mention are read, `reply_parts` how many a reply may take,
-    `link_hosts` where the bot's links may lead.
+    `link_hosts` where the bot's links may lead. A prompt, its tools included, has `prompt_tokens` at most.
     """
 
     persona: str
@@ -34,6 +34,7 @@ class TurnOptions:
     allowed_bots: frozenset[str]
     brain_timeout: timedelta
     lease: timedelta
+    prompt_tokens: int = 12_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,17 @@ class Cadence:
         ring = DateTrigger(when - timedelta(seconds=when.timestamp() % GRAIN.total_seconds()) + GRAIN)
         self._scheduler.add_job(self._ring, ring, id=f"ring-{slot}", replace_existing=True)
 
+    def every(self, period: timedelta) -> asyncio.Event:
+        """An event that is set now, and then every `period`."""
+        bell = asyncio.Event()
+
+        async def ring() -> None:
+            bell.set()
+
+        bell.set()
+        self._scheduler.add_job(ring, IntervalTrigger(seconds=int(period.total_seconds())))
+        return bell
+
     async def wait(self) -> None:
         """Return at the next ring, or at once if it rang since the last wait."""
         await self._bell.wait()

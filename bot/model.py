@@ -173,6 +173,7 @@ class ThreadPost:
     text: str | None
     by_bot: bool = False
     by_asker: bool = False
+    uri: str = ""
 
 
 class Trust(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,11 @@ from bot.model import Part, State
 from bot.posting import find_answer
 from bot.tools import Toolbox
 from memory.db import lock
-from memory.model import Receipt
+from memory.model import Receipt, tokens
 
 if TYPE_CHECKING:
     from bot.bench import Bench
-    from bot.model import Claim, Mention, Profile, Thought
+    from bot.model import Claim, Mention, Profile, Thought, ThreadPost
     from memory.db import Tx
     from memory.model import Limits, Note, Recollection
 
@@ -90,7 +91,7 @@ async def _adopt(bench: Bench, claim: Claim) -> Step | None:
 
 async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Thought:
     above = await thread.above(bench.network, mention, bench.options.thread_posts)
-    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
+    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile, above))
 
     async def search(query: str) -> tuple[Note, ...]:
         return await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
@@ -104,7 +105,7 @@ async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Though
         search=search,
         reply_limit=bench.options.reply_parts * post.MAX_GRAPHEMES,
     )
-    prompt = persona.compose(bench.options.persona, recollection, above, mention, now)
+    prompt = persona.compose(bench.options.persona, recollection, above, mention, now, _prompt_tokens(bench))
     try:
         async with asyncio.timeout(bench.options.brain_timeout.total_seconds()):
             usage = await bench.brain.think(prompt, tools)
@@ -113,11 +114,24 @@ async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Though
     return tools.thought(usage)
 
 
-def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> tuple[Recollection, Limits]:
-    bench.memory.meet(tx, mention.did, mention.said_at)
+def _recall(
+    bench: Bench, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
+) -> tuple[Recollection, Limits]:
+    """Meet the person, and compile what is known of them into the room that the rest of the prompt leaves."""
+    now, memory = bench.clock(), bench.memory
+    person = memory.meet(tx, mention.did, mention.said_at)
     if profile.handle:
-        bench.memory.rename(tx, mention.did, profile.handle, bench.clock())
-    return bench.memory.recall(tx, mention.did), bench.memory.room(tx, mention.did, bench.clock())
+        memory.rename(tx, mention.did, profile.handle, now)
+    seen = {mention.uri, *(one.uri for one in above)}
+    total = persona.room(bench.options.persona, person, above, mention, now, _prompt_tokens(bench))
+    known = memory.compile(tx, mention.did, mention.text, now=now, total=total, seen=seen)
+    return known, memory.room(tx, mention.did, now)
+
+
+def _prompt_tokens(bench: Bench) -> int:
+    """What a prompt may have beside its tools."""
+    tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
+    return max(0, bench.options.prompt_tokens - tools)
 
 
 def _receipt(mention: Mention) -> Receipt:

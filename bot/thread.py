@@ -30,6 +30,7 @@ async def above(network: Network, mention: Mention, limit: int) -> tuple[ThreadP
                 text=post.text,
                 by_bot=post.did == network.did,
                 by_asker=post.did == mention.did,
+                uri=uri,
             )
         )
         uri = _parent(post.record)
