@@ -25,7 +25,10 @@ Point: TypeAlias = int | datetime
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What two points differ in: notes that came, that went, and those that took another's place."""
+    """What two points differ in: notes that came, that went, and those that took another's place.
+
+    A note that says again what one of its predecessors said, as a rollback leaves it, is no difference.
+    """
 
     added: tuple[Note, ...]
     dropped: tuple[Note, ...]
@@ -78,7 +81,9 @@ def compare(notes: rows.Notes, before: Iterable[Note], after: Iterable[Note]) ->
     return Diff(
         added=tuple(new[one] for one in came),
         dropped=tuple(old[one] for one in gone if one not in left),
-        changed=tuple((old[one], new[other]) for one, other in changed),
+        changed=tuple(
+            (old[one], new[other]) for one, other in changed if not _says_the_same(old[one], new[other])
+        ),
     )
 
 
@@ -96,12 +101,17 @@ def roll_back(tx: Tx, did: str, point: Point, *, actor: str, now: datetime) -> R
             continue
         *_, last = rows.replacing(notes, note.id)
         kept.add(last)
-        restored.append(_restore(tx, note, notes[last], actor, now))
+        if not (last in active and _says_the_same(note, notes[last])):
+            restored.append(_restore(tx, note, notes[last], actor, now))
     withdrawn = tuple(note for note in active.values() if note.id not in kept)
     for note in withdrawn:
         rows.withdraw(tx, note.id, now)
         rows.log(tx, "withdraw", note, key=f"withdraw#{note.id}", actor=actor, at=now, before=note.text)
     return Rollback(tuple(restored), withdrawn)
+
+
+def _says_the_same(one: Note, other: Note) -> bool:
+    return one.text == other.text and one.receipts == other.receipts
 
 
 def _restore(tx: Tx, note: Note, last: Note, actor: str, now: datetime) -> Note:

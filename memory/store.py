@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.embed import Embedder
     from memory.keeper import Keep
-    from memory.model import Edit, Note, Receipt, Revision
+    from memory.model import Edit, Note, Passage, Receipt, Revision
     from memory.past import Diff, Point, Rollback
 
 DAY = timedelta(hours=24)
@@ -96,6 +96,13 @@ class Memory(People, Finding):
         found = rows.find(tx, NOTE.id == note_id) if 0 < note_id <= LARGEST_ID else ()
         if not found:
             raise UnknownNote(f"n{note_id}")
+        return found[0]
+
+    def passage(self, tx: Tx, passage_id: int) -> Passage:
+        """Raises UnknownNote."""
+        found = passages.find(tx, PASSAGE.id == passage_id) if 0 < passage_id <= LARGEST_ID else ()
+        if not found:
+            raise UnknownNote(f"p{passage_id}")
         return found[0]
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
