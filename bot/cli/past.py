@@ -19,8 +19,8 @@ REVISION = re.compile(r"[rR]?(\d{1,9})")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-class PointType(click.ParamType):
-    """A revision's number, or a time; a date alone means the end of that day. Times without a zone are UTC."""
+class PointType(click.ParamType["int | datetime"]):
+    """A revision's number, or a time: in UTC if it has no zone; a date alone means the end of that day."""
 
     name = "point"
 
@@ -31,9 +31,8 @@ class PointType(click.ParamType):
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            self.fail(
-                f"{out.clean(text)!r} is neither a revision (12) nor a time (2026-03-01T12:00).", param, ctx
-            )
+            wrong = f"{out.clean(text)!r} is neither a revision (12) nor a time (2026-03-01T12:00)."
+            self.fail(wrong, param, ctx)
         if DATE.fullmatch(text):
             at = datetime.combine(at, time.max)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
