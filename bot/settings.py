@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     notes_per_exchange: Count = _is(3, "New notes from one mention", 3)
     notes_per_day: Count = _is(20, "New notes about one person in a day", 20)
     block_tokens: Count = _is(2000, "Tokens of a prompt that notes may take", 2000)
+    encoder: Literal["wordllama", "none", "e5"] = _is(
+        "wordllama", "What makes vectors for search; e5 needs scrubjay[e5]", "e5"
+    )
     thread_context: Annotated[int, Field(ge=0, le=80)] = _is(20, "Posts above a mention that are read", 20)
     link_hosts: Hosts = _is(("bsky.app",), "Hosts that a reply may link to", ["bsky.app", "example.org"])
 

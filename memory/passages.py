@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
 URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
-VALUES = (PASSAGE.did, PASSAGE.kind, AUTHOR, PASSAGE.text, PASSAGE.thread, URI, PASSAGE.at, PASSAGE.id) + tuple(
-    PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang")
+VALUES = (
+    *(PASSAGE.did, PASSAGE.kind, AUTHOR, PASSAGE.text, PASSAGE.thread, URI, PASSAGE.at, PASSAGE.id),
+    *(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang")),
 )
 ARRAYS = (
     AUTHOR,

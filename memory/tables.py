@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     BigInteger,
@@ -22,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
-    from sqlalchemy import TextClause
     from sqlalchemy.engine import Dialect
 
 
@@ -51,7 +50,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Micros(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970: 8 bytes, and numpy reads thousands of them as they are."""
+    """An aware datetime as microseconds since 1970: 8 bytes, and numpy takes thousands as they are."""
 
     impl = BigInteger
     cache_ok = True
@@ -82,7 +81,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
 
 
-def _where(condition: str) -> dict[str, TextClause]:
+def _where(condition: str) -> dict[str, Any]:
     """A partial index, on both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
