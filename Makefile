@@ -27,8 +27,8 @@ lint: $(ENV)
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 lock: $(ENV)  ## write the lock file anew
-	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --generate-hashes \
-		--no-header --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --group bench \
+		--generate-hashes --no-header --output-file requirements.lock
 
 clean:  ## remove what was set up
 	rm -rf .venv deploy/localnet/node_modules .localnet

@@ -13,13 +13,14 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memory.model import Passage
 from memory.passages import thread_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from memory.db import Tx
     from memory.store import Memory
 

@@ -1,7 +1,7 @@
 """Does memory find what was said? Evidence recall over conversations, through the call that the bot uses.
 
-    python -m benchmarks.memory --data FILE.jsonl.gz [--db sqlite|postgres] [--encoder wordllama|none|e5]
-        [--json] [--plot FILE.png] [--sizes 1000,10000]
+python -m benchmarks.memory --data FILE.jsonl.gz [--db sqlite|postgres] [--encoder wordllama|none|e5]
+    [--json] [--plot FILE.png] [--sizes 1000,10000]
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)  # everything was said before it is ask
 UPDATED = "knowledge_update"  # the category whose gold is a statement and what replaced it
 
 
+TOLD_WITHIN = 4  # turns: what a statement and the remarks upon it take
+
+
 class Stopwatch:
     """An encoder whose time is not counted."""
 
@@ -81,8 +84,9 @@ def database(kind: str) -> Iterator[Database]:
 def size(db: Database) -> int:
     with db.read() as tx:
         if db.is_sqlite:
-            return tx.scalar(text("SELECT (SELECT page_count FROM pragma_page_count) * page_size"
-                                  " FROM pragma_page_size"))
+            return tx.scalar(
+                text("SELECT (SELECT page_count FROM pragma_page_count) * page_size FROM pragma_page_size")
+            )
         return tx.scalar(text("SELECT pg_total_relation_size('passage')"))
 
 
@@ -136,7 +140,10 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
         for query in dialogue.queries:
             ranked = run.ask(dialogue, query, rows)
             judge(sums, dialogue, query, ranked)
-            for name, order in {"ours": ranked, **{n: rank(query.text) for n, rank in others.items()}}.items():
+            for name, order in {
+                "ours": ranked,
+                **{n: rank(query.text) for n, rank in others.items()},
+            }.items():
                 for budget in BUDGETS:
                     shown = within(order, costs, budget)
                     curve[name][budget].append(found(dialogue, query, shown))
@@ -165,9 +172,25 @@ def judge(sums: dict[str, list[float]], dialogue: Dialogue, query: Query, ranked
     wanted = {turn["session"] for turn in turns if turn["i"] in query.gold}
     sums["session_any@5"].append(float(not wanted.isdisjoint(sessions)))
     sums[f"recall@10 {query.category}"].append(sums["recall@10"][-1])
-    if query.category == UPDATED and len(query.gold) > 1:
-        shown = sorted(ranked[:SHOWN])  # in time order: the newest stands last
-        sums["fresh"].append(float(max(query.gold) in {turns[row]["i"] for row in shown}))
+    older, newest = updated(query.gold)
+    if query.category == UPDATED and older:
+        shown = [turns[row]["i"] for row in sorted(ranked[:SHOWN])]  # as the brain sees them: in time order
+        sums["fresh"].append(float(any(turn in newest for turn in shown)))
+        sums["fresh_last_turn"].append(float(max(newest) in shown))
+
+
+def updated(gold: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """The outdated statement's turns and the newest one's, which is told over turns close together.
+
+    In time order the newest stands after the outdated whenever it is shown at all.
+    """
+    ordered = sorted(gold)
+    start = next(
+        (ordered[at] for at in range(len(ordered) - 1, 0, -1) if ordered[at] - ordered[at - 1] > TOLD_WITHIN),
+        ordered[0],
+    )
+    newest = frozenset(turn for turn in ordered if turn >= start)
+    return gold - newest, newest
 
 
 def found(dialogue: Dialogue, query: Query, rows: list[int]) -> float:
@@ -216,9 +239,9 @@ def plot(result: dict[str, Any], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.5))
+    figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, points in result["curve"].items():
         budgets, shares = [int(each) for each in points], list(points.values())
         axes.plot(budgets, shares, marker="o", linewidth=2.5 if name == "ours" else 1.5, label=name)

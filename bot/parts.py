@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.ledger import Ledger
 from memory.db import Database
+from memory.embed import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_memory(settings: Settings) -> Memory:
-    return Memory(settings.memory_limits, settings.block_tokens)
+    """Raises MemoryFault if the encoder is not installed."""
+    return Memory(settings.memory_limits, settings.block_tokens, load(settings.encoder))
 
 
 def open_ledger(settings: Settings) -> Ledger:

@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     )
     keep_text: Days = _is(30, "Days after which posts and answers are erased; notes stay", 30)
     keep_idle: Days = _is(180, "Days of silence after which a person is forgotten", 180)
+    encoder: Literal["wordllama", "none", "e5"] = _is(
+        "wordllama", "What makes vectors for search; e5 needs scrubjay[e5]", "e5"
+    )
     thread_context: Annotated[int, Field(ge=0, le=80)] = _is(20, "Posts above a mention that are read", 20)
     link_hosts: Hosts = _is(("bsky.app",), "Hosts that a reply may link to", ["bsky.app", "example.org"])
 

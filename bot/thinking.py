@@ -15,13 +15,16 @@ from bot.model import Part, State
 from bot.posting import find_answer
 from bot.tools import Toolbox
 from memory.db import lock
-from memory.model import Receipt, tokens
+from memory.model import Forget, Passage, Receipt, tokens
+from memory.passages import thread_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.bench import Bench
     from bot.model import Claim, Mention, Profile, Thought, ThreadPost
     from memory.db import Tx
-    from memory.model import Limits, Note, Recollection
+    from memory.model import Limits, Recollection
 
 
 async def think(bench: Bench, claim: Claim) -> Step:
@@ -93,10 +96,13 @@ async def _ask_brain(bench: Bench, mention: Mention, profile: Profile) -> Though
     above = await thread.above(bench.network, mention, bench.options.thread_posts)
     recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile, above))
 
-    async def search(query: str) -> tuple[Note, ...]:
-        return await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
-
     now = bench.clock()
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        return await bench.read(
+            lambda tx: bench.memory.find(tx, mention.did, query, now=bench.clock(), names=_names(bench))
+        )
+
     tools = Toolbox(
         recollection,
         _receipt(mention),
@@ -124,8 +130,14 @@ def _recall(
         memory.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(one.uri for one in above)}
     total = persona.room(bench.options.persona, person, above, mention, now, _prompt_tokens(bench))
-    known = memory.compile(tx, mention.did, mention.text, now=now, total=total, seen=seen)
+    known = memory.compile(
+        tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(bench)
+    )
     return known, memory.room(tx, mention.did, now)
+
+
+def _names(bench: Bench) -> dict[str, str]:
+    return {bench.network.did: bench.network.handle}
 
 
 def _prompt_tokens(bench: Bench) -> int:
@@ -152,6 +164,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         at=now,
     )
     text = post.clean(thought.reply or "")
+    _record(bench, tx, mention, thought, text, now)
     if not text:
         inbox.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
@@ -160,6 +173,19 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         bench.memory.introduced(tx, mention.did, now)
     parts = _parts(text, profile, bench.options.link_hosts)
     return Step(State.DRAFTED, due_at=inbox.draft(tx, claim, parts, bench.plan, now))
+
+
+def _record(bench: Bench, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime) -> None:
+    """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
+    if any(isinstance(edit, Forget) for edit in thought.edits):
+        return
+    thread = thread_of(mention.root.uri)
+    lang = mention.langs[0] if len(mention.langs) == 1 else None
+    said = Passage(
+        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
+    )
+    answered = replace(said, kind="answer", author=bench.network.did, text=answer, at=now)
+    bench.memory.record(tx, said, *([answered] if answer else []))
 
 
 def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

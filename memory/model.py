@@ -72,7 +72,7 @@ class Note:
 class Passage:
     """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
 
-    `uri` is its receipt: the post itself, the post that was answered, or the note's source. `author` is a DID.
+    `uri` is its receipt: the post itself, the post answered, or the note's source. `author` is a DID.
     `thread` is `memory.passages.thread_of` of the thread's root. It holds from `valid_from` (None: `at`) to
     `valid_to`, when the note `superseded_by` replaced it. `score` is from 0 to about 1, and 0 where nothing
     was asked.
@@ -276,7 +276,9 @@ def as_of(passage: Passage) -> tuple[object, ...]:
 
 def passage_line(passage: Passage) -> str:
     """A passage as a prompt shows it: when, who, what, until when it held, and its receipt."""
-    who = {"said": "they said", "answer": "you answered", "note": f"n{passage.note_id}"}[passage.kind]
+    number = passage.note_id or 0
+    note = f"n{number}" if number > 0 else f"new{-number}"
+    who = {"said": "they said", "answer": "you answered", "note": note}[passage.kind]
     until = f" · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else ""
     return f"{passage.at:%Y-%m-%d} · {who} · {passage.text}{until} · {passage.uri}"
 

@@ -29,15 +29,9 @@ PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
 URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
 VALUES = (
-    PASSAGE.did,
-    PASSAGE.kind,
-    AUTHOR,
-    PASSAGE.text,
-    PASSAGE.thread,
-    URI,
-    PASSAGE.at,
-    PASSAGE.id,
-) + tuple(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang"))
+    *(PASSAGE.did, PASSAGE.kind, AUTHOR, PASSAGE.text, PASSAGE.thread, URI, PASSAGE.at, PASSAGE.id),
+    *(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang")),
+)
 ARRAYS = (
     AUTHOR,
     *(PASSAGE[name] for name in ("id", "thread", "lang", "stems", "emb", "emb_model")),

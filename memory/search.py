@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from memory.model import Note
     from memory.shelf import Floats, Shelf
 
+    Vector: TypeAlias = NDArray[np.float32]
+
 K1, B = 1.2, 0.75  # Okapi BM25 as published
 LENT = (0.5, 0.25, 0.125)  # what a neighbour 1, 2, 3 passages away lends: half as much at each step
 POST = 40  # content words that a post holds; what is longer stands by itself, and borrows less
@@ -31,7 +33,7 @@ DENSE = 0.4  # the vectors' part of the score: less than the words', which are s
 NAMED = 0.15  # for what a person said, asked about by name
 OWN = 0.3  # for what the person said, when nobody is named: the bot's own words only echo theirs
 SUPERSEDED = 0.3  # what is left of the score of a note that was replaced, unless the past is asked for
-YEAR_DIGITS, LONGEST_DAY = 4, 2
+YEAR_DIGITS, LONGEST_DAY, TINY = 4, 2, 1e-30
 WORD = re.compile(r"\w+")
 
 
@@ -62,7 +64,7 @@ def ask(query: str, names: Mapping[str, str]) -> Question:
     )
 
 
-def score(shelf: Shelf, question: Question, vector: Floats | None, did: str, now: int) -> Floats:
+def score(shelf: Shelf, question: Question, vector: Vector | None, did: str, now: int) -> Floats:
     """How well each passage answers, 0 for those that do not. `vector`: the question's, by the shelf's model.
 
     What was said after `now` (microseconds) is not there yet.
@@ -107,25 +109,25 @@ def _occurrences(shelf: Shelf, word: str, lang: str | None) -> Floats:
     return found
 
 
-def _said_then(shelf: Shelf, word: str, *, dated: bool) -> Floats | bool:
+def _said_then(shelf: Shelf, word: str, *, dated: bool) -> NDArray[np.bool_]:
     """Which passages were said in this month, year, or (beside a month) on this day."""
     years, months, days = shelf.calendar
     if word in MONTHS:
-        return (months == MONTHS[word]).astype(float)
+        return np.equal(months, MONTHS[word])
     if word.isdecimal() and len(word) == YEAR_DIGITS:
-        return (years == int(word)).astype(float)
+        return np.equal(years, int(word))
     if word.isdecimal() and len(word) <= LONGEST_DAY and dated:
-        return (days == int(word)).astype(float)
-    return False
+        return np.equal(days, int(word))
+    return np.zeros(len(shelf), np.bool_)
 
 
-def _dense(shelf: Shelf, vector: Floats) -> Floats:
+def _dense(shelf: Shelf, vector: Vector) -> Floats:
     """Cosines above their median: below it a vector tells nothing, and must not count against a passage."""
-    length = np.linalg.norm(vector)
-    products = shelf.vectors.astype(np.float32) @ vector.astype(np.float32)
+    products = shelf.vectors.astype(np.float32) @ vector
     known = shelf.norms > 0
-    cosines = np.divide(products, shelf.norms * max(length, 1e-9), where=known, out=np.zeros(len(shelf)))
-    return np.clip(cosines - np.median(cosines[known]), 0, None) * known
+    lengths = np.where(known, shelf.norms, 1) * max(float(np.linalg.norm(vector)), TINY)
+    cosines: Floats = np.where(known, products / lengths, 0)
+    return np.where(known, np.clip(cosines - np.median(cosines[known]), 0, None), 0)
 
 
 def _lend(shelf: Shelf, scores: Floats) -> Floats:

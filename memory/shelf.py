@@ -65,7 +65,7 @@ def build(rows: Sequence[Any], model: str) -> Shelf:
         numbers=numbers[order],
         rows=of[order],
         counts=counts[order],
-        lengths=np.bincount(of, counts, len(rows)),
+        lengths=np.bincount(of, counts, len(rows)).astype(np.float64),
         calendar=_calendar(at),
         vectors=vectors,
         norms=norms,
@@ -79,7 +79,7 @@ def _vectors(blobs: Sequence[bytes | None]) -> tuple[NDArray[np.int8], Floats]:
     return vectors, np.sqrt(np.square(vectors.astype(np.float64)).sum(axis=1))
 
 
-def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], ...] | Any:
+def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Year, month and day of each time, in UTC."""
     times = at.astype("datetime64[us]")
     years, months, days = (times.astype(f"datetime64[{unit}]") for unit in "YMD")

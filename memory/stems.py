@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,21 +26,48 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\u30FC"
 WORD = regex.compile(
     rf"[{UNSPACED}\p{{M}}]*[{UNSPACED}][{UNSPACED}\p{{M}}]*"
-    rf"|[[\p{{L}}\p{{N}}\p{{M}}_]--[{UNSPACED}]]+(?:['’][[\p{{L}}]--[{UNSPACED}]]+)*",
+    rf"|[[\p{{L}}\p{{N}}\p{{M}}_]--[{UNSPACED}]]+(?:['][[\p{{L}}]--[{UNSPACED}]]+)*",
     regex.V1,
 )
 RUN = regex.compile(rf"[{UNSPACED}]")
-STEMMERS = {
-    **{"ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek"},
-    **{"en": "english", "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish"},
-    **{"fr": "french", "ga": "irish", "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian"},
-    **{"it": "italian", "lt": "lithuanian", "nl": "dutch", "no": "norwegian", "pl": "polish"},
-    **{"pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish"},
-    **{"ta": "tamil", "tr": "turkish"},
-}
+STEMMERS: Mapping[str, str] = MappingProxyType(
+    {
+        "ar": "arabic",
+        "ca": "catalan",
+        "cs": "czech",
+        "da": "danish",
+        "de": "german",
+        "el": "greek",
+        "en": "english",
+        "es": "spanish",
+        "et": "estonian",
+        "eu": "basque",
+        "fa": "persian",
+        "fi": "finnish",
+        "fr": "french",
+        "ga": "irish",
+        "hi": "hindi",
+        "hu": "hungarian",
+        "hy": "armenian",
+        "id": "indonesian",
+        "it": "italian",
+        "lt": "lithuanian",
+        "nl": "dutch",
+        "no": "norwegian",
+        "pl": "polish",
+        "pt": "portuguese",
+        "ro": "romanian",
+        "ru": "russian",
+        "sr": "serbian",
+        "sv": "swedish",
+        "ta": "tamil",
+        "tr": "turkish",
+    }
+)
+APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 COUNT_BITS = 3
 MOST = 2**COUNT_BITS  # BM25 hardly tells 8 occurrences from 80
 BITS = 21  # two million numbers: one word in a few hundred shares its own with another word of that person
@@ -55,7 +83,7 @@ class Words:
 
 def read(text: str, hint: str | None = None) -> Words:
     """The words of a text, alike in any case and composition, without the commonest of its language."""
-    found = list(_words(unicodedata.normalize("NFKC", text).casefold().replace("’", "'")))
+    found = list(_words(unicodedata.normalize("NFKC", text).casefold().replace(APOSTROPHE, "'")))
     lang = detect(text, found, hint)
     common = COMMON.get(lang or "", frozenset())
     return Words(lang, tuple(word for word in found if word not in common))
@@ -88,4 +116,4 @@ def unpack(blob: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Numbers and counts, of one blob or of many after each other."""
     three = np.frombuffer(blob, np.uint8).reshape(-1, 3).astype(np.uint32)
     packed = three[:, 0] | three[:, 1] << 8 | three[:, 2] << 16
-    return packed >> COUNT_BITS, (packed & (MOST - 1)) + 1
+    return (packed >> COUNT_BITS).astype(np.uint32), ((packed & (MOST - 1)) + 1).astype(np.uint32)

@@ -16,7 +16,7 @@ from memory import carry, common, dossiers, passages, past
 from memory import notes as rows
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.finding import Finding
+from memory.finding import NOBODY, Finding
 from memory.keeper import Retained
 from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
@@ -28,7 +28,7 @@ from memory.tiers import POLICY, Tier, compiled
 from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from memory.db import Tx
     from memory.embed import Embedder
@@ -66,18 +66,27 @@ class Memory(People, Finding):
         return Recollection(person, notes, render(notes, self.block_tokens))
 
     def compile(
-        self, tx: Tx, did: str, query: str, *, now: datetime, total: int, seen: Collection[str] = ()
+        self,
+        tx: Tx,
+        did: str,
+        query: str,
+        *,
+        now: datetime,
+        total: int,
+        seen: Collection[str] = (),
+        names: Mapping[str, str] = NOBODY,
     ) -> Recollection:
         """What a prompt is shown of this person for `total` tokens, when `query` is what they said.
 
-        `seen`: URIs of posts that stand in the prompt anyway. `memory.tiers` tells how the tokens are shared.
+        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `find`. `memory.tiers` tells how
+        the tokens are shared.
         Raises UnknownPerson.
         """
         core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
         return compiled(
             self.recall(tx, did),
             passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
-            self.find(tx, did, query, CANDIDATES, now=now),
+            self.find(tx, did, query, CANDIDATES, now=now, names=names),
             [f"{text} ({people} people)" for text, people in self.zeitgeist(tx)],
             total,
             seen,

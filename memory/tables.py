@@ -50,7 +50,7 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Micros(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970: 8 bytes, and numpy reads thousands of them as they are."""
+    """An aware datetime as microseconds since 1970: 8 bytes, and numpy takes thousands as they are."""
 
     impl = BigInteger
     cache_ok = True

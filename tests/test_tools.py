@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from memory.model import (
     Forget,
     Limits,
     Note,
+    Passage,
     Person,
     Receipt,
     Recollection,
@@ -23,6 +25,7 @@ from memory.model import (
     Revise,
     render,
 )
+from memory.passages import of_note
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
@@ -37,8 +40,8 @@ def known(texts=KEPT) -> tuple[Note, ...]:
 def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> Toolbox:
     notes = known(texts)
 
-    async def everything(query: str) -> tuple[Note, ...]:
-        return notes
+    async def everything(query: str) -> tuple[Passage, ...]:
+        return tuple(map(of_note, notes))
 
     recollection = Recollection(Person(DID, "ana.test", NOW, NOW), notes, render(notes, 1000))
     return Toolbox(
@@ -216,21 +219,49 @@ async def test_recall_sees_the_turns_own_edits():
     await tools.call("forget", {"note": "n2"})
     assert (
         await tools.call("recall", {"query": "where lives"})
-    ).text == "> new1 · 2026-11-22 · lives in Oslo"
+    ).text == f"> 2026-11-22 · new1 · lives in Oslo · {RECEIPT.uri}"
 
 
 async def test_recall_never_shows_another_persons_note():
-    async def leaky(query: str) -> tuple[Note, ...]:
-        return (Note(5, "did:plc:bob", "canary", RECEIPT, NOW),)
+    async def leaky(query: str) -> tuple[Passage, ...]:
+        return (of_note(Note(5, "did:plc:bob", "canary", RECEIPT, NOW)),)
 
     answer = await toolbox(search=leaky).call("recall", {"query": "canary"})
-    assert answer.text == "No note says anything about that."
+    assert answer.text == "Nothing was said about that."
+
+
+async def test_recall_shows_what_was_said_and_noted_in_time_order_each_with_its_date_and_receipt():
+    note = of_note(known()[0])
+    early = replace(note, kind="said", note_id=None, text="I moved to Porto", at=NOW - timedelta(days=400))
+    reply = replace(early, kind="answer", text="How nice!", author="did:plc:jay", id=7)
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        return (note, reply, early)
+
+    answer = await toolbox(search=search).call("recall", {"query": "where lives"})
+    assert answer.text.splitlines() == [
+        f"> 2025-10-18 · they said · I moved to Porto · {RECEIPT.uri}",
+        f"> 2025-10-18 · you answered · How nice! · {RECEIPT.uri}",
+        f"> 2026-11-22 · n1 · lives in Lisbon · {RECEIPT.uri}",
+    ]
+
+
+async def test_what_this_turn_forgets_is_not_recalled_nor_the_post_it_came_from():
+    note = of_note(known()[0])
+    told = replace(note, kind="said", note_id=None, text="I live in Lisbon")
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        return (note, told)
+
+    tools = toolbox(search=search)
+    await tools.call("forget", {"note": "n1"})
+    assert (await tools.call("recall", {"query": "lisbon"})).text == "Nothing was said about that."
 
 
 async def test_recall_gets_the_query_as_it_was_asked():
     asked = []
 
-    async def search(query: str) -> tuple[Note, ...]:
+    async def search(query: str) -> tuple[Passage, ...]:
         asked.append(query)
         return ()
 

@@ -12,6 +12,7 @@ from bot.cli.memory import memory
 from bot.cli.mention import mention
 from bot.cli.person import person
 from bot.cli.post import post
+from bot.cli.reindex import reindex
 from bot.cli.run import chat, demo, doctor, run
 
 
@@ -35,3 +36,4 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for command in (run, chat, demo, doctor, db, person, memory, mention, post):
     main.add_command(command)
+memory.add_command(reindex)

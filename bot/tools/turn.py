@@ -12,14 +12,15 @@ from bot.errors import ToolRefused
 from bot.model import ToolSpec
 from memory.edits import propose
 from memory.model import Forget, Remember, Revise
+from memory.passages import of_note
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from memory.model import Edit, Limits, Note, Receipt, Recollection
+    from memory.model import Edit, Limits, Note, Passage, Receipt, Recollection
 
-    Search: TypeAlias = Callable[[str], Awaitable[tuple[Note, ...]]]
+    Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
 
 A = TypeVar("A", bound="Arguments")
 
@@ -121,16 +122,23 @@ class Turn:
         """The turn's edits as memory applies them: in an order it admits, of written notes only."""
         return self._edits(self.notes)
 
-    async def recall(self, query: str) -> tuple[Note, ...]:
-        """What memory finds, as this turn would have it: with its own notes, without what it took away."""
+    async def recall(self, query: str) -> tuple[Passage, ...]:
+        """What memory finds, in time order, as this turn would have it.
+
+        With the turn's own notes, without what it took away.
+        """
         words = regex.findall(r"\w+", query.casefold())
         fresh = (n for n in self.notes if n.id < 0 and any(word in n.text.casefold() for word in words))
-        gone = {note.id for note in self._before} - {note.id for note in self.notes}
-        found = await self._search(query)
-        return (
-            *fresh,
-            *(note for note in found if note.id not in gone and note.did == self._receipt.said_by),
+        edits = self.edits()
+        gone = {each.note_id for each in edits if not isinstance(each, Remember)}
+        forgotten = {each.note_id for each in edits if isinstance(each, Forget)}
+        silent = {note.receipt.uri for note in self._before if note.id in forgotten}
+        found = (
+            each
+            for each in await self._search(query)
+            if each.did == self._receipt.said_by and each.note_id not in gone and each.uri not in silent
         )
+        return tuple(sorted((*found, *map(of_note, fresh)), key=lambda each: (each.at, each.id)))
 
     def _written(self, note_id: int | None) -> int | None:
         """The written note behind one that this turn proposed; a note of this turn replaces no other."""

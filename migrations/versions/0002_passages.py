@@ -35,9 +35,7 @@ def upgrade() -> None:
         sa.Column("emb_model", sa.Text(), nullable=True),
         sa.CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name=op.f("ck_passage_note_has_id")),
         sa.CheckConstraint("kind IN ('said', 'answer', 'note')", name=op.f("ck_passage_kind_known")),
-        sa.CheckConstraint(
-            "(kind = 'answer') = (author IS NOT NULL)", name=op.f("ck_passage_said_by_owner")
-        ),
+        sa.CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name=op.f("ck_passage_said_by_owner")),
         sa.ForeignKeyConstraint(["did"], ["person.did"], name=op.f("fk_passage_did"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["note_id"], ["note.id"], name=op.f("fk_passage_note_id"), ondelete="CASCADE"
