@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import bot
 from bot.model import Mention, Reason, StrongRef, ThreadPost, Trust
-from bot.persona import compose, fence
-from memory.model import Note, Person, Receipt, Recollection, render
+from bot.persona import compose, fence, room
+from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
@@ -86,6 +86,44 @@ def test_memory_shows_the_notes_and_how_many_more_there_are():
     assert "> n2 · 2026-11-22 · likes tea" in lines(text)
     assert "lives in Lisbon" not in text
     assert "1 more notes are not shown; `recall` finds them." in lines(text)
+
+
+def test_each_tier_stands_under_its_heading_with_what_does_not_fit_counted():
+    item = Item("p3", NOW, "a\n# b", REF.uri, by="they")
+    receipt = Receipt(REF.uri, REF.cid, DID, NOW)
+    known = Recollection(
+        Person(DID, None, NOW, NOW, NOW),
+        (Note(1, DID, "x", receipt, NOW),),
+        render((), 0),
+        zeitgeist=("likes tea (3 people)",),
+        exchanges=Shown((item,), 2),
+        recalled=Shown((item,)),
+        archived=Shown((), 1),
+    )
+    mention = Mention(REF, DID, Reason.MENTION, "hello", REF, None, NOW)
+    assert lines(compose("I am a jay.", known, (), mention, NOW).sections[2].text)[1:] == [
+        "Said before, and perhaps to the point:",
+        "> p3 · 2026-11-22 · they: a # b",
+        "The last you said to each other:",
+        "> p3 · 2026-11-22 · they: a # b",
+        "2 more are not shown; `recall` finds them.",
+        "What several people have told you:",
+        "> likes tea (3 people)",
+    ]
+
+
+@given(st.integers(0, 60), st.integers(2000, 12_000))
+def test_the_thread_and_what_is_left_for_memory_fit_the_prompt(posts, total):
+    thread = tuple(ThreadPost("bob.test", f"{number} " + "x" * 290) for number in range(posts))
+    mention = Mention(REF, DID, Reason.MENTION, "hello", REF, None, NOW)
+    person = Person(DID, "ana.test", NOW, NOW, NOW)
+    left = room("I am a jay.", person, thread, mention, NOW, total)
+    bare = compose("I am a jay.", Recollection(person, (), render((), 0)), thread, mention, NOW, total)
+    shown = bare.sections[3].text
+    assert left + tokens(bare.text()) <= total
+    cut = posts - shown.count("[someone else, bob.test]")
+    assert (f"{cut} posts above are not shown." in shown) == (cut > 0)
+    assert not posts or f"{posts - 1} x" in shown
 
 
 def test_a_new_person_is_told_apart():

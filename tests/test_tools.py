@@ -30,11 +30,12 @@ from memory.passages import of_note
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
 RECEIPT = Receipt(f"at://{DID}/app.bsky.feed.post/3l1", "bafy1", DID, NOW)
+EARLIER = Receipt(f"at://{DID}/app.bsky.feed.post/3l0", "bafy0", DID, NOW - timedelta(hours=1))
 KEPT = ("lives in Lisbon", "likes tea")
 
 
 def known(texts=KEPT) -> tuple[Note, ...]:
-    return tuple(Note(number, DID, text, RECEIPT, NOW) for number, text in enumerate(texts, 1))
+    return tuple(Note(number, DID, text, EARLIER, NOW) for number, text in enumerate(texts, 1))
 
 
 def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> Toolbox:
@@ -131,6 +132,21 @@ async def test_a_note_is_kept_as_an_edit_and_nothing_is_written():
     answer = await tools.call("remember", {"text": "has a dog"})
     assert answer.text == "Kept as new1."
     assert thought(tools).edits == (Remember("has a dog"),)
+
+
+async def test_what_is_said_again_is_one_more_receipt():
+    tools = toolbox()
+    answer = await tools.call("remember", {"text": "LIKES tea."})
+    assert (answer.ok, answer.text.split(";")[0]) == (True, "n2 already says so")
+    assert thought(tools).edits == (Remember("likes tea"),)
+    assert not (await tools.call("remember", {"text": "likes tea"})).ok
+
+
+async def test_what_is_contradicted_is_told_and_superseded():
+    tools = toolbox()
+    answer = await tools.call("remember", {"text": "lives in Oslo"})
+    assert answer.text == "Kept as new1, in place of n1, which it contradicts."
+    assert thought(tools).edits == (Revise(1, "lives in Oslo"),)
 
 
 async def test_a_note_is_revised_by_its_name():
@@ -240,9 +256,9 @@ async def test_recall_shows_what_was_said_and_noted_in_time_order_each_with_its_
 
     answer = await toolbox(search=search).call("recall", {"query": "where lives"})
     assert answer.text.splitlines() == [
-        f"> 2025-10-18 · they said · I moved to Porto · {RECEIPT.uri}",
-        f"> 2025-10-18 · you answered · How nice! · {RECEIPT.uri}",
-        f"> 2026-11-22 · n1 · lives in Lisbon · {RECEIPT.uri}",
+        f"> 2025-10-18 · they said · I moved to Porto · {EARLIER.uri}",
+        f"> 2025-10-18 · you answered · How nice! · {EARLIER.uri}",
+        f"> 2026-11-22 · n1 · lives in Lisbon · {EARLIER.uri}",
     ]
 
 

@@ -407,3 +407,15 @@ def test_the_prompt_holds_nothing_of_another_person(db, tmp_path):
 
     assert "kea" not in crew.brain.prompts[-1].text()
     assert crew.brain.prompts[-1].recollection.notes == ()
+
+
+def test_the_next_prompt_shows_the_last_exchange_once_with_its_date(db, tmp_path):
+    crew = Crew(db, tmp_path)
+    crew.say(ANA, "my jay eats acorns")
+    crew.work()
+    crew.clock.forward(minutes=30)
+    crew.say(ANA, "what does my jay eat?")
+    crew.work()
+    shown = crew.brain.prompts[-1].text()
+    assert shown.count("my jay eats acorns") == 1
+    assert "· 2026-11-22 · you: " in shown

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from memory.errors import MemoryFault
-from memory.model import Forget, Remember, Revise
+from memory.model import Forget, Passage, Remember, Revise
 from memory.store import Memory
 from tests.memory.people import ROOMY, later, receipt
 
@@ -15,7 +17,7 @@ ON_A_DATABASE = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 WORDS = ("lives in Bonn", "lives in Oslo", "likes tea", "has a dog", "is 30", "is 31")
-ACTIONS = ("say", "say", "say", "revise", "edit", "forget", "unsay", "rollback", "rename")
+ACTIONS = ("say", "say", "say", "talk", "revise", "edit", "forget", "unsay", "rollback", "rename")
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5), st.sampled_from(WORDS)), min_size=1, max_size=14
 )
@@ -47,6 +49,10 @@ def take(tx, did: str, action: str, which: int, text: str, hours: int) -> None:
 
 def other(tx, did: str, action: str, target, which: int, text: str, at) -> None:
     match action:
+        case "talk":
+            uri = receipt(did, f"t{at:%m%d%H}").uri
+            said = Passage(did, "said", did, text, which, uri, at)
+            MEMORY.record(tx, said, replace(said, kind="answer", author="did:plc:bot", text="ok"))
         case "edit":
             MEMORY.edit(tx, target.id, text, actor="operator", at=at)
         case "unsay":
