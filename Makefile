@@ -2,6 +2,7 @@
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
+BASE := .venv/.base
 ENV := .venv/.locked
 NET := deploy/localnet/node_modules/.locked
 ARGS ?=
@@ -14,7 +15,7 @@ help:  ## what there is to make
 demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a mention (ARGS=--json)
 	@$(BIN)/scrubjay demo $(ARGS)
 
-chat: $(ENV)  ## talk to it in the terminal
+chat: $(BASE)  ## talk to it in the terminal
 	@$(BIN)/scrubjay chat $(ARGS)
 
 test: $(NET)  ## the tests, with a real PDS and a real PostgreSQL
@@ -27,18 +28,23 @@ lint: $(ENV)
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 lock: $(ENV)  ## write the lock file anew
-	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --generate-hashes \
-		--no-header --output-file requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --group bench \
+		--generate-hashes --no-header --output-file requirements.lock
 
 clean:  ## remove what was set up
 	rm -rf .venv deploy/localnet/node_modules .localnet
 
-$(ENV): requirements.lock pyproject.toml
-	@echo "setting up the locked environment (about half a minute) ..." >&2
+$(BASE): requirements.lock pyproject.toml
+	@echo "setting up the locked environment ..." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrubjay needs Python 3.11 or newer")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .
+	@touch $@
+
+$(ENV): $(BASE)
+	@echo "adding what the demo and the tests need ..." >&2
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@

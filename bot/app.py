@@ -20,6 +20,7 @@ from bot.bluesky import Bluesky
 from bot.cadence import Cadence
 from bot.errors import NetworkTrouble
 from bot.listener import Listener
+from bot.retention import keep_house
 from bot.sources.firehose import Firehose
 from bot.worker import Worker
 from memory.errors import DatabaseTrouble
@@ -134,6 +135,8 @@ async def serve(
     hearing = [asyncio.create_task(ear) for ear in ears]
     working = [asyncio.create_task(worker.serve(stopping)) for worker in crew]
     hearing.append(asyncio.create_task(_expire_turns(bench)))
+    if work:
+        hearing.append(asyncio.create_task(_keep_house(settings, bench, cadence)))
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait([asked, *hearing, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -161,6 +164,11 @@ async def _expire_turns(bench: Bench) -> None:
             if dropped:
                 log.info("turns.expired", turns=dropped)
         await asyncio.sleep(EXPIRE_EVERY)
+
+
+async def _keep_house(settings: Settings, bench: Bench, cadence: Cadence) -> None:
+    bell = cadence.every(timedelta(days=1))
+    await keep_house(bench.db, bench.memory, bench.ledger, settings.keep, bench.clock, bell)
 
 
 def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:

@@ -25,7 +25,8 @@ class TurnOptions:
     """How one turn is held.
 
     `persona` is its text in the prompt, `thread_posts` how many posts above the mention are read,
-    `reply_parts` how many a reply may take, `link_hosts` where the bot's links may lead.
+    `reply_parts` how many a reply may take, `link_hosts` where the bot's links may lead. A prompt, its tools
+    included, has `prompt_tokens` at most.
     """
 
     persona: str

@@ -49,6 +49,17 @@ class Cadence:
         """How many rings are planned, the sweep among them."""
         return len(self._scheduler.get_jobs())
 
+    def every(self, period: timedelta) -> asyncio.Event:
+        """An event that is set now, and then every `period`."""
+        bell = asyncio.Event()
+
+        async def ring() -> None:
+            bell.set()
+
+        bell.set()
+        self._scheduler.add_job(ring, IntervalTrigger(seconds=int(period.total_seconds())))
+        return bell
+
     async def wait(self) -> None:
         """Return at the next ring, or at once if it rang since the last wait."""
         await self._bell.wait()

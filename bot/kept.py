@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bot.embeds import Media
     from bot.model import Mention, Prompt, Section, ThreadPost
-    from memory.model import Edit, Limits, Note, Person
+    from memory.model import Edit, Limits, Passage, Person
 
 T = TypeVar("T")
 NAMES: Mapping[str, Any] = types.MappingProxyType(
@@ -121,11 +121,15 @@ def told(prompt: Prompt, limits: Limits, reply_limit: int) -> Told:
     )
 
 
-def sources(prompt: Prompt, found: Iterable[Note]) -> frozenset[str]:
-    """The AT URIs of all posts whose words a turn has seen: in its prompt, or as notes that it `found`."""
-    notes = (*prompt.recollection.block.shown, *found)
+def sources(prompt: Prompt, found: Iterable[Passage]) -> frozenset[str]:
+    """The AT URIs of all posts whose words a turn has seen: in its prompt, or as what it `found`."""
+    known = prompt.recollection
+    notes = (note.receipt.uri for note in known.block.shown)
+    tiers = (known.exchanges, known.summary, known.recalled, known.archived)
+    items = (item.uri for tier in tiers for item in tier.items)
     posts = [post.uri for one in (*prompt.thread, prompt.post) if one for post in _with_quoted(one)]
-    return frozenset(filter(None, (prompt.mention.uri, *posts, *(note.receipt.uri for note in notes))))
+    recalled = (passage.uri for passage in found)
+    return frozenset(filter(None, (prompt.mention.uri, *posts, *notes, *items, *recalled)))
 
 
 def _with_quoted(post: ThreadPost) -> Iterator[ThreadPost]:

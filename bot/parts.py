@@ -10,6 +10,7 @@ from bot import persona_file
 from bot.errors import SettingsError
 from bot.ledger import Ledger
 from memory.db import Database
+from memory.embed import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def make_data_dir(settings: Settings) -> None:
 
 
 def open_memory(settings: Settings) -> Memory:
-    return Memory(settings.memory_limits, settings.block_tokens)
+    """Raises MemoryFault if the encoder is not installed."""
+    return Memory(settings.memory_limits, settings.block_tokens, load(settings.encoder))
 
 
 def open_ledger(settings: Settings) -> Ledger:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.embeds import Media
     from bot.model import Mention
-    from memory.model import Recollection
+    from memory.model import Recollection, Shown
 
 RULES = """\
 You answer one post on Bluesky. Act only through the tools: end the turn with `reply`, or with `stay_silent` \
@@ -53,6 +53,7 @@ POST_TOKENS = 800  # of one post in the thread; 3000 bytes are the lexicon's lim
 EMBED_TOKENS = 300  # of one alt text or card
 IMAGES = 4
 NAME = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
+HEADINGS = 200  # tokens of the lines that part what memory shows
 FRAME = 120  # tokens for what stands around texts: headings, and what is said of what was cut
 DAY = 86_400
 AGES = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"), (60, "minute"))
@@ -90,10 +91,7 @@ def compose(
     the pictures nearest to the question go along, by reference.
     """
     post = replace(post or ThreadPost("", None, by_asker=True), text=mention.text, at=mention.said_at)
-    operator = (
-        Section("Who you are", Trust.OPERATOR, persona.strip(), "the persona's file"),
-        Section("Rules of conduct", Trust.OPERATOR, RULES, "your program"),
-    )
+    operator = _operator(persona)
     budget = share(total, sum(tokens(str(one)) for one in operator))
     recollection = _within(recollection, budget.memory)
     known = Section(
@@ -117,6 +115,19 @@ def compose(
         post=post,
         images=_images(post, thread) if vision else (),
     )
+
+
+def _operator(persona: str) -> tuple[Section, ...]:
+    return (
+        Section("Who you are", Trust.OPERATOR, persona.strip(), "the persona's file"),
+        Section("Rules of conduct", Trust.OPERATOR, RULES, "your program"),
+    )
+
+
+def memory_room(persona: str, total: int) -> int:
+    """How many of a prompt's `total` tokens are memory's, headings not counted."""
+    operator = sum(tokens(str(one)) for one in _operator(persona))
+    return max(0, share(total, operator).memory - HEADINGS)
 
 
 def fence(text: str) -> str:
@@ -161,7 +172,20 @@ def _memory(recollection: Recollection) -> str:
         lines.append(NOTHING_KNOWN)
     if block.hidden:
         lines.append(f"{block.hidden} more notes are not shown; `recall` finds them.")
+    lines += _listed("Notes that may matter here; one with an end held until then:", recollection.archived)
+    lines += _listed("Said before, and perhaps to the point:", recollection.recalled)
+    lines += _listed("Earlier conversations, by how they began:", recollection.summary)
+    lines += _listed("The last you said to each other:", recollection.exchanges)
+    if recollection.zeitgeist:
+        lines += ["What several people have told you:", fence("\n".join(recollection.zeitgeist))]
     return "\n".join(lines)
+
+
+def _listed(heading: str, shown: Shown) -> list[str]:
+    """Items in time order under their heading, and how many more there are."""
+    lines = [heading, *(fence(item.line) for item in shown.items)] if shown.items else []
+    more = f"{shown.hidden} more are not shown; `recall` finds them."
+    return [*lines, more] if lines and shown.hidden else lines
 
 
 # --- posts ---------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bot.model import Claim, Prompt, Thought, ToolAnswer
     from bot.ports import Clock, Toolbox
     from memory.db import Tx
-    from memory.model import Note
+    from memory.model import Passage
 
 log = structlog.get_logger()
 
@@ -33,10 +33,10 @@ ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
 class Recorder:
     """The Toolbox of a turn, with a memory for its calls. `thought` is set when the brain is done.
 
-    `found` collects the notes that searches brought up.
+    `found` collects the passages that searches brought up.
     """
 
-    def __init__(self, tools: Toolbox, clock: Clock, found: list[Note]) -> None:
+    def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
         self.specs = tools.specs
         self.calls: list[Call] = []
         self.found = found
@@ -145,7 +145,8 @@ async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, 
     if not bench.options.retain_turns:
         return
     sources = kept.sources(prompt, recorder.found)
-    shown = {note.id for note in (*prompt.recollection.block.shown, *recorder.found)}
+    shown = {note.id for note in prompt.recollection.block.shown}
+    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
     def write(tx: Tx) -> None:
         inbox.hold(tx, claim)

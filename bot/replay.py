@@ -11,7 +11,7 @@ from bot.model import Prompt
 from bot.recorder import Recorder, turn_of
 from bot.tools import Toolbox
 from memory.errors import UnknownNote
-from memory.model import Block, Receipt, Recollection, line
+from memory.model import Block, Passage, Receipt, Recollection, line
 from memory.search import rank
 
 if TYPE_CHECKING:
@@ -109,12 +109,26 @@ def _prompt(told: Told, notes: tuple[Note, ...], persona: str | None) -> Prompt:
 
 
 def _tools(told: Told, known: Recollection) -> Toolbox:
-    async def search(query: str) -> tuple[Note, ...]:
-        return rank(known.notes, query, FOUND)
+    async def search(query: str) -> tuple[Passage, ...]:
+        return tuple(map(_passage, rank(known.notes, query, FOUND)))
 
     mention = told.mention
     receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
     return Toolbox(known, receipt, told.now, limits=told.limits, search=search, reply_limit=told.reply_limit)
+
+
+def _passage(note: Note) -> Passage:
+    """A note as a search finds it."""
+    return Passage(
+        did=note.did,
+        kind="note",
+        author=note.did,
+        text=note.text,
+        thread=0,
+        uri=note.receipt.uri,
+        at=note.receipt.said_at,
+        note_id=note.id,
+    )
 
 
 def _compared(

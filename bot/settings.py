@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot import settings_sources as sources
 from bot.errors import SettingsError
 from bot.model import Limits, Pace
+from memory.keeper import Keep
 from memory.model import Limits as MemoryLimits
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ MOST = 10**9  # keeps times within what a datetime can hold
 Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
 HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
 SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
 Dids = Annotated[tuple[Annotated[str, AfterValidator(_did)], ...], NoDecode, BeforeValidator(_split)]
@@ -176,6 +178,11 @@ class Settings(BaseSettings):
     notes_per_exchange: Count = _is(3, "New notes from one mention", 3)
     notes_per_day: Count = _is(20, "New notes about one person in a day", 20)
     block_tokens: Count = _is(2000, "Tokens of a prompt that notes may take", 2000)
+    keep_text: Days = _is(30, "Days after which posts and answers are erased; notes stay", 30)
+    keep_idle: Days = _is(180, "Days of silence after which a person is forgotten", 180)
+    encoder: Literal["wordllama", "none", "e5"] = _is(
+        "wordllama", "What makes vectors for search; e5 needs scrubjay[e5]", "e5"
+    )
     thread_context: Annotated[int, Field(ge=0, le=80)] = _is(20, "Posts above a mention that are read", 20)
     link_hosts: Hosts = _is(("bsky.app",), "Hosts that a reply may link to", ["bsky.app", "example.org"])
 
@@ -221,6 +228,10 @@ class Settings(BaseSettings):
             per_exchange=self.notes_per_exchange,
             per_day=self.notes_per_day,
         )
+
+    @property
+    def keep(self) -> Keep:
+        return Keep(text=timedelta(days=self.keep_text), idle=timedelta(days=self.keep_idle))
 
     @property
     def database(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,14 @@ from bot.posting import find_answer
 from bot.recorder import Recorder, recorded
 from bot.tools import Toolbox
 from memory.db import lock
-from memory.model import Note, Receipt
+from memory.model import Forget, Passage, Receipt, tokens
+from memory.passages import thread_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.bench import Bench
-    from bot.model import Claim, Mention, Post, Profile, Thought
+    from bot.model import Claim, Mention, Post, Profile, Thought, ThreadPost
     from memory.db import Tx
     from memory.model import Limits, Recollection
 
@@ -99,15 +103,17 @@ async def _adopt(bench: Bench, claim: Claim) -> Step | None:
 
 
 async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) -> Thought:
-    mention, options, found = claim.mention, bench.options, list[Note]()
+    mention, options, found = claim.mention, bench.options, list[Passage]()
     above = await thread.above(bench.network, mention, options.thread_posts)
     shown = await thread.shown(bench.network, there, mention.did)
-    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile))
+    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile, above))
 
-    async def search(query: str) -> tuple[Note, ...]:
-        notes = await bench.read(lambda tx: bench.memory.search(tx, query, mention.did))
-        found.extend(notes)
-        return notes
+    async def search(query: str) -> tuple[Passage, ...]:
+        passages = await bench.read(
+            lambda tx: bench.memory.find(tx, mention.did, query, now=bench.clock(), names=_names(bench))
+        )
+        found.extend(passages)
+        return passages
 
     now, reply_limit = bench.clock(), options.reply_parts * post.MAX_GRAPHEMES
     prompt = persona.compose(
@@ -117,7 +123,7 @@ async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) 
         mention,
         now,
         post=shown,
-        total=options.prompt_tokens,
+        total=_prompt_tokens(bench),
         vision=options.vision,
     )
     prompt = replace(prompt, pixels=await thread.pictures(bench.network, prompt.images))
@@ -129,11 +135,30 @@ async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) 
     return thought
 
 
-def _recall(bench: Bench, tx: Tx, mention: Mention, profile: Profile) -> tuple[Recollection, Limits]:
-    bench.memory.meet(tx, mention.did, mention.said_at)
+def _recall(
+    bench: Bench, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
+) -> tuple[Recollection, Limits]:
+    """Meet the person, and compile what is known of them into memory's share of the prompt."""
+    now, memory = bench.clock(), bench.memory
+    memory.meet(tx, mention.did, mention.said_at)
     if profile.handle:
-        bench.memory.rename(tx, mention.did, profile.handle, bench.clock())
-    return bench.memory.recall(tx, mention.did), bench.memory.room(tx, mention.did, bench.clock())
+        memory.rename(tx, mention.did, profile.handle, now)
+    seen = {mention.uri, *(one.uri for one in above)}
+    total = persona.memory_room(bench.options.persona, _prompt_tokens(bench))
+    known = memory.compile(
+        tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(bench)
+    )
+    return known, memory.room(tx, mention.did, now)
+
+
+def _names(bench: Bench) -> dict[str, str]:
+    return {bench.network.did: bench.network.handle}
+
+
+def _prompt_tokens(bench: Bench) -> int:
+    """What a prompt may have beside its tools."""
+    tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
+    return max(0, bench.options.prompt_tokens - tools)
 
 
 def _receipt(mention: Mention) -> Receipt:
@@ -155,6 +180,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
             at=now,
         )
     text = post.clean(thought.reply or "")
+    _record(bench, tx, mention, thought, text, now)
     if not text:
         inbox.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
@@ -163,6 +189,19 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         bench.memory.introduced(tx, mention.did, now)
     parts = _parts(text, profile, bench.options.link_hosts)
     return Step(State.DRAFTED, due_at=inbox.draft(tx, claim, parts, bench.plan, now))
+
+
+def _record(bench: Bench, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime) -> None:
+    """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
+    if any(isinstance(edit, Forget) for edit in thought.edits):
+        return
+    thread = thread_of(mention.root.uri)
+    lang = mention.langs[0] if len(mention.langs) == 1 else None
+    said = Passage(
+        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
+    )
+    answered = replace(said, kind="answer", author=bench.network.did, text=answer, at=now)
+    bench.memory.record(tx, said, *([answered] if answer else []))
 
 
 def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

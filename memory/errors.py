@@ -4,8 +4,11 @@ MemoryFault
  +-- EditRefused       the edit breaks a rule; the message tells a brain how to mend it
  +-- UnknownPerson     nobody of that DID or handle
  +-- UnknownNote       no note of that number
+ +-- UnknownRevision   no revision of that number in this person's history
+ +-- ImportRefused     what was to be imported is malformed, foreign or at odds with what is here
  +-- SchemaNewer       the database was written by a newer scrubjay
  +-- DatabaseTrouble   the database cannot be opened
+ +-- EncoderMissing    the package of this encoder is not installed
 """
 
 from __future__ import annotations
@@ -30,9 +33,21 @@ class UnknownNote(MemoryFault):
     """There is no such note:"""
 
 
+class UnknownRevision(MemoryFault):
+    """There is no such revision in this person's history:"""
+
+
+class ImportRefused(MemoryFault):
+    """Nothing of this person was imported:"""
+
+
 class SchemaNewer(MemoryFault):
     """The database was written by a newer scrubjay; install that version, or restore a backup. Found:"""
 
 
 class DatabaseTrouble(MemoryFault):
     """The database cannot be used:"""
+
+
+class EncoderMissing(MemoryFault):
+    """The encoder's package is not installed:"""

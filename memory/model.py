@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-Op: TypeAlias = Literal["remember", "revise", "forget", "reopen"]
+Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
+Kind: TypeAlias = Literal["said", "answer", "note"]
+Speaker: TypeAlias = Literal["they", "you", ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class Note:
     """One line about one person, with its receipt. Superseded, never overwritten.
 
     `id` is what a brain and an operator call `n12`; a note proposed within a turn, not written yet, has a
-    negative one.
+    negative one. `also` are further posts that said the same. A note that was superseded, or withdrawn by
+    a rollback, holds no longer.
     """
 
     id: int
@@ -53,6 +56,12 @@ class Note:
     replaces: int | None = None
     superseded_by: int | None = None
     valid_to: datetime | None = None
+    withdrawn_at: datetime | None = None
+    also: tuple[Receipt, ...] = ()
+
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        return (self.receipt, *self.also)
 
     @property
     def name(self) -> str:
@@ -60,11 +69,39 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
+
+    `uri` is its receipt: the post itself, the post answered, or the note's source. `author` is a DID.
+    `thread` is `memory.passages.thread_of` of the thread's root. It holds from `valid_from` (None: `at`) to
+    `valid_to`, when the note `superseded_by` replaced it. `score` is from 0 to about 1, and 0 where nothing
+    was asked.
+    """
+
+    did: str
+    kind: Kind
+    author: str
+    text: str
+    thread: int
+    uri: str
+    at: datetime
+    id: int = 0
+    note_id: int | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    superseded_by: int | None = None
+    lang: str | None = None
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """One entry of a person's history. Of a forgotten note no text is kept: `before` and `after` are None.
 
-    `reopen` tells that a note holds again, because the post that had replaced it was deleted.
-    `source_uri` is the post that asked for the edit, None where an operator did.
+    `confirm`: another post said the same. `reopen`: the note holds again, because the post that had replaced
+    it was deleted. `restore` and `withdraw` are made by a rollback: a new note says what an older one said,
+    or a note holds no more. `replaces` is the note whose place this one took. `source_uri` is the post that
+    asked for the edit, None where an operator did.
     """
 
     id: int
@@ -76,11 +113,15 @@ class Revision:
     actor: str
     source_uri: str | None
     at: datetime
+    replaces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Keep a new line about the person."""
+    """Keep a line about the person.
+
+    A note that says so already gets one more receipt; one that it plainly contradicts is superseded.
+    """
 
     text: str
 
@@ -114,12 +155,52 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """One thing shown in a prompt, with its date and its receipt.
+
+    `name` is what an operator asks `memory why` of: n12 a note, p34 a passage. `uri` is the post behind it,
+    `sources` the ids of the passages that it was made of. It was so until `until`.
+    """
+
+    name: str
+    at: datetime
+    text: str
+    uri: str
+    by: Speaker = ""
+    until: datetime | None = None
+    sources: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> str:
+        when = f"{self.at:%Y-%m-%d}" + (f" until {self.until:%Y-%m-%d}" if self.until else "")
+        said = f"{self.by}: " if self.by else ""
+        return f"{self.name} · {when} · {said}{' '.join(self.text.split())}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The items that fit their share of a prompt, oldest first, and how many more there are."""
+
+    items: tuple[Item, ...] = ()
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Recollection:
-    """What is known of one person when a prompt is composed. Notes are active, oldest first."""
+    """What is known of one person when a prompt is composed. Notes are active, oldest first.
+
+    `block` and `zeitgeist` are the core; `exchanges`, the last with this person, and `summary`, an index of
+    those before, are the buffer; `recalled` are exchanges found for the post to answer, `archived` notes.
+    """
 
     person: Person
     notes: tuple[Note, ...]
     block: Block
+    zeitgeist: tuple[str, ...] = ()
+    exchanges: Shown = Shown()
+    summary: Shown = Shown()
+    recalled: Shown = Shown()
+    archived: Shown = Shown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,83 +255,6 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def check_text(text: str, limits: Limits) -> str:
-    """Return `text` as it would be stored.
-
-    Raises EditRefused if it is empty or too long.
-    """
-    line = one_line(text)
-    if not line:
-        raise EditRefused("the note is empty. Say in one line what to keep.")
-    if len(line) > limits.note_chars:
-        raise EditRefused(
-            f"the note has {len(line)} characters, {limits.note_chars} are allowed. Keep one fact a note."
-        )
-    return line
-
-
-def check_quota(edits: Iterable[Edit], today: int, limits: Limits) -> None:
-    """Raise EditRefused if one exchange writes too many notes. `today`: written in the last 24 hours."""
-    fresh = sum(not isinstance(edit, Forget) for edit in edits)
-    if fresh > limits.per_exchange:
-        raise EditRefused(
-            f"these are {fresh} new notes, an exchange may write {limits.per_exchange}. Keep what matters."
-        )
-    if fresh and today + fresh > limits.per_day:
-        raise EditRefused(
-            f"{today} notes about them are from the last 24 hours, {limits.per_day} are allowed. "
-            "Write none now; forgetting is always allowed."
-        )
-
-
-def check_receipt(did: str, receipt: Receipt) -> None:
-    """Raise EditRefused unless the post behind a note was written by whom the note is about."""
-    if receipt.said_by != did or not receipt.uri.startswith(f"at://{did}/"):
-        raise EditRefused("the source post is by somebody else. Keep what people say of themselves.")
-
-
-def propose(
-    notes: tuple[Note, ...], edit: Edit, receipt: Receipt, at: datetime, limits: Limits
-) -> tuple[Note, ...]:
-    """What `notes` (active, of one person) would be after `edit`.
-
-    Raises EditRefused, in words that help to mend the edit.
-    """
-    match edit:
-        case Remember():
-            return (*notes, _proposed(notes, check_text(edit.text, limits), receipt, at, None, limits))
-        case Revise():
-            old = _find(notes, edit.note_id)
-            rest = tuple(note for note in notes if note is not old)
-            return (*rest, _proposed(notes, check_text(edit.text, limits), receipt, at, old, limits))
-        case Forget():
-            old = _find(notes, edit.note_id)
-            return tuple(note for note in notes if note is not old)
-
-
-def _proposed(
-    notes: tuple[Note, ...], text: str, receipt: Receipt, at: datetime, old: Note | None, limits: Limits
-) -> Note:
-    same = next((note for note in notes if note.text.casefold() == text.casefold()), None)
-    if same is not None:
-        raise EditRefused(f"{same.name} already says so.")
-    if old is None and len(notes) >= limits.notes:
-        oldest = ", ".join(note.name for note in notes[:3])
-        raise EditRefused(
-            f"all {limits.notes} notes are taken. Merge some first: revise one to say what two say, forget "
-            f"the other (the oldest: {oldest})."
-        )
-    fresh = min((note.id for note in notes), default=0)
-    return Note(min(fresh, 0) - 1, receipt.said_by, text, receipt, at, replaces=old.id if old else None)
-
-
-def _find(notes: Iterable[Note], wanted: int) -> Note:
-    for note in notes:
-        if note.id == wanted:
-            return note
-    raise EditRefused(f"there is no note {'n' if wanted > 0 else 'new'}{abs(wanted)} about this person.")
-
-
 def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
     """The block of `notes` within `budget` tokens, newest kept, shown in the order they were said."""
     chosen: list[Note] = []
@@ -263,6 +267,20 @@ def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
         chosen.append(note)
     shown = tuple(reversed(chosen))
     return Block(label, "\n".join(map(line, shown)), shown, len(ordered) - len(shown))
+
+
+def as_of(passage: Passage) -> tuple[object, ...]:
+    """What of a note's passage may change: its receipt and when it holds."""
+    return passage.uri, passage.at, passage.valid_from, passage.valid_to, passage.superseded_by
+
+
+def passage_line(passage: Passage) -> str:
+    """A passage as a prompt shows it: when, who, what, until when it held, and its receipt."""
+    number = passage.note_id or 0
+    note = f"n{number}" if number > 0 else f"new{-number}"
+    who = {"said": "they said", "answer": "you answered", "note": note}[passage.kind]
+    until = f" · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else ""
+    return f"{passage.at:%Y-%m-%d} · {who} · {passage.text}{until} · {passage.uri}"
 
 
 def line(note: Note) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
+from memory import passages
+from memory.keeper import gist
 from memory.model import Note, Receipt, Revision
-from memory.tables import NoteRow, RevisionRow
+from memory.tables import NoteRow, ReceiptRow, RevisionRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from memory.db import Tx
@@ -18,19 +20,31 @@ if TYPE_CHECKING:
 
 NOTE = NoteRow.__table__.c
 REVISION = RevisionRow.__table__.c
+RECEIPT = ReceiptRow.__table__.c
+HOLDS = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
 Notes: TypeAlias = "Mapping[int, Note]"
 
 
 def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
     """The notes that meet every condition, in the order in which they were said."""
+    also: dict[int, list[Receipt]] = {}
+    wanted = RECEIPT.note_id.in_(select(NOTE.id).where(*where))
+    for row in tx.execute(select(*RECEIPT).where(wanted).order_by(RECEIPT.said_at, RECEIPT.uri)):
+        also.setdefault(row.note_id, []).append(Receipt(row.uri, row.cid, row.did, row.said_at))
     rows = tx.execute(select(*NOTE).where(*where).order_by(NOTE.said_at, NOTE.id))
-    return tuple(_note(row) for row in rows)
+    return tuple(_note(row, also.get(row.id, ())) for row in rows)
 
 
 def active(tx: Tx, did: str | None = None) -> tuple[Note, ...]:
     """The notes that hold, of one person or of everyone."""
     mine = () if did is None else (NOTE.did == did,)
-    return find(tx, NOTE.superseded_by.is_(None), *mine)
+    return find(tx, *HOLDS, *mine)
+
+
+def by_source(tx: Tx, uri: str) -> tuple[Note, ...]:
+    """The notes that this post says, first or again."""
+    again = NOTE.id.in_(select(RECEIPT.note_id).where(RECEIPT.uri == uri))
+    return find(tx, or_(NOTE.source_uri == uri, again))
 
 
 def add(tx: Tx, note: Note) -> int:
@@ -46,6 +60,10 @@ def add(tx: Tx, note: Note) -> int:
             said_at=receipt.said_at,
             written_at=note.written_at,
             replaces=note.replaces,
+            superseded_by=note.superseded_by,
+            valid_to=note.valid_to,
+            withdrawn_at=note.withdrawn_at,
+            gist=gist(note.text),
         )
     )
     assert result.inserted_primary_key is not None
@@ -56,11 +74,39 @@ def add(tx: Tx, note: Note) -> int:
             .where(NoteRow.id == note.replaces)
             .values(superseded_by=new, valid_to=note.written_at)
         )
+    for more in note.also:
+        add_receipt(tx, new, more)
     return new
+
+
+def add_receipt(tx: Tx, note_id: int, receipt: Receipt) -> None:
+    """Another post said what the note says."""
+    tx.execute(
+        insert(ReceiptRow).values(
+            note_id=note_id, uri=receipt.uri, did=receipt.said_by, cid=receipt.cid, said_at=receipt.said_at
+        )
+    )
+
+
+def drop_receipt(tx: Tx, note: Note, uri: str) -> None:
+    """Let the note rest on its other receipts; the earliest left becomes its first."""
+    first = next(one for one in note.receipts if one.uri != uri)
+    tx.execute(delete(ReceiptRow).where(RECEIPT.note_id == note.id, RECEIPT.uri.in_((uri, first.uri))))
+    tx.execute(
+        update(NoteRow)
+        .where(NOTE.id == note.id)
+        .values(source_uri=first.uri, source_cid=first.cid, said_at=first.said_at)
+    )
+
+
+def withdraw(tx: Tx, note_id: int, at: datetime | None) -> None:
+    tx.execute(update(NoteRow).where(NOTE.id == note_id).values(withdrawn_at=at))
 
 
 def erase(tx: Tx, ids: Collection[int]) -> None:
     """Erase these notes and every copy of their texts. What only they had replaced holds again."""
+    for did in tx.scalars(select(NOTE.did).where(NOTE.id.in_(ids)).distinct()).all():
+        passages.erase_told(tx, did, ids)
     followers = select(NoteRow.id).where(NoteRow.replaces.in_(ids)).scalar_subquery()
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(followers)).values(before=None))
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(ids)).values(before=None, after=None))
@@ -110,24 +156,32 @@ def log(
             note_id=note.id,
             op=op,
             before=before,
-            after=None if op == "forget" else note.text,
+            after=None if op in {"forget", "withdraw"} else note.text,
             actor=actor,
             source_uri=asked_by.uri if asked_by else None,
             key=key,
             at=at,
+            replaces=note.replaces if op in {"revise", "restore"} else None,
         )
     )
 
 
-def applied(tx: Tx, keys: Collection[str]) -> dict[str, int]:
-    """Which of these edits were made before, and on which note."""
-    rows = tx.execute(select(REVISION.key, REVISION.note_id).where(REVISION.key.in_(keys)))
-    return {row.key: row.note_id for row in rows}
+def applied(tx: Tx, keys: Collection[str]) -> dict[str, tuple[Op, int]]:
+    """Which of these edits were made before: what came of each, and on which note."""
+    rows = tx.execute(select(REVISION.key, REVISION.op, REVISION.note_id).where(REVISION.key.in_(keys)))
+    return {row.key: (row.op, row.note_id) for row in rows}
 
 
 def written_since(tx: Tx, did: str, since: datetime, *, but: Collection[str]) -> int:
-    """How many notes posts made the bot write since then, `but` these keys; forgotten ones count too."""
-    mine = (REVISION.did == did, REVISION.op.in_(("remember", "revise")), REVISION.source_uri.is_not(None))
+    """How many notes and receipts posts made the bot write since then, `but` these keys.
+
+    What was forgotten since counts too.
+    """
+    mine = (
+        REVISION.did == did,
+        REVISION.op.in_(("remember", "revise", "confirm")),
+        REVISION.source_uri.is_not(None),
+    )
     return tx.scalar(select(func.count()).where(*mine, REVISION.at > since, REVISION.key.not_in(but))) or 0
 
 
@@ -137,8 +191,16 @@ def history(tx: Tx, did: str) -> tuple[Revision, ...]:
     return tuple(Revision(**row) for row in rows)
 
 
-def _note(row: Any) -> Note:
-    receipt = Receipt(row.source_uri, row.source_cid, row.said_by, row.said_at)
+def _note(row: Any, also: Sequence[Receipt]) -> Note:
     return Note(
-        row.id, row.did, row.text, receipt, row.written_at, row.replaces, row.superseded_by, row.valid_to
+        row.id,
+        row.did,
+        row.text,
+        Receipt(row.source_uri, row.source_cid, row.said_by, row.said_at),
+        row.written_at,
+        row.replaces,
+        row.superseded_by,
+        row.valid_to,
+        row.withdrawn_at,
+        tuple(also),
     )

@@ -6,43 +6,55 @@ person's row until it ends. ORM rows never leave.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
+from memory import carry, common, dossiers, passages, past
 from memory import notes as rows
+from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.model import (
-    Limits,
-    Recollection,
-    Revise,
-    check_quota,
-    check_receipt,
-    propose,
-    render,
-)
+from memory.finding import NOBODY, Finding
+from memory.keeper import Retained
+from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
+from memory.passages import PASSAGE
 from memory.people import PERSON, People
 from memory.search import rank
-from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
-from memory.turn import Turn, forget
+from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
+from memory.tiers import POLICY, Tier, compiled
+from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from memory.db import Tx
-    from memory.model import Edit, Note, Receipt, Revision
+    from memory.embed import Embedder
+    from memory.keeper import Keep
+    from memory.model import Edit, Note, Passage, Receipt, Revision
+    from memory.past import Diff, Point, Rollback
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
+RECENT = 200  # posts that the buffer is made of
+CANDIDATES = 60  # passages searched for a prompt; some stand in it already
 
 
-class Memory(People):
-    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block."""
+class Memory(People, Finding):
+    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block.
 
-    def __init__(self, limits: Limits = Limits(), block_tokens: int = 2000) -> None:  # noqa: B008 - frozen
+    `encoder` makes the vectors by which passages are found; without one they are found by words alone.
+    """
+
+    def __init__(
+        self,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        block_tokens: int = 2000,
+        encoder: Embedder | None = None,
+    ) -> None:
+        super().__init__(encoder)
         self.limits = limits
         self.block_tokens = block_tokens
 
@@ -52,6 +64,34 @@ class Memory(People):
         """What is known of this person, and no other. Raises UnknownPerson."""
         person, notes = self.person(tx, did), rows.active(tx, did)
         return Recollection(person, notes, render(notes, self.block_tokens))
+
+    def compile(
+        self,
+        tx: Tx,
+        did: str,
+        query: str,
+        *,
+        now: datetime,
+        total: int,
+        seen: Collection[str] = (),
+        names: Mapping[str, str] = NOBODY,
+    ) -> Recollection:
+        """What a prompt is shown of this person for `total` tokens, when `query` is what they said.
+
+        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `find`. `memory.tiers` tells how
+        the tokens are shared.
+        Raises UnknownPerson.
+        """
+        core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
+        return compiled(
+            self.recall(tx, did),
+            passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
+            self.find(tx, did, query, CANDIDATES, now=now, names=names),
+            [f"{text} ({people} people)" for text, people in self.zeitgeist(tx)],
+            total,
+            seen,
+            {**POLICY, Tier.CORE: core},
+        )
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
         """Active notes that share words with the query, best first.
@@ -67,11 +107,34 @@ class Memory(People):
             raise UnknownNote(f"n{note_id}")
         return found[0]
 
+    def passage(self, tx: Tx, passage_id: int) -> Passage:
+        """Raises UnknownNote."""
+        found = passages.find(tx, PASSAGE.id == passage_id) if 0 < passage_id <= LARGEST_ID else ()
+        if not found:
+            raise UnknownNote(f"p{passage_id}")
+        return found[0]
+
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""
         notes = rows.by_id(rows.find(tx, NOTE.did == self.note(tx, note_id).did))
         *older, _ = reversed(list(rows.replaced(notes, note_id)))
         return tuple(notes[each] for each in (*older, *rows.replacing(notes, note_id)))
+
+    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
+        """Every note of this person that was not forgotten, also those that hold no longer."""
+        return rows.find(tx, NOTE.did == did)
+
+    def at(self, tx: Tx, did: str, point: Point) -> tuple[Note, ...]:
+        """What was known of this person after the revision (its number), or at the time, `point`.
+
+        What was forgotten since is not told. Raises UnknownRevision.
+        """
+        return past.at(tx, did, point)
+
+    def diff(self, tx: Tx, did: str, a: Point, b: Point) -> Diff:
+        """What changed from point `a` to point `b`. Raises UnknownRevision."""
+        notes = rows.by_id(self.notes(tx, did))
+        return past.compare(notes, past.at(tx, did, a), past.at(tx, did, b))
 
     def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
         """Every edit of this person's notes, oldest first."""
@@ -82,18 +145,32 @@ class Memory(People):
         return frozenset((note.id, note.receipt.uri) for note in rows.find(tx, NOTE.did == did))
 
     def export(self, tx: Tx, did: str) -> dict[str, Any]:
-        """All that is held about this person, ready for JSON (times in ISO 8601). Raises UnknownPerson."""
-        return {
-            "person": _json(asdict(self.person(tx, did))),
-            "handles": [{"since": _json(at), "handle": handle} for at, handle in self.handles(tx, did)],
-            "notes": [_json(asdict(note)) for note in rows.find(tx, NOTE.did == did)],
-            "revisions": [_json(asdict(revision)) for revision in self.history(tx, did)],
-        }
+        """All that is held about this person, ready for JSON (`memory.carry` tells the form).
+
+        Raises UnknownPerson.
+        """
+        return dossiers.export(tx, self, did)
+
+    def import_(self, tx: Tx, document: str | bytes) -> bool:
+        """Take in what `export` wrote, as JSON. False if all of it is here already.
+
+        Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
+        """
+        dossier = carry.read(document)
+        if not dossiers.import_(tx, self, dossier):
+            return False
+        self.record(tx, *dossiers.said(dossier))
+        self.sync(tx, dossier.person.did)
+        return True
 
     def room(self, tx: Tx, did: str, at: datetime) -> Limits:
         """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
         left = self.limits.per_day - rows.written_since(tx, did, at - DAY, but=())
         return replace(self.limits, per_exchange=max(0, min(self.limits.per_exchange, left)))
+
+    def zeitgeist(self, tx: Tx) -> tuple[tuple[str, int], ...]:
+        """What at least three people say, and how many; it names nobody and goes when they are fewer."""
+        return common.find(tx)
 
     # --- editing ---------------------------------------------------------------------------------
 
@@ -116,9 +193,10 @@ class Memory(People):
         with tx.begin_nested():
             for edit_key, edit in zip(keys, edits, strict=True):
                 if edit_key in done:
-                    turn.skip(edit, done[edit_key])
+                    turn.skip(*done[edit_key])
                 else:
                     turn.make(edit, edit_key)
+        self.sync(tx, did)
         written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(turn.ids.values())))
         return tuple(written[real] for real in turn.ids.values() if real in written)
 
@@ -129,10 +207,24 @@ class Memory(People):
         old = self.note(tx, note_id)
         if old.superseded_by is not None:
             raise EditRefused(f"{old.name} was replaced by n{old.superseded_by}. Edit that one.")
+        if old.withdrawn_at is not None:
+            raise EditRefused(f"{old.name} was withdrawn by a rollback. Roll back to when it held.")
         after = propose(rows.active(tx, did), Revise(note_id, text), old.receipt, at, self.limits)
-        new = replace(after[-1], id=rows.add(tx, after[-1]))
+        note = replace(after[-1], also=old.also)
+        new = replace(note, id=rows.add(tx, note))
         rows.log(tx, "revise", new, key=f"edit#{new.id}", actor=actor, at=at, before=old.text)
+        self.sync(tx, did)
         return new
+
+    def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
+        """Let hold again what held at point `to`, by new revisions: this too can be rolled back.
+
+        What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
+        """
+        _hold(tx, did)
+        done = past.roll_back(tx, did, to, actor=actor, now=at)
+        self.sync(tx, did)
+        return done
 
     # --- forgetting ------------------------------------------------------------------------------
 
@@ -141,35 +233,46 @@ class Memory(People):
 
         Raises UnknownNote.
         """
-        _hold(tx, self.note(tx, note_id).did)
-        note = self.note(tx, note_id)
-        return forget(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
+        did = self.note(tx, note_id).did
+        _hold(tx, did)
+        gone = forget(tx, self.note(tx, note_id), key=f"forget#{note_id}", actor=actor, at=at)
+        self.sync(tx, did)
+        return gone
 
     def forget_source(self, tx: Tx, uri: str, at: datetime) -> int:
-        """A post was deleted: erase its notes and all that replaced them. Returns how many notes.
+        """A post was deleted: erase it, its notes and all that replaced them. Returns how many notes.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
-        in a post that still stands, so it holds again.
+        in a post that still stands, so it holds again. A note that others posts said too stays on those.
         """
-        sourced = rows.find(tx, NOTE.source_uri == uri)
+        passages.erase(tx, passages.of_post(uri))
+        sourced = rows.by_source(tx, uri)
         if not sourced:
             return 0
-        _hold(tx, sourced[0].did)  # the schema lets all notes of a post be by its author
-        notes = rows.by_id(rows.find(tx, NOTE.did == sourced[0].did))
-        roots = [note.id for note in notes.values() if note.receipt.uri == uri]
-        gone = {each for root in roots for each in rows.replacing(notes, root)}
-        again = [note for note in notes.values() if note.superseded_by in gone and note.id not in gone]
-        rows.erase(tx, gone)
-        for note in (notes[each] for each in sorted(gone)):
-            rows.log(tx, "forget", note, key=f"forget#{note.id}", actor="source", at=at)
-        for note in again:
-            rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
-        return len(gone)
+        did = sourced[0].did  # the schema lets all notes of a post be by its author
+        _hold(tx, did)
+        sourced = rows.by_source(tx, uri)
+        for note in sourced:
+            if note.also:
+                rows.drop_receipt(tx, note, uri)
+        gone = forget_sourced(tx, [note for note in sourced if not note.also], at)
+        self.sync(tx, did)
+        return gone
+
+    def retain(self, tx: Tx, now: datetime, keep: Keep) -> Retained:
+        """Erase what was kept for its time; follow it with `db.scrub()`. Notes of who still speaks stay."""
+        told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
+        silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)
+        idle = tuple(tx.scalars(silent.with_for_update()))
+        for did in idle:
+            self.erase(tx, did)
+        return Retained(told, idle)
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
-        tables = (RevisionRow, NoteRow, HandleRow, PersonRow)
+        self._shelves.drop(did)
+        tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 
@@ -177,9 +280,3 @@ def _hold(tx: Tx, did: str) -> None:
     """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
     if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
         raise UnknownPerson(did)
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _json(each) for key, each in value.items()}
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     DateTime,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -42,6 +49,23 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
+class Micros(TypeDecorator[datetime]):
+    """An aware datetime as microseconds since 1970: 8 bytes, and numpy takes thousands as they are."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - alike
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return (value - EPOCH) // MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - alike
+        return None if value is None else EPOCH + value * MICROSECOND
+
+
 class Base(DeclarativeBase):
     """One metadata for memory and bot: they commit together, in one database."""
 
@@ -55,6 +79,14 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
+
+
+HOLDS = "superseded_by IS NULL AND withdrawn_at IS NULL"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """A partial index, on both databases."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class PersonRow(Base):
@@ -80,6 +112,8 @@ class HandleRow(Base):
 
 
 class NoteRow(Base):
+    """`gist` is `memory.keeper.gist` of the text: what several people say is counted by it."""
+
     __tablename__ = "note"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -93,6 +127,8 @@ class NoteRow(Base):
     replaces: Mapped[int | None]
     superseded_by: Mapped[int | None]
     valid_to: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    gist: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
     __table_args__ = (
         CheckConstraint("said_by = did", name="said_by_owner"),
@@ -102,7 +138,26 @@ class NoteRow(Base):
         CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index(None, "source_uri"),
+        Index("ix_note_gist", "gist", "did", **_where(HOLDS)),
         {"sqlite_autoincrement": True},  # n12 never names a second note
+    )
+
+
+class ReceiptRow(Base):
+    """A further post that said what a note says."""
+
+    __tablename__ = "receipt"
+
+    note_id: Mapped[int] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"), primary_key=True)
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
+    cid: Mapped[str]
+    said_at: Mapped[datetime]
+
+    __table_args__ = (
+        CheckConstraint("substr(uri, 1, length(did) + 6) = 'at://' || did || '/'", name="source_by_owner"),
+        Index(None, "did"),
+        Index(None, "uri"),
     )
 
 
@@ -121,6 +176,7 @@ class RevisionRow(Base):
     source_uri: Mapped[str | None]
     key: Mapped[str]
     at: Mapped[datetime]
+    replaces: Mapped[int | None]
 
     __table_args__ = (
         UniqueConstraint("key"),
@@ -128,3 +184,52 @@ class RevisionRow(Base):
         Index(None, "note_id"),
         {"sqlite_autoincrement": True},
     )
+
+
+class PassageRow(Base):
+    """What was said, and what is noted, as search finds it.
+
+    `source` is the receipt, without `at://did/`: the post itself (`said`), the post that was answered
+    (`answer`), the note's source (`note`). `key` is `memory.passages.key_of` it, so that nothing is recorded
+    twice. `author` NULL: the person. `thread` is `memory.passages.thread_of` the thread's root. `valid_from`
+    NULL: since `at`. `superseded_by` is the note that replaced this one. `stems` and `emb` come of the text.
+    """
+
+    __tablename__ = "passage"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
+    kind: Mapped[str]
+    author: Mapped[str | None]
+    text: Mapped[str]
+    thread: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[str]
+    key: Mapped[int] = mapped_column(BigInteger)
+    note_id: Mapped[int | None] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(Micros)
+    valid_from: Mapped[datetime | None] = mapped_column(Micros)
+    valid_to: Mapped[datetime | None] = mapped_column(Micros)
+    superseded_by: Mapped[int | None]
+    lang: Mapped[str | None]
+    stems: Mapped[bytes] = mapped_column(LargeBinary)
+    emb: Mapped[bytes | None] = mapped_column(LargeBinary)
+    emb_model: Mapped[str | None]
+
+    __table_args__ = (
+        CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name="note_has_id"),
+        CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
+        CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name="said_by_owner"),
+        UniqueConstraint("key"),
+        Index(None, "did", "id"),
+        Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
+        {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
+    )
+
+
+class ShelfRow(Base):
+    """Changes with every change to a person's passages: what was decoded under another stamp is stale."""
+
+    __tablename__ = "shelf"
+
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"), primary_key=True)
+    stamp: Mapped[int] = mapped_column(BigInteger)

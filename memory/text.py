@@ -27,6 +27,7 @@ JOINED = regex.compile(
     regex.V1,
 )
 SELECTED = regex.compile(rf"[\p{{Emoji}}\p{{S}}\p{{P}}[\p{{L}}--[{PLAIN}]]]", regex.V1)
+ENDS = " .!…。\uff01"  # what a sentence may end with, a question excepted
 
 
 def visible(text: str) -> str:
@@ -38,6 +39,12 @@ def visible(text: str) -> str:
     lines = LINE_BREAK.sub("\n", text.replace("\t", " "))
     composed = unicodedata.normalize("NFC", HIDDEN.sub("", lines))
     return unicodedata.normalize("NFC", "".join(_kept(composed)))
+
+
+def folded(text: str) -> str:
+    """The text by which two notes are compared: alike in any case, composition and at its end."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(unicodedata.normalize("NFKC", plain).split()).rstrip(ENDS)
 
 
 def _kept(text: str) -> Iterator[str]:

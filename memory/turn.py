@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memory import notes as rows
-from memory.model import Forget, Remember, Revise, propose
+from memory.edits import propose
+from memory.model import Forget, Remember, Revise
 from memory.notes import NOTE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from memory.db import Tx
@@ -24,9 +26,9 @@ class Turn:
         self.notes = rows.active(tx, did)
         self.ids: dict[int, int] = {}
 
-    def skip(self, edit: Edit, real: int) -> None:
-        """An edit made before: only let later ones name its note."""
-        if not isinstance(edit, Forget):
+    def skip(self, op: Op, real: int) -> None:
+        """An edit made before: only let later ones name the note it wrote."""
+        if op in {"remember", "revise"}:
             fresh = min([0, *self.ids, *(note.id for note in self.notes)]) - 1
             self.ids[fresh] = real
             self.notes = tuple(replace(note, id=fresh) if note.id == real else note for note in self.notes)
@@ -34,10 +36,10 @@ class Turn:
     def make(self, edit: Edit, key: str) -> None:
         after = propose(self.notes, edit, self.receipt, self.at, self.limits)
         match edit:
-            case Remember():
-                self._write("remember", after[-1], key, before=None)
-            case Revise():
-                self._write("revise", after[-1], key, before=self._named(edit.note_id).text)
+            case Remember() if (same := self._written(after[-1].id)) is not None:
+                self._confirm(same, key)
+            case Remember() | Revise():
+                self._write(after[-1], key)
             case Forget():
                 note = self._named(edit.note_id)
                 forget(self.tx, note, key=key, actor=self.actor, at=self.at, asked_by=self.receipt)
@@ -47,13 +49,24 @@ class Turn:
         note = next(note for note in self.notes if note.id == name)
         return replace(note, id=self.ids.get(name, name))
 
-    def _write(self, op: Op, proposed: Note, key: str, before: str | None) -> None:
-        old = proposed.replaces
-        note = replace(proposed, replaces=None if old is None else self.ids.get(old, old))
+    def _written(self, name: int) -> Note | None:
+        """The note if it was there before this edit."""
+        return self._named(name) if any(note.id == name for note in self.notes) else None
+
+    def _confirm(self, note: Note, key: str) -> None:
+        rows.add_receipt(self.tx, note.id, self.receipt)
+        self._log("confirm", note, key, before=None)
+
+    def _write(self, proposed: Note, key: str) -> None:
+        old = None if proposed.replaces is None else self._named(proposed.replaces)
+        note = replace(proposed, replaces=old.id if old else None)
         new = replace(note, id=rows.add(self.tx, note))
         self.ids[proposed.id] = new.id
+        self._log("revise" if old else "remember", new, key, before=old.text if old else None)
+
+    def _log(self, op: Op, note: Note, key: str, before: str | None) -> None:
         rows.log(
-            self.tx, op, new, key=key, actor=self.actor, at=self.at, before=before, asked_by=self.receipt
+            self.tx, op, note, key=key, actor=self.actor, at=self.at, before=before, asked_by=self.receipt
         )
 
 
@@ -62,4 +75,26 @@ def forget(tx: Tx, note: Note, *, key: str, actor: str, at: datetime, asked_by: 
     gone = set(rows.replaced(rows.by_id(rows.find(tx, NOTE.did == note.did)), note.id))
     rows.erase(tx, gone)
     rows.log(tx, "forget", note, key=key, actor=actor, at=at, asked_by=asked_by)
+    return len(gone)
+
+
+def forget_sourced(tx: Tx, sourced: Sequence[Note], at: datetime) -> int:
+    """Erase these notes (of one person) and all that replaced them. Returns how many.
+
+    What only the erased ones had replaced holds again, or stays withdrawn if its last successor was.
+    """
+    if not sourced:
+        return 0
+    notes = rows.by_id(rows.find(tx, NOTE.did == sourced[0].did))
+    gone = {each for root in sourced for each in rows.replacing(notes, root.id)}
+    again = [note for note in notes.values() if note.superseded_by in gone and note.id not in gone]
+    rows.erase(tx, gone)
+    for note in (notes[each] for each in sorted(gone)):
+        rows.log(tx, "forget", note, key=f"forget#{note.id}", actor="source", at=at)
+    for note in again:
+        *_, last = rows.replacing(notes, note.superseded_by)
+        if notes[last].withdrawn_at is not None:
+            rows.withdraw(tx, note.id, notes[last].withdrawn_at)
+        else:
+            rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
     return len(gone)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.embeds import Card, Embeds, Media
 from bot.model import Mention, Reason, StrongRef, ThreadPost, Trust
 from bot.persona import ago, compose, fence
-from memory.model import Note, Person, Receipt, Recollection, render, tokens
+from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
@@ -145,6 +145,30 @@ def test_memory_shows_the_notes_and_how_many_more_there_are():
     assert "> n2 · 2026-11-22 · likes tea" in lines(text)
     assert "lives in Lisbon" not in text
     assert "1 more notes are not shown; `recall` finds them." in lines(text)
+
+
+def test_each_tier_stands_under_its_heading_with_what_does_not_fit_counted():
+    item = Item("p3", NOW, "a\n# b", REF.uri, by="they")
+    receipt = Receipt(REF.uri, REF.cid, DID, NOW)
+    known = Recollection(
+        Person(DID, None, NOW, NOW, NOW),
+        (Note(1, DID, "x", receipt, NOW),),
+        render((), 0),
+        zeitgeist=("likes tea (3 people)",),
+        exchanges=Shown((item,), 2),
+        recalled=Shown((item,)),
+        archived=Shown((), 1),
+    )
+    mention = Mention(REF, DID, Reason.MENTION, "hello", REF, None, NOW)
+    assert lines(compose("I am a jay.", known, (), mention, NOW).sections[2].text)[1:] == [
+        "Said before, and perhaps to the point:",
+        "> p3 · 2026-11-22 · they: a # b",
+        "The last you said to each other:",
+        "> p3 · 2026-11-22 · they: a # b",
+        "2 more are not shown; `recall` finds them.",
+        "What several people have told you:",
+        "> likes tea (3 people)",
+    ]
 
 
 def test_a_new_person_is_told_apart():

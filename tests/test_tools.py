@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -10,35 +11,38 @@ from hypothesis import strategies as st
 
 from bot.model import Thought, Usage
 from bot.tools import TOOLS, Toolbox
+from memory.edits import propose
 from memory.errors import EditRefused
 from memory.model import (
     Forget,
     Limits,
     Note,
+    Passage,
     Person,
     Receipt,
     Recollection,
     Remember,
     Revise,
-    propose,
     render,
 )
+from memory.passages import of_note
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
 RECEIPT = Receipt(f"at://{DID}/app.bsky.feed.post/3l1", "bafy1", DID, NOW)
+EARLIER = Receipt(f"at://{DID}/app.bsky.feed.post/3l0", "bafy0", DID, NOW - timedelta(hours=1))
 KEPT = ("lives in Lisbon", "likes tea")
 
 
 def known(texts=KEPT) -> tuple[Note, ...]:
-    return tuple(Note(number, DID, text, RECEIPT, NOW) for number, text in enumerate(texts, 1))
+    return tuple(Note(number, DID, text, EARLIER, NOW) for number, text in enumerate(texts, 1))
 
 
 def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> Toolbox:
     notes = known(texts)
 
-    async def everything(query: str) -> tuple[Note, ...]:
-        return notes
+    async def everything(query: str) -> tuple[Passage, ...]:
+        return tuple(map(of_note, notes))
 
     recollection = Recollection(Person(DID, "ana.test", NOW, NOW), notes, render(notes, 1000))
     return Toolbox(
@@ -130,6 +134,21 @@ async def test_a_note_is_kept_as_an_edit_and_nothing_is_written():
     assert thought(tools).edits == (Remember("has a dog"),)
 
 
+async def test_what_is_said_again_is_one_more_receipt():
+    tools = toolbox()
+    answer = await tools.call("remember", {"text": "LIKES tea."})
+    assert (answer.ok, answer.text.split(";")[0]) == (True, "n2 already says so")
+    assert thought(tools).edits == (Remember("likes tea"),)
+    assert not (await tools.call("remember", {"text": "likes tea"})).ok
+
+
+async def test_what_is_contradicted_is_told_and_superseded():
+    tools = toolbox()
+    answer = await tools.call("remember", {"text": "lives in Oslo"})
+    assert answer.text == "Kept as new1, in place of n1, which it contradicts."
+    assert thought(tools).edits == (Revise(1, "lives in Oslo"),)
+
+
 async def test_a_note_is_revised_by_its_name():
     tools = toolbox()
     assert (await tools.call("revise", {"note": "n1", "text": "lives in Oslo"})).ok
@@ -188,7 +207,6 @@ async def test_one_exchange_adds_three_notes_and_no_more():
     [
         ("remember", {"text": " \n "}, "the note is empty"),
         ("remember", {"text": "x" * 281}, "281 characters, 280 are allowed"),
-        ("remember", {"text": "LIKES tea"}, "n2 already says so"),
         ("revise", {"note": "n9", "text": "x"}, "there is no note n9"),
         ("revise", {"note": "dog", "text": "x"}, "for example n12"),
         ("forget", {"note": 7}, "there is no note n7"),
@@ -217,21 +235,49 @@ async def test_recall_sees_the_turns_own_edits():
     await tools.call("forget", {"note": "n2"})
     assert (
         await tools.call("recall", {"query": "where lives"})
-    ).text == "> new1 · 2026-11-22 · lives in Oslo"
+    ).text == f"> 2026-11-22 · new1 · lives in Oslo · {RECEIPT.uri}"
 
 
 async def test_recall_never_shows_another_persons_note():
-    async def leaky(query: str) -> tuple[Note, ...]:
-        return (Note(5, "did:plc:bob", "canary", RECEIPT, NOW),)
+    async def leaky(query: str) -> tuple[Passage, ...]:
+        return (of_note(Note(5, "did:plc:bob", "canary", RECEIPT, NOW)),)
 
     answer = await toolbox(search=leaky).call("recall", {"query": "canary"})
-    assert answer.text == "No note says anything about that."
+    assert answer.text == "Nothing was said about that."
+
+
+async def test_recall_shows_what_was_said_and_noted_in_time_order_each_with_its_date_and_receipt():
+    note = of_note(known()[0])
+    early = replace(note, kind="said", note_id=None, text="I moved to Porto", at=NOW - timedelta(days=400))
+    reply = replace(early, kind="answer", text="How nice!", author="did:plc:jay", id=7)
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        return (note, reply, early)
+
+    answer = await toolbox(search=search).call("recall", {"query": "where lives"})
+    assert answer.text.splitlines() == [
+        f"> 2025-10-18 · they said · I moved to Porto · {EARLIER.uri}",
+        f"> 2025-10-18 · you answered · How nice! · {EARLIER.uri}",
+        f"> 2026-11-22 · n1 · lives in Lisbon · {EARLIER.uri}",
+    ]
+
+
+async def test_what_this_turn_forgets_is_not_recalled_nor_the_post_it_came_from():
+    note = of_note(known()[0])
+    told = replace(note, kind="said", note_id=None, text="I live in Lisbon")
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        return (note, told)
+
+    tools = toolbox(search=search)
+    await tools.call("forget", {"note": "n1"})
+    assert (await tools.call("recall", {"query": "lisbon"})).text == "Nothing was said about that."
 
 
 async def test_recall_gets_the_query_as_it_was_asked():
     asked = []
 
-    async def search(query: str) -> tuple[Note, ...]:
+    async def search(query: str) -> tuple[Passage, ...]:
         asked.append(query)
         return ()
 

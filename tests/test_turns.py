@@ -20,7 +20,6 @@ from bot.model import State, Usage
 from bot.tables import TurnRow, TurnSourceRow
 from memory.db import Database
 from memory.model import Limits, Remember
-from memory.store import Memory
 
 CANARY = "canary-7Yq"
 
@@ -273,7 +272,8 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(crew, who):
 
 
 def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(crew):
-    crew.worker._bench = replace(crew.bench, memory=Memory(block_tokens=0))
+    narrow = replace(crew.bench.options, prompt_tokens=0)
+    crew.worker._bench = replace(crew.bench, options=narrow)
     ask(crew, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
     ref = ask(crew, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
     (turn,) = kept(crew, ref)

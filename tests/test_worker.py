@@ -451,3 +451,15 @@ def test_no_word_of_a_person_reaches_the_log(db, tmp_path, capsys):
     assert log.out.count("mention.ended") == 2
     assert "mention.stumbled" in log.out
     assert "zanzibar" not in log.out + log.err + str(broken.value).split("DETAIL")[0]
+
+
+def test_the_next_prompt_shows_the_last_exchange_once_with_its_date(db, tmp_path):
+    crew = Crew(db, tmp_path)
+    crew.say(ANA, "my jay eats acorns")
+    crew.work()
+    crew.clock.forward(minutes=30)
+    crew.say(ANA, "what does my jay eat?")
+    crew.work()
+    shown = crew.brain.prompts[-1].text()
+    assert shown.count("my jay eats acorns") == 1
+    assert "· 2026-11-22 · you: " in shown

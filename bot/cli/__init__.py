@@ -13,6 +13,7 @@ from bot.cli.mention import mention
 from bot.cli.person import person
 from bot.cli.persona import persona
 from bot.cli.post import post
+from bot.cli.reindex import reindex
 from bot.cli.replay import replay
 from bot.cli.run import chat, demo, doctor, run
 from bot.cli.turn import turn
@@ -38,3 +39,4 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for command in (run, chat, demo, doctor, db, person, memory, mention, post, turn, replay, persona):
     main.add_command(command)
+memory.add_command(reindex)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import out
+from bot.cli import carry, out, past
 from bot.cli.common import (
     OPERATOR,
     App,
@@ -30,14 +27,18 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.model import Note
 
-MOST = 100_000
 NOTE = re.compile(r"n?\d+", re.IGNORECASE)
+PASSAGE = re.compile(r"p\d{1,9}", re.IGNORECASE)
 note_argument = click.argument("name", metavar="NOTE")
 
 
 @click.group()
 def memory() -> None:
     """What it remembers of people."""
+
+
+for command in (past.at, past.diff, past.rollback, carry.export, carry.import_):
+    memory.add_command(command)
 
 
 @memory.command("list")
@@ -77,10 +78,14 @@ def show(app: App, name: str, *, as_json: bool) -> None:
 @json_option
 @pass_app
 def why(app: App, name: str, *, as_json: bool) -> None:
-    """A note's receipt: the post it comes from.
+    """A note's receipts: the posts it comes from.
 
-    Who said it, when, where it can be seen, what it replaced, and what the bot answered.
+    Who said it, when, where it can be seen, what it replaced, and what the bot answered. A passage that a
+    prompt was shown (p34) has a receipt, too.
     """
+    if PASSAGE.fullmatch(name):
+        _why_passage(app, name, as_json=as_json)
+        return
     with app.database.read() as tx:
         note = app.memory.note(tx, _id(name))
         who = app.full_name(tx, note.did)
@@ -91,13 +96,34 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         replaced = [_plain(one) for one in older]
         out.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
         return
+    again = [f"{out.when(one.said_at)} · {one.uri} · {link(one.uri)}" for one in note.also]
     receipt = [
         ("link", link(uri)),
         ("cid", note.receipt.cid),
+        ("said again", "\n".join(again)),
         ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
         ("answer", "\n".join(part.text for part in answer) or "(none)"),
     ]
     out.Page().pairs([*_pairs(note, who), *receipt])
+
+
+def _why_passage(app: App, name: str, *, as_json: bool) -> None:
+    with app.database.read() as tx:
+        one = app.memory.passage(tx, int(name[1:]))
+        who = "the bot" if one.kind == "answer" else app.full_name(tx, one.author)
+    if as_json:
+        out.document({"passage": out.plain(one), "link": link(one.uri)})
+        return
+    post = "in answer to" if one.kind == "answer" else "post"
+    out.Page().pairs(
+        [
+            ("passage", f"{name} · {one.text}"),
+            ("said by", who),
+            ("said", out.when(one.at)),
+            (post, one.uri),
+            ("link", link(one.uri)),
+        ]
+    )
 
 
 def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
@@ -121,10 +147,17 @@ def history(app: App, who: str, *, as_json: bool) -> None:
         out.document(revisions)
     elif revisions:
         rows = [
-            (out.when(one.at), f"n{one.note_id}", one.op, one.actor, _change(one.before, one.after))
+            (
+                str(one.id),
+                out.when(one.at),
+                f"n{one.note_id}",
+                one.op,
+                one.actor,
+                _change(one.before, one.after),
+            )
             for one in revisions
         ]
-        out.Page().table(("when", "note", "what", "by", "text"), rows, fold=("by", "text"))
+        out.Page().table(("rev", "when", "note", "what", "by", "text"), rows, fold=("by", "text"))
     if not revisions:
         out.message(f"Nothing was ever remembered of {who}.")
 
@@ -203,33 +236,6 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
     )
 
 
-@memory.command()
-@who_argument
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file, instead of stdout."
-)
-@pass_app
-def export(app: App, who: str, output: Path | None) -> None:
-    """All that is held about a person, as JSON."""
-    from bot import inbox, turns
-    from bot.cli.turn import plain
-
-    with app.database.read() as tx:
-        did = app.did(tx, who)
-        held = app.memory.export(tx, did) | {"mentions": inbox.mentions(tx, did=did, limit=MOST)}
-        held["turns"] = [plain(turn) for turn in turns.latest(tx, did=did, limit=MOST)]
-    if output is None:
-        out.document(held)
-        return
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise click.UsageError(f"{output} exists already; name a new file.") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(json.dumps(out.plain(held), ensure_ascii=False, indent=2) + "\n")
-    out.message(f"Written to {output}, readable only by you.")
-
-
 def _id(name: str) -> int:
     if not NOTE.fullmatch(name):
         raise click.UsageError(
@@ -244,6 +250,8 @@ def _plain(note: Note) -> dict[str, Any]:
 
 def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
     gone = f"{out.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
+    if note.withdrawn_at:
+        gone = f"{out.when(note.withdrawn_at)}, then withdrawn by a rollback"
     return [
         ("note", f"{note.name} · {note.text}"),
         ("until", gone),

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -42,10 +42,11 @@ def _code(char: str) -> str:
     return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
-def document(value: Any) -> None:
+def document(value: Any, file: TextIO | None = None) -> None:
     """Print `value` as one JSON document, dataclasses and times included."""
     text = json.dumps(plain(value), ensure_ascii=False, indent=2)
-    click.echo("".join(char if char.isprintable() or char == "\n" else _code(char) for char in text))
+    shown = "".join(char if char.isprintable() or char == "\n" else _code(char) for char in text)
+    click.echo(shown, file=file)
 
 
 def plain(value: Any) -> Any:

@@ -12,6 +12,7 @@ from bot.inbox.outbox import answers_of, draft, draft_at_once, fix_record, parts
 from bot.inbox.queue import (
     accept,
     admit,
+    blank,
     claim,
     cursor,
     decline,
@@ -34,6 +35,7 @@ __all__ = [
     "accept",
     "admit",
     "answers_of",
+    "blank",
     "claim",
     "cursor",
     "decline",

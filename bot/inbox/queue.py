@@ -219,6 +219,20 @@ def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetim
         tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **nobody))
 
 
+def blank(tx: Tx, before: datetime) -> int:
+    """Take the words out of what ended before then. Outcomes stay; returns how many mentions.
+
+    Without its CID a mention is not tried again, as after `scrub`.
+    """
+    ended = MentionRow.ended_at < before
+    old = select(MentionRow.uri).where(ended)
+    tx.execute(
+        update(OutboxRow).where(OutboxRow.mention_uri.in_(old)).values(text="", facets="[]", record=None)
+    )
+    blanked = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
+    return tx.execute(blanked).rowcount
+
+
 def _decline(tx: Tx, which: Any, why: str, now: datetime) -> int:
     return tx.execute(
         update(MentionRow)

@@ -35,9 +35,9 @@ REPLY_GRAPHEMES = 4 * 300  # four posts
 class Toolbox:
     """The tools of one turn about one person (`bot.ports.Toolbox`).
 
-    `receipt` names the post that every new note comes from. `search` finds notes of this person. `limits` are
-    memory's, with `per_exchange` lowered by the caller to what the day has left. After `calls` calls every
-    tool refuses.
+    `receipt` names the post that every new note comes from. `search` finds passages of this person. `limits`
+    are memory's, with `per_exchange` lowered by the caller to what the day has left. After `calls` calls
+    every tool refuses.
     """
 
     specs = tuple(tool.spec for tool in TOOLS.values())

@@ -7,9 +7,7 @@ from pydantic import Field
 from bot.errors import ToolRefused
 from bot.persona import fence
 from bot.tools.turn import Arguments, Text, Turn, tool
-from memory.model import Forget, Remember, Revise, line, note_id
-
-SHOWN = 20
+from memory.model import Forget, Remember, Revise, note_id, passage_line
 
 
 class Remembered(Arguments):
@@ -34,6 +32,10 @@ async def remember(turn: Turn, arguments: Remembered) -> str:
     """Keep one lasting fact that the person told about themselves in this post."""
     made = turn.edit(Remember(arguments.text))
     assert made is not None
+    if made.id > 0:
+        return f"{made.name} already says so; this post is now one more receipt of it."
+    if made.replaces is not None:
+        return f"Kept as {made.name}, in place of n{made.replaces}, which it contradicts."
     return f"Kept as {made.name}."
 
 
@@ -54,11 +56,14 @@ async def forget(turn: Turn, arguments: Forgotten) -> str:
 
 @tool(Query)
 async def recall(turn: Turn, arguments: Query) -> str:
-    """Search all notes about this person, also those that are not shown."""
+    """Search all that this person and you said, and every note about them, oldest first.
+
+    Each line has its date and its source. What was said later holds.
+    """
     if not arguments.query:
         raise ToolRefused("the query is empty. Give a few words to search for.")
-    found = (await turn.recall(arguments.query))[:SHOWN]
-    return fence("\n".join(map(line, found))) if found else "No note says anything about that."
+    found = await turn.recall(arguments.query)
+    return fence("\n".join(map(passage_line, found))) if found else "Nothing was said about that."
 
 
 TOOLS = (remember, revise, forget, recall)

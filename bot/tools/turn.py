@@ -10,15 +10,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from bot.errors import ToolRefused
 from bot.model import ToolSpec
-from memory.model import Forget, Remember, Revise, propose
+from memory.edits import propose
+from memory.model import Forget, Remember, Revise
+from memory.passages import of_note
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from memory.model import Edit, Limits, Note, Receipt, Recollection
+    from memory.model import Edit, Limits, Note, Passage, Receipt, Recollection
 
-    Search: TypeAlias = Callable[[str], Awaitable[tuple[Note, ...]]]
+    Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
 
 A = TypeVar("A", bound="Arguments")
 
@@ -95,17 +97,17 @@ class Turn:
         self.reply, self.silence = None, why
 
     def edit(self, edit: Edit) -> Note | None:
-        """Propose the edit; returns the note it makes.
+        """Propose the edit; returns the note it makes, or the one that says the same already.
 
         Raises EditRefused if the edit, or all edits of the turn together, break a rule of memory, and
         ToolRefused beyond the notes of one exchange.
         """
         notes = propose(self.notes, edit, self._receipt, self._now, self._limits)
         made = None if isinstance(edit, Forget) else notes[-1]
-        if made:
+        if made and made.id < 0:
             made = replace(made, replaces=self._written(made.replaces))
             notes = (*notes[:-1], made)
-        if sum(note.id < 0 for note in notes) > self._limits.per_exchange:
+        if sum(note.id < 0 or self._receipt in note.also for note in notes) > self._limits.per_exchange:
             raise ToolRefused(
                 f"{self._limits.per_exchange} notes were written in this turn, which is all that one post "
                 "may add. Revise one of them, or leave it."
@@ -120,16 +122,23 @@ class Turn:
         """The turn's edits as memory applies them: in an order it admits, of written notes only."""
         return self._edits(self.notes)
 
-    async def recall(self, query: str) -> tuple[Note, ...]:
-        """What memory finds, as this turn would have it: with its own notes, without what it took away."""
+    async def recall(self, query: str) -> tuple[Passage, ...]:
+        """What memory finds, in time order, as this turn would have it.
+
+        With the turn's own notes, without what it took away.
+        """
         words = regex.findall(r"\w+", query.casefold())
         fresh = (n for n in self.notes if n.id < 0 and any(word in n.text.casefold() for word in words))
-        gone = {note.id for note in self._before} - {note.id for note in self.notes}
-        found = await self._search(query)
-        return (
-            *fresh,
-            *(note for note in found if note.id not in gone and note.did == self._receipt.said_by),
+        edits = self.edits()
+        gone = {each.note_id for each in edits if not isinstance(each, Remember)}
+        forgotten = {each.note_id for each in edits if isinstance(each, Forget)}
+        silent = {note.receipt.uri for note in self._before if note.id in forgotten}
+        found = (
+            each
+            for each in await self._search(query)
+            if each.did == self._receipt.said_by and each.note_id not in gone and each.uri not in silent
         )
+        return tuple(sorted((*found, *map(of_note, fresh)), key=lambda each: (each.at, each.id)))
 
     def _written(self, note_id: int | None) -> int | None:
         """The written note behind one that this turn proposed; a note of this turn replaces no other."""
@@ -141,5 +150,6 @@ class Turn:
         left = {note.id for note in notes} | {note.replaces for note in fresh}
         return (
             *(Forget(note.id) for note in self._before if note.id not in left),
+            *(Remember(note.text) for note in notes if note.id > 0 and self._receipt in note.also),
             *(Remember(n.text) if n.replaces is None else Revise(n.replaces, n.text) for n in fresh),
         )

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from bot.model import Mention, Reason, StrongRef, ThreadPost
 from bot.persona import compose
 from bot.tools import Toolbox
-from memory.model import Limits, Note, Person, Receipt, Recollection, propose, render
+from memory.edits import propose
+from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render
+from memory.passages import of_note
 
 DID = "did:plc:ana"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -41,8 +43,8 @@ class Talker:
         recollection = Recollection(self.person, self.notes, render(self.notes, 2000))
         prompt = compose("a jay", recollection, thread, mention, now)
 
-        async def search(query: str) -> tuple[Note, ...]:
-            return self.notes
+        async def search(query: str) -> tuple[Passage, ...]:
+            return tuple(map(of_note, self.notes))
 
         tools = Toolbox(
             recollection, receipt, now, limits=self.limits, search=search, reply_limit=self.reply_limit

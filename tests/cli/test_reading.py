@@ -14,6 +14,8 @@ READING = [
     ("memory", "why", "n3"),
     ("memory", "history", "iris.test"),
     ("memory", "search", "dog"),
+    ("memory", "at", "iris.test", "2026-11-22T12:30"),
+    ("memory", "diff", "iris.test", "1", "3"),
     ("mention", "list"),
     ("mention", "show", HELLO),
     ("post", "list"),
@@ -83,6 +85,25 @@ def test_history_shows_what_a_note_was(filled):
     assert "Lives in Porto → Lives in Lisbon" in filled("memory", "history", "iris.test").out
 
 
+def test_what_it_knew_is_told_for_a_time_a_day_and_a_revision(filled):
+    def known(*point):
+        return [note["text"] for note in json.loads(filled("memory", "at", IRIS, *point, "--json").out)]
+
+    assert known("2026-11-22T12:59")[1:] == known("2")[1:] == ["Lives in Porto"]
+    assert known("2026-11-22")[1:] == known("2026-11-22T14:00:00+01:00")[1:] == known("r3")[1:]
+    assert known("2026-11-22")[1:] == ["Lives in Lisbon"]
+    assert known("2026-11-21") == []
+
+
+def test_a_diff_tells_what_took_the_place_of_what(filled):
+    done = filled("memory", "diff", IRIS, "2026-11-22T12:00", "2026-11-22")
+    assert done.out == "~ n2 · Lives in Porto → n3 · Lives in Lisbon\n"
+
+
+def test_history_numbers_its_revisions(filled):
+    assert filled("memory", "history", IRIS).out.splitlines()[3].startswith("3 ")
+
+
 def test_search_may_be_kept_to_one_person(filled):
     assert [note["name"] for note in json.loads(filled("memory", "search", "dog", "--json").out)] == ["n1"]
     done = filled("memory", "search", "dog", "--who", "mallory.test", "--json")
@@ -122,6 +143,8 @@ def test_posts_are_listed_by_whom_they_answer(filled):
         ("memory", "list", "mallory.test"),
         ("memory", "history", "mallory.test"),
         ("memory", "search", "zebra"),
+        ("memory", "at", "mallory.test", "2026-11-22"),
+        ("memory", "diff", "iris.test", "2", "2"),
         ("mention", "list", "--state", "expired"),
         ("post", "list", "--who", "mallory.test"),
     ],

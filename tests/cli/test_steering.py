@@ -7,11 +7,12 @@ import sys
 
 import pytest
 
-from tests.cli.seed import AGAIN, EVIL, HELLO, IRIS
+from tests.cli.seed import AGAIN, EVIL, HELLO, IRIS, MALLORY
 
 ASKING = [
     ("memory", "forget", "iris.test"),
     ("memory", "forget", "n3"),
+    ("memory", "rollback", "iris.test", "--to", "2"),
     ("mention", "skip", AGAIN),
 ]
 
@@ -81,6 +82,46 @@ def test_an_edited_note_is_replaced_and_its_new_name_is_printed(filled):
     assert '"actor": "operator"' in filled("memory", "history", IRIS, "--json").out
 
 
+def test_a_rollback_says_what_it_changes_and_can_be_undone(filled):
+    done = filled("memory", "rollback", IRIS, "--to", "2", "--yes")
+    assert (done.code, done.err) == (0, "Restored 1, withdrew 0.\n")
+    assert "Lives in Porto" in filled("memory", "list", IRIS).out
+    assert (
+        "~ n4 · Lives in Porto → n3 · Lives in Lisbon" in filled("memory", "rollback", IRIS, "--to", "3").err
+    )
+    assert filled("memory", "rollback", IRIS, "--to", "3", "--yes").code == 0
+    assert "Lives in Lisbon" in filled("memory", "list", IRIS).out
+    assert "that is what holds" in filled("memory", "rollback", IRIS, "--to", "3", "--yes").err
+
+
+def test_an_export_of_everyone_is_a_line_each_and_imported_once(filled):
+    assert filled("memory", "export", "--all", "--output", "all.jsonl").code == 0
+    lines = (filled.home / "all.jsonl").read_text().splitlines()
+    assert [json.loads(line)["person"]["did"] for line in lines] == [IRIS, MALLORY]
+    again = filled("memory", "import", "all.jsonl")
+    assert (again.code, again.err) == (0, "Took in 0, 2 were here already, 0 refused.\n")
+    filled("memory", "forget", IRIS, "--yes")
+    done = filled("memory", "import", "all.jsonl")
+    assert (done.code, done.err) == (0, "Took in 1, 1 were here already, 0 refused.\n")
+    held = json.loads(filled("memory", "export", IRIS).out)
+    assert held["notes"] == json.loads(lines[0])["notes"]
+
+
+def test_an_import_tells_the_lines_that_it_refuses_and_takes_in_the_rest(filled):
+    filled("memory", "export", "--all", "--output", "all.jsonl")
+    first, second = (filled.home / "all.jsonl").read_text().splitlines()
+    foreign = json.loads(first)
+    foreign["notes"][0]["did"] = MALLORY
+    (filled.home / "bad.jsonl").write_text("\n".join([json.dumps(foreign), second, "{oops"]))
+    for did in (IRIS, MALLORY):
+        filled("memory", "forget", did, "--yes")
+    done = filled("memory", "import", "bad.jsonl")
+    assert done.code == 1
+    assert done.err.splitlines()[0] == "Took in 1, 0 were here already, 2 refused."
+    assert "line 3: " in done.err
+    assert "line 1: Nothing of this person was imported: notes[0].did: is about somebody else" in done.err
+
+
 def test_a_failed_mention_may_be_tried_again(filled):
     assert filled("mention", "retry", EVIL).code == 0
     assert state(filled, EVIL) == "waiting"
@@ -121,6 +162,9 @@ def test_what_cannot_be_done_is_one_clear_message_and_exit_1(filled, command, sa
     "command",
     [
         ("memory", "show", "biscuit"),
+        ("memory", "export"),
+        ("memory", "export", "iris.test", "--all"),
+        ("memory", "at", "iris.test", "yesterday"),
         ("mention", "show", "3kirisirisaaa"),
         ("mention", "list", "--state", "happy"),
         ("mention", "list", "-n", "0"),

@@ -245,7 +245,7 @@ def test_after_erasure_no_byte_of_it_is_left_in_sqlites_files(tmp_path: Path):
     assert canary.encode() in bytes_of(tmp_path)
     for number in range(1, 60, 2):
         with db.write() as tx:
-            assert memory.erase(tx, f"did:plc:{canary}{number}") == 8
+            assert memory.erase(tx, f"did:plc:{canary}{number}") == 11
     assert db.scrub()
     left = bytes_of(tmp_path)
     assert (left.lower().count(canary.lower().encode()), b"other58" in left) == (0, True)

@@ -81,7 +81,7 @@ def test_an_erased_person_leaves_no_row(known: Database):
     say(known, Remember("likes tea"), did=BOB)
     with known.write() as tx:
         MEMORY.rename(tx, ALICE, "alice.test", NOW)
-        assert MEMORY.erase(tx, ALICE) == 2 + 2 + 1 + 1
+        assert MEMORY.erase(tx, ALICE) == 2 + 2 + 2 + 1 + 1
         assert MEMORY.erase(tx, ALICE) == 0
         with pytest.raises(UnknownPerson):
             MEMORY.recall(tx, ALICE)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from memory.edits import propose
 from memory.errors import EditRefused, MemoryFault, UnknownPerson
-from memory.model import Forget, Remember, Revise, propose
+from memory.model import Forget, Remember, Revise
 from memory.store import Memory
 from tests.memory.people import ALICE, NOW, ROOMY, later, receipt
 
@@ -82,7 +83,7 @@ def test_a_chain_is_told_alike_from_each_of_its_notes(db: Database, exchanges):
                     MEMORY.apply(tx, did, [edit], said, key=f"{did}{hours}{number}", actor="rules", at=NOW)
                 except EditRefused:
                     continue
-        notes = {each["id"] for each in MEMORY.export(tx, did)["notes"]}
+        notes = {each.id for each in MEMORY.notes(tx, did)}
         for note in notes:
             chain = MEMORY.chain(tx, note)
             assert note in {each.id for each in chain} <= notes

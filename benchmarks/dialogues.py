@@ -1,0 +1,113 @@
+"""Conversations with questions about them, from a file, fed through the real store.
+
+A line is {"kind": "turn", "corpus", "i", "session", "time", "author", "text"} or {"kind": "query", "corpus",
+"text", "gold": [i], "category"}. `gold` are the turns that hold the answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from memory.model import Passage
+from memory.passages import thread_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from memory.db import Tx
+    from memory.store import Memory
+
+ROLES = {"person", "bot", "user", "assistant"}  # authors that are no names
+
+
+@dataclass(frozen=True)
+class Query:
+    text: str
+    gold: frozenset[int]
+    category: str
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """One corpus: everything that one person and those they spoke with said, and the questions."""
+
+    name: str
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
+
+    @cached_property
+    def person(self) -> str:
+        """The author who is the person: so called, or who spoke first."""
+        authors = [turn["author"] for turn in self.turns]
+        return next((author for author in authors if author in {"person", "user"}), authors[0])
+
+    @cached_property
+    def did(self) -> str:
+        return did_of(f"{self.name}/{self.person}")
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """How the authors (DIDs) are called."""
+        return {self.author(turn): turn["author"] for turn in self.turns if turn["author"] not in ROLES}
+
+    def author(self, turn: dict[str, Any]) -> str:
+        return did_of(f"{self.name}/{turn['author']}")
+
+    def uri(self, turn: dict[str, Any]) -> str:
+        key = _letters(f"{self.name}/{turn['i']}", 13)
+        return f"at://{self.did}/app.bsky.feed.post/{key}"
+
+    def passages(self) -> list[Passage]:
+        return [
+            Passage(
+                did=self.did,
+                kind="said" if turn["author"] == self.person else "answer",
+                author=self.author(turn),
+                text=turn["text"],
+                thread=thread_of(f"{self.name}/{turn['session']}"),
+                uri=self.uri(turn),
+                at=_time(turn["time"]),
+            )
+            for turn in self.turns
+        ]
+
+    def feed(self, memory: Memory, tx: Tx) -> None:
+        """Record every turn as the bot would, an exchange a turn."""
+        said = self.passages()
+        memory.meet(tx, self.did, said[0].at)
+        for each in said:
+            memory.record(tx, each)
+
+
+def load(path: Path) -> list[Dialogue]:
+    found: dict[str, Dialogue] = {}
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        for line in map(json.loads, lines):
+            dialogue = found.setdefault(line["corpus"], Dialogue(line["corpus"]))
+            if line["kind"] == "turn":
+                dialogue.turns.append(line)
+            elif line["gold"]:
+                dialogue.queries.append(
+                    Query(line["text"], frozenset(line["gold"]), str(line.get("category", "")))
+                )
+    return list(found.values())
+
+
+def did_of(name: str) -> str:
+    return f"did:plc:{_letters(name, 24)}"
+
+
+def _letters(name: str, count: int) -> str:
+    return base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:count]
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

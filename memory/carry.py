@@ -1,0 +1,268 @@
+"""A person's memory as JSON, to be carried from one database to another. Pure.
+
+One document a person. Numbers in it are the document's own, 1, 2, 3 in the order of writing, so that the same
+memory is told alike wherever it is: export, import and export again gives the same document.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from memory.errors import ImportRefused
+from memory.model import Kind, Op, one_line, tidy_handle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from memory.model import Note, Passage, Person, Revision
+
+FORMAT, VERSION = "scrubjay-memory", 1
+MOST_PROBLEMS = 5
+LONGEST_NOTE, LONGEST_TEXT = 2_000, 100_000  # characters; whatever the settings say, no more is believed
+OWN_KEY = re.compile(r"(?:edit|forget|reopen|restore|withdraw|import)#")  # keys that name a row's number
+SPACE = re.compile(r"\s*")
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("should hold no NUL")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text or one_line(text) != text:
+        raise ValueError("should be one line, without stray spaces and invisible characters")
+    return text
+
+
+def _handle(text: str) -> str:
+    if tidy_handle(text) != text:
+        raise ValueError("should be a handle")
+    return text
+
+
+Str: TypeAlias = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
+Line: TypeAlias = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_line)]
+Handle: TypeAlias = Annotated[str, AfterValidator(_handle)]
+Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+Number: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PersonEntry(_Entry):
+    did: Annotated[Str, Field(pattern=r"^did:[a-z]+:[A-Za-z0-9._:%-]+$")]
+    handle: Handle | None
+    first_seen: Time
+    last_seen: Time
+    introduced_at: Time | None
+
+
+class HandleEntry(_Entry):
+    since: Time
+    handle: Handle
+
+
+class ReceiptEntry(_Entry):
+    uri: Str
+    cid: Str
+    said_by: Str
+    said_at: Time
+
+
+class NoteEntry(_Entry):
+    id: Number
+    did: Str
+    text: Line
+    receipt: ReceiptEntry
+    written_at: Time
+    replaces: Number | None
+    superseded_by: Number | None
+    valid_to: Time | None
+    withdrawn_at: Time | None
+    also: tuple[ReceiptEntry, ...]
+
+
+class RevisionEntry(_Entry):
+    id: Number
+    did: Str
+    note_id: Number
+    op: Op
+    before: Line | None
+    after: Line | None
+    actor: Str
+    source_uri: Str | None
+    at: Time
+    replaces: Number | None
+    key: Str | None
+
+
+class PassageEntry(_Entry):
+    did: Str
+    kind: Kind
+    author: Str
+    text: Str
+    thread: Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    uri: Str
+    at: Time
+    valid_from: Time | None
+    lang: Str | None
+
+
+class Dossier(_Entry):
+    """All that is held about one person. `mentions` is the bot's, and no memory: it is passed over."""
+
+    format: Literal["scrubjay-memory"]
+    version: Literal[1]
+    person: PersonEntry
+    handles: tuple[HandleEntry, ...]
+    notes: tuple[NoteEntry, ...]
+    revisions: tuple[RevisionEntry, ...]
+    passages: tuple[PassageEntry, ...]
+    mentions: Annotated[Any, Field(exclude=True)] = None
+
+
+def write(
+    person: Person,
+    handles: Iterable[tuple[datetime, str]],
+    notes: Iterable[Note],
+    revisions: Iterable[tuple[Revision, str]],
+    passages: Iterable[Passage],
+) -> dict[str, Any]:
+    """The document, ready for JSON. `revisions` come with their keys."""
+    notes, revisions = sorted(notes, key=lambda note: note.id), list(revisions)
+    known = {note.id for note in notes} | {revision.note_id for revision, _ in revisions}
+    known |= {revision.replaces for revision, _ in revisions if revision.replaces}
+    number = {each: place for place, each in enumerate(sorted(known), 1)}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "person": plain(person),
+        "handles": [{"since": plain(since), "handle": handle} for since, handle in handles],
+        "notes": [_numbered(plain(note), number, "id", "replaces", "superseded_by") for note in notes],
+        "revisions": [
+            _numbered(plain(revision), number, "note_id", "replaces")
+            | {"id": place, "key": None if OWN_KEY.match(key) else key}
+            for place, (revision, key) in enumerate(revisions, 1)
+        ],
+        "passages": [
+            {name: plain(getattr(one, name)) for name in PassageEntry.model_fields} for one in passages
+        ],
+    }
+
+
+def _numbered(entry: dict[str, Any], number: Mapping[int, int], *names: str) -> dict[str, Any]:
+    return entry | {name: number[entry[name]] for name in names if entry[name] is not None}
+
+
+def plain(value: Any) -> Any:
+    """A value of memory in JSON's types; times in ISO 8601."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def documents(text: str) -> Iterator[tuple[int, str]]:
+    """The JSON documents that follow each other in `text`, each with the line on which it begins.
+
+    Raises ImportRefused where the text is no JSON.
+    """
+    decoder, at, line = json.JSONDecoder(), 0, 1
+    while True:
+        start = _after_space(text, at)
+        line += text.count("\n", at, start)
+        if start == len(text):
+            return
+        try:
+            _, at = decoder.raw_decode(text, start)
+        except json.JSONDecodeError as error:
+            raise ImportRefused(f"line {error.lineno}: {error.msg}") from None
+        except RecursionError:
+            raise ImportRefused(f"line {line}: too deeply nested") from None
+        yield line, text[start:at]
+        line += text.count("\n", start, at)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = SPACE.match(text, at)
+    assert found is not None
+    return found.end()
+
+
+def read(document: str | bytes) -> Dossier:
+    """A document of this version, checked. Raises ImportRefused, telling where it is wrong."""
+    try:
+        dossier = Dossier.model_validate_json(document)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False, include_context=False)
+        raise ImportRefused(_told(f"{_place(one['loc'])}: {one['msg']}" for one in wrong)) from None
+    problems = list(_problems(dossier))
+    if problems:
+        raise ImportRefused(_told(problems))
+    return dossier
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    return (
+        "".join(f"[{step}]" if isinstance(step, int) else f".{step}"[:60] for step in loc)[1:] or "document"
+    )
+
+
+def _told(problems: Iterable[str]) -> str:
+    told = list(problems)
+    more = f"; and {len(told) - MOST_PROBLEMS} more" if len(told) > MOST_PROBLEMS else ""
+    return "; ".join(told[:MOST_PROBLEMS]) + more
+
+
+def _problems(dossier: Dossier) -> Iterator[str]:
+    """What is wrong although each entry is well formed: what is another's, and what fits nothing."""
+    did = dossier.person.did
+    for name in ("notes", "revisions", "passages"):
+        for place, entry in enumerate(getattr(dossier, name)):
+            if entry.did != did:
+                yield f"{name}[{place}].did: is about somebody else"
+    for place, note in enumerate(dossier.notes):
+        for receipt in (note.receipt, *note.also):
+            if receipt.said_by != did or not receipt.uri.startswith(f"at://{did}/"):
+                yield f"notes[{place}]: a receipt is not a post of {did}"
+    for place, passage in enumerate(dossier.passages):
+        if not passage.uri.startswith(f"at://{did}/") or (passage.kind == "said" and passage.author != did):
+            yield f"passages[{place}]: is no exchange with {did}"
+        if passage.kind == "note":
+            yield f"passages[{place}].kind: should be said or answer"
+    yield from _misfits(dossier)
+
+
+def _misfits(dossier: Dossier) -> Iterator[str]:
+    """Notes must form chains that go forward, and every number must be used once."""
+    notes = {note.id: note for note in dossier.notes}
+    for name, numbers in (
+        ("notes", [note.id for note in dossier.notes]),
+        ("revisions", [revision.id for revision in dossier.revisions]),
+    ):
+        if any(later <= earlier for earlier, later in pairwise(numbers)):
+            yield f"{name}: their ids should only grow"
+    for place, note in enumerate(dossier.notes):
+        older, newer = notes.get(note.replaces or 0), notes.get(note.superseded_by or 0)
+        if note.replaces and (older is None or older.superseded_by != note.id or older.id >= note.id):
+            yield f"notes[{place}].replaces: {note.replaces} is no older note that it replaced"
+        if note.superseded_by and (newer is None or newer.replaces != note.id or newer.id <= note.id):
+            yield f"notes[{place}].superseded_by: {note.superseded_by} is no later note that replaced it"
+        if (note.superseded_by is None) != (note.valid_to is None):
+            yield f"notes[{place}].valid_to: should be there if superseded_by is, and only then"
+    told = [(passage.uri, passage.kind) for passage in dossier.passages]
+    keys = [revision.key for revision in dossier.revisions if revision.key is not None]
+    if len(set(told)) < len(told):
+        yield "passages: a post may stand there once, and once its answer"
+    if len(set(keys)) < len(keys) or any(OWN_KEY.match(key) for key in keys):
+        yield "revisions: a key may stand there once, and none may be like ours"

@@ -1,0 +1,119 @@
+"""A person's memory as a document, out of the database and into it. Reached through the store."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import insert, select, update
+
+from memory import carry, passages
+from memory import notes as rows
+from memory.errors import ImportRefused, UnknownPerson
+from memory.model import Note, Passage, Receipt
+from memory.notes import NOTE, REVISION
+from memory.passages import PASSAGE
+from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
+
+if TYPE_CHECKING:
+    from memory.carry import Dossier, NoteEntry, ReceiptEntry
+    from memory.db import Tx
+    from memory.people import People
+
+
+def export(tx: Tx, people: People, did: str) -> dict[str, Any]:
+    """Raises UnknownPerson."""
+    keys = select(REVISION.key).where(REVISION.did == did).order_by(REVISION.id)
+    return carry.write(
+        people.person(tx, did),
+        people.handles(tx, did),
+        rows.find(tx, NOTE.did == did),
+        zip(rows.history(tx, did), tx.scalars(keys), strict=True),
+        sorted(passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None)), key=lambda one: one.id),
+    )
+
+
+def import_(tx: Tx, people: People, dossier: Dossier) -> bool:
+    """Write a checked document. False if all of it is here already. Raises ImportRefused."""
+    did = dossier.person.did
+    try:
+        here = carry.read(json.dumps(export(tx, people, did)))
+    except UnknownPerson:
+        here = None
+    if here is not None:
+        if here == dossier.model_copy(update={"mentions": None}):
+            return False
+        raise ImportRefused(f"{did} is known here, with another memory. Forget them first, or keep that.")
+    _refuse_taken(tx, dossier)
+    tx.execute(insert(PersonRow).values(dossier.person.model_dump()))
+    for handle in dossier.handles:
+        tx.execute(insert(HandleRow).values(did=did, **handle.model_dump()))
+    real = _write_notes(tx, dossier)
+    _write_revisions(tx, dossier, real)
+    return True
+
+
+def said(dossier: Dossier) -> tuple[Passage, ...]:
+    """The exchanges of a document, as they are recorded."""
+    return tuple(Passage(**entry.model_dump()) for entry in dossier.passages)
+
+
+def _refuse_taken(tx: Tx, dossier: Dossier) -> None:
+    """Every exchange is had once, with one person."""
+    keys = [one.key for one in dossier.revisions if one.key is not None]
+    if rows.applied(tx, keys):
+        raise ImportRefused(
+            "revisions: some of these edits were made here already, on somebody else's memory"
+        )
+
+
+def _write_notes(tx: Tx, dossier: Dossier) -> dict[int, int]:
+    """Write them under new numbers; return the number here of each number there, erased notes' too."""
+    notes, real = {entry.id: entry for entry in dossier.notes}, dict[int, int]()
+    edits = dossier.revisions
+    told = {edit.note_id for edit in edits} | {edit.replaces for edit in edits if edit.replaces}
+    for number in sorted(told | set(notes)):
+        entry = notes.get(number)
+        real[number] = rows.add(tx, _note(entry, real)) if entry else _skip_number(tx, dossier)
+    for entry in dossier.notes:
+        if entry.superseded_by is not None:
+            tx.execute(
+                update(NoteRow)
+                .where(NOTE.id == real[entry.id])
+                .values(superseded_by=real[entry.superseded_by], valid_to=entry.valid_to)
+            )
+    return real
+
+
+def _skip_number(tx: Tx, dossier: Dossier) -> int:
+    """A number of a note that was erased: history names it, and no other note may have it."""
+    did, at = dossier.person.did, dossier.person.last_seen
+    number = rows.add(tx, Note(0, did, "", Receipt(f"at://{did}/", "", did, at), at))
+    rows.erase(tx, [number])
+    return number
+
+
+def _write_revisions(tx: Tx, dossier: Dossier, real: dict[int, int]) -> None:
+    for entry in dossier.revisions:
+        values = entry.model_dump(exclude={"id"})
+        values["note_id"] = real[entry.note_id]
+        values["replaces"] = real[entry.replaces] if entry.replaces else None
+        values["key"] = entry.key or f"import#{entry.did}#{entry.id}"
+        tx.execute(insert(RevisionRow).values(values))
+
+
+def _note(entry: NoteEntry, real: dict[int, int]) -> Note:
+    return Note(
+        0,
+        entry.did,
+        entry.text,
+        _receipt(entry.receipt),
+        entry.written_at,
+        replaces=real.get(entry.replaces or 0),
+        withdrawn_at=entry.withdrawn_at,
+        also=tuple(map(_receipt, entry.also)),
+    )
+
+
+def _receipt(entry: ReceiptEntry) -> Receipt:
+    return Receipt(entry.uri, entry.cid, entry.said_by, entry.said_at)

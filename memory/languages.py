@@ -1,0 +1,106 @@
+"""What is known of languages: which one a text is in, by its script and its commonest words.
+
+The words are each language's most frequent ones in any corpus; no list says what a text is about.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import regex
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LATIN = {
+    "ca": "el la els les de del que i a en un una és amb per no es va són això com més però ha què jo",
+    "cs": "a se v na je že to s z do si jsem ale jak tak už mám jsou co když pro by být moje můj byl",
+    "da": "og i at det er en den til på jeg de med for der ikke har som et vi min mit hvad du var af",
+    "de": "der die das und ich ist nicht ein eine zu den mit auf für in es dem sich auch mein wie war von",
+    "en": "the a an and to of in is it i my you that for on with was are have do did what at be this me"
+    " your i'm it's don't that's",
+    "es": "el la los las de que y a en un una es con por no se para mi lo como más pero yo qué tengo está",
+    "et": "ja on ei see et ma oli mis kui ka aga mu seda oma mul nii siis veel või minu sa ta me",
+    "eu": "eta da ez bat dut nire zer zen du dira ere baina nik hau izan naiz oso",
+    "fi": "ja on ei se että olen minun mutta oli mitä kun niin myös minä sen ovat hän joka nyt vain tai",
+    "fr": "le la les de des et à un une est en que je pas mon ma du dans pour il ce qui avec sur au suis",
+    "ga": "agus an na is tá ar le i bhí mé go do sé sin mo níl ní ach seo leis",
+    "hu": "a az és hogy nem egy is van meg ez de volt mi csak én már vagy nagyon mint kell azt",
+    "id": "yang dan di ini itu saya dengan untuk tidak dari ada ke aku apa akan sudah bisa juga kamu pada",
+    "it": "il la le di che e un una è in per non con sono mi del della ho ma come cosa gli mio mia più",
+    "lt": "ir yra ne tai kad aš su bet mano kaip iš buvo į ką jau dar tik man kas per",
+    "nl": "de het een en ik van is niet in dat te op zijn met voor mijn je er aan maar ook heb wat die was",
+    "no": "og i det er en jeg på til ikke som med har den for av et min mitt hva vi de men så du var",
+    "pl": "i w na nie się z do że to jest jak ale mam co o po za już mój moja tak czy dla jestem są",
+    "pt": "o a os as de que e um uma é em para não com do da no na eu meu minha mas por como foi está são",
+    "ro": "și de la în a un o nu este pe cu că să mai din sunt am ce care dar pentru mea meu era",
+    "sv": "och i att det är en jag på som inte med för av den har till ett min mitt vad de men så om var",
+    "tr": "ve bir bu da de ne için çok ben var mi değil ile ama gibi daha benim en o şey oldu",
+}
+COMMON: Mapping[str, frozenset[str]] = MappingProxyType(
+    {lang: frozenset(words.split()) for lang, words in LATIN.items()}
+)
+SCRIPTS = (  # a script, the language most often written in it, and letters that only others of it have
+    (r"\p{Cyrillic}", "ru", ((r"[ђјљњћџ]", "sr"), (r"[іїєґў]", "uk"))),
+    (r"\p{Greek}", "el", ()),
+    (r"\p{Armenian}", "hy", ()),
+    (r"\p{Hebrew}", "he", ()),
+    (r"\p{Arabic}", "ar", ((r"[پچژگ]", "fa"),)),
+    (r"\p{Devanagari}", "hi", ()),
+    (r"\p{Tamil}", "ta", ()),
+    (r"\p{Hangul}", "ko", ()),
+    (r"[\p{Han}\p{Hiragana}\p{Katakana}]", "zh", ((r"[\p{Hiragana}\p{Katakana}]", "ja"),)),
+    (r"\p{Thai}", "th", ()),
+)
+LATIN_OR_NOT = regex.compile(r"(\p{Latin})|\p{L}")
+
+
+def detect(text: str, words: Sequence[str], hint: str | None = None) -> str | None:
+    """The language of a text (ISO 639-1), from its script and its commonest `words`.
+
+    `hint` is what the text says of itself; it decides where the words do not. None: unknown.
+    """
+    latin = [bool(letter) for letter in LATIN_OR_NOT.findall(text)]
+    if latin and 2 * sum(latin) < len(latin):
+        return _by_script(text)
+    scores = {lang: sum(word in common for word in words) for lang, common in COMMON.items()}
+    best = max(scores.values())
+    ahead = [lang for lang, score in scores.items() if score == best > 0]
+    if len(ahead) == 1:
+        return ahead[0]
+    return hint if not ahead or hint in ahead else None
+
+
+def _by_script(text: str) -> str | None:
+    counts = [(len(regex.findall(script, text)), lang, others) for script, lang, others in SCRIPTS]
+    count, usual, others = max(counts, key=lambda each: each[0])
+    told = next((lang for letters, lang in others if regex.search(letters, text)), usual)
+    return told if count else None
+
+
+MONTH_NAMES = """
+january jan januar janvier enero janeiro gennaio januari styczeń январь января ocak tammikuu
+february feb februar février fevrier febrero fevereiro febbraio februari luty февраль февраля şubat helmikuu
+march märz mars marzo março maart marzec март марта mart maaliskuu
+april apr avril abril aprile kwiecień апрель апреля nisan huhtikuu
+may mai mayo maio maggio mei maj май мая mayıs toukokuu
+june jun juni juin junio junho giugno czerwiec июнь июня haziran kesäkuu
+july jul juli juillet julio julho luglio lipiec июль июля temmuz heinäkuu
+august aug août agosto augustus sierpień август августа ağustos elokuu
+september sep septembre septiembre setembro settembre wrzesień сентябрь сентября eylül syyskuu
+october oct oktober octobre octubre outubro ottobre październik октябрь октября ekim lokakuu
+november nov novembre noviembre novembro listopad ноябрь ноября kasım marraskuu
+december dec dezember décembre diciembre dezembro dicembre grudzień декабрь декабря aralık joulukuu
+"""
+MONTHS: Mapping[str, int] = MappingProxyType(
+    {name: month for month, names in enumerate(MONTH_NAMES.strip().splitlines(), 1) for name in names.split()}
+)
+PAST = regex.compile(  # a question about what was so, not about what is
+    r"\b(used\s+to|before|previous(ly)?|former(ly)?|earlier|originally|back\s+then|in\s+the\s+past|no\s+longer"
+    r"|früher|vorher|damals|ehemals|zuvor|avant|autrefois|auparavant|jadis|antes|anteriormente|solía"
+    r"|antigamente|costumava|prima|una\s+volta|vroeger|voorheen|eerder|tidligere|tidigare|förut|aiemmin"
+    r"|ennen|dawniej|wcześniej|kiedyś|dříve|korábban|înainte|önce|eskiden|раньше|прежде|раніше|πριν|παλιά)\b"
+    r"|以前|昔|之前|从前|예전|이전|เมื่อก่อน|قبل|سابقا|לפני|בעבר|पहले",
+    regex.IGNORECASE,
+)

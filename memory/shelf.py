@@ -1,0 +1,118 @@
+"""One person's passages as arrays, decoded once and kept while they are asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memory.stems import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Floats: TypeAlias = NDArray[np.float64]
+NEVER = np.iinfo(np.int64).max
+MOST_ROWS = 200_000  # in all shelves together: about 100 MB with vectors of 256 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """`n` passages, thread after thread and in each by time. Times are microseconds since 1970.
+
+    `numbers`, `rows` and `counts` are the postings: stem, passage and occurrences, sorted by stem. `vectors`
+    is int8 [n, d]; `norms` their lengths, 0 where a passage has no vector of this model. `closed` is when a
+    note was superseded.
+    """
+
+    ids: NDArray[np.int64]
+    thread: NDArray[np.int64]
+    at: NDArray[np.int64]
+    closed: NDArray[np.int64]
+    authors: NDArray[Any]
+    langs: frozenset[str | None]
+    numbers: NDArray[np.uint32]
+    rows: NDArray[np.intp]
+    counts: NDArray[np.uint32]
+    lengths: Floats
+    calendar: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    vectors: NDArray[np.int8]
+    norms: Floats
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def build(rows: Sequence[Any], model: str) -> Shelf:
+    """Decode rows of (id, author, thread, at, valid_to, lang, stems, emb, emb_model)."""
+    rows = sorted(rows, key=lambda row: (row.thread, row.at, row.id))
+    numbers, counts = unpack(b"".join(row.stems for row in rows))
+    of = np.repeat(np.arange(len(rows)), [len(row.stems) // 3 for row in rows])
+    order = np.argsort(numbers, kind="stable")
+    at = np.array([row.at for row in rows], np.int64)
+    vectors, norms = _vectors([row.emb if row.emb_model == model else None for row in rows])
+    return Shelf(
+        ids=np.array([row.id for row in rows], np.int64),
+        thread=np.array([row.thread for row in rows], np.int64),
+        at=at,
+        closed=np.array([NEVER if row.valid_to is None else row.valid_to for row in rows], np.int64),
+        authors=np.array([row.author for row in rows], object),
+        langs=frozenset(row.lang for row in rows),
+        numbers=numbers[order],
+        rows=of[order],
+        counts=counts[order],
+        lengths=np.bincount(of, counts, len(rows)).astype(np.float64),
+        calendar=_calendar(at),
+        vectors=vectors,
+        norms=norms,
+    )
+
+
+def _vectors(blobs: Sequence[bytes | None]) -> tuple[NDArray[np.int8], Floats]:
+    width = max((len(blob) for blob in blobs if blob), default=0)
+    vectors = np.frombuffer(b"".join(blob or bytes(width) for blob in blobs), np.int8)
+    vectors = vectors.reshape(len(blobs), width)
+    return vectors, np.sqrt(np.square(vectors.astype(np.float64)).sum(axis=1))
+
+
+def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Year, month and day of each time, in UTC."""
+    times = at.astype("datetime64[us]")
+    years, months, days = (times.astype(f"datetime64[{unit}]") for unit in "YMD")
+    return (
+        years.astype(np.int64) + 1970,
+        months.astype(np.int64) % 12 + 1,
+        (days - months).astype(np.int64) + 1,
+    )
+
+
+class Shelves:
+    """The shelves asked for last, each under the stamp of what it was made from. Any thread may ask."""
+
+    def __init__(self, most_rows: int = MOST_ROWS) -> None:
+        self._most = most_rows
+        self._kept: OrderedDict[str, tuple[int, Shelf]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, did: str, stamp: int, make: Callable[[], Shelf]) -> Shelf:
+        with self._lock:
+            kept = self._kept.get(did)
+            if kept and kept[0] == stamp:
+                self._kept.move_to_end(did)
+                return kept[1]
+        made = make()
+        with self._lock:
+            self._kept[did] = (stamp, made)
+            self._kept.move_to_end(did)
+            while len(self._kept) > 1 and sum(len(shelf) for _, shelf in self._kept.values()) > self._most:
+                self._kept.popitem(last=False)
+        return made
+
+    def drop(self, did: str) -> None:
+        """Keep nothing of this person in memory."""
+        with self._lock:
+            self._kept.pop(did, None)
