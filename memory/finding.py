@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from memory import notes, passages
 from memory.embed import NoEmbedder, quantised
-from memory.model import as_of
 from memory.passages import PASSAGE
 from memory.people import PERSON
 from memory.search import ask, best, score
@@ -58,7 +57,7 @@ class Finding:
             passages.erase(tx, PASSAGE.note_id.in_(gone))
         passages.add(tx, self._rows([each for each in wanted if each.note_id not in known]))
         for each in wanted:
-            if each.note_id in known and as_of(each) != as_of(known[each.note_id]):
+            if each.note_id in known and passages.as_of(each) != passages.as_of(known[each.note_id]):
                 passages.change(tx, each)
 
     def _rows(self, said: Sequence[Passage]) -> list[dict[str, Any]]:

@@ -72,10 +72,9 @@ class Note:
 class Passage:
     """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
 
-    `uri` is its receipt: the post itself, the post answered, or the note's source. `author` is a DID.
-    `thread` is `memory.passages.thread_of` of the thread's root. It holds from `valid_from` (None: `at`) to
-    `valid_to`, when the note `superseded_by` replaced it. `score` is from 0 to about 1, and 0 where nothing
-    was asked.
+    `uri` is its receipt: the post itself, the one answered, or the note's source. `author` is a DID, `thread`
+    `memory.passages.thread_of` the root. It holds from `valid_from` (None: `at`) to `valid_to`, when the note
+    `superseded_by` replaced it. `score`: 0 where nothing was asked.
     """
 
     did: str
@@ -233,10 +232,7 @@ def tidy_handle(text: str) -> str | None:
 
 
 def note_id(name: str | int) -> int:
-    """The id behind `n12`, `12` or `new1` (negative).
-
-    Raises EditRefused for anything else.
-    """
+    """The id behind `n12`, `12` or `new1` (negative). Raises EditRefused for anything else."""
     text = str(name).strip()
     found = NOTE_NAME.fullmatch(text)
     if not found:
@@ -269,18 +265,11 @@ def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
     return Block(label, "\n".join(map(line, shown)), shown, len(ordered) - len(shown))
 
 
-def as_of(passage: Passage) -> tuple[object, ...]:
-    """What of a note's passage may change: its receipt and when it holds."""
-    return passage.uri, passage.at, passage.valid_from, passage.valid_to, passage.superseded_by
-
-
 def passage_line(passage: Passage) -> str:
     """A passage as a prompt shows it: when, who, what, until when it held, and its receipt."""
-    number = passage.note_id or 0
-    note = f"n{number}" if number > 0 else f"new{-number}"
-    who = {"said": "they said", "answer": "you answered", "note": note}[passage.kind]
-    until = f" · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else ""
-    return f"{passage.at:%Y-%m-%d} · {who} · {passage.text}{until} · {passage.uri}"
+    who = {"said": "they said", "answer": "you answered", "note": f"n{passage.note_id}".replace("n-", "new")}
+    text = f"{passage.text} · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else passage.text
+    return f"{passage.at:%Y-%m-%d} · {who[passage.kind]} · {text} · {passage.uri}"
 
 
 def line(note: Note) -> str:

@@ -116,6 +116,11 @@ def values(passage: Passage) -> dict[str, Any]:
     }
 
 
+def as_of(passage: Passage) -> tuple[object, ...]:
+    """What of a note's passage may change: its receipt and when it holds."""
+    return passage.uri, passage.at, passage.valid_from, passage.valid_to, passage.superseded_by
+
+
 def change(tx: Tx, passage: Passage) -> None:
     """Let the passage of a note tell of it as `passage` does. Its text is the same."""
     changing = ("source", "at", "valid_from", "valid_to", "superseded_by")

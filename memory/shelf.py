@@ -52,7 +52,7 @@ def build(rows: Sequence[Any], model: str) -> Shelf:
     rows = sorted(rows, key=lambda row: (row.thread, row.at, row.id))
     numbers, counts = unpack(b"".join(row.stems for row in rows))
     of = np.repeat(np.arange(len(rows)), [len(row.stems) // 3 for row in rows])
-    order = np.argsort(numbers, kind="stable")
+    order = np.argsort(numbers)
     at = np.array([row.at for row in rows], np.int64)
     vectors, norms = _vectors([row.emb if row.emb_model == model else None for row in rows])
     return Shelf(
