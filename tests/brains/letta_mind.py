@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -55,15 +56,15 @@ def letta_mind(*, timeout: float = 20.0):
         return
     with serving(double := LettaDouble()) as url:
         mind = LettaMind(double, url, timeout)
-        asyncio.run(mind.brain.start())
+        _run(mind.brain.start())
         yield mind
 
 
 def _live(timeout: float):
     mind = LiveMind(timeout)
-    asyncio.run(mind.brain.start())
+    _run(mind.brain.start())
     yield mind
-    asyncio.run(leave(mind.brain))
+    _run(leave(mind.brain))
 
 
 def live_brain(timeout: float = 60.0) -> Letta:
@@ -75,6 +76,12 @@ def live_brain(timeout: float = 60.0) -> Letta:
     brain = Letta(LettaOptions(url, SecretStr(key) if key else None, name, model, span, _now))
     brain._client._client.headers["connection"] = "close"  # it lives through several event loops
     return brain
+
+
+def _run(work) -> None:
+    """In a thread of its own, because the caller may stand in an event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def leave(brain: Letta) -> None:

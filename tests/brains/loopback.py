@@ -40,6 +40,11 @@ class Answer:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # beyond the default 5, a connection waits a second to be tried again
+
+
 class Loopback:
     """Serves in a thread of its own, so that it outlives the event loops of a test.
 
@@ -50,8 +55,7 @@ class Loopback:
         self.requests: list[Request] = []
         self._answer = answer
         self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
