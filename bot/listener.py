@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot import attention, conduct, inbox, pace
 from bot.erasure import erase, scrub
-from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
+from bot.events import Gap, PostCreated, PostDeleted
 from bot.ledger import Fate
 from bot.model import Command, Ignored, Part
 from memory.errors import DatabaseTrouble
@@ -77,7 +77,9 @@ class Listener:
                 return self._post_created(event)
             case PostDeleted():
                 self._post_deleted(event)
-            case HandleChanged() | Progress():  # a handle is only claimed here; the profile proves it
+            case Gap():  # its cursor is the one before it
+                self.counts["gaps"] += 1
+            case _:  # a handle is only claimed here; the profile proves it
                 with self.db.write() as tx:
                     inbox.move_cursor(tx, self.source.host, event.cursor, self.clock())
         return None
