@@ -1,4 +1,4 @@
-"""The tables of the bot: the queue of mentions, what is said in answer, cursors and gaps, consent, sessions."""
+"""The tables of the bot: the queue of mentions, what is said in answer, cursors, gaps, consent, sessions."""
 
 from __future__ import annotations
 

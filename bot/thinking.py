@@ -10,6 +10,7 @@ from bot import conduct, inbox, persona, post, thread
 from bot.bench import Step
 from bot.errors import BrainTrouble
 from bot.ledger import Fate
+from bot.look import forget_words, look, read_again
 from bot.model import Part, State
 from bot.posting import find_answer
 from bot.tools import Toolbox
@@ -18,6 +19,7 @@ from memory.model import Receipt
 
 if TYPE_CHECKING:
     from bot.bench import Bench
+    from bot.look import Look
     from bot.model import Claim, Mention, Profile, Thought
     from memory.db import Tx
     from memory.model import Limits, Note, Recollection
@@ -35,9 +37,12 @@ async def think(bench: Bench, claim: Claim) -> Step:
     adopted = await _adopt(bench, claim)
     if adopted:
         return adopted
-    gone = await bench.network.post(mention.uri) is None
+    seen = await look(bench, mention)
+    edited = await read_again(bench, claim, seen)
+    if edited:
+        return edited
     profile = await bench.network.profile(mention.did)
-    refused = await bench.write(lambda tx: _admit(bench, tx, claim, gone=gone, labels=profile.labels))
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim, seen, profile.labels))
     if refused:
         return refused
     thought = await _ask_brain(bench, mention, profile)
@@ -45,14 +50,16 @@ async def think(bench: Bench, claim: Claim) -> Step:
 
 
 def _admit(
-    bench: Bench, tx: Tx, claim: Claim, *, gone: bool | None = None, labels: frozenset[str] | None = None
+    bench: Bench, tx: Tx, claim: Claim, seen: Look | None = None, labels: frozenset[str] | None = None
 ) -> Step | None:
     """Ask conduct, and reserve the place among the limits. None: go on."""
     lock(tx, "admit")
     now, mention = bench.clock(), claim.mention
     known = inbox.facts(tx, mention, bench.limits, now)
     allowed = mention.did in bench.options.allowed_bots
-    known = replace(known, gone=gone, labels=labels, allowed_bot=allowed)
+    known = replace(known, labels=labels, allowed_bot=allowed)
+    if seen is not None:
+        known = replace(known, gone=seen.post is None, gated=seen.gated)
     match conduct.judge(known, bench.limits, now):
         case conduct.Go():
             inbox.admit(tx, claim, now)
@@ -64,8 +71,7 @@ def _admit(
             return Step(State.WAITING, why, until)
         case conduct.No(why, state):
             inbox.finish(tx, claim, state, why, now)
-            if gone:
-                bench.memory.forget_source(tx, mention.uri, now)
+            forget_words(bench, tx, mention, seen)
             return Step(state, why)
 
 
@@ -133,7 +139,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         mention.did,
         thought.edits,
         _receipt(mention),
-        key=mention.uri,
+        key=f"{mention.uri}@{claim.fence}",  # an edited post is thought about more than once
         actor=f"brain:{bench.brain.name}",
         at=now,
     )

@@ -25,7 +25,7 @@ class MemoryPerson:
         return self.network.write(self.did, record)
 
     def delete(self, ref):
-        self.network.delete(ref.uri)
+        self.network.remove(ref.uri)
 
     def posts(self):
         return self.network.posts(self.did)
