@@ -108,7 +108,7 @@ class Crew:
         self.reconciler = Reconciler(self.bench, self.hearing, self.bell.ring_at)
         self._seq = 0
 
-    def say(self, did, text, *, rkey=None):
+    def say(self, did, text, *, rkey=None, **fields):
         """A post of `did` that mentions the bot, put on the network and heard."""
         name = "@jay.test"
         record = {
@@ -122,7 +122,7 @@ class Crew:
                 }
             ],
         }
-        ref = self.network.write(did, record, rkey=rkey)
+        ref = self.network.write(did, record | fields, rkey=rkey)
         self.hear(ref)
         return ref
 
