@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ENV := .venv/.locked
 NET := deploy/localnet/node_modules/.locked
+APPVIEW := deploy/appview/node_modules/.locked
 ARGS ?=
 
 .PHONY: help demo chat test check lint bench lock clean
@@ -17,7 +18,7 @@ demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a m
 chat: $(ENV)  ## talk to it in the terminal
 	@$(BIN)/scrubjay chat $(ARGS)
 
-test: $(NET)  ## the tests, with a real PDS and a real PostgreSQL
+test: $(NET) $(APPVIEW)  ## the tests, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest $(ARGS)
 
 check: lint $(ENV)  ## ruff, mypy strict, the arrows
@@ -31,7 +32,7 @@ lock: $(ENV)  ## write the lock file anew
 		--no-header --output-file requirements.lock
 
 clean:  ## remove what was set up
-	rm -rf .venv deploy/localnet/node_modules .localnet
+	rm -rf .venv deploy/*/node_modules .localnet
 
 $(ENV): requirements.lock pyproject.toml
 	@echo "setting up the locked environment (about half a minute) ..." >&2
@@ -46,4 +47,8 @@ $(ENV): requirements.lock pyproject.toml
 $(NET): $(ENV) deploy/localnet/package-lock.json
 	@echo "setting up the PDS on loopback (once; about three minutes, most of it compiling SQLite for Node) ..." >&2
 	@$(BIN)/python -m bot.localnet install
+	@touch $@
+
+$(APPVIEW): $(ENV) deploy/appview/package-lock.json
+	@$(BIN)/python -m bot.localnet install appview
 	@touch $@

@@ -77,6 +77,11 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
     )
 
 
+def mentions(record: Mapping[str, Any], did: str) -> bool:
+    """Whether the post mentions `did` by a facet."""
+    return next(_features(record.get("facets"), did), None) is not None
+
+
 def without_mentions(text: str, facets: object, me: str) -> str:
     """The text in NFC, without the '@handle' of the bot where a sound facet marks it, without blank ends."""
     data = text.encode(errors="replace")
@@ -101,7 +106,7 @@ def _is_post(event: PostCreated) -> bool:
 
 def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Reason | None:
     quoted = _post(quoted_ref(mapping(record.get("embed"))))
-    if next(_features(record.get("facets"), me), None) is not None:
+    if mentions(record, me):
         return Reason.MENTION
     if parent is not None and _author(parent) == me:
         return Reason.REPLY
@@ -111,7 +116,7 @@ def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Rea
 
 
 def _features(facets: object, me: str) -> Iterator[Mapping[str, Any]]:
-    """The facets that mention the bot."""
+    """The facets that mention `me`."""
     for facet in map(mapping, items(facets)):
         for feature in map(mapping, items(facet.get("features"))):
             if feature.get("$type") == MENTION and feature.get("did") == me:

@@ -39,6 +39,16 @@ class Cadence:
         self._scheduler.shutdown(wait=False)
         self._bell.set()
 
+    def every(self, name: str, span: timedelta) -> asyncio.Event:
+        """A bell of its own, rung every `span`."""
+        bell = asyncio.Event()
+
+        async def ring() -> None:
+            bell.set()
+
+        self._scheduler.add_job(ring, IntervalTrigger(seconds=span.total_seconds()), id=name)
+        return bell
+
     def ring_at(self, when: datetime) -> None:
         """Ring at `when` or within a grain after it."""
         slot = int(when.timestamp() / GRAIN.total_seconds()) + 1

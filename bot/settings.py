@@ -117,6 +117,10 @@ class Settings(BaseSettings):
     firehose_start: Literal["now", "oldest"] = _is(
         "now", "Where to begin on a firehose never heard before", "oldest"
     )
+    reconcile_every: Seconds = _is(
+        300.0, "Seconds between looks at the notifications, for what the stream did not bring", 300.0
+    )
+    purge_grace: Pause = _is(24.0, "Hours for which the memory of a deleted account is kept, hidden", 24.0)
 
     data_dir: Path = _is(Path("data"), "Where the database and the ledgers are kept", "/var/lib/scrubjay")
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _is(

@@ -49,16 +49,21 @@ class Memory(People):
     # --- reading ---------------------------------------------------------------------------------
 
     def recall(self, tx: Tx, did: str) -> Recollection:
-        """What is known of this person, and no other. Raises UnknownPerson."""
-        person, notes = self.person(tx, did), rows.active(tx, did)
+        """What is known of this person, and no other; nothing while their account is not active.
+
+        Raises UnknownPerson.
+        """
+        person = self.person(tx, did)
+        notes = () if person.status else rows.active(tx, did)
         return Recollection(person, notes, render(notes, self.block_tokens))
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
-        """Active notes that share words with the query, best first.
+        """Active notes of people whose accounts are active that share words with the query, best first.
 
         Without `did` it goes over everyone: for the operator only.
         """
-        return rank(rows.active(tx, did), query, limit)
+        hidden = set(tx.scalars(select(PERSON.did).where(PERSON.status.is_not(None))))
+        return rank((note for note in rows.active(tx, did) if note.did not in hidden), query, limit)
 
     def note(self, tx: Tx, note_id: int) -> Note:
         """Raises UnknownNote."""
@@ -145,18 +150,20 @@ class Memory(People):
         note = self.note(tx, note_id)
         return forget(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
 
-    def forget_source(self, tx: Tx, uri: str, at: datetime) -> int:
+    def forget_source(self, tx: Tx, uri: str, at: datetime, *, but_cid: str = "") -> int:
         """A post was deleted: erase its notes and all that replaced them. Returns how many notes.
+
+        An edited post stands as `but_cid`: what was read from that stays.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again.
         """
-        sourced = rows.find(tx, NOTE.source_uri == uri)
+        sourced = rows.find(tx, NOTE.source_uri == uri, NOTE.source_cid != but_cid)
         if not sourced:
             return 0
         _hold(tx, sourced[0].did)  # the schema lets all notes of a post be by its author
         notes = rows.by_id(rows.find(tx, NOTE.did == sourced[0].did))
-        roots = [note.id for note in notes.values() if note.receipt.uri == uri]
+        roots = [note.id for note in notes.values() if note in sourced]
         gone = {each for root in roots for each in rows.replacing(notes, root)}
         again = [note for note in notes.values() if note.superseded_by in gone and note.id not in gone]
         rows.erase(tx, gone)
@@ -165,6 +172,11 @@ class Memory(People):
         for note in again:
             rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
         return len(gone)
+
+    def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
+        """The posts that this person's notes come from: URI to CID."""
+        mine = select(NOTE.source_uri, NOTE.source_cid).where(NOTE.did == did).order_by(NOTE.id)
+        return {row.source_uri: row.source_cid for row in tx.execute(mine)}
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from relay import ALICE, ME, Relay, close, commit, drop, error, frame, hears, mention
 
-from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
+from bot.events import IdentityChanged, PostCreated, PostDeleted, Progress
 from bot.localnet import LocalNet
 from bot.sources.firehose import Firehose
 
@@ -219,8 +219,8 @@ async def test_only_the_deletions_and_handles_of_those_we_know_are_told():
         ]
     )
     async with relay.serving() as url:
-        everybody = await Listener(url).take(4, kind=PostDeleted | HandleChanged)
-        known = await Listener(url, knows=ALICE.__eq__).take(2, kind=PostDeleted | HandleChanged)
+        everybody = await Listener(url).take(4, kind=PostDeleted | IdentityChanged)
+        known = await Listener(url, knows=ALICE.__eq__).take(2, kind=PostDeleted | IdentityChanged)
     assert [event.cursor for event in everybody] == [1, 2, 3, 4]
     assert [event.cursor for event in known] == [3, 4]
 
@@ -253,7 +253,7 @@ async def test_a_real_pds_is_heard_across_its_death(tmp_path):
             alice.delete(ref)
             assert (await next_of(events, PostDeleted)).uri == ref.uri
             alice.rename("alicia")
-            assert (await next_of(events, HandleChanged)).handle == "alicia.test"
+            assert (await next_of(events, IdentityChanged)).handle == "alicia.test"
 
             net.kill()
             net.start()

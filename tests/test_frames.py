@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relay import ALICE, ME, commit, error, frame, mention
 
-from bot.events import HandleChanged, PostCreated, PostDeleted
+from bot.events import IdentityChanged, PostCreated, PostDeleted
 from bot.sources.frames import BadFrame, Message, Notice, placed, read
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_other_collections_are_no_events():
 
 def test_a_new_handle_is_told():
     body = {"seq": 9, "did": ALICE, "handle": "Alice.Test", "time": "2026-11-22T13:00:00+01:00"}
-    assert heard(frame("#identity", body)) == Message(9, (HandleChanged(9, ALICE, "alice.test", AT),))
+    assert heard(frame("#identity", body)) == Message(9, (IdentityChanged(9, ALICE, "alice.test", AT),))
 
 
 @pytest.mark.parametrize(

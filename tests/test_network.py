@@ -34,7 +34,7 @@ class MemoryPerson:
         return self.network.upload(self.did, data, mime)
 
     def delete(self, ref):
-        self.network.delete(ref.uri)
+        self.network.remove(ref.uri)
 
     def posts(self):
         return self.network.posts(self.did)

@@ -143,7 +143,7 @@ class Firehose:
             self._told_at = now
         elif now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            yield Progress(position)
+            yield Progress(position, self._clock())
 
     def _matters(self, event: Heard) -> bool:
         return isinstance(event, PostCreated) or self._knows is None or self._knows(event.did)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import libipld
 
-from bot.events import HandleChanged, PostCreated, PostDeleted
+from bot.events import IdentityChanged, PostCreated, PostDeleted
 from bot.model import StrongRef
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ CID_BYTES = 36
 MAX_SEQ = 2**63 - 1
 MAX_DEPTH = 50  # of a record; a post has about ten
 
-Heard: TypeAlias = PostCreated | PostDeleted | HandleChanged
+Heard: TypeAlias = PostCreated | PostDeleted | IdentityChanged
 
 
 class BadFrame(Exception):
@@ -161,7 +161,7 @@ def _identity(seq: int, body: dict[str, Any], at: datetime) -> Message:
     name = handle.lower() if isinstance(handle, str) else ""
     if not HANDLE.fullmatch(name) or name == "handle.invalid":
         return Message(seq, faults=() if handle in (None, "handle.invalid") else ("handle",))
-    return Message(seq, (HandleChanged(seq, did, name, at),))
+    return Message(seq, (IdentityChanged(seq, did, name, at),))
 
 
 def _instant(value: Any, now: datetime) -> datetime:
