@@ -19,6 +19,7 @@ from bot.cadence import Cadence
 from bot.errors import NetworkTrouble
 from bot.listener import Listener
 from bot.sources.firehose import Firehose
+from bot.tracked import Tracked
 from bot.worker import Worker
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ async def run(settings: Settings, role: Role) -> None:
         return
     try:
         bench = make_bench(settings, db, network, brains.make(settings.brain))
-        source = Firehose(settings.firehose_url, start=settings.firehose_start, me=network.did)
+        source = Firehose(settings.firehose_url, Tracked(network.did), start=settings.firehose_start)
         await serve(settings, bench, source if role != "work" else None, stopping, work=role != "listen")
     finally:
         await network.close()

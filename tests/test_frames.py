@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from relay import ALICE, ME, commit, error, frame, mention
 
 from bot.events import IdentityChanged, PostCreated, PostDeleted
-from bot.sources.frames import BadFrame, Message, Notice, placed, read
+from bot.sources.filter import Judge
+from bot.sources.frames import read
+from bot.sources.message import BadFrame, Message, Notice, placed
+from bot.tracked import Tracked
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -18,8 +21,13 @@ KEY = "3kabcdefghijk"
 KEY2 = "3kabcdefghijm"
 
 
-def heard(data, me=ME):
-    return read(data, me.encode(), NOW)
+def heard(data, *people):
+    """What the frame means to a bot that knows these people, by default Alice."""
+    return read(data, Judge(Tracked(ME, people or [ALICE])), NOW)
+
+
+def message(seq, *events, faults=(), at=AT):
+    return Message(seq, at, events, faults)
 
 
 def test_a_mention_is_read_with_its_record():
