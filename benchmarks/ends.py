@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import resource
 import socket
 import ssl
 import struct
@@ -126,10 +125,10 @@ class Meter:
         self._cpu = time.process_time()
 
     def result(self, **more: Any) -> dict[str, Any]:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        rss = pages * resource.getpagesize() / 2**20
-        return {"cpu": time.process_time() - self._cpu, "rss_mb": max(rss, peak), **more}
+        cpu = time.process_time() - self._cpu
+        status = Path("/proc/self/status").read_text()  # getrusage would tell the parent's peak
+        peak = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+        return {"cpu": cpu, "rss_mb": peak / 1024, **more}
 
 
 def bare(options: argparse.Namespace) -> dict[str, Any]:

@@ -121,7 +121,8 @@ def compare(files: Files, stream: str, cores: list[int], options: argparse.Names
         sender(cores[-1], whole, cert=cert, repeat=options.repeat) as (port, _),
         sender(cores[-1], part, cert=cert) as (stock_port, _),
     ):
-        for _ in range(options.rounds):
+        for number in range(options.rounds):
+            print(f"{stream}, tls {tls}, round {number + 1}", file=sys.stderr)
             common = {"cert": cert, "stream": stream}
             total = size * options.repeat
             result = received(run("bare", cores[0], port=port, bytes=total, **common))

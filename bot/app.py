@@ -7,18 +7,19 @@ import random
 import signal
 import socket
 from datetime import timedelta
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import brains, parts, sessions
+from bot import brains, inbox, parts, sessions
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
 from bot.errors import NetworkTrouble
 from bot.listener import Listener
-from bot.sources.firehose import Firehose
+from bot.sources import choice
 from bot.tracked import Tracked
 from bot.worker import Worker
 
@@ -109,7 +110,7 @@ async def run(settings: Settings, role: Role) -> None:
         return
     try:
         bench = make_bench(settings, db, network, brains.make(settings.brain))
-        source = Firehose(settings.firehose_url, Tracked(network.did), start=settings.firehose_start)
+        source = choice.source(settings, Tracked(network.did), partial(_cursor, db))
         await serve(settings, bench, source if role != "work" else None, stopping, work=role != "listen")
     finally:
         await network.close()
@@ -159,6 +160,11 @@ def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:
         plan=bench.plan,
         announce=cadence.ring_at,
     )
+
+
+def _cursor(db: Database, host: str) -> int | None:
+    with db.read() as tx:
+        return inbox.cursor(tx, host)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -138,11 +138,8 @@ class Stream:
 
     async def _connection(self) -> None:
         """One connection to its end, which raises Lost."""
-        query = list(self._dialect.query)
-        if self._cursor is not None:
-            query.append(("cursor", str(max(self._dialect.oldest, self._cursor - self._dialect.rewind))))
         await wire.listen(
-            f"{self._urls[self._turn]}{self._dialect.path}?{urlencode(query)}".rstrip("?"),
+            wire.address(self._urls[self._turn], self._dialect, self._cursor),
             self._hear,
             text=self._dialect.text,
             headers=self._dialect.headers,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import orjson
 from picows import WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
@@ -16,6 +17,8 @@ from picows import WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WS
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Mapping
+
+    from bot.sources.message import Dialect
 
 OPEN_SECONDS = 10.0
 PING_SECONDS = 20.0
@@ -108,6 +111,35 @@ async def listen(
     silence, and as long for the answer.
     """
     ear = Ear(hear, text=text)
+    transport = await _connect(url, ear, headers, ping_seconds, tls)
+    try:
+        opened()
+        await transport.wait_disconnected()
+    except WSError as error:
+        raise Lost("protocol") from error
+    finally:
+        await _leave(transport)
+    if ear.error is not None:
+        raise ear.error
+    raise Lost(_end(transport))
+
+
+async def probe(url: str, headers: Mapping[str, str]) -> None:
+    """Connect, and leave again. Raises Lost."""
+    await _leave(await _connect(url, Ear(_deaf, text=False), headers, PING_SECONDS, None))
+
+
+def address(url: str, dialect: Dialect, cursor: int | None) -> str:
+    """Where the stream of a host begins behind this cursor."""
+    query = list(dialect.query)
+    if cursor is not None:
+        query.append(("cursor", str(max(dialect.oldest, cursor - dialect.rewind))))
+    return f"{url.rstrip('/')}{dialect.path}?{urlencode(query)}".rstrip("?")
+
+
+async def _connect(
+    url: str, ear: Ear, headers: Mapping[str, str], ping_seconds: float, tls: ssl.SSLContext | None
+) -> WSTransport:
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             transport, _ = await ws_connect(
@@ -127,16 +159,7 @@ async def listen(
         raise Lost(_refusal(error)) from error
     if transport.response is None:
         raise Lost("dropped")  # during the handshake
-    opened()
-    try:
-        await transport.wait_disconnected()
-    except WSError as error:
-        raise Lost("protocol") from error
-    finally:
-        await _leave(transport)
-    if ear.error is not None:
-        raise ear.error
-    raise Lost(_end(transport))
+    return transport
 
 
 def _refusal(error: Exception) -> str:
