@@ -91,6 +91,7 @@ class Stream:
         self._heard = 0
         self._failures = 0
         self._outage = False
+        self._overflown = False
         self._told_at = float("-inf")
         self._gaps: dict[str, float] = {}
         self.host = self._name
@@ -131,7 +132,8 @@ class Stream:
             self.counts[f"lost: {trouble}"] += 1
             delay = self._delay()
             log.warning("stream.lost", host=self._netloc, trouble=trouble, cursor=self._cursor, delay=delay)
-            if trouble == "overflow":
+            self._overflown = trouble == "overflow"
+            if self._overflown:
                 await self._mailbox.emptied()
             await self._sleep(delay)
             self._fail_over()
@@ -139,7 +141,7 @@ class Stream:
     async def _connection(self) -> None:
         """One connection to its end, which raises Lost."""
         await wire.listen(
-            wire.address(self._urls[self._turn], self._dialect, self._cursor),
+            wire.address(self._urls[self._turn], self._dialect, self._place()),
             self._hear,
             text=self._dialect.text,
             headers=self._dialect.headers,
@@ -147,6 +149,11 @@ class Stream:
             ping_seconds=self._ping_seconds,
             tls=self._tls,
         )
+
+    def _place(self) -> int | None:
+        """Where to resume: exactly behind what filled the mailbox, or it would fill again; else before it."""
+        rewind = 0 if self._overflown else self._dialect.rewind
+        return None if self._cursor is None else max(self._dialect.oldest, self._cursor - rewind)
 
     def _opened(self) -> None:
         self.counts["connected"] += 1

@@ -130,36 +130,49 @@ async def probe(url: str, headers: Mapping[str, str]) -> None:
 
 
 def address(url: str, dialect: Dialect, cursor: int | None) -> str:
-    """Where the stream of a host begins behind this cursor."""
-    query = list(dialect.query)
-    if cursor is not None:
-        query.append(("cursor", str(max(dialect.oldest, cursor - dialect.rewind))))
+    """Where the stream of a host begins at this cursor."""
+    query = [*dialect.query, *([] if cursor is None else [("cursor", str(cursor))])]
     return f"{url.rstrip('/')}{dialect.path}?{urlencode(query)}".rstrip("?")
 
 
 async def _connect(
     url: str, ear: Ear, headers: Mapping[str, str], ping_seconds: float, tls: ssl.SSLContext | None
 ) -> WSTransport:
+    connecting = asyncio.ensure_future(
+        ws_connect(
+            lambda: ear,
+            url,
+            ssl_context=tls,
+            websocket_handshake_timeout=OPEN_SECONDS,
+            logger_name=logging.Logger("picows", logging.CRITICAL + 1),  # noqa: LOG001 - we tell it
+            enable_auto_ping=True,
+            auto_ping_idle_timeout=ping_seconds,
+            auto_ping_reply_timeout=ping_seconds,
+            max_frame_size=MAX_BYTES,
+            extra_headers=headers,
+            read_buffer_init_size=BUFFER_BYTES,
+        )
+    )
     try:
         async with asyncio.timeout(OPEN_SECONDS):
-            transport, _ = await ws_connect(
-                lambda: ear,
-                url,
-                ssl_context=tls,
-                websocket_handshake_timeout=OPEN_SECONDS,
-                logger_name=logging.Logger("picows", logging.CRITICAL + 1),  # noqa: LOG001 - we tell it
-                enable_auto_ping=True,
-                auto_ping_idle_timeout=ping_seconds,
-                auto_ping_reply_timeout=ping_seconds,
-                max_frame_size=MAX_BYTES,
-                extra_headers=headers,
-                read_buffer_init_size=BUFFER_BYTES,
-            )
+            transport, _ = await asyncio.shield(connecting)
     except (WSError, OSError, ValueError) as error:
         raise Lost(_refusal(error)) from error
+    finally:
+        await _give_up(connecting)
     if transport.response is None:
         raise Lost("dropped")  # during the handshake
     return transport
+
+
+async def _give_up(connecting: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
+    """Leave nothing half open: picows would, when it is cancelled between connection and handshake."""
+    if connecting.done():
+        return
+    done, _ = await asyncio.wait([connecting], timeout=LEAVE_SECONDS)
+    if done and connecting.exception() is None:
+        await _leave(connecting.result()[0])
+    connecting.cancel()
 
 
 def _refusal(error: Exception) -> str:
