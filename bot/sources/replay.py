@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,7 +21,7 @@ from bot.sources.jetstream import LineDialect
 from bot.sources.message import BadFrame, Message, placed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from pathlib import Path
 
     from bot.events import Event
@@ -39,27 +40,36 @@ class Replay:
     `speed`: how many times faster than it happened; 0: as fast as it is taken. Every start begins anew.
     """
 
-    def __init__(self, path: Path, tracked: Tracked, *, speed: float = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        tracked: Tracked,
+        *,
+        speed: float = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self.host = f"replay:{path.name}"
         self.counts: Counter[str] = Counter()
         self._path = path
         self._tracked = tracked
         self._speed = speed
+        self._monotonic = monotonic
+        self._sleep = sleep
 
     async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - a port
         """Play the events. Raises OSError if there is no such file."""
         messages = _messages(self._path)
         dialect = LineDialect(self._tracked) if _is_lines(self._path) else FrameDialect(self._tracked)
-        first, position, loop = None, 0, asyncio.get_running_loop()
-        begun = loop.time()
+        first, position, begun = None, 0, self._monotonic()
         for message in messages:
             told = self._read(dialect, message)
             if told is None:
                 continue
-            if self._speed and told.at:
+            if self._speed:
                 first = first or told.at
                 due = begun + (told.at - first).total_seconds() / self._speed
-                await asyncio.sleep(max(0.0, due - loop.time()))
+                await self._sleep(max(0.0, due - self._monotonic()))
             for event in placed(told, position):
                 yield event
             position = max(position, told.seq)
