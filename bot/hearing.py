@@ -157,6 +157,7 @@ class Hearing:
     def _consent(self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime) -> Heard:
         match event:
             case Blocked():
+                self.tracked.add_posts([event.uri])
                 told = inbox.block(tx, event.uri, event.at, now)
             case GateChanged():
                 told = event.uri == gates.gate_uri(event.post)  # anywhere else it is no gate of this post

@@ -612,11 +612,12 @@ def test_a_gap_does_not_move_the_cursor(crew, told):
 def test_whom_and_what_is_followed_is_found_again_after_a_restart(crew, told, tmp_path):
     root, in_thread = thread(crew)
     waiting = crew.say(BEN, "hi", **in_thread)
+    block(crew)
     again = Crew(crew.bench.db, tmp_path, network=crew.network)
     with crew.bench.db.read() as tx:
         again.hearing.load(tx)
 
     for tracked in (crew.hearing.tracked, again.hearing.tracked):
         assert all(tracked.person(did) for did in (ANA, BEN, ME))
-        assert all(tracked.post(ref.uri) for ref in (told, root, waiting))
+        assert all(tracked.post(uri) for uri in (told.uri, root.uri, waiting.uri, BLOCK))
         assert not tracked.person("did:plc:stranger")

@@ -12,7 +12,7 @@ from bot.cli.memory import memory
 from bot.cli.mention import mention
 from bot.cli.person import person
 from bot.cli.post import post
-from bot.cli.run import chat, demo, doctor, run
+from bot.cli.run import chat, demo, doctor, record, run
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,5 +33,5 @@ def main(context: click.Context, config: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
-for command in (run, chat, demo, doctor, db, person, memory, mention, post):
+for command in (run, record, chat, demo, doctor, db, person, memory, mention, post):
     main.add_command(command)

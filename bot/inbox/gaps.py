@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from bot.inbox import errands
 from bot.model import OPEN, ErrandKind
-from bot.tables import ErrandRow, GapRow, MentionRow
+from bot.tables import BlockRow, ErrandRow, GapRow, MentionRow
 from memory.tables import NoteRow, PersonRow
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def people(tx: Tx) -> list[str]:
 
 
 def posts(tx: Tx) -> list[str]:
-    """Posts that matter by themselves: threads the bot is in, what it answered, what notes come from."""
+    """Records that matter by themselves: threads the bot is in, what it answered, sources of notes, blocks."""
     roots = select(MentionRow.root_uri).where(MentionRow.root_uri != "")
     heard = select(MentionRow.uri).where(MentionRow.cid != "")  # a forgotten one has none
     sources = select(NoteRow.source_uri)
-    return list(tx.execute(roots.union(heard, sources)).scalars())
+    return list(tx.execute(roots.union(heard, sources, select(BlockRow.uri))).scalars())
