@@ -41,9 +41,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-HIDING = frozenset(
-    {"deleted", "takendown", "suspended", "deactivated"}
-)  # other words tell of a server's troubles
+# any other word tells of a server's troubles, not of the person's account
+HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +128,7 @@ class Hearing:
             return NOTHING
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
-        self.tracked.add_posts([verdict.uri, verdict.root.uri])
+        self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
         log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
         obey(tx, self.memory, self.ledger, verdict, now)
         forgets = verdict.command is Command.FORGET
@@ -142,7 +141,7 @@ class Hearing:
             self._tell("edited", event.did, uri=event.ref.uri, notes=edit.notes)
         elif not inbox.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
             return None
-        return Heard(now, erased=edit.notes > 0)
+        return Heard(now, erased=edit.changed or edit.notes > 0)
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Heard:
         if event.did == self.me:
@@ -178,7 +177,7 @@ class Hearing:
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Heard:
         status = None if event.active else event.status
         if event.did == self.me or status not in {*HIDING, None}:
-            log.error("account.trouble", did=event.did, status=event.status, active=event.active)
+            log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return NOTHING
         if not self.memory.set_status(tx, event.did, status, event.at):
             return NOTHING
