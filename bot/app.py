@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from bot import minds, parts, sessions, turns
+from bot import inbox, minds, parts, sessions, turns
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
@@ -24,7 +24,7 @@ from bot.errors import NetworkTrouble
 from bot.hearing import Hearing
 from bot.listener import Listener
 from bot.reconcile import Reconciler
-from bot.sources.firehose import Firehose
+from bot.sources import choice
 from bot.tracked import Tracked
 from bot.worker import Worker
 from memory.errors import DatabaseTrouble
@@ -117,9 +117,8 @@ async def run(settings: Settings, role: Role) -> None:
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
         tracked = Tracked(network.did)
-        source = Firehose(settings.firehose_url, start=settings.firehose_start, me=network.did)
-        listen = source if role != "work" else None
-        await serve(settings, bench, listen, stopping, work=role != "listen", tracked=tracked)
+        source = choice.source(settings, tracked, partial(_cursor, db)) if role != "work" else None
+        await serve(settings, bench, source, stopping, work=role != "listen", tracked=tracked)
     finally:
         await brain.close()
         await network.close()
@@ -205,6 +204,11 @@ def _ears(
     listener = Listener(source, bench.db, hearing, bench.clock, cadence.ring_at)
     ring = cadence.every("reconcile", timedelta(seconds=settings.reconcile_every))
     return [listener.run(), Reconciler(bench, hearing, cadence.ring_at).serve(ring)]
+
+
+def _cursor(db: Database, host: str) -> int | None:
+    with db.read() as tx:
+        return inbox.cursor(tx, host)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

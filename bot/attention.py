@@ -60,7 +60,7 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
         return Ignored("text too long")
     reply = mapping(record.get("reply"))
     parent = _post(reply.get("parent"))
-    reason = _reason(record, parent, me)
+    reason = addressed(record, me)
     if reason is None:
         return Ignored("not addressed")
     text = without_mentions(raw, record.get("facets"), me)
@@ -104,7 +104,9 @@ def _is_post(event: PostCreated) -> bool:
     return sound and place is not None and place[:2] == (event.did, POST)
 
 
-def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Reason | None:
+def addressed(record: Mapping[str, Any], me: str) -> Reason | None:
+    """How the record of a post speaks to `me` (a DID); None if it does not."""
+    parent = _post(mapping(record.get("reply")).get("parent"))
     quoted = _post(quoted_ref(mapping(record.get("embed"))))
     if mentions(record, me):
         return Reason.MENTION

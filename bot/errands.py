@@ -20,6 +20,7 @@ from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from bot.bench import Bench
     from bot.cadence import Cadence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 LEASE = timedelta(minutes=5)  # every errand may be run twice without harm
+IN_FLIGHT = timedelta(seconds=25)  # no call to the network takes longer
 STANDING = frozenset({"active", "deactivated", "takendown", "suspended"})
 
 log = structlog.get_logger()
@@ -60,19 +62,24 @@ class Errands:
         if errand is None:
             return False
         try:
-            await self._run(errand)
+            until: datetime | None = await self._run(errand, now)
         except NetworkTrouble as error:
             until = pace.retry_at(now, errand.attempts, error.retry_after, self.chance())
             log.info("errand.postponed", kind=errand.kind, subject=errand.subject, error=str(error))
-            await self.bench.write(lambda tx: inbox.errands.postpone(tx, errand, until))
         except NetworkRefused as error:
+            until = None
             log.warning("errand.refused", kind=errand.kind, subject=errand.subject, error=str(error))
-            await self.bench.write(lambda tx: inbox.errands.done(tx, errand))
-        else:
-            await self.bench.write(lambda tx: inbox.errands.done(tx, errand))
+        await self._settle(errand, until)
         return True
 
-    async def _run(self, errand: Errand) -> None:
+    async def _settle(self, errand: Errand, until: datetime | None) -> None:
+        if until is None:
+            await self.bench.write(lambda tx: inbox.errands.done(tx, errand))
+        else:
+            await self.bench.write(lambda tx: inbox.errands.postpone(tx, errand, until))
+
+    async def _run(self, errand: Errand, now: datetime) -> datetime | None:
+        """Returns when it has to be done once more, if so. Raises NetworkError."""
         match errand.kind:
             case ErrandKind.IDENTITY:
                 await rename(self.bench, errand.subject)
@@ -81,14 +88,21 @@ class Errands:
             case ErrandKind.PURGE:
                 await self._purge(errand.subject)
             case ErrandKind.WITHDRAW:
-                await self._withdraw(errand.subject)
+                return await self._withdraw(errand, now)
             case _:
                 assert_never(errand.kind)
+        return None
 
-    async def _withdraw(self, rkey: str) -> None:
+    async def _withdraw(self, errand: Errand, now: datetime) -> datetime | None:
+        """A put under way may land after the deletion: then it is deleted again when none can be left."""
+        rkey = errand.subject
         await self.bench.network.delete(rkey)
+        settled = await self.bench.read(lambda tx: inbox.is_settled(tx, rkey))
+        if not settled and now < errand.at + IN_FLIGHT:
+            return errand.at + IN_FLIGHT
         await self.bench.write(lambda tx: inbox.withdrawn(tx, rkey, self.bench.clock()))
         log.info("post.withdrawn", rkey=rkey)
+        return None
 
     async def _purge(self, did: str) -> None:
         """Forget the person for good, if their account is still gone: no stream is believed in this alone."""

@@ -1,8 +1,8 @@
 """What a source yields: the events of the network that may concern the bot.
 
-`cursor` is where the stream may be resumed once the event is dealt with, `at` when the server saw it. A source
-may tell an event twice (after a reconnect, or from two hosts), always in the order of its repo: handle it
-by what it names, so that the second time changes nothing.
+`cursor` is where the stream may be resumed once the event is dealt with, `at` when the server saw it. A
+source may tell an event twice (after a reconnect, or from two hosts), always in the order of its repo: handle
+it by what it names, so that the second time changes nothing.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class IdentityChanged:
 class AccountChanged:
     """A tracked person's account.
 
-    `status`, of one that is not active: deleted, takendown, suspended, deactivated, desynchronized, throttled,
-    or a word of the future.
+    `status`, of one that is not active: deleted, takendown, suspended, deactivated, desynchronized,
+    throttled, or a word of the future.
     """
 
     cursor: int

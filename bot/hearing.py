@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-HIDING = frozenset(
-    {"deleted", "takendown", "suspended", "deactivated"}
-)  # other words tell of a server's troubles
+# any other word tells of a server's troubles, not of the person's account
+HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +129,7 @@ class Hearing:
             return NOTHING
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
-        self.tracked.add_posts([verdict.uri, verdict.root.uri])
+        self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
         log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
         obey(tx, self.memory, self.ledger, verdict, now)
         forgets = verdict.command is Command.FORGET
@@ -143,7 +142,7 @@ class Hearing:
             self._tell("edited", event.did, uri=event.ref.uri, erased=edit.erased)
         elif not inbox.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
             return None
-        return Heard(now, erased=edit.erased > 0)
+        return Heard(now, erased=edit.changed or edit.erased > 0)
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Heard:
         if event.did == self.me:
@@ -158,6 +157,7 @@ class Hearing:
     def _consent(self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime) -> Heard:
         match event:
             case Blocked():
+                self.tracked.add_posts([event.uri])
                 told = inbox.block(tx, event.uri, event.at, now)
             case GateChanged():
                 told = event.uri == gates.gate_uri(event.post)  # anywhere else it is no gate of this post
@@ -178,7 +178,7 @@ class Hearing:
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Heard:
         status = None if event.active else event.status
         if event.did == self.me or status not in {*HIDING, None}:
-            log.error("account.trouble", did=event.did, status=event.status, active=event.active)
+            log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return NOTHING
         if not self.memory.set_status(tx, event.did, status, event.at):
             return NOTHING

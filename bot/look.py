@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot import attention, conduct, gates, inbox
 from bot.bench import Step
-from bot.erasure import forget_post
+from bot.erasure import forget_post, scrub
 from bot.errors import NetworkTrouble
 from bot.events import PostCreated
 from bot.model import ACTIVE_ACCOUNT as ACTIVE
@@ -56,7 +57,9 @@ async def read_again(bench: Bench, claim: Claim, seen: Look) -> Step | None:
         edit = take_edit(tx, bench.memory, bench.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
-    return await bench.write(take)
+    step = await bench.write(take)
+    await asyncio.to_thread(scrub, bench.db)  # the old words may have been taken back
+    return step
 
 
 def forget_words(bench: Bench, tx: Tx, mention: Mention, seen: Look | None) -> None:

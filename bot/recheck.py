@@ -34,8 +34,7 @@ async def rename(bench: Bench, did: str) -> None:
 
 async def recheck(bench: Bench, hearing: Hearing, did: str) -> None:
     """Do the account, its posts that matter, and its blocks stand as we know them? Raises NetworkTrouble."""
-    await _status(bench, hearing, did)
-    if await bench.read(lambda tx: bench.memory.status(tx, did)) is not None:
+    if not await _is_shown(bench, hearing, did):
         return  # nothing of theirs is shown: what is gone cannot be told from what is hidden
     await rename(bench, did)
     await _blocks(bench, hearing, did)
@@ -50,15 +49,17 @@ async def recheck(bench: Bench, hearing: Hearing, did: str) -> None:
     log.info("person.rechecked", did=did, posts=min(len(held), MOST_POSTS))
 
 
-async def _status(bench: Bench, hearing: Hearing, did: str) -> None:
+async def _is_shown(bench: Bench, hearing: Hearing, did: str) -> bool:
+    """Whether the account is active; what is news of that is kept."""
     found = await bench.network.status(did)
     known = await bench.read(lambda tx: bench.memory.status(tx, did))
     if found == ACTIVE_ACCOUNT and known is not None and known not in REVERSIBLE:
-        return
+        return False
     if found != (known or ACTIVE_ACCOUNT):
         active = found == ACTIVE_ACCOUNT
         event = AccountChanged(0, did, active, None if active else found, bench.clock())
         await _hear(bench, hearing, event)
+    return found == ACTIVE_ACCOUNT
 
 
 async def _blocks(bench: Bench, hearing: Hearing, did: str) -> None:

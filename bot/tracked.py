@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 class Tracked:
     """The bot `me` (a DID), the `people` with memory (DIDs) and `posts` (URIs) of anybody.
 
-    Among `posts` are those the bot answered or has a note from, the roots of threads it is in, and the records
-    of blocks against it. A person's are all tracked through the person. Change it from any thread: each change
-    is one step under the interpreter's lock.
+    Among `posts` are those the bot answered or has a note from, the roots of threads it is in, and the
+    records of blocks against it. A person's are all tracked through the person. Change it from any thread:
+    each change is one step under the interpreter's lock.
     """
 
     def __init__(self, me: str, people: Iterable[str] = (), posts: Iterable[str] = ()) -> None:

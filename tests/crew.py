@@ -101,9 +101,9 @@ class Crew:
         self.hearing = Hearing(
             memory=self.bench.memory,
             ledger=self.bench.ledger,
-            me=ME,
+            me=self.network.did,
             plan=NO_PAUSE,
-            tracked=Tracked(ME),
+            tracked=Tracked(self.network.did),
             counts=Counter(),
             purge_grace=timedelta(hours=24),
         )
@@ -120,13 +120,19 @@ class Crew:
         self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
         return self
 
-    def say(self, did, text, *, rkey=None, **fields):
-        """A post of `did` that mentions the bot, put on the network and heard."""
+    def say(self, did, text, *, rkey=None, heard=True, **fields):
+        """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
+        ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)
+        if heard:
+            self.hear(ref)
+        return ref
+
+    def _addressed(self, text):
         name = "@jay.test"
-        record = {
+        return {
             "$type": "app.bsky.feed.post",
             "text": f"{name} {text}",
-            "createdAt": "2026-11-22T12:00:00Z",
+            "createdAt": self.clock().isoformat(),
             "facets": [
                 {
                     "index": {"byteStart": 0, "byteEnd": len(name)},
@@ -134,9 +140,6 @@ class Crew:
                 }
             ],
         }
-        ref = self.network.write(did, record | fields, rkey=rkey)
-        self.hear(ref)
-        return ref
 
     def hear(self, ref, *, edited=False):
         did = ref.uri.split("/")[2]
@@ -148,11 +151,11 @@ class Crew:
         self._seq += 1
         return self.listener.take(event(self._seq, *values, **more))
 
-    def edit(self, ref, text):
-        """Put other words, addressed to the bot, in the place of this post; not heard yet."""
+    def edit(self, ref, text, *, away=False):
+        """Put other words, to the bot or `away` from it, in the place of this post; not heard yet."""
         did, _, rkey = ref.uri.removeprefix("at://").split("/")
-        record = next(post.record for post in self.network.posts(did) if post.ref.uri == ref.uri)
-        return self.network.write(did, record | {"text": f"@jay.test {text}"}, rkey=rkey)
+        now = {"$type": "app.bsky.feed.post", "text": text, "createdAt": self.clock().isoformat()}
+        return self.network.write(did, now if away else self._addressed(text), rkey=rkey)
 
     def work(self, steps=20):
         """Let the worker work until nothing is due (at most `steps`)."""

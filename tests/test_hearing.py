@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, ME
@@ -283,6 +285,24 @@ def test_a_stop_that_comes_while_the_reply_is_being_put_takes_it_back(crew, how,
     monkeypatch.setattr(crew.network, "put", late)
     crew.work()
     stood = len(crew.replies(ref))
+    crew.run_errands()
+    gone = crew.replies(ref)
+    crew.clock.forward(seconds=30)
+    crew.run_errands()
+
+    assert (stood, gone, errands(crew)) == (1, [], [])
+
+
+def test_a_put_that_lands_after_its_withdrawal_and_a_crash_is_withdrawn_within_the_minute(crew):
+    ref = crew.say(ANA, "hi")
+    crew.network.fail("put", NetworkTrouble("timeout"))
+    crew.work()
+    crew.say(ANA, "stop")
+    crew.run_errands()
+    ((_, (rkey, record)),) = [call for call in crew.network.calls if call[0] == "put"]
+    asyncio.run(crew.network.put(rkey, record))
+    stood = len(crew.replies(ref))
+    crew.clock.forward(seconds=30)
     crew.run_errands()
 
     assert (stood, crew.replies(ref), errands(crew)) == (1, [], [])
@@ -611,12 +631,14 @@ def test_a_gap_does_not_move_the_cursor(crew, told):
 
 def test_whom_and_what_is_followed_is_found_again_after_a_restart(crew, told, tmp_path):
     root, in_thread = thread(crew)
-    waiting = crew.say(BEN, "hi", **in_thread)
+    crew.say(ANA, "hi", **in_thread)
+    crew.say(BEN, "hi")
+    block(crew)
     again = Crew(crew.bench.db, tmp_path, network=crew.network)
     with crew.bench.db.read() as tx:
         again.hearing.load(tx)
 
     for tracked in (crew.hearing.tracked, again.hearing.tracked):
         assert all(tracked.person(did) for did in (ANA, BEN, ME))
-        assert all(tracked.post(ref.uri) for ref in (told, root, waiting))
+        assert all(tracked.post(uri) for uri in (root.uri, BLOCK))
         assert not tracked.person("did:plc:stranger")

@@ -126,13 +126,15 @@ def test_without_an_appview_it_is_skipped_and_tried_again(crew, error):
     async def run():
         ring = asyncio.Event()
         serving = asyncio.create_task(crew.reconciler.serve(ring))
-        while not crew.network.fired["notifications"]:
-            await asyncio.sleep(0.01)
+        await until(lambda: crew.network.fired["notifications"])
         ring.set()
-        while mark() is None:
-            await asyncio.sleep(0.01)
+        await until(mark)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+    async def until(holds):
+        while not holds():
+            await asyncio.sleep(0.01)
 
     def mark():
         with crew.bench.db.read() as tx:

@@ -123,6 +123,16 @@ def withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
     return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)
 
 
+def is_settled(tx: Tx, rkey: str) -> bool:
+    """Is it known that the post under this key was put? Otherwise that may still be under way."""
+    return (
+        tx.execute(
+            select(OutboxRow.part).where(OutboxRow.rkey == rkey, OutboxRow.uri.is_not(None)).limit(1)
+        ).first()
+        is not None
+    )
+
+
 def author(uri: str) -> str:
     """The authority of an AT URI."""
     return uri.removeprefix("at://").partition("/")[0]

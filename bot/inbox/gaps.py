@@ -8,8 +8,8 @@ from sqlalchemy import func, insert, select, update
 
 from bot.inbox import errands
 from bot.model import OPEN, ErrandKind
-from bot.tables import ErrandRow, GapRow, MentionRow
-from memory.tables import NoteRow, PersonRow
+from bot.tables import BlockRow, ErrandRow, GapRow, MentionRow
+from memory.tables import PersonRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,8 +50,8 @@ def people(tx: Tx) -> list[str]:
 
 
 def posts(tx: Tx) -> list[str]:
-    """Posts that matter by themselves: threads the bot is in, what it answered, what notes come from."""
-    roots = select(MentionRow.root_uri).where(MentionRow.root_uri != "")
-    heard = select(MentionRow.uri).where(MentionRow.cid != "")  # a forgotten one has none
-    sources = select(NoteRow.source_uri)
-    return list(tx.execute(roots.union(heard, sources)).scalars())
+    """Records that matter by themselves, beside all those of the people: threads, words of others, blocks."""
+    roots = select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)))
+    stranger = MentionRow.did.not_in(select(PersonRow.did))
+    words = select(MentionRow.uri).where(stranger, MentionRow.text != "")
+    return list(tx.execute(roots.union(words, select(BlockRow.uri))).scalars())
