@@ -5,6 +5,7 @@ BIN := .venv/bin
 BASE := .venv/.base
 ENV := .venv/.locked
 NET := deploy/localnet/node_modules/.locked
+APPVIEW := deploy/appview/node_modules/.locked
 ARGS ?=
 
 .PHONY: help demo chat test check lint bench lock clean
@@ -18,7 +19,7 @@ demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a m
 chat: $(BASE)  ## talk to it in the terminal
 	@$(BIN)/scrubjay chat $(ARGS)
 
-test: $(NET)  ## the tests, with a real PDS and a real PostgreSQL
+test: $(NET) $(APPVIEW)  ## the tests, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest $(ARGS)
 
 check: lint $(ENV)  ## ruff, mypy strict, the arrows
@@ -32,7 +33,7 @@ lock: $(ENV)  ## write the lock file anew
 		--generate-hashes --no-header --output-file requirements.lock
 
 clean:  ## remove what was set up
-	rm -rf .venv deploy/localnet/node_modules .localnet
+	rm -rf .venv deploy/*/node_modules .localnet
 
 $(BASE): requirements.lock pyproject.toml
 	@echo "setting up the locked environment ..." >&2
@@ -52,4 +53,8 @@ $(ENV): $(BASE)
 $(NET): $(ENV) deploy/localnet/package-lock.json
 	@echo "setting up the PDS on loopback (once; about three minutes, most of it compiling SQLite for Node) ..." >&2
 	@$(BIN)/python -m bot.localnet install
+	@touch $@
+
+$(APPVIEW): $(ENV) deploy/appview/package-lock.json
+	@$(BIN)/python -m bot.localnet install appview
 	@touch $@

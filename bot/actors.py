@@ -143,6 +143,9 @@ class Actor:
     def deactivate(self) -> None:
         self._client.com.atproto.server.deactivate_account({})
 
+    def activate(self) -> None:
+        self._client.com.atproto.server.activate_account()
+
     def _root_of(self, ref: StrongRef) -> StrongRef:
         place = _place(ref.uri)
         record = self._ask("getRecord", place)["value"]

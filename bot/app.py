@@ -6,6 +6,7 @@ import asyncio
 import random
 import signal
 import socket
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -14,14 +15,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from bot import minds, parts, sessions, turns
+from bot import inbox, minds, parts, sessions, turns
 from bot.bench import Bench, TurnOptions
 from bot.bluesky import Bluesky
 from bot.cadence import Cadence
+from bot.errands import Errands
 from bot.errors import NetworkTrouble
+from bot.hearing import Hearing
 from bot.listener import Listener
+from bot.reconcile import Reconciler
 from bot.retention import keep_house
-from bot.sources.firehose import Firehose
+from bot.sources import choice
+from bot.tracked import Tracked
 from bot.worker import Worker
 from memory.errors import DatabaseTrouble
 
@@ -112,8 +117,9 @@ async def run(settings: Settings, role: Role) -> None:
         if role != "listen":
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
-        source = Firehose(settings.firehose_url, start=settings.firehose_start, me=network.did)
-        await serve(settings, bench, source if role != "work" else None, stopping, work=role != "listen")
+        tracked = Tracked(network.did)
+        source = choice.source(settings, tracked, partial(_cursor, db)) if role != "work" else None
+        await serve(settings, bench, source, stopping, work=role != "listen", tracked=tracked)
     finally:
         await brain.close()
         await network.close()
@@ -122,34 +128,44 @@ async def run(settings: Settings, role: Role) -> None:
 
 
 async def serve(
-    settings: Settings, bench: Bench, source: Source | None, stopping: asyncio.Event, *, work: bool = True
+    settings: Settings,
+    bench: Bench,
+    source: Source | None,
+    stopping: asyncio.Event,
+    *,
+    work: bool = True,
+    tracked: Tracked | None = None,
 ) -> None:
-    """Listen to `source` (if any) and work, until `stopping`; then drain."""
+    """Listen to `source` (if any) and work, until `stopping`; then drain.
+
+    `tracked` is what the source looks for: it is filled from what is held, and grows with what is heard.
+    """
     cadence = Cadence(timedelta(seconds=settings.sweep))
     cadence.start()
     crew = [
         Worker(f"{socket.gethostname()}/{number}", bench, cadence, random.random)
         for number in range(settings.workers if work else 0)
     ]
-    ears = [_listener(bench, source, cadence).run()] if source is not None else []
-    hearing = [asyncio.create_task(ear) for ear in ears]
-    working = [asyncio.create_task(worker.serve(stopping)) for worker in crew]
-    hearing.append(asyncio.create_task(_expire_turns(bench)))
+    hearing = await asyncio.to_thread(make_hearing, settings, bench, tracked)
+    ears = [asyncio.create_task(ear) for ear in _ears(settings, bench, hearing, source, cadence)]
+    ears.append(asyncio.create_task(_expire_turns(bench)))
     if work:
-        hearing.append(asyncio.create_task(_keep_house(settings, bench, cadence)))
+        ears.append(asyncio.create_task(_keep_house(settings, bench, cadence)))
+    hands: list[Worker | Errands] = [*crew, Errands(bench, hearing, cadence, random.random)] if work else []
+    working = [asyncio.create_task(hand.serve(stopping)) for hand in hands]
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait([asked, *hearing, *working], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([asked, *ears, *working], return_when=asyncio.FIRST_COMPLETED)
     log.info("app.stopping")
     stopping.set()
     cadence.stop()
-    for task in hearing:
+    for task in ears:
         task.cancel()
     if working:
         _, late = await asyncio.wait(working, timeout=settings.drain)
         for task in late:
             task.cancel()
-    ends = await asyncio.gather(*hearing, *working, asked, return_exceptions=True)
+    ends = await asyncio.gather(*ears, *working, asked, return_exceptions=True)
     for end in ends:
         if isinstance(end, Exception):
             raise end
@@ -167,21 +183,41 @@ async def _expire_turns(bench: Bench) -> None:
 
 
 async def _keep_house(settings: Settings, bench: Bench, cadence: Cadence) -> None:
-    bell = cadence.every(timedelta(days=1))
+    bell = cadence.every("retain", timedelta(days=1))
+    bell.set()  # at start, too
     await keep_house(bench.db, bench.memory, bench.ledger, settings.keep, bench.clock, bell)
 
 
-def _listener(bench: Bench, source: Source, cadence: Cadence) -> Listener:
-    return Listener(
-        source=source,
-        db=bench.db,
+def make_hearing(settings: Settings, bench: Bench, tracked: Tracked | None = None) -> Hearing:
+    """What events mean; everybody of whom something is held is `tracked` from now on."""
+    hearing = Hearing(
         memory=bench.memory,
         ledger=bench.ledger,
         me=bench.network.did,
-        clock=bench.clock,
         plan=bench.plan,
-        announce=cadence.ring_at,
+        tracked=tracked or Tracked(bench.network.did),
+        counts=Counter(),
+        purge_grace=timedelta(hours=settings.purge_grace),
     )
+    with bench.db.read() as tx:
+        hearing.load(tx)
+    return hearing
+
+
+def _ears(
+    settings: Settings, bench: Bench, hearing: Hearing, source: Source | None, cadence: Cadence
+) -> list[Coroutine[Any, Any, None]]:
+    """The stream, and the second opinion on it."""
+    if source is None:
+        return []
+    listener = Listener(source, bench.db, hearing, bench.clock, cadence.ring_at)
+    ring = cadence.every("reconcile", timedelta(seconds=settings.reconcile_every))
+    return [listener.run(), Reconciler(bench, hearing, cadence.ring_at).serve(ring)]
+
+
+def _cursor(db: Database, host: str) -> int | None:
+    with db.read() as tx:
+        return inbox.cursor(tx, host)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

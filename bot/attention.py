@@ -60,7 +60,7 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
         return Ignored("text too long")
     reply = mapping(record.get("reply"))
     parent = _post(reply.get("parent"))
-    reason = _reason(record, parent, me)
+    reason = addressed(record, me)
     if reason is None:
         return Ignored("not addressed")
     text = without_mentions(raw, record.get("facets"), me)
@@ -75,6 +75,11 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
         langs=_langs(record.get("langs")),
         command=parse(text),
     )
+
+
+def mentions(record: Mapping[str, Any], did: str) -> bool:
+    """Whether the post mentions `did` by a facet."""
+    return next(_features(record.get("facets"), did), None) is not None
 
 
 def without_mentions(text: str, facets: object, me: str) -> str:
@@ -99,9 +104,11 @@ def _is_post(event: PostCreated) -> bool:
     return sound and place is not None and place[:2] == (event.did, POST)
 
 
-def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Reason | None:
+def addressed(record: Mapping[str, Any], me: str) -> Reason | None:
+    """How the record of a post speaks to `me` (a DID); None if it does not."""
+    parent = _post(mapping(record.get("reply")).get("parent"))
     quoted = _post(quoted_ref(mapping(record.get("embed"))))
-    if next(_features(record.get("facets"), me), None) is not None:
+    if mentions(record, me):
         return Reason.MENTION
     if parent is not None and _author(parent) == me:
         return Reason.REPLY
@@ -111,7 +118,7 @@ def _reason(record: Mapping[str, Any], parent: StrongRef | None, me: str) -> Rea
 
 
 def _features(facets: object, me: str) -> Iterator[Mapping[str, Any]]:
-    """The facets that mention the bot."""
+    """The facets that mention `me`."""
     for facet in map(mapping, items(facets)):
         for feature in map(mapping, items(facet.get("features"))):
             if feature.get("$type") == MENTION and feature.get("did") == me:

@@ -11,23 +11,32 @@ import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from bot import appview
 from bot.embeds import blob_cid
 from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
 from bot.identity import Cache, Directory, Identity
 from bot.login import Login
-from bot.model import Post, Profile, StrongRef
+from bot.model import ACTIVE_ACCOUNT, Post, Profile, StrongRef
 from bot.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.model import Page, Record
+
 POST = "app.bsky.feed.post"
 PROFILE = "app.bsky.actor.profile"
+BLOCK = "app.bsky.graph.block"
+GET_STATUS = "com.atproto.sync.getRepoStatus"
+DELETED = "deleted"
 GET_RECORD = "com.atproto.repo.getRecord"
 GET_BLOB = "com.atproto.sync.getBlob"
 BOT = "bot"
 POST_URI = re.compile(
     r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/app\.bsky\.feed\.post/([A-Za-z0-9._:~-]{1,512})"
+)
+RECORD_URI = re.compile(
+    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/([A-Za-z][A-Za-z0-9.-]{0,316})/([A-Za-z0-9._:~-]{1,512})"
 )
 TIMEOUT = 20.0
 
@@ -78,12 +87,18 @@ class Bluesky:
         place = POST_URI.fullmatch(uri)
         return await self._read(place[1], POST, place[2]) if place else None
 
-    async def profile(self, did: str) -> Profile:
+    async def record(self, uri: str) -> Record | None:
+        """Any record as its owner's PDS has it."""
+        place = RECORD_URI.fullmatch(uri)
+        found = await self._read(place[1], place[2], place[3]) if place else None
+        return found.record if found else None
+
+    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
         """Self-labels, and the handle if it leads back to this DID. Ten minutes old at most."""
-        known = self._profiles.get(did)
+        known = None if fresh else self._profiles.get(did)
         if known is not None:
             return known
-        identity = await self._directory.find(did)
+        identity = await self._directory.find(did, fresh=fresh)
         if identity is None:
             return Profile(did, None)
         record = await self._read(did, PROFILE, "self")
@@ -91,6 +106,41 @@ class Bluesky:
         found = Profile(did, await self._proven_handle(identity), labels)
         self._profiles.put(did, found)
         return found
+
+    async def status(self, did: str) -> str:
+        """What the PDS says of the repo; deleted, if neither directory nor PDS know it."""
+        identity = await self._directory.find(did, fresh=True)
+        if identity is None:
+            return DELETED
+        try:
+            answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_STATUS}", {"did": did})
+        except NetworkRefused:
+            return DELETED
+        if not isinstance(answer, dict) or answer.get("did") != did:
+            raise NetworkTrouble("the PDS does not tell of a repo")
+        return ACTIVE_ACCOUNT if answer.get("active") is True else str(answer.get("status"))
+
+    async def blocked_by(self, did: str) -> str | None:
+        """The newest come first: record keys grow with time (com.atproto.repo.listRecords)."""
+        identity = await self._directory.find(did)
+        if identity is None:
+            return None
+        params = {"repo": did, "collection": BLOCK, "limit": "100"}
+        try:
+            answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
+        except NetworkRefused:
+            return None
+        return appview.block_of(answer, did, self.did)
+
+    async def may_reply(self, root: str) -> bool | None:
+        try:
+            return appview.may_reply(await self._login.get("app.bsky.feed.getPosts", {"uris": root}), root)
+        except NetworkError:
+            return None
+
+    async def notifications(self, cursor: str | None = None) -> Page:
+        params = {"limit": "100", "reasons": appview.REASONS} | ({"cursor": cursor} if cursor else {})
+        return appview.page(await self._login.get("app.bsky.notification.listNotifications", params))
 
     async def own(self, rkey: str) -> Post | None:
         """The bot's own post under this record key."""
@@ -126,6 +176,11 @@ class Bluesky:
         if ref is None:  # stored or not: the same call again will tell
             raise NetworkTrouble("the PDS did not answer with a reference")
         return ref
+
+    async def delete(self, rkey: str) -> None:
+        """Twice is no error, says the reference PDS."""
+        place = {"repo": self.did, "collection": POST, "rkey": rkey}
+        await self._login.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
 
     async def close(self) -> None:
         await self._login.close()

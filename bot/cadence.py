@@ -39,6 +39,16 @@ class Cadence:
         self._scheduler.shutdown(wait=False)
         self._bell.set()
 
+    def every(self, name: str, span: timedelta) -> asyncio.Event:
+        """A bell of its own, rung every `span`."""
+        bell = asyncio.Event()
+
+        async def ring() -> None:
+            bell.set()
+
+        self._scheduler.add_job(ring, IntervalTrigger(seconds=span.total_seconds()), id=name)
+        return bell
+
     def ring_at(self, when: datetime) -> None:
         """Ring at `when` or within a grain after it."""
         slot = int(when.timestamp() / GRAIN.total_seconds()) + 1
@@ -48,17 +58,6 @@ class Cadence:
     def pending(self) -> int:
         """How many rings are planned, the sweep among them."""
         return len(self._scheduler.get_jobs())
-
-    def every(self, period: timedelta) -> asyncio.Event:
-        """An event that is set now, and then every `period`."""
-        bell = asyncio.Event()
-
-        async def ring() -> None:
-            bell.set()
-
-        bell.set()
-        self._scheduler.add_job(ring, IntervalTrigger(seconds=int(period.total_seconds())))
-        return bell
 
     async def wait(self) -> None:
         """Return at the next ring, or at once if it rang since the last wait."""

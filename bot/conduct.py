@@ -98,7 +98,11 @@ class Why(StrEnum):
     """Every reason why a mention is not answered, or not yet."""
 
     STOPPED = "stopped"
+    THREAD_STOPPED = "thread stopped"
+    BLOCKED = "blocked"
+    HIDDEN = "account not active"
     GONE = "gone"
+    GATED = "gated"
     BOT = "bot"
     TOO_OLD = "too old"
     THREAD = "thread limit"
@@ -133,12 +137,20 @@ EMPTY = Window()
 class Facts:
     """All that a decision about one mention needs. `gone` and `labels` are None until they were looked up.
 
+    `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate shuts it
+    out, or hides a reply of it. `blocked`: by the asker or the thread's first author. `hidden`: the asker's
+    account is not active.
+
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
     thread within the partner window; the others are of one hour or 24 hours.
     """
 
     age: timedelta
     stopped: bool = False
+    thread_stopped: bool = False
+    blocked: bool = False
+    hidden: bool = False
+    gated: bool = False
     gone: bool | None = None
     labels: frozenset[str] | None = None
     allowed_bot: bool = False
@@ -190,12 +202,18 @@ def judge(facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False
 
 
 def _refusal(facts: Facts, limits: Limits) -> No | None:
-    if facts.stopped:
-        return No(Why.STOPPED, State.DECLINED)
-    if facts.gone:
-        return No(Why.GONE, State.DECLINED)
-    if _is_bot(facts) and not facts.allowed_bot:
-        return No(Why.BOT, State.DECLINED)
+    unwelcome = {
+        Why.STOPPED: facts.stopped,
+        Why.THREAD_STOPPED: facts.thread_stopped,
+        Why.BLOCKED: facts.blocked,
+        Why.HIDDEN: facts.hidden,
+        Why.GONE: facts.gone,
+        Why.GATED: facts.gated,
+        Why.BOT: _is_bot(facts) and not facts.allowed_bot,
+    }
+    why = next((why for why, holds in unwelcome.items() if holds), None)
+    if why is not None:
+        return No(why, State.DECLINED)
     if facts.age > limits.max_age:
         return No(Why.TOO_OLD, State.EXPIRED)
     return None

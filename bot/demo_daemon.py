@@ -21,6 +21,7 @@ handle = "{handle}"
 password = "{password}"
 pds_url = "{pds}"
 plc_url = "{plc}"
+source = "firehose"
 firehose_url = "{firehose}"
 firehose_start = "oldest"    # a first start hears what was said before it
 data_dir = "{data}"

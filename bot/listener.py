@@ -1,21 +1,18 @@
-"""The ears: events of a source become mentions in the inbox, each with the cursor in one transaction."""
+"""The ears: what a source tells is acted on, each event with the cursor in one transaction."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from bot import attention, conduct, inbox, pace
-from bot.erasure import erase, forget_post, scrub
-from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
-from bot.ledger import Fate
-from bot.model import Command, Ignored, Part
+from bot import inbox
+from bot.erasure import scrub
+from bot.events import Gap
 from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
@@ -23,30 +20,24 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.events import Event
-    from bot.ledger import Ledger
-    from bot.model import Mention, Pace
+    from bot.hearing import Hearing
     from bot.ports import Clock, Source
-    from memory.db import Database, Tx
-    from memory.store import Memory
+    from memory.db import Database
 
 log = structlog.get_logger()
 
 DATABASE_RETRY = 1.0  # seconds; the stream waits for the database, nothing is dropped
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Listener:
-    """Hears for the account `me`. `announce` is called with the time a new mention falls due."""
+    """`announce` is called with the time when something falls due because of what was heard."""
 
     source: Source
     db: Database
-    memory: Memory
-    ledger: Ledger
-    me: str
+    hearing: Hearing
     clock: Clock
-    plan: Pace
     announce: Callable[[datetime], None]
-    counts: Counter[str] = field(default_factory=Counter)
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -71,63 +62,14 @@ class Listener:
             return inbox.cursor(tx, self.source.host)
 
     def take(self, event: Event) -> datetime | None:
-        """Act on one event. Returns when a new mention falls due."""
-        match event:
-            case PostCreated():
-                return self._post_created(event)
-            case PostDeleted():
-                self._post_deleted(event)
-            case HandleChanged() | Progress():  # a handle is only claimed here; the profile proves it
-                with self.db.write() as tx:
-                    inbox.move_cursor(tx, self.source.host, event.cursor, self.clock())
-        return None
-
-    def _post_created(self, event: PostCreated) -> datetime | None:
-        verdict = attention.judge(event, self.me, conduct.command)
-        if isinstance(verdict, Ignored):
-            self.counts[f"ignored.{verdict.reason}"] += 1
-            return None
-        if self.ledger.has(Fate.ANSWERED, verdict.uri) or self.ledger.has(Fate.ERASED, verdict.uri):
-            self.counts["ignored.in the ledger"] += 1
+        """Act on one event. Returns when something falls due."""
+        if self.hearing.passes_by(event):
             return None
         now = self.clock()
-        due_at = pace.think_at(now, self.plan)
         with self.db.write() as tx:
-            fresh = inbox.accept(tx, verdict, now=now, due_at=due_at)
-            inbox.move_cursor(tx, self.source.host, event.cursor, now)
-            if fresh:
-                self._obey(tx, verdict, now)
-        if not fresh:
-            self.counts["repeated"] += 1
-            return None
-        if verdict.command is Command.FORGET:
+            heard = self.hearing.hear(tx, event, now)
+            if not isinstance(event, Gap):  # its cursor is the one before it
+                inbox.move_cursor(tx, self.source.host, event.cursor, now)
+        if heard.erased:
             scrub(self.db)
-            due_at = now
-        self.counts["accepted"] += 1
-        log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
-        return due_at
-
-    def _obey(self, tx: Tx, mention: Mention, now: datetime) -> None:
-        """Carry out what code understands without a brain, at once."""
-        match mention.command:
-            case Command.FORGET:
-                erase(tx, self.memory, self.ledger, mention.did, now, keep=mention.uri)
-                inbox.draft_at_once(tx, mention.uri, [Part(0, conduct.FORGOTTEN, ())], now)
-            case Command.STOP:
-                inbox.stop(tx, mention.did, now)
-            case Command.START:
-                inbox.start(tx, mention.did)
-            case None:
-                pass
-
-    def _post_deleted(self, event: PostDeleted) -> None:
-        now = self.clock()
-        with self.db.write() as tx:
-            declined = inbox.decline(tx, event.uri, "deleted", now)
-            gone = forget_post(tx, self.memory, event.did, event.uri, now)
-            inbox.move_cursor(tx, self.source.host, event.cursor, now)
-        if gone:
-            scrub(self.db)
-        if declined or gone:
-            self.counts["deleted"] += 1
-            log.info("post.deleted", uri=event.uri, declined=declined, erased=gone)
+        return heard.due_at

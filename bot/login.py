@@ -12,7 +12,7 @@ from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 from bot.errors import KeyTaken, NetworkError, NetworkRefused, NetworkTrouble
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 JSON = "application/json"
 GET_SESSION = "com.atproto.server.getSession"
@@ -53,8 +53,8 @@ class Login:
         if session.get("active") is False:
             raise NetworkRefused(f"the account {self.handle} is {session.get('status')}")
 
-    async def get(self, nsid: str, params: Mapping[str, str] | None = None) -> Any:
-        call = f"{nsid}?{urlencode(params or {})}"
+    async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
+        call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
         return await self._call(lambda: self._client.invoke_query(call, output_encoding=JSON))
 
     async def post(self, nsid: str, body: bytes) -> Any:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from bot.events import Event
-    from bot.model import Post, Profile, Prompt, StrongRef, ToolAnswer, ToolSpec, Usage
+    from bot.model import Page, Post, Profile, Prompt, Record, StrongRef, ToolAnswer, ToolSpec, Usage
 
     Clock: TypeAlias = Callable[[], datetime]
 
@@ -38,8 +38,31 @@ class Network(Protocol):
         """The post as it stands now; None if it is gone."""
         ...
 
-    async def profile(self, did: str) -> Profile:
-        """Handle and self-labels, at most some minutes old."""
+    async def record(self, uri: str) -> Record | None:
+        """Any record as it stands now; None if it is gone."""
+        ...
+
+    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
+        """Handle and self-labels, at most some minutes old, or `fresh`."""
+        ...
+
+    async def status(self, did: str) -> str:
+        """The account's, at its own server: active, deactivated, takendown, suspended, or deleted."""
+        ...
+
+    async def blocked_by(self, did: str) -> str | None:
+        """The URI of this person's block of the bot, if it is among their newest hundred."""
+        ...
+
+    async def may_reply(self, root: str) -> bool | None:
+        """Whether the AppView lets the bot reply in this thread; None if there is none to ask."""
+        ...
+
+    async def notifications(self, cursor: str | None = None) -> Page:
+        """Mentions of the bot, replies to it and quotes of it, as the AppView has them.
+
+        Raises NetworkTrouble or NetworkRefused also where there is no AppView.
+        """
         ...
 
     async def own(self, rkey: str) -> Post | None:
@@ -55,6 +78,10 @@ class Network(Protocol):
 
         Raises KeyTaken if another record stands there.
         """
+        ...
+
+    async def delete(self, rkey: str) -> None:
+        """Take the bot's own post back. It is no error if there is none."""
         ...
 
     async def close(self) -> None: ...

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from bot import conduct, inbox, post
 from bot.bench import Step
-from bot.erasure import forget_mentions, forget_post
-from bot.errors import KeyTaken, NetworkRefused
+from bot.erasure import forget_mentions
+from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
 from bot.ledger import Fate
-from bot.model import Command, State
+from bot.look import forget_words, look, read_again
+from bot.model import Command, ErrandKind, State
 
 if TYPE_CHECKING:
     from bot.bench import Bench
+    from bot.look import Look
     from bot.model import Claim, Part, Post, StrongRef
     from bot.ports import Network
     from memory.db import Tx
@@ -48,8 +50,9 @@ async def say(bench: Bench, claim: Claim) -> Step:
     if bench.ledger.has(Fate.ANSWERED, mention.uri):
         return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await bench.read(lambda tx: inbox.parts(tx, mention.uri))
-    gone = await bench.network.post(mention.uri) is None
-    refused = await bench.write(lambda tx: _last_check(bench, tx, claim, parts, gone=gone))
+    seen = await look(bench, mention)
+    edited = None if any(part.ref for part in parts) else await read_again(bench, claim, seen)
+    refused = edited or await bench.write(lambda tx: _last_check(bench, tx, claim, parts, seen))
     if refused:
         return refused
     if mention.command is Command.FORGET:
@@ -61,18 +64,21 @@ async def say(bench: Bench, claim: Claim) -> Step:
     return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, None))
 
 
-def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], *, gone: bool) -> Step | None:
+def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Look) -> Step | None:
     now, mention = bench.clock(), claim.mention
-    known = replace(inbox.facts(tx, mention, bench.limits, now), gone=gone)
+    known = inbox.facts(tx, mention, bench.limits, now)
+    known = replace(known, gone=seen.post is None, gated=seen.gated)
     verdict = conduct.judge(known, bench.limits, now, admitted=True)
     if not isinstance(verdict, conduct.No):
         return None
-    if gone:
-        forget_post(tx, bench.memory, mention.did, mention.uri, now)
+    inbox.withdraw(tx, mention.uri, now)
     said = sum(part.ref is not None for part in parts)
-    if not said:
-        return _finish(bench, tx, claim, verdict.state, verdict.reason)
-    return _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
+    if said:
+        step = _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
+    else:
+        step = _finish(bench, tx, claim, verdict.state, verdict.reason)
+    forget_words(bench, tx, mention, seen)
+    return step
 
 
 async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
@@ -81,14 +87,19 @@ async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Str
     for _ in range(SALTS):
         if part.rkey is None or part.record is None:
             part = await _fix(bench, claim, part, parent)
-        assert part.rkey is not None
-        assert part.record is not None
+        rkey, record = part.rkey, part.record
+        assert rkey is not None
+        assert record is not None
         try:
-            ref = part.ref or await network.put(part.rkey, part.record)
+            ref = part.ref or await network.put(rkey, record)
         except KeyTaken:
             part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
             continue
-        await bench.write(partial(_keep, bench, claim, replace(part, ref=ref)))
+        try:
+            await bench.write(partial(_keep, bench, claim, replace(part, ref=ref)))
+        except FenceLost:
+            await bench.write(partial(_take_back, bench, claim, rkey))
+            raise
         return ref
     raise NetworkRefused(f"part {part.index} found no free record key")
 
@@ -103,6 +114,16 @@ async def _fix(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Par
 
 def _keep(bench: Bench, claim: Claim, part: Part, tx: Tx) -> None:
     inbox.posted(tx, claim, part, bench.clock())
+
+
+def _take_back(bench: Bench, claim: Claim, rkey: str, tx: Tx) -> None:
+    """A stop came between the last check and the put: what stands there now must go."""
+    try:
+        ended = inbox.entry(tx, claim.mention.uri).state is State.DECLINED
+    except NotFound:  # forgotten
+        ended = True
+    if ended:
+        inbox.errands.add(tx, ErrandKind.WITHDRAW, rkey, bench.clock())
 
 
 def _record(claim: Claim, part: Part, parent: StrongRef) -> str:

@@ -61,6 +61,13 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return check
 
 
+def check_source(value: str) -> str:
+    """Return it as it is. Raises ValueError."""
+    if not re.fullmatch(r"jetstream|firehose|replay:.+", value):
+        raise ValueError("should be jetstream, firehose, or replay: and the path of a recording")
+    return value
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value.get_secret_value()):
         raise ValueError("should begin with sqlite:/// or postgresql://")
@@ -87,6 +94,9 @@ Count = Annotated[int, Field(ge=1, le=MOST)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
 SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
+SocketUrls = Annotated[
+    tuple[SocketUrl, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=16)
+]
 Dids = Annotated[tuple[Annotated[str, AfterValidator(_did)], ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
 
@@ -115,10 +125,25 @@ class Settings(BaseSettings):
     password: SecretStr | None = _is(None, "An app password of that account", "abcd-efgh-ijkl-mnop")
     pds_url: HttpUrl = _is("https://bsky.social", "Where the account lives", "https://pds.example.org")
     plc_url: HttpUrl = _is("https://plc.directory", "Where DIDs are looked up", "https://plc.directory")
-    firehose_url: SocketUrl = _is("wss://bsky.network", "The firehose to listen to", "wss://pds.example.org")
-    firehose_start: Literal["now", "oldest"] = _is(
-        "now", "Where to begin on a firehose never heard before", "oldest"
+    source: Annotated[str, AfterValidator(check_source)] = _is(
+        "jetstream", "What to listen to: jetstream, firehose, or replay:FILE", "firehose"
     )
+    jetstream_url: SocketUrls = _is(
+        ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network"),
+        "Hosts of Jetstream; each is there for the one before it",
+        ["wss://jetstream.us-east.bsky.network"],
+    )
+    firehose_url: SocketUrls = _is(
+        ("wss://bsky.network",), "Hosts of the firehose, likewise", ["wss://pds.example.org"]
+    )
+    firehose_start: Literal["now", "oldest"] = _is(
+        "now", "Where to begin on a stream never heard before", "oldest"
+    )
+    replay_speed: Pause = _is(0.0, "How many times faster than it was a recording runs; 0: at once", 1.0)
+    reconcile_every: Seconds = _is(
+        300.0, "Seconds between looks at the notifications, for what the stream did not bring", 300.0
+    )
+    purge_grace: Pause = _is(24.0, "Hours for which the memory of a deleted account is kept, hidden", 24.0)
 
     data_dir: Path = _is(Path("data"), "Where the database and the ledgers are kept", "/var/lib/scrubjay")
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _is(
@@ -232,6 +257,16 @@ class Settings(BaseSettings):
     @property
     def keep(self) -> Keep:
         return Keep(text=timedelta(days=self.keep_text), idle=timedelta(days=self.keep_idle))
+
+    @property
+    def replayed(self) -> str | None:
+        """The path of the recording to replay, if that is the source."""
+        return self.source.removeprefix("replay:") if self.source.startswith("replay:") else None
+
+    @property
+    def stream_url(self) -> tuple[str, ...]:
+        """The hosts of the source."""
+        return self.jetstream_url if self.source == "jetstream" else self.firehose_url
 
     @property
     def database(self) -> str:

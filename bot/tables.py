@@ -1,4 +1,4 @@
-"""The tables of the bot: the queue of mentions, what is said in answer, cursors, consent, sessions."""
+"""The tables of the bot: the queue of mentions, what is said in answer, cursors, gaps, consent, sessions."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ class OutboxRow(Base):
     uri: Mapped[str | None]
     cid: Mapped[str | None]
     posted_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]  # when it was known to be gone again
 
     __table_args__ = (Index(None, "uri"),)
 
@@ -102,6 +103,71 @@ class StopRow(Base):
 
     did: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+class BlockRow(Base):
+    """Who blocks the bot. A deletion names the record and no more, so the record is what is kept."""
+
+    __tablename__ = "block"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    did: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "did"),)
+
+
+class GateRow(Base):
+    """The threadgate of a thread: who may reply under `post`, as far as the stream has told."""
+
+    __tablename__ = "gate"
+
+    uri: Mapped[str] = mapped_column(primary_key=True)
+    post: Mapped[str]
+    record: Mapped[str]  # JSON, as a stranger wrote it
+    at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "post"),)
+
+
+class ThreadStopRow(Base):
+    """A thread whose first author told the bot to stop there."""
+
+    __tablename__ = "thread_stop"
+
+    root_uri: Mapped[str] = mapped_column(primary_key=True)
+    did: Mapped[str]
+    at: Mapped[datetime]
+
+    __table_args__ = (Index(None, "did"),)
+
+
+class GapRow(Base):
+    """A stretch of a stream in which something may have been missed. `since` and `until` are cursors."""
+
+    __tablename__ = "gap"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    since: Mapped[int | None] = mapped_column(BigInteger)
+    until: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class ErrandRow(Base):
+    """Something to be looked up or done on the network, because of an event. `subject` is a DID or a URI."""
+
+    __tablename__ = "errand"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    attempts: Mapped[int]
+
+    __table_args__ = (Index(None, "due_at"),)
 
 
 class SessionRow(Base):

@@ -11,16 +11,18 @@ import re
 from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import libipld
 import regex
 
+from bot import attention
 from bot.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused
-from bot.model import Post, Profile, StrongRef
+from bot.events import PostCreated
+from bot.model import ACTIVE_ACCOUNT, Ignored, Notification, Page, Post, Profile, StrongRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from bot.model import Record
 
 POST = "app.bsky.feed.post"
+BLOCK = "app.bsky.graph.block"
 RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
 GRAPHEME = regex.compile(r"\X")
 MAX_GRAPHEMES = 300
@@ -49,7 +52,10 @@ class MemoryNetwork:
         self.handle = handle
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.fired: Counter[str] = Counter()
-        self._posts: dict[str, Post] = {}
+        self.has_appview = True
+        self.shut: set[str] = set()  # threads in which the AppView lets the bot not reply
+        self._posts: dict[str, Post] = {}  # records of any collection
+        self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
         self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
         self._faults: dict[str, deque[_Fault]] = {}
         self._blobs: dict[tuple[str, str], bytes] = {}
@@ -58,12 +64,48 @@ class MemoryNetwork:
     async def post(self, uri: str) -> Post | None:
         await asyncio.sleep(0)
         with self._fault("post", uri):
-            return self._posts.get(uri)
+            return self._shown(uri) if f"/{POST}/" in uri else None
 
-    async def profile(self, did: str) -> Profile:
+    async def record(self, uri: str) -> Record | None:
+        await asyncio.sleep(0)
+        with self._fault("record", uri):
+            found = self._shown(uri)
+            return found.record if found else None
+
+    async def profile(self, did: str, *, fresh: bool = False) -> Profile:  # noqa: ARG002 - always fresh
         await asyncio.sleep(0)
         with self._fault("profile", did):
             return self._profiles.get(did, Profile(did, None))
+
+    async def status(self, did: str) -> str:
+        await asyncio.sleep(0)
+        with self._fault("status", did):
+            return self._statuses.get(did, "deleted")
+
+    async def blocked_by(self, did: str) -> str | None:
+        await asyncio.sleep(0)
+        with self._fault("blocked_by", did):
+            return next((block.ref.uri for block in self._blocks() if block.did == did), None)
+
+    async def may_reply(self, root: str) -> bool | None:
+        await asyncio.sleep(0)
+        with self._fault("may_reply", root):
+            return root in self._posts and root not in self.shut if self.has_appview else None
+
+    async def notifications(self, cursor: str | None = None) -> Page:
+        """Two on a page, so that there are pages."""
+        await asyncio.sleep(0)
+        with self._fault("notifications", cursor or ""):
+            if not self.has_appview:
+                raise NetworkRefused("400 InvalidRequest No service configured")
+            heard, first = list(self._heard()), int(cursor or 0)
+            more = str(first + 2) if first + 2 < len(heard) else None
+            return Page(tuple(heard[first : first + 2]), more)
+
+    async def delete(self, rkey: str) -> None:
+        await asyncio.sleep(0)
+        with self._fault("delete", rkey):
+            self.remove(_uri(self.did, rkey))
 
     async def own(self, rkey: str) -> Post | None:
         await asyncio.sleep(0)
@@ -92,6 +134,7 @@ class MemoryNetwork:
 
     def name(self, did: str, handle: str | None) -> None:
         """Give this person a handle."""
+        self._statuses.setdefault(did, ACTIVE_ACCOUNT)
         self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
 
     def label(self, did: str, *labels: str) -> None:
@@ -99,10 +142,11 @@ class MemoryNetwork:
         known = self._profiles.get(did, Profile(did, None))
         self._profiles[did] = Profile(did, known.handle, frozenset(labels))
 
-    def write(self, did: str, record: Record, rkey: str | None = None) -> StrongRef:
+    def write(self, did: str, record: Record, rkey: str | None = None, collection: str = POST) -> StrongRef:
         """Somebody writes any record, be it malformed; the same key writes over."""
         self._written += 1
-        uri = _uri(did, rkey or _tid(self._written))
+        self._statuses.setdefault(did, ACTIVE_ACCOUNT)
+        uri = _uri(did, rkey or _tid(self._written), collection)
         self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
         return self._posts[uri].ref
 
@@ -112,12 +156,36 @@ class MemoryNetwork:
         self._blobs[did, cid] = data
         return {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime, "size": len(data)}
 
-    def delete(self, uri: str) -> None:
+    def stand(self, did: str, status: str) -> None:
+        """Let their account be active, deactivated, takendown, suspended or deleted."""
+        self._statuses[did] = status
+
+    def remove(self, uri: str) -> None:
         self._posts.pop(uri, None)
 
     def posts(self, did: str) -> list[Post]:
         """Their posts, oldest record key first."""
-        return [self._posts[uri] for uri in sorted(self._posts) if self._posts[uri].did == did]
+        return [self._posts[uri] for uri in sorted(self._posts) if uri.startswith(f"at://{did}/{POST}/")]
+
+    def _shown(self, uri: str) -> Post | None:
+        """An account that is not active shows nothing."""
+        post = self._posts.get(uri)
+        return post if post and self._statuses.get(post.did, ACTIVE_ACCOUNT) == ACTIVE_ACCOUNT else None
+
+    def _blocks(self) -> list[Post]:
+        records = [post for uri, post in self._posts.items() if f"/{BLOCK}/" in uri]
+        return [block for block in reversed(records) if block.record.get("subject") == self.did]
+
+    def _heard(self) -> Iterator[Notification]:
+        """What speaks to the bot, the newest first; whoever blocks it is not heard."""
+        blockers = {block.did for block in self._blocks()}
+        for uri in sorted((uri for uri in self._posts if f"/{POST}/" in uri), key=_rkey, reverse=True):
+            post = self._shown(uri)
+            if post is None or post.did in blockers:
+                continue
+            event = PostCreated(0, post.ref, post.did, post.record, _instant(post.record))
+            if not isinstance(attention.judge(event, self.did, lambda _: None), Ignored):
+                yield Notification(post.ref, post.did, post.record, event.at)
 
     # --- faults ---
 
@@ -139,8 +207,17 @@ class MemoryNetwork:
             raise fault.error
 
 
-def _uri(did: str, rkey: str) -> str:
-    return f"at://{did}/{POST}/{rkey}"
+def _uri(did: str, rkey: str, collection: str = POST) -> str:
+    return f"at://{did}/{collection}/{rkey}"
+
+
+def _rkey(uri: str) -> str:
+    return uri.rpartition("/")[2]
+
+
+def _instant(record: Record) -> datetime:
+    value = record.get("createdAt")
+    return datetime.fromisoformat(str(value)) if _is_instant(value) else datetime.now(UTC)
 
 
 def _tid(number: int) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from bot import conduct, inbox, kept, persona, post, thread
 from bot.bench import Step
-from bot.erasure import forget_post, forgetting
+from bot.erasure import forgetting
 from bot.errors import BrainError
 from bot.ledger import Fate
+from bot.look import forget_words, look, read_again
 from bot.model import Part, State
 from bot.posting import find_answer
 from bot.recorder import Recorder, recorded
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.bench import Bench
+    from bot.look import Look
     from bot.model import Claim, Mention, Post, Profile, Thought, ThreadPost
     from memory.db import Tx
     from memory.model import Limits, Recollection
@@ -41,16 +43,17 @@ async def think(bench: Bench, claim: Claim) -> Step:
     adopted = await _adopt(bench, claim)
     if adopted:
         return adopted
-    there = await bench.network.post(mention.uri)
+    seen = await look(bench, mention)
+    edited = await read_again(bench, claim, seen)
+    if edited:
+        return edited
     profile = await bench.network.profile(mention.did)
-    refused = await bench.write(
-        lambda tx: _admit(bench, tx, claim, gone=there is None, labels=profile.labels)
-    )
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim, seen, profile.labels))
     if refused:
         return refused
-    assert there is not None
+    assert seen.post is not None
     try:
-        thought = await _ask_brain(bench, claim, there, profile)
+        thought = await _ask_brain(bench, claim, seen.post, profile)
     except BrainError as error:
         if spent := error.usage:
             await bench.write(lambda tx: inbox.thought(tx, claim, bench.brain.name, spent))
@@ -59,14 +62,16 @@ async def think(bench: Bench, claim: Claim) -> Step:
 
 
 def _admit(
-    bench: Bench, tx: Tx, claim: Claim, *, gone: bool | None = None, labels: frozenset[str] | None = None
+    bench: Bench, tx: Tx, claim: Claim, seen: Look | None = None, labels: frozenset[str] | None = None
 ) -> Step | None:
     """Ask conduct, and reserve the place among the limits. None: go on."""
     lock(tx, "admit")
     now, mention = bench.clock(), claim.mention
     known = inbox.facts(tx, mention, bench.limits, now)
     allowed = mention.did in bench.options.allowed_bots
-    known = replace(known, gone=gone, labels=labels, allowed_bot=allowed)
+    known = replace(known, labels=labels, allowed_bot=allowed)
+    if seen is not None:
+        known = replace(known, gone=seen.post is None, gated=seen.gated)
     match conduct.judge(known, bench.limits, now):
         case conduct.Go():
             inbox.admit(tx, claim, now)
@@ -78,8 +83,7 @@ def _admit(
             return Step(State.WAITING, why, until)
         case conduct.No(why, state):
             inbox.finish(tx, claim, state, why, now)
-            if gone:
-                forget_post(tx, bench.memory, mention.did, mention.uri, now)
+            forget_words(bench, tx, mention, seen)
             return Step(state, why)
 
 
@@ -175,7 +179,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
             mention.did,
             thought.edits,
             _receipt(mention),
-            key=mention.uri,
+            key=f"{mention.uri}@{claim.fence}",  # an edited post is thought about more than once
             actor=f"brain:{bench.brain.name}",
             at=now,
         )

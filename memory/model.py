@@ -30,13 +30,19 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who spoke to the bot. Keyed by DID: a handle may change owners, a DID never does."""
+    """Someone who spoke to the bot. Keyed by DID: a handle may change owners, a DID never does.
+
+    `status` is null while the account is active; else what it is since `status_at`: takendown, suspended,
+    deactivated or deleted.
+    """
 
     did: str
     handle: str | None
     first_seen: datetime
     last_seen: datetime
     introduced_at: datetime | None = None
+    status: str | None = None
+    status_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

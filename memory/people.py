@@ -59,6 +59,21 @@ class People:
             )
         tx.execute(update(PersonRow).where(PersonRow.did == did).values(handle=tidy))
 
+    def set_status(self, tx: Tx, did: str, status: str | None, at: datetime) -> bool:
+        """Note that the account is not active since `at`, or (None) active again. False if newer is known.
+
+        What is known of an account that is not active is hidden, not gone.
+        """
+        known = tx.scalar(select(PERSON.status_at).where(PERSON.did == did).with_for_update())
+        if known is not None and known > at:
+            return False
+        tx.execute(update(PersonRow).where(PersonRow.did == did).values(status=status, status_at=at))
+        return True
+
+    def status(self, tx: Tx, did: str) -> str | None:
+        """The status of an account that is not active; None for an active one, and for strangers."""
+        return tx.scalar(select(PERSON.status).where(PERSON.did == did))
+
     def introduced(self, tx: Tx, did: str, at: datetime) -> None:
         """Note that this person was told that they speak with a bot that remembers. The first time counts."""
         tx.execute(

@@ -28,7 +28,7 @@ from memory.tiers import POLICY, Tier, compiled
 from memory.turn import Turn, forget, forget_sourced
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from memory.db import Tx
     from memory.embed import Embedder
@@ -61,8 +61,12 @@ class Memory(People, Finding):
     # --- reading ---------------------------------------------------------------------------------
 
     def recall(self, tx: Tx, did: str) -> Recollection:
-        """What is known of this person, and no other. Raises UnknownPerson."""
-        person, notes = self.person(tx, did), rows.active(tx, did)
+        """What is known of this person, and no other; nothing while their account is not active.
+
+        Raises UnknownPerson.
+        """
+        person = self.person(tx, did)
+        notes = () if person.status else rows.active(tx, did)
         return Recollection(person, notes, render(notes, self.block_tokens))
 
     def compile(
@@ -94,11 +98,12 @@ class Memory(People, Finding):
         )
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
-        """Active notes that share words with the query, best first.
+        """Active notes of people whose accounts are active that share words with the query, best first.
 
         Without `did` it goes over everyone: for the operator only.
         """
-        return rank(rows.active(tx, did), query, limit)
+        hidden = set(tx.scalars(select(PERSON.did).where(PERSON.status.is_not(None))))
+        return rank((note for note in rows.active(tx, did) if note.did not in hidden), query, limit)
 
     def note(self, tx: Tx, note_id: int) -> Note:
         """Raises UnknownNote."""
@@ -239,19 +244,21 @@ class Memory(People, Finding):
         self.sync(tx, did)
         return gone
 
-    def forget_source(self, tx: Tx, uri: str, at: datetime) -> int:
+    def forget_source(self, tx: Tx, uri: str, at: datetime, *, but_cid: str = "") -> int:
         """A post was deleted: erase it, its notes and all that replaced them. Returns how many notes.
+
+        An edited post stands as `but_cid`: what was read from that stays.
 
         What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
         in a post that still stands, so it holds again. A note that others posts said too stays on those.
         """
         passages.erase(tx, passages.of_post(uri))
-        sourced = rows.by_source(tx, uri)
+        sourced = _said_in(rows.by_source(tx, uri), uri, but_cid)
         if not sourced:
             return 0
         did = sourced[0].did  # the schema lets all notes of a post be by its author
         _hold(tx, did)
-        sourced = rows.by_source(tx, uri)
+        sourced = _said_in(rows.by_source(tx, uri), uri, but_cid)
         for note in sourced:
             if note.also:
                 rows.drop_receipt(tx, note, uri)
@@ -268,6 +275,11 @@ class Memory(People, Finding):
             self.erase(tx, did)
         return Retained(told, idle)
 
+    def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
+        """The posts that this person's notes come from: URI to CID."""
+        mine = select(NOTE.source_uri, NOTE.source_cid).where(NOTE.did == did).order_by(NOTE.id)
+        return {row.source_uri: row.source_cid for row in tx.execute(mine)}
+
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
@@ -280,3 +292,9 @@ def _hold(tx: Tx, did: str) -> None:
     """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
     if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
         raise UnknownPerson(did)
+
+
+def _said_in(notes: Iterable[Note], uri: str, but_cid: str) -> list[Note]:
+    """Those that rest on this post as it stood before it became `but_cid`."""
+    receipts = ((note, (note.receipt, *note.also)) for note in notes)
+    return [note for note, told in receipts if not any(it.uri == uri and it.cid == but_cid for it in told)]

@@ -97,6 +97,8 @@ class PersonRow(Base):
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
     introduced_at: Mapped[datetime | None]
+    status: Mapped[str | None]  # of an account that is not active: takendown, suspended, deactivated, deleted
+    status_at: Mapped[datetime | None]
 
     __table_args__ = (Index(None, "handle"),)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.localnet import LocalNet
+from bot.node import APPVIEW
 from memory.db import Database
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def db(database_url: str) -> Iterator[Database]:
     database.upgrade()
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def appview_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNet]:
+    """A network of its own with a real AppView."""
+    if not (APPVIEW / "node_modules").is_dir():
+        pytest.skip("no AppView here: python -m bot.localnet install appview")
+    with LocalNet(tmp_path_factory.mktemp("appview"), appview=True) as net:
+        yield net
 
 
 @pytest.fixture(scope="session")

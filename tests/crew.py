@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -11,12 +12,16 @@ from factory import LIMITS, ME, NO_PAUSE, Clock
 
 from bot import inbox
 from bot.bench import Bench, TurnOptions
+from bot.errands import Errands
 from bot.events import PostCreated
+from bot.hearing import Hearing
 from bot.ledger import Ledger
 from bot.listener import Listener
 from bot.model import Usage
 from bot.post import answers
+from bot.reconcile import Reconciler
 from bot.terminal import MemoryNetwork
+from bot.tracked import Tracked
 from bot.worker import Worker
 from memory.store import Memory
 
@@ -93,16 +98,20 @@ class Crew:
             ),
         )
         self.with_brain(self.brain)
-        self.listener = Listener(
-            source=SimpleNamespace(host="test"),
-            db=db,
+        self.hearing = Hearing(
             memory=self.bench.memory,
             ledger=self.bench.ledger,
-            me=ME,
-            clock=self.clock,
+            me=self.network.did,
             plan=NO_PAUSE,
-            announce=self.bell.ring_at,
+            tracked=Tracked(self.network.did),
+            counts=Counter(),
+            purge_grace=timedelta(hours=24),
         )
+        self.listener = Listener(
+            SimpleNamespace(host="test"), db, self.hearing, self.clock, self.bell.ring_at
+        )
+        self.errands = Errands(self.bench, self.hearing, self.bell, lambda: 0.0)
+        self.reconciler = Reconciler(self.bench, self.hearing, self.bell.ring_at)
         self._seq = 0
 
     def with_brain(self, brain):
@@ -111,13 +120,19 @@ class Crew:
         self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
         return self
 
-    def say(self, did, text, *, rkey=None):
-        """A post of `did` that mentions the bot, put on the network and heard."""
+    def say(self, did, text, *, rkey=None, heard=True, **fields):
+        """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
+        ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)
+        if heard:
+            self.hear(ref)
+        return ref
+
+    def _addressed(self, text):
         name = "@jay.test"
-        record = {
+        return {
             "$type": "app.bsky.feed.post",
             "text": f"{name} {text}",
-            "createdAt": "2026-11-22T12:00:00Z",
+            "createdAt": self.clock().isoformat(),
             "facets": [
                 {
                     "index": {"byteStart": 0, "byteEnd": len(name)},
@@ -125,22 +140,38 @@ class Crew:
                 }
             ],
         }
-        ref = self.network.write(did, record, rkey=rkey)
-        self.hear(ref)
-        return ref
 
-    def hear(self, ref):
+    def hear(self, ref, *, edited=False):
         did = ref.uri.split("/")[2]
         post = next(post for post in self.network.posts(did) if post.ref == ref)
+        return self.take(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
+
+    def take(self, event, *values, **more):
+        """An event of this kind, as the listener takes it."""
         self._seq += 1
-        return self.listener.take(PostCreated(self._seq, ref, post.did, post.record, self.clock()))
+        return self.listener.take(event(self._seq, *values, **more))
+
+    def edit(self, ref, text, *, away=False):
+        """Put other words, to the bot or `away` from it, in the place of this post; not heard yet."""
+        did, _, rkey = ref.uri.removeprefix("at://").split("/")
+        now = {"$type": "app.bsky.feed.post", "text": text, "createdAt": self.clock().isoformat()}
+        return self.network.write(did, now if away else self._addressed(text), rkey=rkey)
 
     def work(self, steps=20):
         """Let the worker work until nothing is due (at most `steps`)."""
+        self._exhaust(self.worker, steps)
 
+    def run_errands(self, steps=50):
+        self._exhaust(self.errands, steps)
+
+    def reconcile(self):
+        return asyncio.run(self.reconciler.reconcile())
+
+    @staticmethod
+    def _exhaust(hand, steps):
         async def run():
             for _ in range(steps):
-                if not await self.worker.work():
+                if not await hand.work():
                     return
 
         asyncio.run(run())

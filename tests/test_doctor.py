@@ -16,7 +16,7 @@ from memory.db import Database
 from tests.cli.seed import NOON, fill
 
 NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
-NETWORK = {"pds", "clock", "firehose"}
+NETWORK = {"pds", "clock", "stream"}
 
 
 @pytest.fixture

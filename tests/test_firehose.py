@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from relay import ALICE, ME, Relay, close, commit, drop, error, frame, hears, mention
 
-from bot.events import HandleChanged, PostCreated, PostDeleted, Progress
+from bot.events import IdentityChanged, PostCreated, PostDeleted, Progress
 from bot.localnet import LocalNet
 from bot.sources.firehose import Firehose
+from bot.tracked import Tracked
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -21,11 +22,12 @@ class Enough(Exception):
 class Listener:
     """A firehose that hardly waits, and remembers how long it should have; after `patience` times, Enough."""
 
-    def __init__(self, url, *, patience=100, **more):
+    def __init__(self, url, *, patience=100, tracked=None, **more):
         self.delays = []
         self.patience = patience
-        settings = {"start": "now", "me": ME, "clock": lambda: NOW, "monotonic": lambda: 0.0}
-        self.source = Firehose(url, **(settings | {"sleep": self.sleep, "jitter": lambda: 1.0} | more))
+        settings = {"start": "now", "clock": lambda: NOW, "monotonic": lambda: 0.0}
+        settings |= {"sleep": self.sleep, "jitter": lambda: 1.0} | more
+        self.source = Firehose(url, tracked or Tracked(ME, [ALICE]), **settings)
 
     async def sleep(self, seconds):
         self.delays.append(seconds)
@@ -145,7 +147,7 @@ async def test_an_http_error_is_waited_out():
         listener = Listener(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", patience=3)
         with pytest.raises(Enough):
             await listener.take(1)
-    assert listener.source.counts["lost: InvalidStatus"] == 3
+    assert listener.source.counts["lost: http 503"] == 3
 
 
 async def test_the_delay_is_short_again_once_frames_flow():
@@ -209,7 +211,7 @@ async def test_a_restart_within_a_frame_hears_the_whole_frame_again():
     assert [(event.cursor, event.record["text"]) for event in events] == [(6, "a"), (7, "b")]
 
 
-async def test_only_the_deletions_and_handles_of_those_we_know_are_told():
+async def test_only_the_deletions_and_handles_of_tracked_people_are_told():
     relay = Relay(
         [
             commit(1, ("delete", "3kaaaaaaaaaaa", None), repo="did:plc:stranger"),
@@ -219,9 +221,7 @@ async def test_only_the_deletions_and_handles_of_those_we_know_are_told():
         ]
     )
     async with relay.serving() as url:
-        everybody = await Listener(url).take(4, kind=PostDeleted | HandleChanged)
-        known = await Listener(url, knows=ALICE.__eq__).take(2, kind=PostDeleted | HandleChanged)
-    assert [event.cursor for event in everybody] == [1, 2, 3, 4]
+        known = await Listener(url).take(2, kind=PostDeleted | IdentityChanged)
     assert [event.cursor for event in known] == [3, 4]
 
 
@@ -240,7 +240,7 @@ async def next_of(events, kind):
 async def test_a_real_pds_is_heard_across_its_death(tmp_path):
     with LocalNet(tmp_path) as net:
         jay, alice = net.actor("jay"), net.actor("alice")
-        source = Firehose(net.firehose_url, start="oldest", me=jay.did)
+        source = Firehose(net.firehose_url, Tracked(jay.did), start="oldest")
         async with aclosing(source.events(None)) as events:
             ref = alice.post("hi @jay.test", mentions=[jay])
             heard = await next_of(events, PostCreated)
@@ -253,13 +253,13 @@ async def test_a_real_pds_is_heard_across_its_death(tmp_path):
             alice.delete(ref)
             assert (await next_of(events, PostDeleted)).uri == ref.uri
             alice.rename("alicia")
-            assert (await next_of(events, HandleChanged)).handle == "alicia.test"
+            assert (await next_of(events, IdentityChanged)).handle == "alicia.test"
 
             net.kill()
             net.start()
             missed = alice.post("are you there, @jay.test?", mentions=[jay])
             assert (await next_of(events, PostCreated)).ref == missed
         assert source.counts["lost: dropped"] == 1
-        again = Firehose(net.firehose_url, start="now", me=jay.did)
+        again = Firehose(net.firehose_url, Tracked(jay.did))
         async with aclosing(again.events(heard.cursor)) as events:
             assert (await next_of(events, PostCreated)).record["text"] == "own words"

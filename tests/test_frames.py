@@ -1,16 +1,26 @@
 import json
-import struct
 from datetime import UTC, datetime
-from pathlib import Path
 
 import libipld
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relay import ALICE, ME, commit, error, frame, mention
+from relay import ALICE, ME, TIME, commit, error, frame, mention
 
-from bot.events import HandleChanged, PostCreated, PostDeleted
-from bot.sources.frames import BadFrame, Message, Notice, placed, read
+from bot.events import (
+    AccountChanged,
+    Blocked,
+    GateChanged,
+    IdentityChanged,
+    PostCreated,
+    PostDeleted,
+    RecordDeleted,
+    RepoSync,
+)
+from bot.sources.filter import Judge
+from bot.sources.frames import read
+from bot.sources.message import BadFrame, Message, Notice, placed
+from bot.tracked import Tracked
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -18,64 +28,152 @@ KEY = "3kabcdefghijk"
 KEY2 = "3kabcdefghijm"
 
 
-def heard(data, me=ME):
-    return read(data, me.encode(), NOW)
+def heard(data, *people):
+    """What the frame means to a bot that knows these people, by default Alice."""
+    return read(data, Judge(Tracked(ME, people or [ALICE])), NOW)
+
+
+def message(seq, *events, faults=(), at=AT):
+    return Message(seq, at, events, faults)
 
 
 def test_a_mention_is_read_with_its_record():
-    message = heard(commit(7, ("create", KEY, mention("hé"))))
-    (event,) = message.events
-    assert (event.cursor, event.did, event.at) == (7, ALICE, AT)
+    (event,) = heard(commit(7, ("create", KEY, mention("hé")))).events
+    assert (event.cursor, event.did, event.at, event.edited) == (7, ALICE, AT, False)
     assert (event.ref.uri, event.record) == (f"at://{ALICE}/app.bsky.feed.post/{KEY}", mention("hé"))
     assert event.ref.cid.startswith("bafyrei")
 
 
-def test_an_edit_is_read_like_a_new_post():
-    (event,) = heard(commit(7, ("update", KEY, mention()))).events
+def test_an_edit_is_read_like_a_new_post_and_says_so():
+    (event,) = heard(commit(7, ("update", KEY, mention())), "did:plc:nobody").events
     assert isinstance(event, PostCreated)
+    assert event.edited
 
 
-def test_a_post_that_does_not_contain_the_bot_is_no_event():
-    assert heard(commit(7, ("create", KEY, {"text": "hi"}))) == Message(7)
+def test_an_edit_of_a_tracked_persons_post_is_told_though_it_speaks_to_nobody():
+    data = commit(7, ("update", KEY, {"text": "hm"}), ("create", KEY2, {"text": "hm"}))
+    (event,) = heard(data).events
+    assert (event.ref.uri, event.edited) == (f"at://{ALICE}/app.bsky.feed.post/{KEY}", True)
+    assert heard(data, "did:plc:nobody").events == ()
 
 
-def test_a_deleted_post_is_told_whosoever_it_was():
-    message = heard(commit(7, ("delete", KEY, None)))
-    assert message.events == (PostDeleted(7, f"at://{ALICE}/app.bsky.feed.post/{KEY}", ALICE, AT),)
+def test_a_post_that_does_not_speak_to_the_bot_is_no_event():
+    assert heard(commit(7, ("create", KEY, {"text": "hi"}))) == message(7)
+    assert heard(commit(7, ("create", KEY, {"text": ME}))) == message(7)
+
+
+def test_the_bots_own_posts_are_told():
+    (event,) = heard(commit(7, ("create", KEY, {"text": "mine"}), repo=ME)).events
+    assert event.did == ME
+
+
+def test_deletions_are_told_of_tracked_people_and_of_tracked_posts():
+    data = commit(7, ("delete", KEY, None))
+    deleted = PostDeleted(7, f"at://{ALICE}/app.bsky.feed.post/{KEY}", ALICE, AT)
+    assert heard(data) == message(7, deleted)
+    assert heard(data, "did:plc:nobody") == message(7)
+    assert read(data, Judge(Tracked(ME, posts=[deleted.uri])), NOW) == message(7, deleted)
+
+
+def test_whoever_spoke_to_the_bot_is_tracked_before_anything_is_stored():
+    judge = Judge(Tracked(ME))
+    read(commit(7, ("create", KEY, mention())), judge, NOW)
+    (event,) = read(commit(8, ("delete", KEY, None)), judge, NOW).events
+    assert isinstance(event, PostDeleted)
+
+
+def test_a_block_of_the_bot_is_told_and_its_removal_too():
+    judge = Judge(Tracked(ME))
+    uri = f"at://{ALICE}/app.bsky.graph.block/{KEY}"
+    block = {"$type": "app.bsky.graph.block", "subject": ME, "createdAt": TIME}
+    path = f"app.bsky.graph.block/{KEY}"
+    assert read(commit(7, ("create", path, block)), judge, NOW).events == (Blocked(7, uri, ALICE, AT),)
+    assert read(commit(8, ("delete", path, None)), judge, NOW).events == (RecordDeleted(8, uri, ALICE, AT),)
+
+
+def test_a_block_turned_against_another_is_the_end_of_ours():
+    path, uri = f"app.bsky.graph.block/{KEY}", f"at://{ALICE}/app.bsky.graph.block/{KEY}"
+    judge = Judge(Tracked(ME, posts=[uri]))
+    data = commit(7, ("update", path, {"subject": "did:plc:other"}))
+    assert read(data, judge, NOW).events == (RecordDeleted(7, uri, ALICE, AT),)
+
+
+def test_a_block_of_somebody_else_is_no_event():
+    data = commit(7, ("create", f"app.bsky.graph.block/{KEY}", {"subject": "did:plc:other"}))
+    assert heard(data) == message(7)
+
+
+def test_a_threadgate_of_a_tracked_thread_is_told_and_its_removal_too():
+    post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
+    path = f"app.bsky.feed.threadgate/{KEY}"
+    judge = Judge(Tracked(ME, posts=[post]))
+    gate = {"$type": "app.bsky.feed.threadgate", "post": post, "allow": [], "createdAt": TIME}
+    (changed,) = read(commit(7, ("create", path, gate)), judge, NOW).events
+    assert changed == GateChanged(7, f"at://{ALICE}/{path}", ALICE, post, gate, AT)
+    (gone,) = read(commit(8, ("delete", path, None)), judge, NOW).events
+    assert gone == RecordDeleted(8, changed.uri, ALICE, AT)
+    assert heard(commit(7, ("create", path, gate)), "did:plc:nobody") == message(7)
+
+
+def test_a_threadgate_that_names_another_post_gates_nothing():
+    post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
+    judge = Judge(Tracked(ME, posts=[post]))
+    data = commit(7, ("update", f"app.bsky.feed.threadgate/{KEY}", {"post": post + "x"}))
+    assert [type(event) for event in read(data, judge, NOW).events] == [RecordDeleted]
 
 
 def test_other_collections_are_no_events():
     ops = [("delete", "app.bsky.feed.like/x", None), ("create", "app.bsky.feed.posts/x", mention())]
-    assert heard(commit(7, *ops)) == Message(7)
-
-
-def test_a_new_handle_is_told():
-    body = {"seq": 9, "did": ALICE, "handle": "Alice.Test", "time": "2026-11-22T13:00:00+01:00"}
-    assert heard(frame("#identity", body)) == Message(9, (HandleChanged(9, ALICE, "alice.test", AT),))
+    assert heard(commit(7, *ops)) == message(7)
 
 
 @pytest.mark.parametrize(
-    ("handle", "faults"),
+    ("handle", "told"),
     [
-        (None, ()),
-        ("handle.invalid", ()),
-        (7, ("handle",)),
-        ("x", ("handle",)),
-        ("a\x1b[2J.test", ("handle",)),
-        ("a." * 200 + "test", ("handle",)),
+        ("Alice.Test", "alice.test"),
+        (None, None),
+        ("handle.invalid", None),
+        (7, None),
+        ("x", None),
+        ("a\x1b[2J.test", None),
+        ("a." * 200 + "test", None),
     ],
 )
-def test_what_is_no_handle_is_not_told(handle, faults):
-    assert heard(frame("#identity", {"seq": 9, "did": ALICE, "handle": handle})) == Message(9, (), faults)
+def test_a_changed_identity_is_told_with_its_handle_if_that_is_one(handle, told):
+    data = frame("#identity", {"seq": 9, "did": ALICE, "handle": handle, "time": "2026-11-22T13:00:00+01:00"})
+    assert heard(data) == message(9, IdentityChanged(9, ALICE, told, AT))
+    assert heard(data, "did:plc:nobody") == message(9)
+
+
+@pytest.mark.parametrize(
+    ("body", "active", "status"),
+    [
+        ({"active": True}, True, None),
+        ({"active": False, "status": "deleted"}, False, "deleted"),
+        ({"active": False, "status": "takendown"}, False, "takendown"),
+        ({"active": "yes", "status": 7}, False, None),
+    ],
+)
+def test_the_account_of_a_tracked_person_is_told(body, active, status):
+    data = frame("#account", {"seq": 9, "did": ALICE, "time": TIME} | body)
+    assert heard(data) == message(9, AccountChanged(9, ALICE, active, status, AT))
+    assert heard(data, "did:plc:nobody") == message(9)
+
+
+def test_what_changed_unseen_in_a_tracked_repo_is_to_be_fetched():
+    sync = frame("#sync", {"seq": 9, "did": ALICE, "rev": "x", "blocks": b"", "time": TIME})
+    assert heard(sync) == message(9, RepoSync(9, ALICE, "sync", AT))
+    assert heard(sync, "did:plc:nobody") == message(9)
+    assert heard(commit(9, tooBig=True)) == message(9, RepoSync(9, ALICE, "too big", AT))
 
 
 def test_only_the_last_event_of_a_frame_passes_it():
-    message = heard(
+    heard_of = heard(
         commit(7, ("create", KEY, mention()), ("delete", KEY2, None), ("create", KEY2, mention("b")))
     )
-    assert [event.cursor for event in placed(message, 0)] == [6, 6, 7]
-    assert [event.cursor for event in placed(message, 7)] == [7, 7, 7]
-    assert [event.cursor for event in placed(message, 20)] == [20, 20, 20]
+    assert [event.cursor for event in placed(heard_of, 0)] == [6, 6, 7]
+    assert [event.cursor for event in placed(heard_of, 7)] == [7, 7, 7]
+    assert [event.cursor for event in placed(heard_of, 20)] == [20, 20, 20]
 
 
 @pytest.mark.parametrize(
@@ -98,18 +196,33 @@ def test_links_and_bytes_stand_as_in_json():
     json.dumps(event.record)
 
 
+def unread(fault):
+    """A post of a tracked person that could not be read is to be fetched."""
+    return message(7, RepoSync(7, ALICE, "record", AT), faults=(fault,))
+
+
 def test_a_record_nested_without_end_is_passed_over():
     nested = []
     for _ in range(900):
         nested = [nested]
-    assert heard(commit(7, ("create", KEY, mention(embed=nested)))) == Message(7, (), ("record",))
+    assert heard(commit(7, ("create", KEY, mention(embed=nested)))) == unread("record")
+
+
+def test_a_record_that_is_not_what_its_cid_says_is_passed_over():
+    data = commit(7, ("create", KEY, mention("hello")))
+    assert heard(data.replace(b"hello", b"hallo")) == unread("cid")
 
 
 def test_a_broken_car_costs_its_posts_but_not_the_deletions():
     data = commit(7, ("create", KEY, mention()), ("delete", KEY2, None), blocks=b"\x00garbage " + ME.encode())
-    message = heard(data)
-    assert [type(event) for event in message.events] == [PostDeleted]
-    assert message.faults == ("car", "record")
+    broken = heard(data)
+    assert [type(event) for event in broken.events] == [RepoSync, PostDeleted]
+    assert broken.faults == ("car", "record")
+
+
+@pytest.mark.parametrize("blocks", [b"\xff" * 100_000, b"\x00" * 100_000, b"", None, 7, "x", [b"x"]])
+def test_no_car_is_walked_for_ever(blocks):
+    assert heard(commit(7, ("create", KEY, mention()), blocks=blocks)).faults[-1] == "record"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +263,6 @@ def test_odd_operations_are_counted_and_passed_over(ops, faults):
         (frame("#commit", {"seq": 7}), "commit"),
         (frame("#commit", {"seq": 7, "repo": "alice", "ops": []}), "commit"),
         (frame("#commit", {"seq": 7, "repo": ALICE, "ops": {}}), "commit"),
-        (frame("#identity", {"seq": 7, "did": 7}), "identity"),
     ],
 )
 def test_what_is_no_frame_is_named_by_its_trouble(data, kind):
@@ -158,9 +270,10 @@ def test_what_is_no_frame_is_named_by_its_trouble(data, kind):
         heard(data)
 
 
-def test_a_kind_of_the_future_moves_the_cursor():
-    assert heard(frame("#labels", {"seq": 8})) == Message(8, faults=("kind",))
-    assert heard(frame("#account", {"seq": 8})) == heard(frame("#sync", {"seq": 8})) == Message(8)
+def test_what_is_not_understood_moves_the_cursor():
+    assert heard(frame("#labels", {"seq": 8})) == message(8, faults=("kind",), at=NOW)
+    for kind in ("#account", "#identity", "#sync"):
+        assert heard(frame(kind, {"seq": 8, "did": 7})) == message(8, faults=("did",), at=NOW)
 
 
 def test_an_error_ends_the_stream_and_an_info_does_not():
@@ -195,13 +308,13 @@ BODIES = st.fixed_dictionaries(
 )
 
 
-@given(st.sampled_from(["#commit", "#identity", "#account", "#info"]), BODIES | ANYTHING)
+@given(st.sampled_from(["#commit", "#identity", "#account", "#sync", "#info"]), BODIES | ANYTHING)
 def test_no_body_raises_anything_but_bad_frame(kind, body):
     try:
-        message = heard(frame(kind, body))
+        told = heard(frame(kind, body))
     except BadFrame:
         return
-    assert isinstance(message, Message | Notice)
+    assert isinstance(told, Message | Notice)
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
@@ -212,58 +325,3 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
             heard(data)
         except BadFrame:
             continue
-
-
-# --- frames of the public network, as a relay sent them on 2026-07-04 ---
-
-
-@pytest.fixture(scope="module")
-def captured():
-    zstandard = pytest.importorskip("zstandard")
-    beside = [parent / "shared" / "frames" for parent in Path(__file__).resolve().parents]
-    folder = next((it for it in beside if it.is_dir()), None)
-    if folder is None:
-        pytest.skip("no captured frames beside the checkout")
-    packed = (folder / "frames.bin.zst").read_bytes()
-    data = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
-    frames = []
-    while data:
-        (size,) = struct.unpack_from("<I", data)
-        frames.append(data[4 : 4 + size])
-        data = data[4 + size :]
-    lines = [json.loads(line) for line in (folder / "expected_v1.jsonl").read_text().splitlines()]
-    return frames, lines
-
-
-def test_every_captured_frame_is_read_without_a_fault(captured):
-    frames, _ = captured
-    messages = [read(data, b"did:", NOW) for data in frames]
-    assert len(messages) == 150
-    assert [message.faults for message in messages] == [()] * 150
-    assert [message.seq for message in messages] == list(range(messages[0].seq, messages[0].seq + 150))
-
-
-def test_captured_posts_are_what_another_reader_made_of_them(captured):
-    frames, lines = captured
-    wanted = {
-        f"at://{line['did']}/app.bsky.feed.post/{line['commit']['rkey']}": line["commit"]
-        for line in lines
-        if line["kind"] == "commit" and line["commit"]["collection"] == "app.bsky.feed.post"
-    }
-    wanted = {uri: (it["cid"], it["record"]) if "cid" in it else None for uri, it in wanted.items()}
-    found = {}
-    for event in (event for data in frames for event in read(data, b"did:", NOW).events):
-        if isinstance(event, PostCreated):
-            found[event.ref.uri] = (event.ref.cid, event.record)
-        elif isinstance(event, PostDeleted):
-            found[event.uri] = None
-    assert found == wanted
-    assert len(found) == 18
-
-
-def test_only_frames_with_the_watched_did_are_decoded(captured):
-    frames, lines = captured
-    posts = (line["commit"] | line for line in lines if line["kind"] == "commit")
-    author = next(it["did"] for it in posts if it["collection"] == "app.bsky.feed.post" and "record" in it)
-    events = [event for data in frames for event in read(data, author.encode(), NOW).events]
-    assert {event.did for event in events if isinstance(event, PostCreated)} == {author}

@@ -28,7 +28,7 @@ def test_a_mention_heard_twice_is_kept_once(crew):
     ref = crew.say(ANA, "hi")
     crew.hear(ref)
 
-    assert (crew.listener.counts["accepted"], crew.listener.counts["repeated"]) == (1, 1)
+    assert (crew.hearing.counts["accepted"], crew.hearing.counts["repeated"]) == (1, 1)
     assert crew.entry(ref).state == State.WAITING
 
 
@@ -38,7 +38,7 @@ def test_what_is_not_for_the_bot_is_counted_by_its_reason(crew):
     own = crew.network.write(ME, {"$type": "app.bsky.feed.post", "text": "@jay.test hello me"})
     crew.hear(own)
 
-    assert crew.listener.counts == {"ignored.not addressed": 1, "ignored.own post": 1}
+    assert crew.hearing.counts == {"ignored.not addressed": 1, "ignored.own post": 1}
 
 
 def test_progress_moves_the_cursor(crew):

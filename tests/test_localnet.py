@@ -9,7 +9,7 @@ import sys
 import psutil
 import pytest
 
-from bot import localnet
+from bot import localnet, node
 from bot.localnet import LocalNet, LocalNetError
 
 pytestmark = pytest.mark.network
@@ -31,7 +31,7 @@ def test_people_and_their_directory_outlive_a_kill(tmp_path):
 def test_it_listens_on_loopback_only_with_secrets_of_its_own(tmp_path):
     with LocalNet(tmp_path / "a") as one, LocalNet(tmp_path / "b") as two:
         for net in (one, two):
-            listening = psutil.Process(net._process.pid).net_connections("inet")
+            listening = psutil.Process(net._node.process.pid).net_connections("inet")
             assert {it.laddr.ip for it in listening if it.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
         for name in SECRETS:
             files = [tmp_path / folder / name for folder in "ab"]
@@ -43,7 +43,7 @@ def test_node_ends_when_its_parent_is_killed(tmp_path):
     script = (
         "import pathlib, sys, time; from bot.localnet import LocalNet;"
         "net = LocalNet(pathlib.Path(sys.argv[1])); net.start();"
-        "print(net._process.pid, flush=True); time.sleep(60)"
+        "print(net._node.process.pid, flush=True); time.sleep(60)"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
@@ -68,10 +68,9 @@ def test_without_its_packages_it_says_how_to_install_them(tmp_path, monkeypatch)
         LocalNet(tmp_path / "data").start()
 
 
-def test_an_installation_that_fails_names_what_it_needs(tmp_path, monkeypatch, capsys):
-    shutil.copy(localnet.HOME / "package.json", tmp_path)
+def test_an_installation_that_fails_names_what_it_needs(tmp_path, capsys):
+    shutil.copy(node.HOME / "package.json", tmp_path)
     (tmp_path / "package-lock.json").write_text("{")
-    monkeypatch.setattr(localnet, "HOME", tmp_path)
     with pytest.raises(LocalNetError, match=r"C\+\+ compiler"):
-        localnet.install()
+        node.install(tmp_path)
     assert "npm ci ended after" in capsys.readouterr().err

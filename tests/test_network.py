@@ -18,6 +18,7 @@ PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 POST = {"$type": "app.bsky.feed.post", "text": "look", "createdAt": "2026-11-22T12:00:00Z"}
+GATE, BLOCK = "app.bsky.feed.threadgate", "app.bsky.graph.block"
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
 
 
@@ -27,14 +28,23 @@ class MemoryPerson:
     did: str
     handle: str
 
-    def write(self, record):
-        return self.network.write(self.did, record)
+    def write(self, record, rkey=None, collection="app.bsky.feed.post"):
+        return self.network.write(self.did, record, rkey, collection)
+
+    def rename(self, name):
+        self.network.name(self.did, f"{name}.test")
+
+    def deactivate(self):
+        self.network.stand(self.did, "deactivated")
+
+    def activate(self):
+        self.network.stand(self.did, "active")
 
     def upload(self, data, mime):
         return self.network.upload(self.did, data, mime)
 
     def delete(self, ref):
-        self.network.delete(ref.uri)
+        self.network.remove(ref.uri)
 
     def posts(self):
         return self.network.posts(self.did)
@@ -46,6 +56,7 @@ class MemoryPerson:
 class Memory:
     def __init__(self):
         self.network = MemoryNetwork()
+        self.network.has_appview = False  # as the PDS on loopback
         self.bot = MemoryPerson(self.network, self.network.did, self.network.handle)
 
     def person(self):
@@ -251,6 +262,67 @@ async def test_a_profile_tells_handle_and_self_labels(network, world):
 async def test_nobody_has_neither_handle_nor_labels(network):
     profile = await network.profile("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa")
     assert (profile.handle, profile.labels) == (None, frozenset())
+
+
+async def test_a_fresh_profile_has_the_new_handle_at_once(network, world):
+    person = world.person()
+    await network.profile(person.did)
+    name = f"renamed{next(NUMBERS)}"
+    person.rename(name)
+    assert (await network.profile(person.did, fresh=True)).handle == f"{name}.test"
+
+
+async def test_a_post_is_taken_back_and_twice_is_no_error(network, world):
+    rkey = key()
+    await network.put(rkey, as_json("oh no"))
+    for _ in range(2):
+        await network.delete(rkey)
+    assert await network.own(rkey) is None
+
+
+async def test_any_record_is_read_until_it_is_gone(network, world):
+    person = world.person()
+    gate = {"$type": GATE, "post": "at://x", "allow": [], "createdAt": "2026-11-22T12:00:00.000Z"}
+    post = person.write(record())
+    rkey = post.uri.rpartition("/")[2]
+    gate["post"] = post.uri
+    ref = person.write(gate, rkey=rkey, collection=GATE)
+    found = await network.record(ref.uri)
+    person.delete(ref)
+    assert (found, await network.record(ref.uri), await network.post(ref.uri)) == (gate, None, None)
+    assert await network.record("at://nonsense") is None
+
+
+async def test_the_status_of_an_account_is_told_and_its_posts_come_back_with_it(network, world):
+    person = world.person()
+    ref = person.write(record())
+    told = [await network.status(person.did)]
+    person.deactivate()
+    told += [await network.status(person.did), await network.post(ref.uri)]
+    person.activate()
+    told += [await network.status(person.did), (await network.post(ref.uri)).ref]
+    assert told == ["active", "deactivated", None, "active", ref]
+    assert await network.status("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa") == "deleted"
+
+
+async def test_a_block_of_the_bot_is_found_among_others_until_it_is_removed(network, world):
+    person, other = world.person(), world.person()
+    before = await network.blocked_by(person.did)
+    blocks = [
+        person.write(
+            {"$type": BLOCK, "subject": did, "createdAt": "2026-11-22T12:00:00.000Z"}, collection=BLOCK
+        )
+        for did in (other.did, network.did, other.did)
+    ]
+    during = await network.blocked_by(person.did)
+    person.delete(blocks[1])
+    assert (before, during, await network.blocked_by(person.did)) == (None, blocks[1].uri, None)
+
+
+async def test_without_an_appview_nothing_is_said_of_replies_and_notifications(network):
+    assert await network.may_reply("at://did:plc:nobody/app.bsky.feed.post/3kabcdefghijk") is None
+    with pytest.raises((NetworkTrouble, NetworkRefused)):
+        await network.notifications()
 
 
 @pytest.mark.network

@@ -76,7 +76,8 @@ async def test_the_clockwork_retains_at_its_start(crew):
     crew.clock.forward(days=31)
     cadence, bench = Cadence(timedelta(seconds=60)), crew.bench
     cadence.start()
-    bell = cadence.every(timedelta(days=1))
+    bell = cadence.every("retain", timedelta(days=1))
+    bell.set()
     house = asyncio.create_task(keep_house(bench.db, bench.memory, bench.ledger, KEEP, crew.clock, bell))
     while "acorns" in await asyncio.to_thread(everything, bench.db):
         await asyncio.sleep(0.01)

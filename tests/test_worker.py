@@ -141,7 +141,7 @@ def test_an_answered_mention_heard_again_after_the_database_was_lost_is_left_alo
     ref = crew.say(ANA, "hi")
     crew.work()
     (reply,) = crew.replies(ref)
-    crew.network.delete(reply.ref.uri)
+    crew.network.remove(reply.ref.uri)
     with crew.bench.db.write() as tx:
         tx.execute(text("DELETE FROM mention"))
 
@@ -149,7 +149,7 @@ def test_an_answered_mention_heard_again_after_the_database_was_lost_is_left_alo
     crew.work()
 
     assert crew.replies(ref) == []
-    assert crew.listener.counts["ignored.in the ledger"] == 1
+    assert crew.hearing.counts["ignored.in the ledger"] == 1
 
 
 def test_a_key_that_something_else_occupies_is_passed_over(crew):
@@ -238,7 +238,7 @@ def test_a_pds_that_refuses_the_post_fails_the_mention(crew):
 
 def test_a_mention_deleted_before_thinking_is_declined_unthought(crew):
     ref = crew.say(ANA, "hi")
-    crew.network.delete(ref.uri)
+    crew.network.remove(ref.uri)
     crew.work()
 
     assert (crew.fate(ref), crew.brain.prompts) == ((State.DECLINED, Why.GONE), [])
@@ -249,7 +249,7 @@ def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_p
     ref = crew.say(ANA, "I live in Lisbon")
     crew.work(1)
     assert crew.notes(ANA) == ["lives in Lisbon"]
-    crew.network.delete(ref.uri)
+    crew.network.remove(ref.uri)
     crew.work()
 
     assert (crew.fate(ref), crew.network.posts(ME), crew.notes(ANA)) == ((State.DECLINED, Why.GONE), [], [])

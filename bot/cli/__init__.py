@@ -15,7 +15,7 @@ from bot.cli.persona import persona
 from bot.cli.post import post
 from bot.cli.reindex import reindex
 from bot.cli.replay import replay
-from bot.cli.run import chat, demo, doctor, run
+from bot.cli.run import chat, demo, doctor, record, run
 from bot.cli.turn import turn
 
 
@@ -37,6 +37,6 @@ def main(context: click.Context, config: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
-for command in (run, chat, demo, doctor, db, person, memory, mention, post, turn, replay, persona):
+for command in (run, record, chat, demo, doctor, db, person, memory, mention, post, turn, replay, persona):
     main.add_command(command)
 memory.add_command(reindex)

@@ -48,13 +48,16 @@ for command in (past.at, past.diff, past.rollback, carry.export, carry.import_):
 def list_(app: App, who: str, *, as_json: bool) -> None:
     """A person's notes, oldest first."""
     with app.database.read() as tx:
-        notes = app.memory.recall(tx, app.did(tx, who)).notes
+        known = app.memory.recall(tx, app.did(tx, who))
+    notes, status = known.notes, known.person.status
     if as_json:
         out.document([_plain(note) for note in notes])
     elif notes:
         rows = [(note.name, out.when(note.receipt.said_at), note.text) for note in notes]
         out.Page().table(("note", "said", "text"), rows, fold=("text",))
-    if not notes:
+    if status:
+        out.message(f"What is remembered of {who} is hidden: their account is {status}.")
+    elif not notes:
         out.message(f"Nothing is remembered of {who}.")
 
 

@@ -55,6 +55,7 @@ def show(app: App, who: str, *, as_json: bool) -> None:
         ("profile", f"https://bsky.app/profile/{one.did}"),
         ("first seen", out.when(one.first_seen)),
         ("last seen", out.when(one.last_seen)),
+        ("account", one.status or "active"),
         ("introduced", out.when(one.introduced_at)),
         ("notes", _count(len(known.notes), known.block.hidden)),
         ("handles", "\n".join(f"@{handle} since {out.when(since)}" for since, handle in handles)),

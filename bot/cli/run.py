@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.doctor import Check
+    from bot.settings import Settings
 
 
 @click.command()
@@ -24,18 +26,55 @@ if TYPE_CHECKING:
     show_default=True,
     help="Only listen, or only work.",
 )
+@click.option("--source", metavar="SOURCE", help="jetstream, firehose, or replay:FILE.")
+@click.option("--speed", type=click.FloatRange(min=0), help="Replay so many times faster; 0: at once.")
 @pass_app
-def run(app: App, role: Literal["all", "listen", "work"]) -> None:
+def run(app: App, role: Literal["all", "listen", "work"], source: str | None, speed: float | None) -> None:
     """Run the bot until it is told to stop."""
     import asyncio
 
-    settings = app.settings
+    settings = _heard_from(app.settings, source, speed)
     settings.require_account()
     from bot import app as bot
     from bot import log
 
     log.configure(settings.log_level, settings.log_format)
     asyncio.run(bot.run(settings, role))
+
+
+def _heard_from(settings: Settings, source: str | None, speed: float | None = None) -> Settings:
+    """The settings with another source."""
+    from bot.settings import check_source
+
+    try:
+        changes = {"source": source and check_source(source), "replay_speed": speed}
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--source") from None
+    return settings.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="For so long; else until ^C.")
+@click.option("--source", type=click.Choice(["jetstream", "firehose"]), help="Another than is set.")
+@pass_app
+@click.pass_context
+def record(context: click.Context, app: App, file: Path, seconds: float | None, source: str | None) -> None:
+    """Write what the stream sends to FILE, to be replayed (`run --source replay:FILE`)."""
+    import asyncio
+
+    from bot.sources import choice, replay
+    from bot.tracked import Tracked
+
+    settings = _heard_from(app.settings, source)
+    if settings.replayed is not None:
+        raise click.UsageError("A recording cannot be recorded: give --source.")
+    dialect = choice.dialect(settings, Tracked(""))
+    with file.open("wb") as recording:
+        count, trouble = asyncio.run(replay.record(settings.stream_url[0], dialect, recording, seconds))
+    out_of = f"; then: {trouble}" if trouble else ""
+    out.message(f"{count} messages written to {file}{out_of}.")
+    context.exit(1 if trouble else 0)
 
 
 @click.command()

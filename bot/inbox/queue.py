@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 
 from bot.errors import FenceLost
 from bot.model import ACTIVE, OPEN, Claim, Command, Mention, Reason, State, StrongRef
-from bot.tables import CursorRow, MentionRow, OutboxRow, StopRow
+from bot.tables import CursorRow, MentionRow, OutboxRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,33 +27,10 @@ GIVEN_BACK = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime) -> bool:
     """Take a mention in. False if it was known already."""
-    added = tx.execute(
-        insert(tx, MentionRow)
-        .values(
-            uri=mention.uri,
-            cid=mention.ref.cid,
-            did=mention.did,
-            reason=mention.reason,
-            text=mention.text,
-            langs=" ".join(mention.langs),
-            root_uri=mention.root.uri,
-            root_cid=mention.root.cid,
-            parent_uri=mention.parent.uri if mention.parent else None,
-            parent_cid=mention.parent.cid if mention.parent else None,
-            command=mention.command,
-            said_at=mention.said_at,
-            seen_at=now,
-            state=State.WAITING,
-            due_at=due_at,
-            fence=0,
-            attempts=0,
-            tokens_in=0,
-            tokens_out=0,
-            cost=0,
-        )
-        .on_conflict_do_nothing()
-        .returning(MentionRow.uri)
-    )
+    fresh = columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at}
+    counters = dict.fromkeys(("fence", "attempts", "tokens_in", "tokens_out", "cost"), 0)
+    row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
+    added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))
     return added.first() is not None
 
 
@@ -191,17 +168,7 @@ def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -
 
 def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """End what is still open about this mention. A worker on it loses its fence."""
-    return bool(_decline(tx, MentionRow.uri == uri, why, now))
-
-
-def stop(tx: Tx, did: str, now: datetime) -> None:
-    """No more talk with this person: from now on, and in what is still open."""
-    tx.execute(insert(tx, StopRow).values(did=did, at=now).on_conflict_do_nothing())
-    _decline(tx, MentionRow.did == did, "stop", now)
-
-
-def start(tx: Tx, did: str) -> None:
-    tx.execute(delete(StopRow).where(StopRow.did == did))
+    return bool(decline_where(tx, MentionRow.uri == uri, why, now))
 
 
 def uris_of(tx: Tx, did: str) -> list[str]:
@@ -210,7 +177,7 @@ def uris_of(tx: Tx, did: str) -> list[str]:
 
 def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
     """Take everything personal out of these mentions. Outcomes stay countable under `pseudonym(uri)`."""
-    _decline(tx, MentionRow.uri.in_(uris), "forgotten", now)
+    decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
     nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker"))
@@ -233,7 +200,8 @@ def blank(tx: Tx, before: datetime) -> int:
     return tx.execute(blanked).rowcount
 
 
-def _decline(tx: Tx, which: Any, why: str, now: datetime) -> int:
+def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
+    """End all that is still open of `which`."""
     return tx.execute(
         update(MentionRow)
         .where(which, MentionRow.state.in_(OPEN))
@@ -251,6 +219,22 @@ def _decline(tx: Tx, which: Any, why: str, now: datetime) -> int:
 def insert(tx: Tx, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, which both databases have and SQL has not."""
     return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def columns(mention: Mention) -> dict[str, Any]:
+    """What its post says of a mention, as columns."""
+    return {
+        "cid": mention.ref.cid,
+        "reason": mention.reason,
+        "text": mention.text,
+        "langs": " ".join(mention.langs),
+        "root_uri": mention.root.uri,
+        "root_cid": mention.root.cid,
+        "parent_uri": mention.parent.uri if mention.parent else None,
+        "parent_cid": mention.parent.cid if mention.parent else None,
+        "command": mention.command,
+        "said_at": mention.said_at,
+    }
 
 
 def to_mention(row: Any) -> Mention:

@@ -9,10 +9,11 @@ from sqlalchemy import func, select, update
 
 from bot.conduct import Facts, Window
 from bot.errors import NotFound
+from bot.inbox.consent import unwelcome
 from bot.inbox.outbox import parts, to_part
 from bot.inbox.queue import to_mention
 from bot.model import ACTIVE, OPEN, Entry, Said, State
-from bot.tables import MentionRow, OutboxRow, StopRow
+from bot.tables import MentionRow, OutboxRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,9 +41,8 @@ def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         )
         return Window(*tx.execute(recent).one())
 
-    return Facts(
+    known = Facts(
         age=_age(tx, mention, now),
-        stopped=tx.execute(select(StopRow.did).where(StopRow.did == mention.did)).first() is not None,
         thread=_thread_posts(tx, mention),
         partner=window(limits.partner_window, person, thread),
         person_hour=window(HOUR, person),
@@ -51,6 +51,7 @@ def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         hour=window(HOUR),
         day=window(DAY),
     )
+    return unwelcome(tx, mention, known)
 
 
 def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:

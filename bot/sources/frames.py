@@ -1,93 +1,78 @@
 """A frame of com.atproto.sync.subscribeRepos, read: bytes in, events out, no I/O.
 
 Two DAG-CBOR objects: a header `{op, t}` and a body (https://atproto.com/specs/event-stream). Every field is
-checked before it counts.
+checked before it counts, and a record against its CID.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
 import libipld
 
-from bot.events import HandleChanged, PostCreated, PostDeleted
-from bot.model import StrongRef
+from bot.sources.filter import ACTIONS, COLLECTIONS, Op
+from bot.sources.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from bot.model import Record
+    from bot.sources.filter import Judge
+    from bot.sources.message import Heard
 
-POSTS = "app.bsky.feed.post/"
-DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,2000}")
-RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 HANDLE = re.compile(r"(?=.{3,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+")
-CIDS = (b"\x01\x71\x12\x20", b"\x01\x55\x12\x20")  # DAG-CBOR and raw, sha256
+DAG_CBOR, RAW = b"\x01\x71\x12\x20", b"\x01\x55\x12\x20"  # and sha256
 CID_BYTES = 36
-MAX_SEQ = 2**63 - 1
+LONGEST_VARINT = 56  # bits
 MAX_DEPTH = 50  # of a record; a post has about ten
 
-Heard: TypeAlias = PostCreated | PostDeleted | HandleChanged
 
-
-class BadFrame(Exception):
-    """Not a frame. The argument names the kind of trouble, for counting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A frame with a place in the stream. `events` are in the order of its operations."""
-
-    seq: int
-    events: tuple[Heard, ...] = ()
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """A frame without a place: #info, or an error after which the server closes."""
-
-    name: str
-    fatal: bool
-
-
-def read(frame: bytes, me: bytes, now: datetime) -> Message | Notice:
-    """The frame's meaning. Records are decoded only if the frame contains `me`, the bot's DID, at all.
-
-    `now` stands in for a time that cannot be read. Raises BadFrame.
-    """
+def read(frame: bytes, judge: Judge, now: datetime) -> Message | Notice:
+    """The frame's meaning. `now` stands in for a time that cannot be read. Raises BadFrame."""
     header, body = _halves(frame)
     if header.get("op") == -1:
-        return Notice(_text(body.get("error")) or "unnamed", fatal=True)
+        return Notice(text(body.get("error")) or "unnamed", fatal=True)
     kind = header.get("t")
     if header.get("op") != 1 or not isinstance(kind, str):
         raise BadFrame("header")
     if kind == "#info":
-        return Notice(_text(body.get("name")) or "unnamed", fatal=False)
-    seq = body.get("seq")
-    if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
+        return Notice(text(body.get("name")) or "unnamed", fatal=False)
+    seq, at = body.get("seq"), instant(body.get("time"), now)
+    if not is_seq(seq):
         raise BadFrame("seq")
+    assert isinstance(seq, int)
     if kind == "#commit":
-        return _commit(seq, body, _instant(body.get("time"), now), decode=me in frame)
+        return _commit(seq, body, at, judge)
+    if kind not in ("#identity", "#account", "#sync"):
+        return Message(seq, at, faults=("kind",))
+    did = body.get("did")
+    if not is_did(did):
+        return Message(seq, at, faults=("did",))
+    event = person(kind, str(did), body, judge, seq, at)
+    return Message(seq, at, () if event is None else (event,))
+
+
+def person(kind: str, did: str, body: dict[str, Any], judge: Judge, seq: int, at: datetime) -> Heard | None:
+    """An event about a whole account: `body` is the one of #identity, #account or #sync."""
     if kind == "#identity":
-        return _identity(seq, body, _instant(body.get("time"), now))
-    return Message(seq, faults=() if kind in ("#account", "#sync") else ("kind",))
+        return judge.identity(did, _handle(body.get("handle")), seq, at)
+    if kind == "#account":
+        status = text(body.get("status"))
+        return judge.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
+    return judge.sync(did, "sync", seq, at)
 
 
-def placed(message: Message, floor: int) -> tuple[Heard, ...]:
-    """Its events with cursors: all but the last carry the one before, so that none is skipped by a restart.
-
-    `floor`: a cursor never goes back behind it.
-    """
-    last = len(message.events) - 1
-    return tuple(
-        replace(event, cursor=max(floor, message.seq - (index < last)))
-        for index, event in enumerate(message.events)
-    )
+def seq_of(frame: bytes) -> int | None:
+    """The frame's place, if it has one."""
+    try:
+        seq = _halves(frame)[1].get("seq")
+    except BadFrame:
+        return None
+    return seq if is_seq(seq) else None
 
 
 def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -100,80 +85,99 @@ def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return halves[0], halves[1]
 
 
-def _commit(seq: int, body: dict[str, Any], at: datetime, *, decode: bool) -> Message:
+def _commit(seq: int, body: dict[str, Any], at: datetime, judge: Judge) -> Message:
     repo, ops = body.get("repo"), body.get("ops")
-    if not (isinstance(repo, str) and DID.fullmatch(repo) and isinstance(ops, list)):
+    if not (is_did(repo) and isinstance(ops, list)):
         raise BadFrame("commit")
-    blocks: dict[Any, Any] | None = None
-    events: list[Heard] = []
+    events: list[Heard | None] = []
     faults: list[str] = []
-    for action, path, cid in _post_ops(ops, faults):
-        uri = f"at://{repo}/{path}"
-        if action == "delete":
-            events.append(PostDeleted(seq, uri, repo, at))
-        elif decode:
+    if body.get("tooBig") is True:
+        events.append(judge.sync(str(repo), "too big", seq, at))
+    blocks: dict[bytes, bytes] | None = None
+    for action, path, cid in _ops(ops, faults):
+        collection, _, rkey = path.partition("/")
+        op = Op(action, str(repo), collection, rkey, None, None)
+        if action != "delete":
             blocks = _blocks(body.get("blocks"), faults) if blocks is None else blocks
-            record = _record(blocks, cid)
+            record = _record(blocks, cid, faults)
             if record is None:
-                faults.append("record")
-            else:
-                ref = StrongRef(uri, str(libipld.encode_cid(cid)))
-                events.append(PostCreated(seq, ref, repo, record, at))
-    return Message(seq, tuple(events), tuple(faults))
+                events.append(judge.sync(op.repo, "record", seq, at))
+                continue
+            op = op._replace(cid=str(libipld.encode_cid(cid)), record=record)
+        events.append(judge.op(op, seq, at))
+    return Message(seq, at, tuple(event for event in events if event is not None), tuple(faults))
 
 
-def _post_ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, Any]]:
+def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Action, path and CID (empty if there is none) of the operations on collections that matter."""
     for op in ops:
         path = op.get("path") if isinstance(op, dict) else None
         if not isinstance(path, str):
             faults.append("op")
-        elif path.startswith(POSTS):
-            if RKEY.fullmatch(path, len(POSTS)) and op.get("action") in ("create", "update", "delete"):
-                cid = op.get("cid")
-                yield op["action"], path, cid if isinstance(cid, bytes) else None
-            else:
-                faults.append("op")
+            continue
+        collection, _, rkey = path.partition("/")
+        if collection not in COLLECTIONS:
+            continue
+        action, cid = op.get("action"), op.get("cid")
+        if isinstance(action, str) and action in ACTIONS and RKEY.fullmatch(rkey):
+            yield action, path, cid if isinstance(cid, bytes) else b""
+        else:
+            faults.append("op")
 
 
-def _blocks(car: Any, faults: list[str]) -> dict[Any, Any]:
+def _blocks(car: Any, faults: list[str]) -> dict[bytes, bytes]:
+    """The undecoded blocks of a CAR: a header and blocks, each behind its length as a varint.
+
+    https://ipld.io/specs/transport/car/carv1
+    """
+    blocks = {}
     try:
-        blocks = libipld.decode_car(car)[1]
-    except (ValueError, TypeError, RecursionError):
+        size, at = _varint(car, 0)
+        at += size
+        while at < len(car):
+            size, at = _varint(car, at)
+            if size < CID_BYTES or at + size > len(car):
+                raise ValueError  # noqa: TRY301 - one way out
+            blocks[car[at : at + CID_BYTES]] = car[at + CID_BYTES : at + size]
+            at += size
+    except (IndexError, ValueError, TypeError):
         faults.append("car")
-        return {}
-    return dict(blocks)
+    return blocks
 
 
-def _record(blocks: dict[Any, Any], cid: Any) -> Record | None:
-    record = blocks.get(cid)
-    if not isinstance(record, dict):
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number at this place, and the place behind it."""
+    number, shift = 0, 0
+    while data[at] & 128:
+        number |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if shift > LONGEST_VARINT:
+            raise ValueError
+    return number | data[at] << shift, at + 1
+
+
+def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record | None:
+    """The record under this CID, if it is there, is what the CID says, and can be read."""
+    block = blocks.get(cid)
+    if block is None or len(cid) != CID_BYTES:
+        faults.append("record")
+        return None
+    if not cid.startswith(DAG_CBOR) or sha256(block).digest() != cid[4:]:
+        faults.append("cid")
         return None
     try:
-        return dict(_plain(record))
-    except RecursionError:
-        return None
+        record = libipld.decode_dag_cbor(block)
+        plain = _plain(record) if isinstance(record, dict) else None
+    except (ValueError, RecursionError):
+        plain = None
+    if plain is None:
+        faults.append("record")
+    return plain
 
 
-def _identity(seq: int, body: dict[str, Any], at: datetime) -> Message:
-    did, handle = body.get("did"), body.get("handle")
-    if not (isinstance(did, str) and DID.fullmatch(did)):
-        raise BadFrame("identity")
+def _handle(handle: Any) -> str | None:
     name = handle.lower() if isinstance(handle, str) else ""
-    if not HANDLE.fullmatch(name) or name == "handle.invalid":
-        return Message(seq, faults=() if handle in (None, "handle.invalid") else ("handle",))
-    return Message(seq, (HandleChanged(seq, did, name, at),))
-
-
-def _instant(value: Any, now: datetime) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(value)
-        return parsed.astimezone(UTC) if parsed.tzinfo is not None else now
-    except (ValueError, TypeError, OverflowError):
-        return now
-
-
-def _text(value: Any) -> str | None:
-    return value[:100] if isinstance(value, str) else None
+    return name if HANDLE.fullmatch(name) and name != "handle.invalid" else None
 
 
 def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
@@ -185,7 +189,7 @@ def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
     if isinstance(value, list):
         return [_plain(it, room - 1) for it in value]
     if isinstance(value, bytes):
-        if len(value) == CID_BYTES and value.startswith(CIDS):
+        if len(value) == CID_BYTES and value.startswith((DAG_CBOR, RAW)):
             return {"$link": libipld.encode_cid(value)}
         return {"$bytes": base64.b64encode(value).decode().rstrip("=")}
     return value

@@ -1,6 +1,6 @@
 // A PDS and a PLC directory for one machine. Start with `node --import ./loopback.mjs net.mjs`.
 //
-// DATA, PLC_PORT and PDS_PORT say where. One JSON line on stdout says that both are ready. SIGTERM, SIGINT, or the
+// DATA, PLC_PORT and PDS_PORT say where, APPVIEW_URL and APPVIEW_DID which AppView to ask, if any. One JSON line on stdout says that both are ready. SIGTERM, SIGINT, or the
 // end of stdin (the parent is gone, however it went) stop them.
 import crypto from 'node:crypto'
 import fs from 'node:fs'
@@ -57,6 +57,8 @@ async function startPds() {
     inviteRequired: false,
     disableSsrfProtection: true, // the directory is on loopback too
     enableDidDocWithSession: true,
+    bskyAppViewUrl: process.env.APPVIEW_URL, // none: what an AppView answers is not to be had
+    bskyAppViewDid: process.env.APPVIEW_DID,
   })
   await pds.start()
   return pds

@@ -1,0 +1,125 @@
+"""Errands: what events ask to be looked up or done on the network, one at a time, until it is."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, assert_never
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from bot import inbox, pace
+from bot.erasure import erase, scrub
+from bot.errors import NetworkRefused, NetworkTrouble
+from bot.model import ErrandKind
+from bot.recheck import recheck, rename
+from memory.errors import DatabaseTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bot.bench import Bench
+    from bot.cadence import Cadence
+    from bot.hearing import Hearing
+    from bot.model import Errand
+    from memory.db import Tx
+
+LEASE = timedelta(minutes=5)  # every errand may be run twice without harm
+IN_FLIGHT = timedelta(seconds=25)  # no call to the network takes longer
+STANDING = frozenset({"active", "deactivated", "takendown", "suspended"})
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Errands:
+    """`chance` yields numbers from 0 to 1, to spread retries."""
+
+    bench: Bench
+    hearing: Hearing
+    cadence: Cadence
+    chance: Callable[[], float]
+
+    async def serve(self, stopping: asyncio.Event) -> None:
+        """Run what is due at every ring, until told to stop."""
+        while not stopping.is_set():
+            with suppress(OperationalError, DatabaseTrouble):  # the next ring tries again
+                while not stopping.is_set() and await self.work():
+                    pass
+            if not stopping.is_set():
+                await self.cadence.wait()
+
+    async def work(self) -> bool:
+        """Run one errand. False if none is due."""
+        now = self.bench.clock()
+        if not await self.bench.read(lambda tx: inbox.errands.due(tx, now)):
+            return False
+        errand = await self.bench.write(lambda tx: inbox.errands.take(tx, now, LEASE))
+        if errand is None:
+            return False
+        try:
+            until: datetime | None = await self._run(errand, now)
+        except NetworkTrouble as error:
+            until = pace.retry_at(now, errand.attempts, error.retry_after, self.chance())
+            log.info("errand.postponed", kind=errand.kind, subject=errand.subject, error=str(error))
+        except NetworkRefused as error:
+            until = None
+            log.warning("errand.refused", kind=errand.kind, subject=errand.subject, error=str(error))
+        await self._settle(errand, until)
+        return True
+
+    async def _settle(self, errand: Errand, until: datetime | None) -> None:
+        if until is None:
+            await self.bench.write(lambda tx: inbox.errands.done(tx, errand))
+        else:
+            await self.bench.write(lambda tx: inbox.errands.postpone(tx, errand, until))
+
+    async def _run(self, errand: Errand, now: datetime) -> datetime | None:
+        """Returns when it has to be done once more, if so. Raises NetworkError."""
+        match errand.kind:
+            case ErrandKind.IDENTITY:
+                await rename(self.bench, errand.subject)
+            case ErrandKind.RECHECK:
+                await recheck(self.bench, self.hearing, errand.subject)
+            case ErrandKind.PURGE:
+                await self._purge(errand.subject)
+            case ErrandKind.WITHDRAW:
+                return await self._withdraw(errand, now)
+            case _:
+                assert_never(errand.kind)
+        return None
+
+    async def _withdraw(self, errand: Errand, now: datetime) -> datetime | None:
+        """A put under way may land after the deletion: then it is deleted again when none can be left."""
+        rkey = errand.subject
+        await self.bench.network.delete(rkey)
+        settled = await self.bench.read(lambda tx: inbox.is_settled(tx, rkey))
+        if not settled and now < errand.at + IN_FLIGHT:
+            return errand.at + IN_FLIGHT
+        await self.bench.write(lambda tx: inbox.withdrawn(tx, rkey, self.bench.clock()))
+        log.info("post.withdrawn", rkey=rkey)
+        return None
+
+    async def _purge(self, did: str) -> None:
+        """Forget the person for good, if their account is still gone: no stream is believed in this alone."""
+        bench = self.bench
+        status = await bench.network.status(did)
+        if status in STANDING:
+            active = status == "active"
+            await bench.write(
+                lambda tx: bench.memory.set_status(tx, did, None if active else status, bench.clock())
+            )
+            return
+        await bench.brain.forget(did)
+
+        def forget(tx: Tx) -> int:
+            return erase(tx, bench.memory, bench.ledger, did, bench.clock())
+
+        erased = await bench.write(forget)
+        await asyncio.to_thread(scrub, bench.db)
+        self.hearing.tracked.drop_person(did)
+        log.info("person.purged", did=did, rows=erased)

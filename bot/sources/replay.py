@@ -1,0 +1,139 @@
+"""A recorded stream: played to the bot as if it happened now, or written.
+
+Frames stand each behind their length (u32, little endian), lines of Jetstream each on a line of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+import structlog
+
+from bot.events import Progress
+from bot.sources import wire
+from bot.sources.firehose import FrameDialect
+from bot.sources.jetstream import LineDialect
+from bot.sources.message import BadFrame, Message, placed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from bot.events import Event
+    from bot.sources.message import Dialect
+    from bot.tracked import Tracked
+
+EVERY = 1000  # messages between two signs of progress
+LENGTH = struct.Struct("<I")
+
+log = structlog.get_logger()
+
+
+class Replay:
+    """A Source that plays the recording `path` once, and is then quiet for ever.
+
+    `speed`: how many times faster than it happened; 0: as fast as it is taken. Every start begins anew.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tracked: Tracked,
+        *,
+        speed: float = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.host = f"replay:{path.name}"
+        self.counts: Counter[str] = Counter()
+        self._path = path
+        self._tracked = tracked
+        self._speed = speed
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - a port
+        """Play the events. Raises OSError if there is no such file."""
+        messages = _messages(self._path)
+        dialect = LineDialect(self._tracked) if _is_lines(self._path) else FrameDialect(self._tracked)
+        first, position, begun = None, 0, self._monotonic()
+        for message in messages:
+            told = self._read(dialect, message)
+            if told is None:
+                continue
+            if self._speed:
+                first = first or told.at
+                due = begun + (told.at - first).total_seconds() / self._speed
+                await self._sleep(max(0.0, due - self._monotonic()))
+            for event in placed(told, position):
+                yield event
+            position = max(position, told.seq)
+            if self.counts["frames"] % EVERY == 0:
+                yield Progress(position, told.at)
+        log.info("replay.ended", host=self.host, **self.counts)
+        yield Progress(position, datetime.now(UTC))
+        await asyncio.Event().wait()
+
+    def _read(self, dialect: Dialect, data: bytes) -> Message | None:
+        """The message, unless it is of no concern; at a given speed all are read, for their time."""
+        self.counts["frames"] += 1
+        if not (self._speed or dialect.concerns(data) or self.counts["frames"] % EVERY == 0):
+            return None
+        self.counts["candidates"] += 1
+        try:
+            told = dialect.read(data, datetime.now(UTC))
+        except BadFrame as bad:
+            self.counts[f"bad: {bad}"] += 1
+            return None
+        if not isinstance(told, Message):
+            return None
+        self.counts["hits"] += len(told.events)
+        return told
+
+
+def _is_lines(path: Path) -> bool:
+    with path.open("rb") as recording:
+        return recording.read(2) == b'{"'
+
+
+def _messages(path: Path) -> Iterator[bytes]:
+    """The recorded messages; a last one that was cut off is left out."""
+    lines = _is_lines(path)
+    with path.open("rb") as recording:
+        if lines:
+            yield from (line.rstrip(b"\n") for line in recording)
+            return
+        while len(head := recording.read(LENGTH.size)) == LENGTH.size:
+            (size,) = LENGTH.unpack(head)
+            data = recording.read(size)
+            if len(data) == size:
+                yield data
+
+
+async def record(url: str, dialect: Dialect, out: BinaryIO, seconds: float | None) -> tuple[int, str | None]:
+    """Write what the stream at `url` (a host) sends, for so long; None: until it ends or this is cancelled.
+
+    Returns how many messages, and what ended it before its time.
+    """
+    count = 0
+
+    def hear(data: bytes) -> None:
+        nonlocal count
+        out.write(data + b"\n" if dialect.text else LENGTH.pack(len(data)) + data)
+        count += 1
+
+    listening = wire.listen(
+        wire.address(url, dialect, None), hear, text=dialect.text, headers=dialect.headers
+    )
+    try:
+        await asyncio.wait_for(listening, seconds)
+    except wire.Lost as lost:
+        return count, str(lost)
+    except TimeoutError:
+        pass
+    return count, None

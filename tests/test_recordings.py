@@ -1,0 +1,128 @@
+"""Recordings: written from a stream, and played to the bot."""
+
+import asyncio
+import io
+import random
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from relay import ME, Relay, close, commit, mention
+
+from benchmarks import corpus
+from bot.events import PostCreated, Progress
+from bot.settings import Settings
+from bot.sources import choice
+from bot.sources.firehose import Firehose
+from bot.sources.jetstream import Jetstream
+from bot.sources.replay import Replay, record
+from bot.tracked import Tracked
+
+BASE = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def mentions(count, apart=1.0):
+    """Frames with one mention each, so many seconds apart."""
+    return [
+        commit(
+            number,
+            ("create", f"3kaaaaaaaaa{number:02d}".replace("0", "a").replace("1", "b"), mention(str(number))),
+            time=(BASE + timedelta(seconds=number * apart)).isoformat(),
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def messages(kind, frames):
+    return frames if kind == "firehose" else [line.decode() for line in corpus.as_lines(frames)]
+
+
+async def recorded(path, kind, frames):
+    """A recording of these frames, made from a server that plays them."""
+    relay = Relay([*messages(kind, frames), close(1000)])
+    dialect = choice.dialect(Settings(source=kind), Tracked(ME))
+    async with relay.serving() as url:
+        with path.open("wb") as out:
+            return await record(url, dialect, out, 20)
+
+
+async def played(source):
+    """All events to the end."""
+    events = []
+    async with asyncio.timeout(20), aclosing(source.events(None)) as stream:
+        async for event in stream:
+            events.append(event)
+            if isinstance(event, Progress):
+                return events
+    return events
+
+
+@pytest.mark.parametrize("kind", ["firehose", "jetstream"])
+async def test_what_was_recorded_is_told_again(tmp_path, kind):
+    path = tmp_path / "recording"
+    assert await recorded(path, kind, mentions(9)) == (9, "closed 1000")
+    events = await played(Replay(path, Tracked(ME)))
+    assert [event.record["text"] for event in events[:-1]] == list("123456789")
+    assert [type(event) for event in events[:-1]] == [PostCreated] * 9
+
+
+async def test_a_recording_ends_when_its_time_is_over():
+    dialect = choice.dialect(Settings(source="firehose"), Tracked(ME))
+    out = io.BytesIO()
+    async with Relay(mentions(3)).serving() as url:
+        assert await record(url, dialect, out, 0.5) == (3, None)
+    assert out.getvalue().endswith(mentions(3)[-1])
+
+
+async def test_a_replay_begins_anew_at_every_start(tmp_path):
+    path = tmp_path / "recording"
+    await recorded(path, "firehose", mentions(2))
+    source = Replay(path, Tracked(ME))
+    assert len(await played(source)) == len(await played(source)) == 3
+
+
+@pytest.mark.parametrize(("speed", "waits"), [(0, []), (1, [0, 1, 2]), (10, [0, 0.1, 0.2])])
+async def test_a_replay_keeps_its_pace(tmp_path, speed, waits):
+    path, waited = tmp_path / "recording", []
+    await recorded(path, "firehose", mentions(3))
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    await played(Replay(path, Tracked(ME), speed=speed, monotonic=lambda: 0.0, sleep=sleep))
+    assert waited == waits
+
+
+@pytest.mark.parametrize("kind", ["firehose", "jetstream"])
+async def test_a_recording_that_was_cut_off_is_played_up_to_there(tmp_path, kind):
+    path = tmp_path / "recording"
+    await recorded(path, kind, mentions(3))
+    path.write_bytes(path.read_bytes()[:-40])
+    assert len([event for event in await played(Replay(path, Tracked(ME))) if hasattr(event, "ref")]) == 2
+
+
+async def test_a_replay_of_strangers_decodes_next_to_nothing(tmp_path):
+    path = tmp_path / "recording"
+    await recorded(path, "firehose", corpus.numbered(list(corpus.made_up(random.Random(1), 200))))
+    source = Replay(path, Tracked(ME))
+    await played(source)
+    assert source.counts["frames"] == 200
+    assert source.counts["candidates"] < 15
+    assert source.counts["hits"] == 0
+
+
+def test_the_settings_choose_the_source():
+    for settings, kind in (
+        (Settings(), Jetstream),
+        (Settings(source="firehose"), Firehose),
+        (Settings(source="replay:some.frames"), Replay),
+    ):
+        assert isinstance(choice.source(settings, Tracked(ME), lambda _: None), kind)
+    assert choice.source(Settings(), Tracked(ME), lambda _: None).host == "jetstream"
+    assert choice.source(Settings(source="firehose"), Tracked(ME), lambda _: None).host == "bsky.network"
+
+
+def test_a_missing_recording_is_told_at_once():
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(played(Replay(Path("/nowhere"), Tracked(ME))))
