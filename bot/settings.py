@@ -8,96 +8,37 @@ with one file a setting (`SCRUBJAY_SECRETS_DIR`, or systemd's `CREDENTIALS_DIREC
 from __future__ import annotations
 
 import os
-import re
 import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot import settings_sources as sources
 from bot.errors import SettingsError
 from bot.model import Limits, Pace
+from bot.settings_values import (
+    MOST,
+    Count,
+    DatabaseUrl,
+    Dids,
+    Handle,
+    Hosts,
+    HttpUrl,
+    ModelName,
+    Pause,
+    Seconds,
+    SocketUrls,
+    StreamSource,
+)
 from memory.model import Limits as MemoryLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-])")
-HOST = re.compile(r"([a-z0-9-]+\.)*[a-z0-9-]+")
-
-
-def _handle(value: str) -> str:
-    handle = value.removeprefix("@").lower()
-    if not HANDLE.fullmatch(handle):
-        raise ValueError("should be a handle: a name with dots")
-    return handle
-
-
-def _did(value: str) -> str:
-    if not DID.fullmatch(value):
-        raise ValueError("should be DIDs, which never change, not handles")
-    return value
-
-
-def _host(value: str) -> str:
-    if not HOST.fullmatch(value.lower()):
-        raise ValueError("should be bare host names, without https:// and paths")
-    return value.lower()
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in schemes or not url.hostname:
-            raise ValueError(f"should be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
-        return value.rstrip("/")
-
-    return check
-
-
-def check_source(value: str) -> str:
-    """Return it as it is. Raises ValueError."""
-    if not re.fullmatch(r"jetstream|firehose|replay:.+", value):
-        raise ValueError("should be jetstream, firehose, or replay: and the path of a recording")
-    return value
-
-
-def _database_url(value: SecretStr) -> SecretStr:
-    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value.get_secret_value()):
-        raise ValueError("should begin with sqlite:/// or postgresql://")
-    return value
-
-
-def _model(value: str) -> str:
-    provider, _, name = value.partition(":")
-    if not (provider and name):
-        raise ValueError("should be a provider and its model, with a colon between")
-    return value
-
-
-def _split(value: object) -> object:
-    """A list in one variable is separated by commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
+    from collections.abc import Iterator, Mapping
 
 POINTS_PER_POST = 2  # of a putRecord
-MOST = 10**9  # keeps times within what a datetime can hold
-Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
-Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=MOST)]
-HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
-SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
-SocketUrls = Annotated[
-    tuple[SocketUrl, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=16)
-]
-Dids = Annotated[tuple[Annotated[str, AfterValidator(_did)], ...], NoDecode, BeforeValidator(_split)]
-Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
-
 ACCOUNT = {
     "handle": "SCRUBJAY_HANDLE is not set: the bot's account. Example: SCRUBJAY_HANDLE=scrubjay.bsky.social",
     "password": "SCRUBJAY_PASSWORD is not set: an app password of that account. Make one in Bluesky under "
@@ -117,13 +58,11 @@ class Settings(BaseSettings):
         env_prefix="SCRUBJAY_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    handle: Annotated[str, AfterValidator(_handle)] | None = _is(
-        None, "The bot's account", "scrubjay.bsky.social"
-    )
+    handle: Handle | None = _is(None, "The bot's account", "scrubjay.bsky.social")
     password: SecretStr | None = _is(None, "An app password of that account", "abcd-efgh-ijkl-mnop")
     pds_url: HttpUrl = _is("https://bsky.social", "Where the account lives", "https://pds.example.org")
     plc_url: HttpUrl = _is("https://plc.directory", "Where DIDs are looked up", "https://plc.directory")
-    source: Annotated[str, AfterValidator(check_source)] = _is(
+    source: StreamSource = _is(
         "jetstream", "What to listen to: jetstream, firehose, or replay:FILE", "firehose"
     )
     jetstream_url: SocketUrls = _is(
@@ -144,7 +83,7 @@ class Settings(BaseSettings):
     purge_grace: Pause = _is(24.0, "Hours for which the memory of a deleted account is kept, hidden", 24.0)
 
     data_dir: Path = _is(Path("data"), "Where the database and the ledgers are kept", "/var/lib/scrubjay")
-    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _is(
+    database_url: DatabaseUrl | None = _is(
         None, "Another database than `data_dir`/scrubjay.db", "postgresql://scrubjay@localhost/scrubjay"
     )
 
@@ -159,7 +98,7 @@ class Settings(BaseSettings):
     letta_model: str | None = _is(
         None, "What thinks there, as Letta names it", "anthropic/claude-sonnet-4-5", min_length=1
     )
-    model: Annotated[str, AfterValidator(_model)] | None = _is(
+    model: ModelName | None = _is(
         None, "What the `model` brain asks: provider:model", "anthropic:claude-sonnet-5-5"
     )
     model_url: HttpUrl | None = _is(

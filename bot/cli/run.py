@@ -44,7 +44,7 @@ def run(app: App, role: Literal["all", "listen", "work"], source: str | None, sp
 
 def _heard_from(settings: Settings, source: str | None, speed: float | None = None) -> Settings:
     """The settings with another source."""
-    from bot.settings import check_source
+    from bot.settings_values import check_source
 
     try:
         changes = {"source": source and check_source(source), "replay_speed": speed}

@@ -1,0 +1,88 @@
+"""What a setting may be: the types of their values, each with what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-])")
+HOST = re.compile(r"([a-z0-9-]+\.)*[a-z0-9-]+")
+
+
+def _handle(value: str) -> str:
+    handle = value.removeprefix("@").lower()
+    if not HANDLE.fullmatch(handle):
+        raise ValueError("should be a handle: a name with dots")
+    return handle
+
+
+def _did(value: str) -> str:
+    if not DID.fullmatch(value):
+        raise ValueError("should be DIDs, which never change, not handles")
+    return value
+
+
+def _host(value: str) -> str:
+    if not HOST.fullmatch(value.lower()):
+        raise ValueError("should be bare host names, without https:// and paths")
+    return value.lower()
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        url = urlsplit(value)
+        if url.scheme not in schemes or not url.hostname:
+            raise ValueError(f"should be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/")
+
+    return check
+
+
+def check_source(value: str) -> str:
+    """Return it as it is. Raises ValueError."""
+    if not re.fullmatch(r"jetstream|firehose|replay:.+", value):
+        raise ValueError("should be jetstream, firehose, or replay: and the path of a recording")
+    return value
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", value.get_secret_value()):
+        raise ValueError("should begin with sqlite:/// or postgresql://")
+    return value
+
+
+def _model(value: str) -> str:
+    provider, _, name = value.partition(":")
+    if not (provider and name):
+        raise ValueError("should be a provider and its model, with a colon between")
+    return value
+
+
+def _split(value: object) -> object:
+    """A list in one variable is separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+MOST = 10**9  # keeps times within what a datetime can hold
+Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
+Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=MOST)]
+HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
+SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
+SocketUrls = Annotated[
+    tuple[SocketUrl, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=16)
+]
+Dids = Annotated[tuple[Annotated[str, AfterValidator(_did)], ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], NoDecode, BeforeValidator(_split)]
+Handle = Annotated[str, AfterValidator(_handle)]
+StreamSource = Annotated[str, AfterValidator(check_source)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
+ModelName = Annotated[str, AfterValidator(_model)]
