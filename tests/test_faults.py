@@ -10,10 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from relay import ME, Relay, close, commit, drop, error, frame, mention
+from structlog.testing import capture_logs
 from websockets.asyncio.server import serve
 
 from benchmarks import corpus
 from bot.events import Gap, PostCreated, Progress
+from bot.sources import supervisor
 from bot.sources.firehose import Firehose
 from bot.sources.jetstream import Jetstream
 from bot.tracked import Tracked
@@ -433,3 +435,18 @@ async def test_everybody_is_heard_over_tls(side, tmp_path):
         trusted = ssl.create_default_context(cafile=cert)
         assert await Ears(side, url, tls=trusted).take(1) == ["hi"]
         assert await trouble_of(side, url) == "unreachable"
+
+
+async def test_the_source_says_now_and_then_how_it_fares(side, monkeypatch):
+    monkeypatch.setattr(supervisor, "STATS_SECONDS", 0.2)
+    relay = Relay([side.hears(1), *map(side.quiet, range(2, 9)), close(1001)], [side.hears(10)])
+    with capture_logs() as logs:
+        async with relay.serving() as url:
+            ears = Ears(side, url)
+            async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+                while not any(line["event"] == "source.stats" for line in logs):
+                    await (anext(events) if ears.counts["hits"] < 2 else asyncio.sleep(0.05))
+    stats = next(line for line in logs if line["event"] == "source.stats")
+    assert {"host", "events_per_s", "lag", "candidates", "hits", "gaps", "reconnects"} <= set(stats)
+    assert ears.counts["frames"] == 9
+    assert (ears.counts["candidates"], ears.counts["hits"], ears.counts["reconnects"]) == (2, 2, 1)

@@ -42,8 +42,7 @@ COLLECTIONS = frozenset({POST, GATE, BLOCK})
 ACTIONS = frozenset({"create", "update", "delete"})
 
 # Canonical DAG-CBOR of a commit: shorter keys first, so `ops` opens the body, and `seq` stands before `repo`.
-COMMIT = b"\xa2atg#commitbop\x01"
-OPS = slice(16, 20)
+COMMITS = tuple(b"\xa2atg#commitbop\x01%ccops" % (0xA0 + fields) for fields in (12, 11, 13, *range(11)))
 SEQ = b"cseq\x1b"
 REPO = b"drepox "  # a string of 32 bytes, as every did:plc is
 DID_BYTES = 32
@@ -66,8 +65,7 @@ def frames(tracked: Tracked) -> Callable[[bytes], bool]:
             at < 0
             or data[at + len(REPO) : at + len(REPO) + DID_BYTES] in repos
             or data[at - 13 : at - 8] != SEQ
-            or data[OPS] != b"cops"
-            or not data.startswith(COMMIT)
+            or not data.startswith(COMMITS)
             or find(data, me) >= 0
         )
 

@@ -156,6 +156,7 @@ class Stream:
         return None if self._cursor is None else max(self._dialect.oldest, self._cursor - rewind)
 
     def _opened(self) -> None:
+        self.counts["reconnects"] += self.counts["connected"] > 0
         self.counts["connected"] += 1
         log.info("stream.connected", host=self._netloc, cursor=self._cursor)
 
@@ -201,6 +202,7 @@ class Stream:
 
     def _look(self, data: bytes) -> None:
         self._unread = b""
+        self.counts["frames"] = self._heard
         try:
             message = self._dialect.read(data, self._clock())
         except BadFrame as bad:
@@ -262,7 +264,7 @@ class Stream:
         heard = self._heard
         while True:
             await asyncio.sleep(STATS_SECONDS)
-            rate = (self._heard - heard) / STATS_SECONDS
+            rate = round((self._heard - heard) / STATS_SECONDS, 1)
             heard = self._heard
-            named = {name: self.counts[name] for name in ("candidates", "hits", "gaps", "connected")}
-            log.info("source.stats", host=self._netloc, events_per_s=round(rate, 1), lag=self.lag, **named)
+            counts = {name: self.counts[name] for name in ("candidates", "hits", "gaps", "reconnects")}
+            log.info("source.stats", host=self._netloc, events_per_s=rate, lag=self.lag, **counts)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OPEN_SECONDS = 10.0
 PING_SECONDS = 20.0
-BUFFER_BYTES = 256 * 1024
+BUFFER_BYTES = 512 * 1024
 MAX_BYTES = 64 * 1024 * 1024  # of a message; the lexicon allows two million bytes of blocks
 LEAVE_SECONDS = 1.0
 NO_CODE = 1005
