@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.errors import NetworkTrouble
-from bot.model import Notification, Page, StrongRef
+from bot.events import Notification, Page
+from bot.model import StrongRef
 
 REASONS = ("mention", "reply", "quote")
 

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 from bot import appview
 from bot.embeds import blob_cid
 from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
+from bot.events import ACTIVE_ACCOUNT
 from bot.identity import Cache, Directory, Identity
 from bot.login import Login
-from bot.model import ACTIVE_ACCOUNT, Post, Profile, StrongRef
+from bot.model import Post, Profile, StrongRef
 from bot.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.model import Page, Record
+    from bot.events import Page
+    from bot.model import Record
 
 POST = "app.bsky.feed.post"
 PROFILE = "app.bsky.actor.profile"

@@ -214,12 +214,12 @@ class Stage:
             notes = sum(count for _, count in Memory().people(tx))
         return Summary(
             mentions=len(heard),
-            answered=sum(replies[beat.name] > 0 for beat in heard),
+            answered=sum(bool(self._answers.get(beat.name)) for beat in heard),  # though a stop took it back
             double=sum(max(0, count - 1) for count in replies.values()),
             lost=sum(
                 entry is None
                 or entry.state not in OUTCOMES
-                or (entry.state is State.ANSWERED and not replies[name])
+                or (entry.state is State.ANSWERED and not self._answers.get(name))
                 for name, entry in entries.items()
             ),
             notes=notes,

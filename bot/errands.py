@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from bot import inbox, pace
 from bot.erasure import erase, scrub
 from bot.errors import NetworkRefused, NetworkTrouble
-from bot.model import ErrandKind
+from bot.inbox.errands import ErrandKind
 from bot.recheck import recheck, rename
 from memory.errors import DatabaseTrouble
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bot.bench import Bench
     from bot.cadence import Cadence
     from bot.hearing import Hearing
-    from bot.model import Errand
+    from bot.inbox.errands import Errand
     from memory.db import Tx
 
 LEASE = timedelta(minutes=5)  # every errand may be run twice without harm

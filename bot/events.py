@@ -143,3 +143,24 @@ Event: TypeAlias = (
     | Gap
     | Progress
 )
+
+
+ACTIVE_ACCOUNT = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Somebody's post that concerns the bot, as its AppView tells. `at`: when it was written or indexed."""
+
+    ref: StrongRef
+    did: str
+    record: Record
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Notifications, the newest first; `cursor` leads to older ones, None if there are no more."""
+
+    notifications: tuple[Notification, ...]
+    cursor: str | None

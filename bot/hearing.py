@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot import attention, conduct, gates, inbox, pace
+from bot import attention, conduct, gates, inbox, pace, turns
 from bot.erasure import forget_post
 from bot.events import (
     AccountChanged,
@@ -25,8 +25,9 @@ from bot.events import (
     RecordDeleted,
     RepoSync,
 )
+from bot.inbox.errands import ErrandKind
 from bot.ledger import Fate
-from bot.model import Command, ErrandKind, Ignored
+from bot.model import Command, Ignored
 from bot.rereading import obey, take_edit
 
 if TYPE_CHECKING:
@@ -70,9 +71,10 @@ class Hearing:
     purge_grace: timedelta
 
     def load(self, tx: Tx) -> None:
-        """Begin to follow everybody and everything of whom something is held."""
+        """Begin to follow everybody and everything of whom this or another process holds something."""
         self.tracked.add_people(inbox.gaps.people(tx))
         self.tracked.add_posts(inbox.gaps.posts(tx))
+        self.tracked.add_posts(turns.shown(tx))
 
     def passes_by(self, event: Event) -> bool:
         """Whether this concerns nobody: a post that is not for the bot, or was dealt with in another life."""

@@ -10,8 +10,8 @@ from bot import attention, conduct, gates, inbox
 from bot.bench import Step
 from bot.erasure import forget_post, scrub
 from bot.errors import NetworkTrouble
+from bot.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.events import PostCreated
-from bot.model import ACTIVE_ACCOUNT as ACTIVE
 from bot.model import State
 from bot.rereading import take_edit
 

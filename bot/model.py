@@ -106,25 +106,6 @@ class Claim:
     post_at: datetime | None = None
 
 
-class ErrandKind(StrEnum):
-    """What is to be done on the network, and about whom or what (the errand's subject)."""
-
-    IDENTITY = "identity"  # a DID: which handle is theirs?
-    RECHECK = "recheck"  # a DID: does what is held of them still stand?
-    PURGE = "purge"  # a DID: their account is deleted; forget them
-    WITHDRAW = "withdraw"  # a record key: take the bot's post back
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """An errand that was asked for at `at`; `attempts` counts this one."""
-
-    kind: ErrandKind
-    subject: str
-    at: datetime
-    attempts: int
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """One post of a reply. `record` is its exact JSON, once fixed; `ref` its place, once put."""
@@ -188,27 +169,6 @@ class Profile:
     did: str
     handle: str | None
     labels: frozenset[str] = frozenset()
-
-
-ACTIVE_ACCOUNT = "active"
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """Somebody's post that concerns the bot, as its AppView tells. `at`: when it was written or indexed."""
-
-    ref: StrongRef
-    did: str
-    record: Record
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Notifications, the newest first; `cursor` leads to older ones, None if there are no more."""
-
-    notifications: tuple[Notification, ...]
-    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from bot import conduct, inbox, post
 from bot.bench import Step
 from bot.erasure import forget_mentions
 from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
+from bot.inbox.errands import ErrandKind
 from bot.ledger import Fate
 from bot.look import forget_words, look, read_again
-from bot.model import Command, ErrandKind, State
+from bot.model import Command, State
 
 if TYPE_CHECKING:
     from bot.bench import Bench

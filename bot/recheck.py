@@ -9,8 +9,7 @@ import structlog
 
 from bot import inbox
 from bot.erasure import scrub
-from bot.events import AccountChanged, Blocked, PostCreated, PostDeleted, RecordDeleted
-from bot.model import ACTIVE_ACCOUNT
+from bot.events import ACTIVE_ACCOUNT, AccountChanged, Blocked, PostCreated, PostDeleted, RecordDeleted
 
 if TYPE_CHECKING:
     from bot.bench import Bench

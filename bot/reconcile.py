@@ -45,6 +45,7 @@ class Reconciler:
         while True:
             ring.clear()
             try:
+                await self.bench.read(self.hearing.load)
                 await self.reconcile()
             except NetworkError as error:  # no AppView, or none that answers
                 log.warning("reconcile.skipped", error=str(error))

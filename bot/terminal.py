@@ -21,8 +21,8 @@ import regex
 from bot import attention
 from bot.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused
-from bot.events import PostCreated
-from bot.model import ACTIVE_ACCOUNT, Ignored, Notification, Page, Post, Profile, StrongRef
+from bot.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
+from bot.model import Ignored, Post, Profile, StrongRef
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -70,6 +70,11 @@ def latest(
     return tuple(map(_turn, tx.execute(rows)))
 
 
+def shown(tx: Tx) -> list[str]:
+    """Every post, of anybody, whose words stand in a turn."""
+    return list(tx.scalars(select(TurnSourceRow.uri).distinct()))
+
+
 def redact(tx: Tx, uris: Collection[str]) -> int:
     """Take all words out of the turns that have seen one of these posts. Returns how many turns."""
     return _redact(tx, TurnSourceRow.uri.in_(uris)) if uris else 0

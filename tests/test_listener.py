@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -42,8 +43,8 @@ def test_what_is_not_for_the_bot_is_counted_by_its_reason(crew):
 
 
 def test_progress_moves_the_cursor(crew):
-    crew.listener.take(Progress(41))
-    crew.listener.take(Progress(42))
+    crew.listener.take(Progress(41, NOW))
+    crew.listener.take(Progress(42, NOW))
 
     assert cursor(crew) == 42
 
@@ -68,8 +69,8 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
         (post,) = crew.network.posts(ANA)
         yield PostCreated(7, ref, ANA, post.record, NOW)
 
-    crew.listener.source = SimpleNamespace(host="test", events=events)
-    asyncio.run(crew.listener.run())
+    ears = replace(crew.listener, source=SimpleNamespace(host="test", events=events))
+    asyncio.run(ears.run())
 
     assert next(troubles, None) is None
     assert (crew.entry(ref).state, cursor(crew)) == (State.WAITING, 7)

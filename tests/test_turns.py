@@ -305,6 +305,19 @@ def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(c
     assert CANARY not in dump(crew.bench.db)
 
 
+def test_posts_of_strangers_that_a_turn_shows_are_followed_after_a_start(crew):
+    root = crew.network.write(ANA, {"text": "oaks", "createdAt": "2026-11-22T10:00:00Z"})
+    thread = {"root": root.to_json(), "parent": root.to_json()}
+    said = {"text": "elms", "createdAt": "2026-11-22T10:01:00Z", "reply": thread}
+    middle = crew.network.write(BEN, said)
+    crew.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
+    crew.work()
+    with crew.bench.db.read() as tx:
+        crew.hearing.load(tx)
+    assert crew.hearing.tracked.repo(BEN)
+    assert crew.hearing.tracked.post(middle.uri)
+
+
 def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(crew):
     async def forget():
         await asyncio.to_thread(erase_person, crew.bench.db, crew.bench.memory, crew.bench.ledger, ANA, NOW)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
 from bot.inbox.queue import insert
-from bot.model import Errand, ErrandKind
 from bot.tables import ErrandRow
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from memory.db import Tx
+
+
+class ErrandKind(StrEnum):
+    """What is to be done on the network, and about whom or what (the errand's subject)."""
+
+    IDENTITY = "identity"  # a DID: which handle is theirs?
+    RECHECK = "recheck"  # a DID: does what is held of them still stand?
+    PURGE = "purge"  # a DID: their account is deleted; forget them
+    WITHDRAW = "withdraw"  # a record key: take the bot's post back
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An errand that was asked for at `at`; `attempts` counts this one."""
+
+    kind: ErrandKind
+    subject: str
+    at: datetime
+    attempts: int
 
 
 def add(tx: Tx, kind: ErrandKind, subject: str, now: datetime, due_at: datetime | None = None) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, insert, select, update
 
 from bot.inbox import errands
-from bot.model import OPEN, ErrandKind
+from bot.inbox.errands import ErrandKind
+from bot.model import OPEN
 from bot.tables import BlockRow, ErrandRow, GapRow, MentionRow
 from memory.tables import PersonRow
 
