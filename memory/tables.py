@@ -199,30 +199,30 @@ class PassageRow(Base):
 
     __tablename__ = "passage"
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
-    kind: Mapped[str]
-    author: Mapped[str | None]
-    text: Mapped[str]
-    thread: Mapped[int] = mapped_column(BigInteger)
-    source: Mapped[str]
-    key: Mapped[int] = mapped_column(BigInteger)
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)  # fixed widths first: PostgreSQL pads the rest
     note_id: Mapped[int | None] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"))
+    key: Mapped[int] = mapped_column(BigInteger)
+    thread: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(Micros)
     valid_from: Mapped[datetime | None] = mapped_column(Micros)
     valid_to: Mapped[datetime | None] = mapped_column(Micros)
     superseded_by: Mapped[int | None]
+    did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"))
+    kind: Mapped[str]
+    author: Mapped[str | None]
+    source: Mapped[str]
     lang: Mapped[str | None]
     stems: Mapped[bytes] = mapped_column(LargeBinary)
     emb: Mapped[bytes | None] = mapped_column(LargeBinary)
     emb_model: Mapped[str | None]
+    text: Mapped[str]
 
     __table_args__ = (
         CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name="note_has_id"),
         CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
         CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name="said_by_owner"),
         UniqueConstraint("key"),
-        Index(None, "did", "id"),
+        Index(None, "did"),
         Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
         {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
     )

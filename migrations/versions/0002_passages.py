@@ -17,22 +17,22 @@ def upgrade() -> None:
     op.create_table(
         "passage",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("did", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("author", sa.Text(), nullable=True),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("thread", sa.BigInteger(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("key", sa.BigInteger(), nullable=False),
         sa.Column("note_id", sa.Integer(), nullable=True),
+        sa.Column("key", sa.BigInteger(), nullable=False),
+        sa.Column("thread", sa.BigInteger(), nullable=False),
         sa.Column("at", Micros(), nullable=False),
         sa.Column("valid_from", Micros(), nullable=True),
         sa.Column("valid_to", Micros(), nullable=True),
         sa.Column("superseded_by", sa.Integer(), nullable=True),
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=True),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("lang", sa.Text(), nullable=True),
         sa.Column("stems", sa.LargeBinary(), nullable=False),
         sa.Column("emb", sa.LargeBinary(), nullable=True),
         sa.Column("emb_model", sa.Text(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
         sa.CheckConstraint("(kind = 'note') = (note_id IS NOT NULL)", name=op.f("ck_passage_note_has_id")),
         sa.CheckConstraint("kind IN ('said', 'answer', 'note')", name=op.f("ck_passage_kind_known")),
         sa.CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name=op.f("ck_passage_said_by_owner")),
@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_passage_key")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_passage_did_id"), "passage", ["did", "id"])
+    op.create_index(op.f("ix_passage_did"), "passage", ["did"])
     noted = sa.text("note_id IS NOT NULL")
     op.create_index(
         "uq_passage_note_id",
