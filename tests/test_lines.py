@@ -193,6 +193,20 @@ def test_no_order_or_length_hides_a_tracked_person_in_a_frame():
         assert concerns(odd)
 
 
+def test_a_path_that_looks_like_a_repo_hides_nobody():
+    forged = "app.bsky.feed.post/drepox did:plc:nobodynobodynobodynobody"
+    data = commit(
+        2**33, ("delete", forged, None), ("delete", KEY, None), repo="did:plc:alicealicealicealicealic"
+    )
+    assert filters.frames(Tracked(ME, ["did:plc:alicealicealicealicealic"]))(data)
+
+
+def test_lines_without_a_person_are_never_dismissed_unread():
+    kind = filters.LINE.decode()
+    for data in (kind + 'info","name":"OutdatedCursor"}}', '{"$type":"error","error":"x"}', "{}", ""):
+        assert filters.lines(Tracked(ME))(data.encode())
+
+
 def test_other_kinds_of_frames_are_never_dismissed_undecoded():
     concerns = filters.frames(Tracked(ME))
     for kind in ("#identity", "#account", "#sync", "#info", "#new"):
