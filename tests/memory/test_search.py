@@ -69,7 +69,7 @@ def test_a_reply_is_found_by_the_words_of_what_it_answers(known: Database):
 
 def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
     first = said("my sister sails")
-    record(known, answer(first, "my sister sails"), replace(first, thread=thread_of("other")))
+    record(known, replace(first, thread=thread_of("other")), answer(first, "my sister sails"))
     with known.read() as tx:
         found = MEMORY.find(tx, ALICE, "sister", now=later(1))
     assert [each.kind for each in found] == ["said", "answer"]
@@ -271,6 +271,16 @@ def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
     else:
         with suppress(EditRefused):
             memory.apply(tx, did, edits[move], source, key=step, actor="rules", at=NOW)
+
+
+def test_what_others_say_changes_nothing_in_what_one_person_finds(known: Database):
+    record(known, said("my dog likes rain", thread="a"), said("rain again", thread="b"))
+    with known.read() as tx:
+        before = MEMORY.find(tx, ALICE, "dog in the rain", now=later(1))
+    record(known, *(said(f"rain rain {n}", did=BOB) for n in range(30)))
+    with known.read() as tx:
+        assert Memory().find(tx, ALICE, "dog in the rain", now=later(1)) == before
+        assert len(before) == 2
 
 
 def test_a_passage_with_somebody_elses_receipt_is_refused(known: Database):
