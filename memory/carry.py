@@ -64,6 +64,8 @@ class PersonEntry(_Entry):
     first_seen: Time
     last_seen: Time
     introduced_at: Time | None
+    status: Annotated[Str, Field(max_length=100)] | None = None
+    status_at: Time | None = None
 
 
 class HandleEntry(_Entry):
@@ -118,7 +120,7 @@ class PassageEntry(_Entry):
 
 
 class Dossier(_Entry):
-    """All that is held about one person. `mentions` is the bot's, and no memory: it is passed over."""
+    """All that is held about one person. `mentions` and `turns` are the bot's: they are passed over."""
 
     format: Literal["scrubjay-memory"]
     version: Literal[1]
@@ -128,6 +130,7 @@ class Dossier(_Entry):
     revisions: tuple[RevisionEntry, ...]
     passages: tuple[PassageEntry, ...]
     mentions: Annotated[Any, Field(exclude=True)] = None
+    turns: Annotated[Any, Field(exclude=True)] = None
 
 
 def write(

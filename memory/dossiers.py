@@ -41,7 +41,7 @@ def import_(tx: Tx, people: People, dossier: Dossier) -> bool:
     except UnknownPerson:
         here = None
     if here is not None:
-        if here == dossier.model_copy(update={"mentions": None}):
+        if here == dossier.model_copy(update={"mentions": None, "turns": None}):
             return False
         raise ImportRefused(f"{did} is known here, with another memory. Forget them first, or keep that.")
     _refuse_taken(tx, dossier)

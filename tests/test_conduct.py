@@ -193,6 +193,23 @@ LIVELY = st.builds(
 SMALL = replace(LIMITS, person_day_tokens=5, partner_posts=5)
 
 
+@pytest.mark.parametrize("admitted", [False, True])
+@pytest.mark.parametrize(
+    ("fact", "why"),
+    [
+        ("stopped", Why.STOPPED),
+        ("thread_stopped", Why.THREAD_STOPPED),
+        ("blocked", Why.BLOCKED),
+        ("hidden", Why.HIDDEN),
+        ("gone", Why.GONE),
+        ("gated", Why.GATED),
+    ],
+)
+def test_whoever_does_not_want_it_is_not_answered_before_and_after_admission(fact, why, admitted):
+    facts = replace(FRESH, **{fact: True})
+    assert judge(facts, LIMITS, NOW, admitted=admitted) == No(why, State.DECLINED)
+
+
 @given(LIVELY, st.data())
 def test_fewer_replies_never_turn_a_go_into_something_else(facts, data):
     assume(isinstance(judge(facts, SMALL, NOW), Go))

@@ -123,6 +123,15 @@ def test_a_draft_of_the_old_words_is_thrown_away_with_its_notes(crew):
     assert reply.text.startswith("So you moved.")
 
 
+def test_what_the_new_words_say_is_remembered_though_the_old_ones_said_it_too(crew):
+    ref = crew.say(ANA, "I live in Lisbon")
+    crew.work(1)
+    crew.hear(crew.edit(ref, "I live in Lisbon!"), edited=True)
+    crew.work()
+
+    assert (crew.notes(ANA), len(crew.brain.prompts)) == (["lives in Lisbon"], 2)
+
+
 @pytest.mark.parametrize("steps", [0, 1])
 def test_an_edit_that_the_stream_did_not_bring_is_seen_before_thinking_and_before_posting(crew, steps):
     ref = crew.say(ANA, "I live in Lisbn")
