@@ -32,7 +32,8 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: dateti
             forget_mentions(tx, ledger, inbox.uris_of(tx, did), now)
             turns.erase(tx, did)
         mentions = inbox.blank(tx, now - keep.text)
-    if done.passages or done.people or mentions:
+        expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
+    if done.passages or done.people or mentions or expired:
         scrub(db)
     log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=mentions)
     return done
