@@ -301,8 +301,13 @@ def test_what_another_process_writes_is_found_at_once(known: Database):
     record(known, said("tea"))
     other = Memory()
     assert find(known, "tea") == ["tea"]
-    record(known, said("more tea"), memory=other)
+    more = said("more tea")
+    record(known, more, memory=other)
     assert len(find(known, "tea")) == 2
+    with known.write() as tx:
+        other.forget_source(tx, more.uri, NOW)
+        shelf = MEMORY._shelves.get(ALICE, passages.stamp(tx, ALICE), lambda: None)
+    assert shelf is None  # what was decoded before the erasure is stale
     with known.write() as tx:
         other.erase(tx, ALICE)
     assert find(known, "tea") == []
