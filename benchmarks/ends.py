@@ -77,7 +77,9 @@ def _secured(connection: socket.socket, cert: str) -> ssl.SSLSocket:
 def _upgrade(wire: socket.socket) -> None:
     request = b""
     while b"\r\n\r\n" not in request:
-        request += wire.recv(4096) or b"\r\n\r\n"
+        request += (part := wire.recv(4096))
+        if not part:
+            raise ConnectionError  # it left before it asked
     headers = dict(line.lower().split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
     key = next(
         line[19:] for line in request.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: ")

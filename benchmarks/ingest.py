@@ -106,7 +106,11 @@ def sender(core: int, path: Path, **options: Any) -> Iterator[tuple[int, subproc
 
 
 def received(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, _ = process.communicate(timeout=300)
+    """What the receiver found; none is left running."""
+    try:
+        out, _ = process.communicate(timeout=300)
+    finally:
+        process.kill()
     return dict(json.loads(out))
 
 
