@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from factory import LIMITS, NOW
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -21,20 +22,8 @@ from bot.conduct import (
     introduce,
     judge,
 )
-from bot.model import Command, Limits, State
+from bot.model import Command, State
 
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LIMITS = Limits(
-    person_hour=10,
-    person_day=30,
-    person_day_tokens=60_000,
-    thread_posts=8,
-    partner_posts=3,
-    partner_window=timedelta(minutes=10),
-    hour=60,
-    day=300,
-    max_age=timedelta(hours=24),
-)
 FRESH = Facts(age=timedelta(minutes=1))
 WINDOWS = ("partner", "person_hour", "person_day", "person_tokens", "hour", "day")
 
