@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -297,6 +297,14 @@ def test_an_exchange_is_recorded_once(known: Database):
         assert [(each.kind, each.author) for each in passages.find(tx)] == [("said", ALICE), ("answer", BOT)]
 
 
+class Remade(Exception):
+    """A shelf was not at hand."""
+
+
+def remake() -> NoReturn:
+    raise Remade
+
+
 def test_what_another_process_writes_is_found_at_once(known: Database):
     record(known, said("tea"))
     other = Memory()
@@ -306,8 +314,8 @@ def test_what_another_process_writes_is_found_at_once(known: Database):
     assert len(find(known, "tea")) == 2
     with known.write() as tx:
         other.forget_source(tx, more.uri, NOW)
-        shelf = MEMORY._shelves.get(ALICE, passages.stamp(tx, ALICE), lambda: None)
-    assert shelf is None  # what was decoded before the erasure is stale
+        with pytest.raises(Remade):  # what was decoded before the erasure is stale
+            MEMORY._shelves.get(ALICE, passages.stamp(tx, ALICE), remake)
     with known.write() as tx:
         other.erase(tx, ALICE)
     assert find(known, "tea") == []
