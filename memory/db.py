@@ -8,10 +8,12 @@ No transaction may stay open across I/O.
 
 from __future__ import annotations
 
+import sqlite3
 import zlib
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+import stamina
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -34,7 +36,6 @@ BUSY_SECONDS = 30
 EXAMPLES = "Examples: sqlite:///data/scrubjay.db, postgresql://user:password@host/scrubjay"
 PG_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what is erased leaves no bytes behind
@@ -151,10 +152,21 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we write BEGIN ourselves
+        _switch_to_wal(connection)
         for pragma in PRAGMAS:
             connection.execute(pragma)
 
     return engine
+
+
+def _is_busy(error: Exception) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+
+
+@stamina.retry(on=_is_busy, attempts=None, timeout=BUSY_SECONDS, wait_initial=0.02)
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite does not wait for whoever writes to a database that is not in this mode yet, so we do."""
+    connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _alembic() -> Config:

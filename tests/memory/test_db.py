@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,6 +82,20 @@ def test_several_processes_may_upgrade_at_once(empty_url: str):
     db = Database(empty_url)
     assert len(set(db.check())) == 1
     db.close()
+
+
+def test_a_new_database_that_another_process_is_writing_to_is_waited_for(tmp_path: Path):
+    path = tmp_path / "scrubjay.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE theirs (id)")
+        done = threading.Timer(0.3, other.execute, ["COMMIT"])
+        done.start()
+        db = Database(f"sqlite:///{path}")
+        with db.read() as tx:
+            assert tx.exec_driver_sql("SELECT count(*) FROM theirs").scalar() == 0
+        done.join()
+        db.close()
 
 
 def test_a_schema_of_a_newer_version_is_refused_and_left_alone(db: Database):
