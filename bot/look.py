@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot import attention, conduct, gates, inbox
@@ -16,6 +16,8 @@ from bot.model import State
 from bot.rereading import take_edit
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from bot.bench import Bench
     from bot.gates import Gate
     from bot.model import Claim, Mention, Post
@@ -41,6 +43,13 @@ async def look(bench: Bench, mention: Mention) -> Look:
         return Look(None, deleted=await bench.network.status(mention.did) == ACTIVE)
     gate = await _gate(bench, mention)
     return Look(post, gated=gate is not None and not await _opens(bench, mention, gate))
+
+
+def facts(bench: Bench, tx: Tx, mention: Mention, seen: Look | None, now: datetime) -> conduct.Facts:
+    """All that is known now for a decision about this mention; None: the network was not asked yet."""
+    known = inbox.facts(tx, mention, bench.limits, now)
+    known = replace(known, hidden=bench.memory.status(tx, mention.did) is not None)
+    return known if seen is None else replace(known, gone=seen.post is None, gated=seen.gated)
 
 
 async def read_again(bench: Bench, claim: Claim, seen: Look) -> Step | None:

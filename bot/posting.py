@@ -14,7 +14,7 @@ from bot.erasure import forget_mentions
 from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
 from bot.inbox.errands import ErrandKind
 from bot.ledger import Fate
-from bot.look import forget_words, look, read_again
+from bot.look import facts, forget_words, look, read_again
 from bot.model import Command, State
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ async def say(bench: Bench, claim: Claim) -> Step:
 
 def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Look) -> Step | None:
     now, mention = bench.clock(), claim.mention
-    known = inbox.facts(tx, mention, bench.limits, now)
-    known = replace(known, gone=seen.post is None, gated=seen.gated)
-    verdict = conduct.judge(known, bench.limits, now, admitted=True)
+    verdict = conduct.judge(facts(bench, tx, mention, seen, now), bench.limits, now, admitted=True)
     if not isinstance(verdict, conduct.No):
         return None
     inbox.withdraw(tx, mention.uri, now)

@@ -12,7 +12,7 @@ from bot.bench import Step
 from bot.erasure import forgetting
 from bot.errors import BrainError
 from bot.ledger import Fate
-from bot.look import forget_words, look, read_again
+from bot.look import facts, forget_words, look, read_again
 from bot.model import Part, State
 from bot.posting import find_answer
 from bot.recorder import Recorder, recorded
@@ -67,12 +67,9 @@ def _admit(
     """Ask conduct, and reserve the place among the limits. None: go on."""
     lock(tx, "admit")
     now, mention = bench.clock(), claim.mention
-    known = inbox.facts(tx, mention, bench.limits, now)
+    known = facts(bench, tx, mention, seen, now)
     allowed = mention.did in bench.options.allowed_bots
-    known = replace(known, labels=labels, allowed_bot=allowed)
-    if seen is not None:
-        known = replace(known, gone=seen.post is None, gated=seen.gated)
-    match conduct.judge(known, bench.limits, now):
+    match conduct.judge(replace(known, labels=labels, allowed_bot=allowed), bench.limits, now):
         case conduct.Go():
             inbox.admit(tx, claim, now)
             return None

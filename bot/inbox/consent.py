@@ -14,7 +14,6 @@ from bot.inbox.errands import ErrandKind
 from bot.inbox.queue import decline_where, insert
 from bot.model import Command
 from bot.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
-from memory.tables import PersonRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,7 +107,6 @@ def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
         stopped=any_of(StopRow.did, mention.did),
         thread_stopped=any_of(ThreadStopRow.root_uri, root),
         blocked=any_of(BlockRow.did, mention.did, author(root)),
-        hidden=tx.scalar(select(PersonRow.status).where(PersonRow.did == mention.did)) is not None,
         gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
     )
 
