@@ -123,6 +123,15 @@ class Run:
             self.times.append(1000 * spent)
         return found
 
+    def prompted(self, dialogue: Dialogue, query: str, budget: int, rows: dict[str, int]) -> list[int]:
+        """What a prompt shows when memory may spend so many tokens: the last exchanges and what was found."""
+        with self.db.read() as tx:
+            known = self.memory.compile(
+                tx, dialogue.did, query, now=LATER, total=budget, names=dialogue.names
+            )
+        shown = (*known.exchanges.items, *known.recalled.items)
+        return [rows[item.uri] for item in shown]
+
     def ask(self, dialogue: Dialogue, query: Query, rows: dict[str, int]) -> list[int]:
         shown = self.find(dialogue, query.text)
         deep = self.find(dialogue, query.text, DEEP)
@@ -140,13 +149,12 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
         for query in dialogue.queries:
             ranked = run.ask(dialogue, query, rows)
             judge(sums, dialogue, query, ranked)
-            for name, order in {
-                "ours": ranked,
-                **{n: rank(query.text) for n, rank in others.items()},
-            }.items():
-                for budget in BUDGETS:
-                    shown = within(order, costs, budget)
-                    curve[name][budget].append(found(dialogue, query, shown))
+            orders = {"ours": ranked, **{name: rank(query.text) for name, rank in others.items()}}
+            for budget in BUDGETS:
+                for name, order in orders.items():
+                    curve[name][budget].append(found(dialogue, query, within(order, costs, budget)))
+                whole = run.prompted(dialogue, query.text, budget, rows)
+                curve["whole prompt"][budget].append(found(dialogue, query, whole))
     return {
         **{name: statistics.fmean(values) for name, values in sums.items()},
         "query_p50_ms": float(np.percentile(run.times, 50)),
