@@ -15,7 +15,6 @@ from sqlalchemy.exc import OperationalError
 
 from bot import inbox, pace
 from bot.bench import Step
-from bot.canonical import log_ended
 from bot.errors import (
     BrainRefused,
     BrainResting,
@@ -23,7 +22,6 @@ from bot.errors import (
     FenceLost,
     NetworkRefused,
     NetworkTrouble,
-    NotFound,
 )
 from bot.model import OUTCOMES, State
 from bot.posting import say
@@ -75,7 +73,7 @@ class Worker:
             step = await self._attempt(claim)
         finally:
             renewal.cancel()
-        await self._tell(claim, step)
+        self._tell(claim, step)
         return True
 
     async def _attempt(self, claim: Claim) -> Step | None:
@@ -153,16 +151,13 @@ class Worker:
             with suppress(FenceLost, OperationalError, DatabaseTrouble):
                 await self._bench.write(partial(inbox.renew, claim=claim, until=until))
 
-    async def _tell(self, claim: Claim, step: Step | None) -> None:
+    def _tell(self, claim: Claim, step: Step | None) -> None:
         if step is None:
             return
         if step.due_at is not None:
             self._cadence.ring_at(step.due_at)
-        uri = claim.mention.uri
-        if step.state in OUTCOMES:
-            with suppress(NotFound, OperationalError, DatabaseTrouble):
-                log_ended(await self._bench.read(lambda tx: inbox.entry(tx, uri)))
-        else:
+        if step.state not in OUTCOMES:  # an end is told with its commit
+            uri = claim.mention.uri
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
 
 

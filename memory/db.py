@@ -25,13 +25,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from memory.errors import DatabaseTrouble, SchemaNewer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from sqlalchemy import Engine
 
 Tx: TypeAlias = Connection
 
+AFTER = "after commit"
 BUSY_SECONDS = 30
 EXAMPLES = "Examples: sqlite:///data/scrubjay.db, postgresql://user:password@host/scrubjay"
 PG_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -73,8 +74,11 @@ class Database:
         """A transaction that commits at the end, or does nothing if an error leaves it."""
         begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
         with self._transaction(*begin) as tx:
+            acts = tx.info[AFTER] = []  # what is in `info` outlives a transaction
             yield tx
             tx.commit()
+        for act in acts:
+            act()
 
     @contextmanager
     def _transaction(self, *begin: str) -> Iterator[Tx]:
@@ -130,6 +134,11 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def after_commit(tx: Tx, act: Callable[[], None]) -> None:
+    """Do this when the transaction, a writing one, is committed; if it fails, never."""
+    tx.info[AFTER].append(act)
 
 
 def lock(tx: Tx, name: str) -> None:

@@ -69,8 +69,9 @@ class App:
 
     @cached_property
     def database(self) -> Database:
-        from bot import parts
+        from bot import log, parts
 
+        log.configure(self.settings.log_level, self.settings.log_format)
         return parts.open_database(self.settings)
 
     @cached_property

@@ -26,6 +26,7 @@ from bot.inbox.consent import (
     withdrawn,
 )
 from bot.inbox.edits import known, reread, unsay, worded
+from bot.inbox.ends import decline, finish, scrub
 from bot.inbox.outbox import answers_of, draft, draft_at_once, fix_record, parts, posted, write_parts
 from bot.inbox.queue import (
     accept,
@@ -33,8 +34,6 @@ from bot.inbox.queue import (
     blank,
     claim,
     cursor,
-    decline,
-    finish,
     hold,
     is_due,
     move_cursor,
@@ -42,7 +41,6 @@ from bot.inbox.queue import (
     postpone,
     postpone_waiting,
     renew,
-    scrub,
     thought,
     uris_of,
 )

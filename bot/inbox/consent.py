@@ -10,8 +10,9 @@ from sqlalchemy import delete, select, update
 
 from bot.gates import Gate
 from bot.inbox import errands
+from bot.inbox.ends import decline_where
 from bot.inbox.errands import ErrandKind
-from bot.inbox.queue import decline_where, insert
+from bot.inbox.queue import insert
 from bot.model import Command
 from bot.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 

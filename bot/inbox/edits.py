@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from bot.inbox.queue import columns, decline
+from bot.inbox.ends import decline
+from bot.inbox.queue import columns
 from bot.model import OPEN, State
 from bot.tables import MentionRow, OutboxRow
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, func, insert, select, update
 
 from bot import pace
-from bot.inbox.queue import hold, owned
-from bot.model import Part, State, StrongRef
+from bot.inbox.queue import hold, owned, to_mention
+from bot.model import Entry, Part, State, StrongRef
 from bot.tables import MentionRow, OutboxRow
 from memory.db import lock
 
@@ -104,4 +104,24 @@ def to_part(row: Any) -> Part:
         rkey=row.rkey,
         record=row.record,
         ref=StrongRef(row.uri, row.cid) if row.uri else None,
+    )
+
+
+def to_entry(tx: Tx, row: Any) -> Entry:
+    return Entry(
+        mention=to_mention(row),
+        state=State(row.state),
+        why=row.why,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        seen_at=row.seen_at,
+        drafted_at=row.drafted_at,
+        post_at=row.post_at,
+        ended_at=row.ended_at,
+        brain=row.brain,
+        model=row.model,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        cost=row.cost,
+        parts=parts(tx, row.uri),
     )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from bot.errors import FenceLost
-from bot.model import ACTIVE, OPEN, Claim, Command, Mention, Reason, State, StrongRef
+from bot.model import ACTIVE, Claim, Command, Mention, Reason, State, StrongRef
 from bot.tables import CursorRow, MentionRow, OutboxRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from bot.model import Usage
@@ -161,29 +160,8 @@ def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None
     tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
 
 
-def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -> None:
-    """Record the outcome. There is no way back but the operator's `mention retry`."""
-    owned(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
-
-
-def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
-    """End what is still open about this mention. A worker on it loses its fence."""
-    return bool(decline_where(tx, MentionRow.uri == uri, why, now))
-
-
 def uris_of(tx: Tx, did: str) -> list[str]:
     return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
-
-
-def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
-    """Take everything personal out of these mentions. Outcomes stay countable under `pseudonym(uri)`."""
-    decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
-    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
-    nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
-    nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker"))
-    for uri in uris:
-        name = pseudonym(uri)
-        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **nobody))
 
 
 def blank(tx: Tx, before: datetime) -> int:
@@ -198,22 +176,6 @@ def blank(tx: Tx, before: datetime) -> int:
     )
     blanked = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
     return tx.execute(blanked).rowcount
-
-
-def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
-    """End all that is still open of `which`."""
-    return tx.execute(
-        update(MentionRow)
-        .where(which, MentionRow.state.in_(OPEN))
-        .values(
-            state=State.DECLINED,
-            why=why,
-            ended_at=now,
-            due_at=None,
-            worker=None,
-            fence=MentionRow.fence + 1,
-        )
-    ).rowcount
 
 
 def insert(tx: Tx, table: Any) -> Any:

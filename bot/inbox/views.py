@@ -10,8 +10,8 @@ from sqlalchemy import func, select, update
 from bot.conduct import Facts, Window
 from bot.errors import NotFound
 from bot.inbox.consent import unwelcome
-from bot.inbox.outbox import parts, to_part
-from bot.inbox.queue import to_mention
+from bot.inbox.ends import tell
+from bot.inbox.outbox import to_entry, to_part
 from bot.model import ACTIVE, OPEN, Entry, Said, State
 from bot.tables import MentionRow, OutboxRow
 
@@ -89,7 +89,7 @@ def mentions(
         rows = rows.where(MentionRow.did == did)
     if state is not None:
         rows = rows.where(MentionRow.state == state)
-    return tuple(_entry(tx, row) for row in tx.execute(rows).all())
+    return tuple(to_entry(tx, row) for row in tx.execute(rows).all())
 
 
 def entry(tx: Tx, uri: str) -> Entry:
@@ -97,7 +97,7 @@ def entry(tx: Tx, uri: str) -> Entry:
     row = tx.execute(select(MentionRow.__table__).where(MentionRow.uri == uri)).first()
     if row is None:
         raise NotFound(f"mention {uri}. `scrubjay mention list` shows what there is.")
-    return _entry(tx, row)
+    return to_entry(tx, row)
 
 
 def retry(tx: Tx, uri: str, now: datetime) -> None:
@@ -118,6 +118,7 @@ def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
     if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
     _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
+    tell(tx, [uri])
 
 
 def _set(tx: Tx, uri: str, **values: object) -> None:
@@ -150,23 +151,3 @@ def _said() -> Any:
 
 def _to_said(row: Any) -> Said:
     return Said(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)
-
-
-def _entry(tx: Tx, row: Any) -> Entry:
-    return Entry(
-        mention=to_mention(row),
-        state=State(row.state),
-        why=row.why,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        seen_at=row.seen_at,
-        drafted_at=row.drafted_at,
-        post_at=row.post_at,
-        ended_at=row.ended_at,
-        brain=row.brain,
-        model=row.model,
-        tokens_in=row.tokens_in,
-        tokens_out=row.tokens_out,
-        cost=row.cost,
-        parts=parts(tx, row.uri),
-    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from bot.cli import main
@@ -15,6 +17,7 @@ from memory.db import Database
 from tests.cli.seed import fill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -36,6 +39,17 @@ class Cli:
             warnings.simplefilter("error")
             done = CliRunner().invoke(main, args, env=env, prog_name="scrubjay", catch_exceptions=False)
         return Done(done.exit_code, done.stdout, done.stderr)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command configures the logs of its whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -137,6 +137,13 @@ def test_an_open_mention_may_be_skipped_with_a_reason(filled):
     assert "she asked me in person" in filled("mention", "show", AGAIN).out
 
 
+def test_an_end_that_the_operator_made_is_told_on_stderr(filled):
+    done = filled("mention", "skip", AGAIN, "--yes")
+    line = next(json.loads(line) for line in done.err.splitlines() if line.startswith("{"))
+    assert (line["event"], line["uri"], line["state"]) == ("mention.ended", AGAIN, "declined")
+    assert done.out == ""
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
