@@ -15,6 +15,7 @@ from bot import inbox, pace
 from bot.erasure import erase, scrub
 from bot.errors import NetworkRefused, NetworkTrouble
 from bot.inbox.errands import ErrandKind
+from bot.log import log_stumble
 from bot.recheck import recheck, rename
 from memory.errors import DatabaseTrouble
 
@@ -69,6 +70,11 @@ class Errands:
         except NetworkRefused as error:
             until = None
             log.warning("errand.refused", kind=errand.kind, subject=errand.subject, error=str(error))
+        except (OperationalError, DatabaseTrouble):
+            raise
+        except Exception as error:  # noqa: BLE001 - one errand must not end the bot
+            until = pace.retry_at(now, errand.attempts, None, self.chance())
+            log_stumble("errand.stumbled", error, kind=errand.kind, subject=errand.subject)
         await self._settle(errand, until)
         return True
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from bot import inbox
 from bot.erasure import scrub
 from bot.events import Gap
+from bot.log import log_stumble
 from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
@@ -50,12 +51,20 @@ class Listener:
                     self.announce(due_at)
 
     async def _patiently(self, event: Event) -> datetime | None:
+        """Take the event; one that this program stumbles over was missed, and is taken as a gap."""
         while True:
             try:
                 return await asyncio.to_thread(self.take, event)
             except (OperationalError, DatabaseTrouble) as error:
                 log.warning("listener.database_trouble", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
+            except Exception as error:
+                if isinstance(event, Gap):
+                    raise
+                log_stumble("event.stumbled", error, kind=type(event).__name__, cursor=event.cursor)
+                event = Gap(
+                    event.cursor, self.source.host, event.cursor - 1, event.cursor, "stumbled", self.clock()
+                )
 
     def _cursor(self) -> int | None:
         with self.db.read() as tx:

@@ -6,6 +6,8 @@ import logging
 import os
 import re
 import sys
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
 
 SECRET = re.compile(r"password|secret|authorization|cookie|jwt|session(?!s)|token(?!s)", re.IGNORECASE)
 OURS = ("bot", "memory")
+
+
+def log_stumble(event: str, error: Exception, **fields: object) -> None:
+    """Tell of an error of this program itself: kind and place, for its message may hold a person's words."""
+    where = [f"{Path(at.filename).name}:{at.lineno}" for at in extract_tb(error.__traceback__)[-4:]]
+    structlog.get_logger().error(event, error=type(error).__name__, where=where, **fields)
 
 
 def configure(level: str = "info", fmt: str = "auto", stream: TextIO | None = None) -> None:

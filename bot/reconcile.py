@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from bot import inbox
 from bot.erasure import scrub
 from bot.errors import NetworkError
+from bot.log import log_stumble
 from bot.sources import notifications
 from memory.errors import DatabaseTrouble
 
@@ -54,7 +55,10 @@ class Reconciler:
             await ring.wait()
 
     async def reconcile(self) -> int:
-        """Read back to 48 hours before the last time. Returns how many were missed. Raises NetworkError."""
+        """Read back to 48 hours before the last time. Returns how many were missed. Raises NetworkError.
+
+        While this program stumbles over one of them, no gap is closed, and it is read again the next time.
+        """
         begun = self.bench.clock()
         mark = await self.bench.read(lambda tx: inbox.cursor(tx, notifications.HOST))
         last = EPOCH + timedelta(microseconds=mark) if mark else begun
@@ -62,9 +66,8 @@ class Reconciler:
         async with aclosing(notifications.since(self.bench.network, last - OVERLAP)) as pages:
             async for page in pages:
                 missed += await self._unknown(page)
-        for post in reversed(missed):  # in the order in which they were said
-            await self._hear(post)
-        closed = await self.bench.write(lambda tx: self._close(tx, begun))
+        heard = [await self._hear(post) for post in reversed(missed)]  # in the order in which they were said
+        closed = await self.bench.write(lambda tx: self._close(tx, begun)) if all(heard) else 0
         log.info("reconcile.done", missed=len(missed), gaps_closed=closed, since=(last - OVERLAP).isoformat())
         return len(missed)
 
@@ -73,12 +76,19 @@ class Reconciler:
         new = [post for post in page if post.ref.uri not in known]
         return [post for post in new if not self.hearing.passes_by(post)]
 
-    async def _hear(self, post: PostCreated) -> None:
-        heard = await self.bench.write(lambda tx: self.hearing.hear(tx, post, self.bench.clock()))
+    async def _hear(self, post: PostCreated) -> bool:
+        try:
+            heard = await self.bench.write(lambda tx: self.hearing.hear(tx, post, self.bench.clock()))
+        except (OperationalError, DatabaseTrouble):
+            raise
+        except Exception as error:  # noqa: BLE001 - one post must not hold up the others
+            log_stumble("event.stumbled", error, kind=type(post).__name__, uri=post.ref.uri)
+            return False
         if heard.erased:
             await asyncio.to_thread(scrub, self.bench.db)
         if heard.due_at is not None:
             self.announce(heard.due_at)
+        return True
 
     def _close(self, tx: Tx, begun: datetime) -> int:
         now = self.bench.clock()

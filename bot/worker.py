@@ -6,8 +6,6 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
-from traceback import extract_tb
 from typing import TYPE_CHECKING
 
 import structlog
@@ -23,6 +21,7 @@ from bot.errors import (
     NetworkRefused,
     NetworkTrouble,
 )
+from bot.log import log_stumble
 from bot.model import OUTCOMES, State
 from bot.posting import say
 from bot.thinking import think
@@ -93,13 +92,7 @@ class Worker:
             await asyncio.shield(self._again(claim, None, None))
             raise
         except Exception as error:  # noqa: BLE001 - one mention must not end the worker
-            log.error(  # noqa: TRY400 - an exception's message may hold what a person wrote
-                "mention.stumbled",
-                uri=claim.mention.uri,
-                attempts=claim.attempts,
-                error=type(error).__name__,
-                where=_where(error),
-            )
+            log_stumble("mention.stumbled", error, uri=claim.mention.uri, attempts=claim.attempts)
             return await self._stumbled(claim, f"stumbled: {type(error).__name__}")
 
     async def _step(self, claim: Claim) -> Step | None:
@@ -159,8 +152,3 @@ class Worker:
         if step.state not in OUTCOMES:  # an end is told with its commit
             uri = claim.mention.uri
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
-
-
-def _where(error: Exception) -> list[str]:
-    """The last steps to where it was raised, as file:line."""
-    return [f"{Path(at.filename).name}:{at.lineno}" for at in extract_tb(error.__traceback__)[-4:]]

@@ -266,10 +266,11 @@ def test_what_was_said_in_the_last_minute_is_withdrawn_by_a_stop_or_a_block(crew
     assert errands(crew) == []
 
 
-def test_a_withdrawal_is_tried_until_the_network_takes_it(crew):
+@pytest.mark.parametrize("error", [NetworkTrouble("down"), RuntimeError("a mistake of our own")])
+def test_a_withdrawal_is_tried_until_the_network_takes_it(crew, error):
     ref = crew.say(ANA, "hi")
     crew.work()
-    crew.network.fail("delete", NetworkTrouble("down"), times=2)
+    crew.network.fail("delete", error, times=2)
     crew.say(ANA, "stop")
     for _ in range(3):
         crew.run_errands()

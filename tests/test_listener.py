@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from bot import inbox, listener
-from bot.events import Progress
+from bot.events import PostCreated, Progress
 from bot.model import State
 
 
@@ -64,8 +64,6 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
     ref = crew.say(ANA, "hi")
 
     async def events(_cursor):
-        from bot.events import PostCreated
-
         (post,) = crew.network.posts(ANA)
         yield PostCreated(7, ref, ANA, post.record, NOW)
 
@@ -74,6 +72,30 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
 
     assert next(troubles, None) is None
     assert (crew.entry(ref).state, cursor(crew)) == (State.WAITING, 7)
+
+
+def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(crew, monkeypatch):
+    real = inbox.accept
+
+    def accept(tx, mention, **others):
+        if "poison" in mention.text:
+            raise RuntimeError
+        return real(tx, mention, **others)
+
+    monkeypatch.setattr(inbox, "accept", accept)
+    refs = [crew.say(ANA, text, heard=False) for text in ("poison", "hi")]
+
+    async def events(_cursor):
+        for seq, (ref, post) in enumerate(zip(refs, crew.network.posts(ANA), strict=True), 7):
+            yield PostCreated(seq, ref, ANA, post.record, NOW)
+
+    ears = replace(crew.listener, source=SimpleNamespace(host="test", events=events))
+    asyncio.run(ears.run())
+
+    with crew.bench.db.read() as tx:
+        gaps = tx.execute(text("SELECT since, until, reason FROM gap")).all()
+    assert gaps == [(6, 7, "stumbled")]
+    assert (crew.entry(refs[1]).state, cursor(crew)) == (State.WAITING, 8)
 
 
 def test_a_person_who_is_only_declined_leaves_no_row_in_memory(crew):

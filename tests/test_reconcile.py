@@ -107,6 +107,29 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     assert (still_open, [at is not None for at in gaps(crew)]) == ([None], [True])
 
 
+def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the_gap_open(crew, monkeypatch):
+    refs = [unheard(crew, words=words) for words in ("poison", "hi")]
+    crew.take(Gap, "test", None, None, "closed", NOW)
+    crew.clock.forward(seconds=1)
+    real = inbox.accept
+
+    def accept(tx, mention, **others):
+        if "poison" in mention.text:
+            raise RuntimeError
+        return real(tx, mention, **others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inbox, "accept", accept)
+        crew.reconcile()
+    crew.run_errands()
+    stumbled = gaps(crew), crew.entry(refs[1]).state
+    crew.clock.forward(seconds=1)
+    crew.reconcile()
+
+    assert stumbled == ([None], State.WAITING)
+    assert (crew.entry(refs[0]).state, None in gaps(crew)) == (State.WAITING, False)
+
+
 def test_a_gap_that_opens_while_notifications_are_read_stays_open(crew):
     read = crew.network.notifications
 
