@@ -73,18 +73,16 @@ def split(total: int, demand: Mapping[Tier, int], policy: Policy = POLICY) -> di
 
     Up to a sum of weights may be left unspent, where it cannot be shared evenly.
     """
-    given = dict.fromkeys(Tier, 0)
-    left = max(0, total)
+    wants = {tier: demand.get(tier, 0) for tier in Tier}
+    given, left = dict[Tier, int](), max(0, total)
     for tier in Tier:
-        given[tier] = min(left, demand.get(tier, 0), policy[tier].floor)
+        given[tier] = min(left, wants[tier], policy[tier].floor)
         left -= given[tier]
-    for most in ({tier: policy[tier].ceiling for tier in Tier}, dict(demand)):
-        room = {tier: max(0, min(most.get(tier, 0), demand.get(tier, 0)) - given[tier]) for tier in Tier}
-        for tier, more in _level(left, room, policy).items():
-            given[tier] += more
-            left -= more
-        if any(given[tier] < min(most.get(tier, 0), demand.get(tier, 0)) for tier in Tier):
-            break  # what is left cannot be shared evenly, and must not flow past those who want it
+    ceilings = {tier: min(wants[tier], policy[tier].ceiling) for tier in Tier}
+    for most in (ceilings, wants):
+        more = _level(left, {tier: max(0, most[tier] - given[tier]) for tier in Tier}, policy)
+        given = {tier: given[tier] + more[tier] for tier in Tier}
+        left -= sum(more.values())
     return given
 
 
