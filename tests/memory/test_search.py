@@ -15,7 +15,7 @@ from memory import passages
 from memory.db import Database
 from memory.embed import WordLlama
 from memory.errors import EditRefused
-from memory.model import Forget, Passage, Remember, Revise, passage_line
+from memory.model import Forget, Passage, Remember, Revise, of_passage
 from memory.passages import PASSAGE, thread_of
 from memory.search import ask
 from memory.store import Memory
@@ -146,9 +146,8 @@ def test_a_replaced_note_tells_until_when_it_held(known: Database):
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=48)
     with known.read() as tx:
         *_, found = MEMORY.find(tx, ALICE, "Porto", now=later(99))
-    assert passage_line(found) == (
-        f"2026-03-01 · n{old.id} · lives in Porto · until 2026-03-03 · at://{ALICE}/app.bsky.feed.post/p1"
-    )
+    assert of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
+    assert of_passage(found).uri == receipt().uri
 
 
 def test_before_it_was_replaced_a_note_counts_in_full(known: Database):
