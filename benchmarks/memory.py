@@ -25,7 +25,7 @@ from benchmarks.dialogues import Dialogue, load
 from benchmarks.rivals import rivals
 from memory import embed
 from memory.db import Database
-from memory.model import passage_line, tokens
+from memory.model import of_passage
 from memory.passages import thread_of
 from memory.store import Memory
 
@@ -148,7 +148,7 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
     curve: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for dialogue in dialogues:
         rows = {dialogue.uri(turn): row for row, turn in enumerate(dialogue.turns)}
-        costs = [tokens(passage_line(each)) + 1 for each in dialogue.passages()]
+        costs = [of_passage(each).cost for each in dialogue.passages()]
         others = rivals(dialogue, run.watch)
         for query in dialogue.queries:
             ranked = run.ask(dialogue, query, rows)

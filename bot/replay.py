@@ -11,7 +11,7 @@ from bot.model import Prompt
 from bot.recorder import Recorder, turn_of
 from bot.tools import Toolbox
 from memory.errors import UnknownNote
-from memory.model import Block, Passage, Receipt, Recollection, line
+from memory.model import Block, Passage, Receipt, Recollection, of_note
 from memory.search import rank
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _prompt(told: Told, notes: tuple[Note, ...], persona: str | None) -> Prompt:
     """As it was sent, but for the persona."""
     first, *others = told.sections
     shown = tuple(note for note in notes if note.id in told.shown)
-    block = Block("person", "\n".join(map(line, shown)), shown, told.hidden)
+    block = Block("person", "\n".join(of_note(note).line for note in shown), shown, told.hidden)
     return Prompt(
         sections=(first if persona is None else replace(first, text=persona.strip()), *others),
         mention=told.mention,

@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 
 from memory import keeper
 from memory.notes import HOLDS, NOTE
+from memory.people import HIDDEN
 from memory.tables import HandleRow
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ LINES = 20  # more would fit no prompt
 
 def find(tx: Tx) -> tuple[tuple[str, int], ...]:
     """What at least three people say, and how many, most first. `keeper.common` has the last word."""
-    shared = select(NOTE.gist).where(*HOLDS).group_by(NOTE.gist)
+    told = (*HOLDS, NOTE.did.not_in(HIDDEN))
+    shared = select(NOTE.gist).where(*told).group_by(NOTE.gist)
     shared = shared.having(func.count(NOTE.did.distinct()) >= keeper.PEOPLE_AT_LEAST)
-    said = tx.execute(select(NOTE.did, NOTE.text).where(*HOLDS, NOTE.gist.in_(shared))).all()
+    said = tx.execute(select(NOTE.did, NOTE.text).where(*told, NOTE.gist.in_(shared))).all()
     pairs = [(row.did, row.text) for row in said]
     candidates = keeper.common(pairs)[:LINES]
     nameless = keeper.common(

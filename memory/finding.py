@@ -51,8 +51,9 @@ class Finding:
         A withdrawn note is found no more.
         """
         known = {each.note_id: each for each in passages.find(tx, PASSAGE.did == did, PASSAGE.kind == "note")}
-        there = notes.find(tx, notes.NOTE.did == did, notes.NOTE.withdrawn_at.is_(None))
-        wanted = [passages.of_note(note) for note in there]
+        mine = notes.by_id(notes.find(tx, notes.NOTE.did == did))
+        there = [note for note in mine.values() if note.withdrawn_at is None]
+        wanted = [passages.of_note(note, min(notes.replaced(mine, note.id))) for note in there]
         if gone := set(known) - {note.id for note in there}:
             passages.erase(tx, PASSAGE.note_id.in_(gone))
         passages.add(tx, self._rows([each for each in wanted if each.note_id not in known]))

@@ -96,11 +96,44 @@ december dec dezember décembre diciembre dezembro dicembre grudzień декаб
 MONTHS: Mapping[str, int] = MappingProxyType(
     {name: month for month, names in enumerate(MONTH_NAMES.strip().splitlines(), 1) for name in names.split()}
 )
-PAST = regex.compile(  # a question about what was so, not about what is
-    r"\b(used\s+to|before|previous(ly)?|former(ly)?|earlier|originally|back\s+then|in\s+the\s+past|no\s+longer"
-    r"|früher|vorher|damals|ehemals|zuvor|avant|autrefois|auparavant|jadis|antes|anteriormente|solía"
-    r"|antigamente|costumava|prima|una\s+volta|vroeger|voorheen|eerder|tidligere|tidigare|förut|aiemmin"
-    r"|ennen|dawniej|wcześniej|kiedyś|dříve|korábban|înainte|önce|eskiden|раньше|прежде|раніше|πριν|παλιά)\b"
-    r"|以前|昔|之前|从前|예전|이전|เมื่อก่อน|قبل|سابقا|לפני|בעבר|पहले",
-    regex.IGNORECASE,
+BEFORE = {  # how each language says that something was so and is no longer; `|` between two ways
+    "ar": "قبل|سابقا|سابقاً|سابقًا",
+    "ca": "abans|antigament|anteriorment",
+    "cs": "dříve|předtím|kdysi",
+    "da": "før|tidligere|førhen",
+    "de": "früher|vorher|damals|ehemals|zuvor",
+    "el": "πριν|παλιά|προηγουμένως",
+    "en": "used to|before|previous|previously|former|formerly|earlier|originally|back then|in the past"
+    "|no longer",
+    "es": "antes|anteriormente|solía",
+    "et": "varem|enne|ennem",
+    "eu": "lehen|lehenago|aurretik",
+    "fa": "قبلا|قبلاً|پیشتر|سابقا",
+    "fi": "ennen|aiemmin|aikaisemmin",
+    "fr": "avant|autrefois|auparavant|jadis",
+    "ga": "roimhe|roimhe seo|tráth",
+    "he": "לפני|בעבר|קודם",
+    "hi": "पहले|पूर्व में",
+    "hu": "korábban|azelőtt|régen",
+    "hy": "նախկինում|առաջ",
+    "id": "dulu|dahulu|sebelumnya",
+    "it": "prima|una volta|in passato",
+    "ko": r"(?:예전|이전|전에)\w*",
+    "lt": "anksčiau|seniau|prieš tai",
+    "nl": "vroeger|voorheen|eerder",
+    "no": "før|tidligere",
+    "pl": "dawniej|wcześniej|kiedyś|przedtem",
+    "pt": "antes|antigamente|costumava|anteriormente",
+    "ro": "înainte|odinioară|mai demult",
+    "ru": "раньше|прежде|ранее",
+    "sr": "раније|некада|пре",
+    "sv": "förut|tidigare|förr|innan",
+    "ta": "முன்பு|முன்னர்|முன்னால்",
+    "tr": "önce|önceden|eskiden",
+    "uk": "раніше|колись|перед тим",
+}
+UNSPACED_BEFORE = r"以前|かつて|(?<![\p{Han}の])前は|昔|之前|从前|從前|曾经|曾經|เมื่อก่อน"
+# A question about what was so, not about what is.
+PAST = regex.compile(
+    rf"\b(?:{'|'.join(BEFORE.values())})\b|{UNSPACED_BEFORE}".replace(" ", r"\s+"), regex.IGNORECASE
 )

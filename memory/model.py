@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memory.errors import EditRefused
 from memory.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
 Kind: TypeAlias = Literal["said", "answer", "note"]
 Speaker: TypeAlias = Literal["they", "you", ""]
+SAYS: Mapping[Kind, Speaker] = MappingProxyType({"said": "they", "answer": "you", "note": ""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Note:
 
     @property
     def name(self) -> str:
-        return f"n{self.id}" if self.id > 0 else f"new{-self.id}"
+        return named(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,10 @@ class Passage:
     superseded_by: int | None = None
     lang: str | None = None
     score: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return f"p{self.id}" if self.note_id is None else named(self.note_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +167,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing shown in a prompt, with its date and its receipt.
+    """One thing shown to a brain, with its date and its receipt.
 
     `name` is what an operator asks `memory why` of: n12 a note, p34 a passage. `uri` is the post behind it,
     `sources` the ids of the passages that it was made of. It was so until `until`.
@@ -177,9 +183,15 @@ class Item:
 
     @property
     def line(self) -> str:
+        """How it is shown: one line, whatever the text, so that no text can pass for another item."""
         when = f"{self.at:%Y-%m-%d}" + (f" until {self.until:%Y-%m-%d}" if self.until else "")
         said = f"{self.by}: " if self.by else ""
         return f"{self.name} · {when} · {said}{' '.join(self.text.split())}"
+
+    @property
+    def cost(self) -> int:
+        """Tokens of the line with the break after it."""
+        return tokens(self.line) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +249,11 @@ def tidy_handle(text: str) -> str | None:
     return handle if HANDLE.fullmatch(handle) and handle != "handle.invalid" else None
 
 
+def named(note_id: int) -> str:
+    """What a note is called: n12, or new1 when it is proposed and not written yet."""
+    return f"n{note_id}" if note_id > 0 else f"new{-note_id}"
+
+
 def note_id(name: str | int) -> int:
     """The id behind `n12`, `12` or `new1` (negative). Raises EditRefused for anything else."""
     text = str(name).strip()
@@ -257,26 +274,24 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
+def of_note(note: Note) -> Item:
+    return Item(note.name, note.receipt.said_at, note.text, note.receipt.uri, until=note.valid_to)
+
+
+def of_passage(one: Passage) -> Item:
+    """An exchange's post, or a note as search found it."""
+    return Item(one.name, one.at, one.text, one.uri, SAYS[one.kind], one.valid_to, (one.id,))
+
+
 def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
     """The block of `notes` within `budget` tokens, newest kept, shown in the order they were said."""
     chosen: list[Note] = []
     left, ordered = budget, sorted(notes, key=lambda note: (note.receipt.said_at, note.id))
     for note in reversed(ordered):
-        cost = tokens(line(note)) + 1
-        if cost > left:
+        left -= of_note(note).cost
+        if left < 0:
             break
-        left -= cost
         chosen.append(note)
     shown = tuple(reversed(chosen))
-    return Block(label, "\n".join(map(line, shown)), shown, len(ordered) - len(shown))
-
-
-def passage_line(passage: Passage) -> str:
-    """A passage as a prompt shows it: when, who, what, until when it held, and its receipt."""
-    who = {"said": "they said", "answer": "you answered", "note": f"n{passage.note_id}".replace("n-", "new")}
-    text = f"{passage.text} · until {passage.valid_to:%Y-%m-%d}" if passage.valid_to else passage.text
-    return f"{passage.at:%Y-%m-%d} · {who[passage.kind]} · {text} · {passage.uri}"
-
-
-def line(note: Note) -> str:
-    return f"{note.name} · {note.receipt.said_at:%Y-%m-%d} · {note.text}"
+    text = "\n".join(of_note(note).line for note in shown)
+    return Block(label, text, shown, len(ordered) - len(shown))

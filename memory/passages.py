@@ -32,6 +32,7 @@ VALUES = (
     *(PASSAGE.did, PASSAGE.kind, AUTHOR, PASSAGE.text, PASSAGE.thread, URI, PASSAGE.at, PASSAGE.id),
     *(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang")),
 )
+CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")
 ARRAYS = (
     AUTHOR,
     *(PASSAGE[name] for name in ("id", "thread", "lang", "stems", "emb", "emb_model")),
@@ -75,15 +76,15 @@ def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
         touch(tx, {row["did"] for row in rows})
 
 
-def of_note(note: Note) -> Passage:
-    """A note as search finds it: it stands alone, in the thread of no other."""
+def of_note(note: Note, first: int | None = None) -> Passage:
+    """A note as search finds it: in one thread with all that replaced the `first` note of its chain."""
     receipt = note.receipt
     return Passage(
         did=note.did,
         kind="note",
         author=note.did,
         text=note.text,
-        thread=thread_of(f"note:{note.id}"),
+        thread=thread_of(f"note:{first or note.id}"),
         uri=receipt.uri,
         at=receipt.said_at,
         note_id=note.id,
@@ -117,14 +118,13 @@ def values(passage: Passage) -> dict[str, Any]:
 
 
 def as_of(passage: Passage) -> tuple[object, ...]:
-    """What of a note's passage may change: its receipt and when it holds."""
-    return passage.uri, passage.at, passage.valid_from, passage.valid_to, passage.superseded_by
+    """What of a note's passage may change: its receipt, when it holds, and what it replaced."""
+    return tuple(getattr(passage, name) for name in ("uri", *CHANGING))
 
 
 def change(tx: Tx, passage: Passage) -> None:
     """Let the passage of a note tell of it as `passage` does. Its text is the same."""
-    changing = ("source", "at", "valid_from", "valid_to", "superseded_by")
-    new = {name: value for name, value in values(passage).items() if name in changing}
+    new = {name: value for name, value in values(passage).items() if name in ("source", *CHANGING)}
     tx.execute(update(PassageRow).where(PassageRow.note_id == passage.note_id).values(new))
     touch(tx, {passage.did})
 

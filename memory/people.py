@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from memory.errors import UnknownPerson
 from memory.model import Person, tidy_handle
-from memory.tables import HandleRow, NoteRow, PersonRow
+from memory.notes import HOLDS, NOTE
+from memory.tables import HandleRow, PersonRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]+")
 PERSON = PersonRow.__table__.c
+HIDDEN = select(PERSON.did).where(PERSON.status.is_not(None))  # whose accounts are not active
 NEAR_AMONG = 2000  # people whose handles are searched for a near one
 
 
@@ -101,13 +103,10 @@ class People:
         return Person(**row)
 
     def people(self, tx: Tx, limit: int = 100) -> tuple[tuple[Person, int], ...]:
-        """Everyone with the number of their active notes, last seen first."""
-        notes = (
-            select(func.count())
-            .where(NoteRow.did == PersonRow.did, NoteRow.superseded_by.is_(None))
-            .scalar_subquery()
-        )
-        ordered = select(*PERSON, notes.label("notes")).order_by(PERSON.last_seen.desc(), PERSON.did)
+        """Everyone with the number of notes that `recall` shows of them, last seen first."""
+        shown = select(func.count()).where(NOTE.did == PERSON.did, *HOLDS, PERSON.status.is_(None))
+        notes = shown.correlate(PersonRow).scalar_subquery().label("notes")
+        ordered = select(*PERSON, notes).order_by(PERSON.last_seen.desc(), PERSON.did)
         return tuple(
             (Person(**{column.name: row[column] for column in PERSON}), row["notes"])
             for row in tx.execute(ordered.limit(limit)).mappings()

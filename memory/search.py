@@ -60,7 +60,7 @@ def ask(query: str, names: Mapping[str, str]) -> Question:
         lang=found.lang,
         unnamed=tuple(word for word in words if bare[word] not in everyone),
         named=frozenset(did for did, parts in called.items() if not parts.isdisjoint(bare.values())),
-        past=bool(PAST.search(query)),
+        past=bool(PAST.search(unicodedata.normalize("NFKC", query))),
     )
 
 
@@ -69,7 +69,8 @@ def score(shelf: Shelf, question: Question, vector: Vector | None, did: str, now
 
     What was said after `now` (microseconds) is not there yet.
     """
-    words = _scaled(_lend(shelf, _lexical(shelf, question)))
+    over = shelf.closed <= now
+    words = _scaled(_lend(shelf, _lexical(shelf, question, over)))
     if vector is not None and shelf.norms.any():
         words = (1 - DENSE) * words + DENSE * _scaled(_lend(shelf, _dense(shelf, vector)))
     if question.named:
@@ -77,7 +78,7 @@ def score(shelf: Shelf, question: Question, vector: Vector | None, did: str, now
     else:
         prior = 1 + OWN * (shelf.authors == did)
     scores: Floats = words * prior * (shelf.at <= now)
-    return scores if question.past else np.where(shelf.closed <= now, SUPERSEDED * scores, scores)
+    return scores if question.past else np.where(over, SUPERSEDED * scores, scores)
 
 
 def best(shelf: Shelf, scores: Floats, limit: int) -> NDArray[np.intp]:
@@ -86,18 +87,28 @@ def best(shelf: Shelf, scores: Floats, limit: int) -> NDArray[np.intp]:
     return order[scores[order] > 0][:limit]
 
 
-def _lexical(shelf: Shelf, question: Question) -> Floats:
-    """BM25 with this person's statistics; a word that tells a date matches when a passage was said, too."""
-    total = np.zeros(len(shelf))
+def _lexical(shelf: Shelf, question: Question, over: NDArray[np.bool_]) -> Floats:
+    """BM25 with this person's statistics.
+
+    A word that tells a date matches when a passage was said, too; one that asks for the past, what is `over`.
+    """
+    total = _weighed(shelf, over) if question.past else np.zeros(len(shelf))
     dated = any(word in MONTHS for word in question.words)
     for word in question.words:
         found = _occurrences(shelf, word, question.lang) + _said_then(shelf, word, dated=dated)
-        holding = np.count_nonzero(found)
-        if holding:
-            rarity = np.log(1 + (len(shelf) - holding + 0.5) / (holding + 0.5))
-            relative = shelf.lengths / max(shelf.lengths.mean(), 1)
-            total += rarity * found * (K1 + 1) / (found + K1 * (1 - B + B * relative))
+        total += _weighed(shelf, found)
     return total
+
+
+def _weighed(shelf: Shelf, found: Floats | NDArray[np.bool_]) -> Floats:
+    """What a word that was `found` so often in each passage adds to its score."""
+    holding = np.count_nonzero(found)
+    if not holding:
+        return np.zeros(len(shelf))
+    rarity = np.log(1 + (len(shelf) - holding + 0.5) / (holding + 0.5))
+    relative = shelf.lengths / max(shelf.lengths.mean(), 1)
+    weighed: Floats = rarity * found * (K1 + 1) / (found + K1 * (1 - B + B * relative))
+    return weighed
 
 
 def _occurrences(shelf: Shelf, word: str, lang: str | None) -> Floats:
@@ -131,7 +142,10 @@ def _dense(shelf: Shelf, vector: Vector) -> Floats:
 
 
 def _lend(shelf: Shelf, scores: Floats) -> Floats:
-    """Neighbours in a thread lend part of their score: a reply rarely repeats what it answers."""
+    """Neighbours in a thread lend part of their score: a reply rarely repeats what it answers.
+
+    So do a note and what it replaced.
+    """
     lent = np.zeros(len(shelf))
     for step, part in enumerate(LENT, 1):
         together = shelf.thread[step:] == shelf.thread[:-step]

@@ -21,7 +21,7 @@ from memory.keeper import Retained
 from memory.model import Limits, Recollection, Revise, render
 from memory.notes import NOTE
 from memory.passages import PASSAGE
-from memory.people import PERSON, People
+from memory.people import HIDDEN, PERSON, People
 from memory.search import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.tiers import POLICY, Tier, compiled
@@ -102,7 +102,7 @@ class Memory(People, Finding):
 
         Without `did` it goes over everyone: for the operator only.
         """
-        hidden = set(tx.scalars(select(PERSON.did).where(PERSON.status.is_not(None))))
+        hidden = set(tx.scalars(HIDDEN))
         return rank((note for note in rows.active(tx, did) if note.did not in hidden), query, limit)
 
     def note(self, tx: Tx, note_id: int) -> Note:

@@ -27,16 +27,15 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from memory.model import Item, Shown, line, render, tokens
+from memory.model import Item, Shown, of_note, of_passage, render, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from memory.model import Kind, Note, Passage, Recollection, Speaker
+    from memory.model import Passage, Recollection
 
 LAST = 12  # posts of the last exchanges; those before are summed up
 BEGINNING = 80  # characters of the words with which a conversation began
-SAYS: Mapping[Kind, Speaker] = MappingProxyType({"said": "they", "answer": "you", "note": ""})
 
 
 class Tier(StrEnum):
@@ -74,18 +73,16 @@ def split(total: int, demand: Mapping[Tier, int], policy: Policy = POLICY) -> di
 
     Up to a sum of weights may be left unspent, where it cannot be shared evenly.
     """
-    given = dict.fromkeys(Tier, 0)
-    left = max(0, total)
+    wants = {tier: demand.get(tier, 0) for tier in Tier}
+    given, left = dict[Tier, int](), max(0, total)
     for tier in Tier:
-        given[tier] = min(left, demand.get(tier, 0), policy[tier].floor)
+        given[tier] = min(left, wants[tier], policy[tier].floor)
         left -= given[tier]
-    for most in ({tier: policy[tier].ceiling for tier in Tier}, dict(demand)):
-        room = {tier: max(0, min(most.get(tier, 0), demand.get(tier, 0)) - given[tier]) for tier in Tier}
-        for tier, more in _level(left, room, policy).items():
-            given[tier] += more
-            left -= more
-        if any(given[tier] < min(most.get(tier, 0), demand.get(tier, 0)) for tier in Tier):
-            break  # what is left cannot be shared evenly, and must not flow past those who want it
+    ceilings = {tier: min(wants[tier], policy[tier].ceiling) for tier in Tier}
+    for most in (ceilings, wants):
+        more = _level(left, {tier: max(0, most[tier] - given[tier]) for tier in Tier}, policy)
+        given = {tier: given[tier] + more[tier] for tier in Tier}
+        left -= sum(more.values())
     return given
 
 
@@ -99,16 +96,11 @@ def _level(left: int, room: Mapping[Tier, int], policy: Policy) -> dict[Tier, in
     return filled(level)
 
 
-def cost(item: Item) -> int:
-    """Tokens of an item with the line break after it."""
-    return tokens(item.line) + 1
-
-
 def fit(items: Sequence[Item], budget: int) -> Shown:
     """The first of `items` (best first) that fit, as they were said in time; the rest is counted."""
     left, shown = budget, list[Item]()
     for item in items:
-        left -= cost(item)
+        left -= item.cost
         if left < 0:
             break
         shown.append(item)
@@ -140,19 +132,24 @@ def compiled(
     noted = [of_passage(one) for one in found if one.note_id is not None]
     core = [*map(of_note, known.notes), *(Item("", known.person.last_seen, line, "") for line in common)]
     wanted = {Tier.CORE: core, Tier.BUFFER: [*last, *index], Tier.RECALL: said, Tier.ARCHIVAL: noted}
-    may = split(total, {tier: sum(map(cost, items)) for tier, items in wanted.items()}, policy)
+    may = split(total, {tier: spent(items) for tier, items in wanted.items()}, policy)
     block = render(known.notes, may[Tier.CORE])
     exchanges = fit(last, may[Tier.BUFFER])
     shown = {item.name for item in exchanges.items} | {note.name for note in block.shown}
     return replace(
         known,
         block=block,
-        zeitgeist=_lines(common, may[Tier.CORE] - sum(tokens(line(note)) + 1 for note in block.shown)),
+        zeitgeist=_lines(common, may[Tier.CORE] - spent(map(of_note, block.shown))),
         exchanges=exchanges,
-        summary=fit(index, may[Tier.BUFFER] - sum(map(cost, exchanges.items))),
+        summary=fit(index, may[Tier.BUFFER] - spent(exchanges.items)),
         recalled=fit([item for item in said if item.name not in shown], may[Tier.RECALL]),
         archived=fit([item for item in noted if item.name not in shown], may[Tier.ARCHIVAL]),
     )
+
+
+def spent(items: Iterable[Item]) -> int:
+    """The tokens that these items take."""
+    return sum(item.cost for item in items)
 
 
 def _lines(lines: Iterable[str], budget: int) -> tuple[str, ...]:
@@ -160,17 +157,7 @@ def _lines(lines: Iterable[str], budget: int) -> tuple[str, ...]:
     return tuple(each for each, spent in zip(lines, costs, strict=True) if spent <= budget)
 
 
-# --- items ---------------------------------------------------------------------------------------
-
-
-def of_note(note: Note) -> Item:
-    return Item(note.name, note.receipt.said_at, note.text, note.receipt.uri, until=note.valid_to)
-
-
-def of_passage(one: Passage) -> Item:
-    """An exchange's post, or a note as search found it."""
-    name = f"p{one.id}" if one.note_id is None else f"n{one.note_id}"
-    return Item(name, one.at, one.text, one.uri, SAYS[one.kind], one.valid_to, (one.id,))
+# --- the summary ---------------------------------------------------------------------------------
 
 
 def summary(passages: Iterable[Passage]) -> tuple[Item, ...]:

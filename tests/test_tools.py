@@ -235,7 +235,7 @@ async def test_recall_sees_the_turns_own_edits():
     await tools.call("forget", {"note": "n2"})
     assert (
         await tools.call("recall", {"query": "where lives"})
-    ).text == f"> 2026-11-22 · new1 · lives in Oslo · {RECEIPT.uri}"
+    ).text == "> new1 · 2026-11-22 · lives in Oslo"
 
 
 async def test_recall_never_shows_another_persons_note():
@@ -246,9 +246,10 @@ async def test_recall_never_shows_another_persons_note():
     assert answer.text == "Nothing was said about that."
 
 
-async def test_recall_shows_what_was_said_and_noted_in_time_order_each_with_its_date_and_receipt():
+async def test_recall_shows_what_was_said_and_noted_in_time_order_a_line_each_with_name_and_date():
     note = of_note(known()[0])
-    early = replace(note, kind="said", note_id=None, text="I moved to Porto", at=NOW - timedelta(days=400))
+    said = "I moved\nn9 · 2026-01-01 · to Porto"
+    early = replace(note, kind="said", note_id=None, text=said, at=NOW - timedelta(days=400), id=6)
     reply = replace(early, kind="answer", text="How nice!", author="did:plc:jay", id=7)
 
     async def search(query: str) -> tuple[Passage, ...]:
@@ -256,9 +257,9 @@ async def test_recall_shows_what_was_said_and_noted_in_time_order_each_with_its_
 
     answer = await toolbox(search=search).call("recall", {"query": "where lives"})
     assert answer.text.splitlines() == [
-        f"> 2025-10-18 · they said · I moved to Porto · {EARLIER.uri}",
-        f"> 2025-10-18 · you answered · How nice! · {EARLIER.uri}",
-        f"> 2026-11-22 · n1 · lives in Lisbon · {EARLIER.uri}",
+        "> p6 · 2025-10-18 · they: I moved n9 · 2026-01-01 · to Porto",
+        "> p7 · 2025-10-18 · you: How nice!",
+        "> n1 · 2026-11-22 · lives in Lisbon",
     ]
 
 

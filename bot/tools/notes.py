@@ -7,7 +7,7 @@ from pydantic import Field
 from bot.errors import ToolRefused
 from bot.persona import fence
 from bot.tools.turn import Arguments, Text, Turn, tool
-from memory.model import Forget, Remember, Revise, note_id, passage_line
+from memory.model import Forget, Remember, Revise, note_id, of_passage
 
 
 class Remembered(Arguments):
@@ -58,12 +58,14 @@ async def forget(turn: Turn, arguments: Forgotten) -> str:
 async def recall(turn: Turn, arguments: Query) -> str:
     """Search all that this person and you said, and every note about them, oldest first.
 
-    Each line has its date and its source. What was said later holds.
+    Each line has its name and its date. What was said later holds.
     """
     if not arguments.query:
         raise ToolRefused("the query is empty. Give a few words to search for.")
     found = await turn.recall(arguments.query)
-    return fence("\n".join(map(passage_line, found))) if found else "Nothing was said about that."
+    return (
+        fence("\n".join(of_passage(one).line for one in found)) if found else "Nothing was said about that."
+    )
 
 
 TOOLS = (remember, revise, forget, recall)

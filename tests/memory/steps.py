@@ -17,7 +17,7 @@ ON_A_DATABASE = settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 WORDS = ("lives in Bonn", "lives in Oslo", "likes tea", "has a dog", "is 30", "is 31")
-ACTIONS = ("say", "say", "say", "talk", "revise", "edit", "forget", "unsay", "rollback", "rename")
+ACTIONS = ("say", "say", "say", "talk", "revise", "edit", "forget", "drop", "unsay", "rollback", "rename")
 STEPS = st.lists(
     st.tuples(st.sampled_from(ACTIONS), st.integers(0, 5), st.sampled_from(WORDS)), min_size=1, max_size=14
 )
@@ -55,6 +55,9 @@ def other(tx, did: str, action: str, target, which: int, text: str, at) -> None:
             MEMORY.record(tx, said, replace(said, kind="answer", author="did:plc:bot", text="ok"))
         case "edit":
             MEMORY.edit(tx, target.id, text, actor="operator", at=at)
+        case "drop":
+            notes = MEMORY.notes(tx, did)
+            MEMORY.forget_note(tx, notes[which % len(notes)].id, actor="operator", at=at)
         case "unsay":
             MEMORY.forget_source(tx, target.receipts[which % len(target.receipts)].uri, at)
         case "rollback":

@@ -111,6 +111,19 @@ def test_zeitgeist_is_told_while_three_people_say_so(known: Database):
         assert MEMORY.zeitgeist(tx) == ()
 
 
+def test_who_is_hidden_is_not_counted_in_the_zeitgeist(known: Database):
+    dids = [ALICE, BOB, "did:plc:carol"]
+    with known.write() as tx:
+        MEMORY.meet(tx, dids[2], NOW)
+    for did in dids:
+        say(known, Remember("rides a bicycle"), did=did)
+    with known.write() as tx:
+        MEMORY.set_status(tx, BOB, "deactivated", NOW)
+        assert MEMORY.zeitgeist(tx) == ()
+        MEMORY.set_status(tx, BOB, None, later(1))
+        assert MEMORY.zeitgeist(tx) == (("rides a bicycle", 3),)
+
+
 def test_zeitgeist_names_nobody_who_ever_spoke_to_the_bot(known: Database):
     dids = [ALICE, BOB, "did:plc:carol"]
     with known.write() as tx:

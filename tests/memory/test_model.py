@@ -13,8 +13,8 @@ from memory.model import (
     Receipt,
     Remember,
     Revise,
-    line,
     note_id,
+    of_note,
     one_line,
     render,
     tidy_handle,
@@ -226,7 +226,7 @@ def test_a_block_never_exceeds_its_budget_and_tells_what_it_hides(known: tuple[N
     block = render(known, budget)
     assert tokens(block.text) <= budget
     assert len(block.shown) + block.hidden == len(known)
-    assert block.text == "\n".join(map(line, block.shown))
+    assert block.text == "\n".join(of_note(one).line for one in block.shown)
 
 
 @given(notes, st.integers(0, 400))

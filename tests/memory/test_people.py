@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memory.errors import UnknownPerson
 from memory.model import Person, Remember
 from tests.memory.people import ALICE, BOB, MEMORY, NOW, later, receipt
+from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 
 if TYPE_CHECKING:
     from memory.db import Database
+
+NUMBERS = itertools.count()
 
 
 @pytest.fixture
@@ -117,6 +123,18 @@ def test_a_stranger_is_not_remembered_by_their_handle(named: Database):
         MEMORY.rename(tx, "did:plc:stranger", "alice.test", later(2))
         assert MEMORY.person(tx, "alice.test").did == ALICE
         assert len(MEMORY.people(tx)) == 2
+
+
+@ON_A_DATABASE
+@given(STEPS, st.sampled_from([None, "takendown"]))
+def test_as_many_notes_are_counted_of_a_person_as_are_shown_of_them(db: Database, steps, status):
+    did = f"did:plc:counted{next(NUMBERS)}"
+    with db.write() as tx:
+        walk(tx, did, steps)
+        MEMORY.set_status(tx, did, status, later(99))
+        counts = {person.did: count for person, count in MEMORY.people(tx)}
+        assert counts[did] == len(MEMORY.recall(tx, did).notes)
+        MEMORY.erase(tx, did)
 
 
 def test_people_come_last_seen_first_with_the_number_of_their_active_notes(named: Database):

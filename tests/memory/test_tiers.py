@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.model import Item, Passage
-from memory.tiers import POLICY, Tier, cost, fit, of_note, of_passage, split, summary
+from memory.model import Item, Passage, of_note, of_passage
+from memory.tiers import POLICY, Tier, fit, spent, split, summary
 from tests.memory.people import ALICE, later, note, receipt
 
 TOTALS = st.integers(0, 12_000)
@@ -64,7 +64,7 @@ ITEMS = st.lists(
 @given(ITEMS, st.integers(0, 100))
 def test_what_fits_is_shown_in_time_order_and_what_does_not_is_counted(items, budget):
     shown = fit(items, budget)
-    assert sum(map(cost, shown.items)) <= budget
+    assert spent(shown.items) <= budget
     assert len(shown.items) + shown.hidden == len(items)
     assert list(shown.items) == sorted(items[: len(shown.items)], key=lambda item: item.at)
 
