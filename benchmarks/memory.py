@@ -47,11 +47,12 @@ TOLD_WITHIN = 4  # turns: what a statement and the remarks upon it take
 
 
 class Stopwatch:
-    """An encoder whose time is not counted. It encodes no text twice: the rivals take the same vectors."""
+    """An encoder whose time is not counted. It encodes nothing twice: the rivals take the same vectors."""
 
     def __init__(self, encoder: Embedder) -> None:
         self.encoder, self.name, self.dims, self.spent = encoder, encoder.name, encoder.dims, 0.0
         self._known: dict[str, Any] = {}
+        self._asked: dict[tuple[str, ...], Any] = {}
 
     def passages(self, texts: Sequence[str]) -> Any:
         new = [each for each in dict.fromkeys(texts) if each not in self._known]
@@ -60,7 +61,10 @@ class Stopwatch:
         return np.array([self._known[each] for each in texts], np.float32).reshape(len(texts), self.dims)
 
     def query(self, words: Sequence[str]) -> Any:
-        return self._timed(self.encoder.query, words)
+        asked = tuple(words)
+        if asked not in self._asked:
+            self._asked[asked] = self._timed(self.encoder.query, words)
+        return self._asked[asked]
 
     def _timed(self, encode: Any, given: Any) -> Any:
         begun = time.perf_counter()
