@@ -30,6 +30,7 @@ class ScriptedBrain:
     """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
 
     name = "scripted"
+    costs = Usage("scripted-1", 100, 20)
 
     def __init__(self, *script):
         self.script = list(script) or [("reply", {"text": "hello"})]
@@ -38,6 +39,7 @@ class ScriptedBrain:
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
+        tools.spend(self.costs)
         for step in self.script:
             if isinstance(step, BaseException):
                 raise step
@@ -45,7 +47,6 @@ class ScriptedBrain:
                 await step()
                 continue
             await tools.call(*step)
-        return Usage("scripted-1", 100, 20)
 
     async def start(self):
         pass

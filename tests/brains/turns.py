@@ -49,13 +49,25 @@ class Talker:
         tools = Toolbox(
             recollection, receipt, now, limits=self.limits, search=search, reply_limit=self.reply_limit
         )
-        return tools.thought(await self.brain.think(prompt, tools))
+        self._tools = tools
+        await self.brain.think(prompt, tools)
+        return tools.thought()
 
     async def say(self, text, thread=()):
         """One turn, applied to memory; returns the reply."""
         thought = await self.think(text, thread)
         self.keep(thought)
         return thought.reply
+
+    @property
+    def spent(self):
+        """What the last turn has cost, whatever came of it."""
+        return self._tools.thought().usage
+
+    @property
+    def said(self):
+        """What the last turn would have said so far, also if it failed."""
+        return self._tools.thought().reply
 
     def keep(self, thought):
         """Apply what the turn came to."""
