@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.embeds import Embeds, Media
 from bot.model import Mention, Reason, StrongRef, ThreadPost
 from bot.persona import compose
 from bot.tools import Toolbox
@@ -34,14 +35,17 @@ class Talker:
     def known(self) -> list[str]:
         return [note.text for note in self.notes]
 
-    async def think(self, text, thread=()):
-        """One turn; returns its Thought without applying it."""
+    async def think(self, text, thread=(), picture=None):
+        """One turn; returns its Thought without applying it. `picture`: a PNG that the post shows."""
         self.turn += 1
         now, receipt = START + timedelta(minutes=self.turn), self._receipt()
         ref = StrongRef(receipt.uri, receipt.cid)
         mention = Mention(ref, DID, Reason.MENTION, text, ref, None, now, self.langs)
         recollection = Recollection(self.person, self.notes, render(self.notes, 2000))
-        prompt = compose("a jay", recollection, thread, mention, now)
+        shown = Embeds((Media(DID, "bafy", "image/png", "a cat"),) if picture else ())
+        post = ThreadPost("ana.test", text, by_asker=True, embeds=shown)
+        prompt = compose("a jay", recollection, thread, mention, now, post=post, vision=bool(picture))
+        prompt = replace(prompt, pixels={"bafy": picture} if picture else {})
 
         async def search(query: str) -> tuple[Passage, ...]:
             return tuple(map(of_note, self.notes))
