@@ -117,8 +117,8 @@ class Brain(Protocol):
         """
         ...
 
-    async def forget(self, did: str) -> None:
-        """Throw away whatever is held about this person."""
+    async def forget(self) -> None:
+        """Somebody was forgotten: throw away all that is held, of anyone. Raises BrainError."""
         ...
 
     async def health(self) -> str | None:

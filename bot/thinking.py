@@ -165,7 +165,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
     """What was learned and what will be said commit together, or neither does."""
     now, mention = bench.clock(), claim.mention
     inbox.thought(tx, claim, bench.brain.name, thought.usage)
-    with forgetting(tx, bench.memory, mention.did):
+    with forgetting(tx, bench.memory, mention.did, now):
         bench.memory.apply(
             tx,
             mention.did,

@@ -35,7 +35,7 @@ class ScriptedBrain:
     def __init__(self, *script):
         self.script = list(script) or [("reply", {"text": "hello"})]
         self.prompts = []
-        self.forgotten = []
+        self.forgotten = 0
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
@@ -51,8 +51,8 @@ class ScriptedBrain:
     async def start(self):
         pass
 
-    async def forget(self, did):
-        self.forgotten.append(did)
+    async def forget(self):
+        self.forgotten += 1
 
     async def health(self):
         return None

@@ -65,7 +65,7 @@ class EchoBrain:
         await tools.call("remember", {"text": prompt.mention.text})
         await tools.call("reply", {"text": "ok"})
 
-    async def forget(self, did):
+    async def forget(self):
         pass
 
     async def health(self):

@@ -292,7 +292,7 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(crew, who):
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
-        with db.write() as tx, forgetting(tx, memory, ANA):
+        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
         ask(crew, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
@@ -310,7 +310,7 @@ def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(crew)
     (turn,) = kept(crew, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
     db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA):
+    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
@@ -319,7 +319,7 @@ def test_a_note_of_another_post_stays_in_its_turns(crew):
     ask(crew, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
     before = ask(crew, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
     db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA):
+    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not kept(crew, before)[0].erased
@@ -362,7 +362,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(crew):
     db, memory = crew.bench.db, crew.bench.memory
 
     async def forget():
-        with db.write() as tx, forgetting(tx, memory, ANA):
+        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
@@ -395,7 +395,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db.upgrade()
     crew = Crew(db, tmp_path)
     ask(crew, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, forgetting(tx, crew.bench.memory, ANA):
+    with db.write() as tx, forgetting(tx, crew.bench.memory, ANA, NOW):
         (note,) = crew.bench.memory.recall(tx, ANA).notes
         crew.bench.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     scrub(db)

@@ -153,8 +153,8 @@ class Guarded:
         except TimeoutError as error:
             raise BrainTrouble("it took too long") from error
 
-    async def forget(self, did: str) -> None:
-        await self._brain.forget(did)
+    async def forget(self) -> None:
+        await self._brain.forget()
 
     async def health(self) -> str | None:
         if until := self._breaker.open_until:

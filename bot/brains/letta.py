@@ -106,7 +106,7 @@ class Letta:
         except TimeoutError as error:
             raise BrainTrouble("it took too long") from error
 
-    async def forget(self, did: str) -> None:  # noqa: ARG002 - nothing there tells people apart
+    async def forget(self) -> None:
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
         async with self._looking:
             self._looked = self._agent = None

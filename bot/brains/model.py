@@ -89,7 +89,7 @@ class Model:
         async with self._model:
             await turn.run(prompt, tools)
 
-    async def forget(self, did: str) -> None:
+    async def forget(self) -> None:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:

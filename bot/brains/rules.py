@@ -45,7 +45,7 @@ class Rules:
         if not (await tools.call("reply", {"text": text})).ok:
             await tools.call("reply", {"text": _shortened(text)})
 
-    async def forget(self, did: str) -> None:
+    async def forget(self) -> None:
         """Nothing is held about anyone."""
 
     async def health(self) -> None:

@@ -117,7 +117,7 @@ async def test_a_turn_tells_what_it_cost(mind):
 
 @over_minds()
 async def test_forgetting_a_person_is_harmless_and_leaves_it_thinking(mind):
-    await mind.brain.forget("did:plc:ana")
+    await mind.brain.forget()
     assert (await think(mind, "hello", replies("hello"))).reply
 
 

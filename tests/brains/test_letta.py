@@ -99,7 +99,7 @@ async def test_an_agent_with_a_persona_block_only_is_accepted(flat):
 async def test_the_agent_of_another_name_is_left_alone(flat):
     flat.double.add_agent("void", tools=["post"])
     await flat.brain.start()
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert [agent["name"] for agent in flat.double.agents.values()] == ["void"]
 
 
@@ -426,13 +426,13 @@ async def test_a_deleted_conversation_leaves_rows_until_its_agent_is_replaced_af
 
 async def test_forgetting_leaves_nothing_on_the_letta_side(flat):
     await flat.think(calls("remember", {"text": "likes tea"}), replies("hi"))
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert (flat.double.agents, flat.double.conversations, flat.double.rows) == ({}, {}, [])
     assert (await flat.think(replies("hi"))).reply == "hi"
 
 
 async def test_forgetting_where_there_is_nothing_is_harmless(flat):
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert flat.double.agents == {}
 
 
