@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import inbox, turns
+from bot.inbox.errands import BRAIN, ErrandKind
 from bot.ledger import Fate
 
 log = structlog.get_logger()
@@ -27,26 +28,30 @@ if TYPE_CHECKING:
 def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:
     """Erase within `tx` and return how many rows of memory went. `keep` is a mention to be answered first.
 
-    The ledger learns of it before the commit: a replay of the stream must not bring anything back.
+    The ledger learns of it before the commit: a replay of the stream must not bring anything back. The brain
+    is told by an errand: it may be out of reach, or of another process.
     """
     erased = memory.erase(tx, did)
     forget_mentions(tx, ledger, [uri for uri in inbox.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
+    inbox.errands.add(tx, ErrandKind.FORGET, BRAIN, now)
     return erased
 
 
 @contextmanager
-def forgetting(tx: Tx, memory: Memory, did: str) -> Iterator[None]:
-    """Whatever notes of this person are erased within go out of the turns that saw or wrote them, too."""
+def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
+    """Whatever notes of this person are erased within go out of turns and brain, too."""
     before = memory.sources(tx, did)
     yield
     gone = before - memory.sources(tx, did)
     turns.redact(tx, {uri for _, uri in gone})
+    if gone:
+        inbox.errands.add(tx, ErrandKind.FORGET, BRAIN, now)
 
 
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
     """A post of this person was deleted. Returns how many notes and turns that took along."""
-    with forgetting(tx, memory, did):
+    with forgetting(tx, memory, did, now):
         notes = memory.forget_source(tx, uri, now)
     return notes + turns.redact(tx, [uri])
 

@@ -1,4 +1,4 @@
-"""Errands: what events ask to be looked up or done on the network, one at a time, until it is."""
+"""Errands: what is to be looked up or done on the network or by the brain, one at a time, until it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot import inbox, pace
 from bot.erasure import erase, scrub
-from bot.errors import NetworkRefused, NetworkTrouble
+from bot.errors import BrainError, NetworkRefused, NetworkTrouble
 from bot.inbox.errands import ErrandKind
 from bot.log import log_stumble
 from bot.recheck import recheck, rename
@@ -64,8 +64,9 @@ class Errands:
             return False
         try:
             until: datetime | None = await self._run(errand, now)
-        except NetworkTrouble as error:
-            until = pace.retry_at(now, errand.attempts, error.retry_after, self.chance())
+        except (NetworkTrouble, BrainError) as error:
+            retry_after = error.retry_after if isinstance(error, NetworkTrouble) else None
+            until = pace.retry_at(now, errand.attempts, retry_after, self.chance())
             log.info("errand.postponed", kind=errand.kind, subject=errand.subject, error=str(error))
         except NetworkRefused as error:
             until = None
@@ -85,7 +86,7 @@ class Errands:
             await self.bench.write(lambda tx: inbox.errands.postpone(tx, errand, until))
 
     async def _run(self, errand: Errand, now: datetime) -> datetime | None:
-        """Returns when it has to be done once more, if so. Raises NetworkError."""
+        """Returns when it has to be done once more, if so. Raises NetworkError and BrainError."""
         match errand.kind:
             case ErrandKind.IDENTITY:
                 await rename(self.bench, errand.subject)
@@ -93,6 +94,8 @@ class Errands:
                 await recheck(self.bench, self.hearing, errand.subject)
             case ErrandKind.PURGE:
                 await self._purge(errand.subject)
+            case ErrandKind.FORGET:
+                await self.bench.brain.forget()
             case ErrandKind.WITHDRAW:
                 return await self._withdraw(errand, now)
             case _:
@@ -120,7 +123,6 @@ class Errands:
                 lambda tx: bench.memory.set_status(tx, did, None if active else status, bench.clock())
             )
             return
-        await bench.brain.forget(did)
 
         def forget(tx: Tx) -> int:
             return erase(tx, bench.memory, bench.ledger, did, bench.clock())

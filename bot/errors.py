@@ -18,11 +18,6 @@ ScrubjayError
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from bot.model import Usage
-
 
 class ScrubjayError(Exception):
     """Something went wrong."""
@@ -61,10 +56,6 @@ class KeyTaken(NetworkError):
 class BrainError(ScrubjayError):
     """The brain did not think."""
 
-    def __init__(self, *args: object, usage: Usage | None = None) -> None:
-        super().__init__(*args)
-        self.usage = usage  # what was spent all the same
-
 
 class BrainTrouble(BrainError):
     """The brain is in trouble; it may work later:"""
@@ -73,10 +64,9 @@ class BrainTrouble(BrainError):
         self,
         *args: object,
         retry_after: float | None = None,
-        usage: Usage | None = None,
         of_turn: bool = False,
     ) -> None:
-        super().__init__(*args, usage=usage)
+        super().__init__(*args)
         self.retry_after = retry_after
         self.of_turn = of_turn  # what it was asked may be the cause: no proof that the brain is ill
 

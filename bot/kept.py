@@ -54,7 +54,8 @@ class Told:
     """What a brain was told: the prompt as sent, and what it takes to ask again.
 
     `notes` are the ids of all that was known then, `shown` of what stood in the prompt. Notes' texts are not
-    copied: memory keeps what they were, and forgets it in one place.
+    copied: memory keeps what they were, and forgets it in one place. `images` went along; their bytes are
+    not kept.
     """
 
     sections: tuple[Section, ...]

@@ -217,8 +217,8 @@ class Section:
 class Prompt:
     """All that a brain may know in one turn: as text in sections, and the same as values.
 
-    `post` is the mention with all it shows. `images` are for models that see; `pixels` has those that could
-    be fetched, by CID.
+    `post` is the mention with all it shows. `images` are for models that see; `pixels` has their bytes by
+    CID, once they were fetched.
     """
 
     sections: tuple[Section, ...]

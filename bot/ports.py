@@ -96,6 +96,10 @@ class Toolbox(Protocol):
         """Run the tool. `arguments`: a mapping, or JSON as a model wrote it. Bad ones raise nothing."""
         ...
 
+    def spend(self, usage: Usage) -> None:
+        """Tell what a request cost as soon as it is known: it counts however the turn ends."""
+        ...
+
 
 class Brain(Protocol):
     """Something that thinks. It holds nothing that cannot be thrown away: SQL is the record of memory."""
@@ -106,15 +110,15 @@ class Brain(Protocol):
         """Check what it needs, and tidy what a crash left. Raises BrainTrouble and BrainRefused."""
         ...
 
-    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
-        """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`.
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
+        """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`, and tell them what it costs.
 
         Raises BrainTrouble (try again later) and BrainRefused.
         """
         ...
 
-    async def forget(self, did: str) -> None:
-        """Throw away whatever is held about this person."""
+    async def forget(self) -> None:
+        """Somebody was forgotten: throw away all that is held, of anyone. Raises BrainError."""
         ...
 
     async def health(self) -> str | None:

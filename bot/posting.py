@@ -56,8 +56,6 @@ async def say(bench: Bench, claim: Claim) -> Step:
     refused = edited or await bench.write(lambda tx: _last_check(bench, tx, claim, parts, seen))
     if refused:
         return refused
-    if mention.command is Command.FORGET:
-        await bench.brain.forget(mention.did)
     parent = mention.ref
     for part in parts:
         parent = part.ref or await _put(bench, claim, part, parent)

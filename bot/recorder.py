@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -33,12 +34,13 @@ ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
 class Recorder:
     """The Toolbox of a turn, with a memory for its calls. `thought` is set when the brain is done.
 
-    `found` collects the passages that searches brought up.
+    `spent` is what is known of the cost by now, `found` collects the passages that searches brought up.
     """
 
     def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
         self.specs = tools.specs
         self.calls: list[Call] = []
+        self.spent = Usage()
         self.found = found
         self.thought: Thought | None = None
         self._tools = tools
@@ -51,6 +53,10 @@ class Recorder:
         self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
         return answer
 
+    def spend(self, usage: Usage) -> None:
+        self.spent += usage
+        self._tools.spend(usage)
+
 
 @asynccontextmanager
 async def recorded(
@@ -58,11 +64,12 @@ async def recorded(
 ) -> AsyncGenerator[None]:
     """Keep what happens within, as a turn: in a transaction of its own, however it ends.
 
-    If it cannot be written, the reply goes its way all the same.
+    What a failed turn has cost is counted against the limits, too. If all that cannot be written, the reply
+    goes its way all the same.
     """
     started = bench.clock()
 
-    async def keep(error: Exception | None) -> None:
+    async def keep(error: BaseException | None) -> None:
         turn = turn_of(
             prompt,
             told,
@@ -77,8 +84,8 @@ async def recorded(
 
     try:
         yield
-    except Exception as error:
-        await keep(error)
+    except (Exception, asyncio.CancelledError) as error:
+        await asyncio.shield(keep(error))
         raise
     await keep(None)
 
@@ -87,7 +94,7 @@ def turn_of(
     prompt: Prompt,
     told: Told,
     recorder: Recorder,
-    error: Exception | None,
+    error: BaseException | None,
     *,
     brain: str,
     persona: str,
@@ -95,8 +102,7 @@ def turn_of(
     ended: datetime,
 ) -> KeptTurn:
     """The turn that ended, with `error` or not. It has no number until it is written."""
-    thought = recorder.thought
-    usage = thought.usage if thought else getattr(error, "usage", None) or Usage()
+    thought, usage = recorder.thought, recorder.spent
     return KeptTurn(
         id=0,
         uri=prompt.mention.uri,
@@ -119,11 +125,11 @@ def turn_of(
     )
 
 
-def outcome(thought: Thought | None, error: Exception | None) -> Outcome:
+def outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
     match error:
         case None:
             return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
-        case BrainTrouble():
+        case BrainTrouble() | asyncio.CancelledError():
             return Outcome.TROUBLE
         case BrainRefused():
             return Outcome.REFUSED
@@ -131,8 +137,10 @@ def outcome(thought: Thought | None, error: Exception | None) -> Outcome:
             return Outcome.STUMBLED
 
 
-def describe(error: Exception) -> str:
+def describe(error: BaseException) -> str:
     """Our own errors in full; of all others, which may quote anything, only the kind."""
+    if isinstance(error, asyncio.CancelledError):
+        return "The bot was stopped while the brain was thinking."
     text = str(error) if isinstance(error, ScrubjayError) else type(error).__name__
     return text.replace("\0", "").encode(errors="replace").decode()[:500]
 
@@ -142,13 +150,15 @@ def millis(start: datetime, end: datetime) -> int:
 
 
 async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, turn: KeptTurn) -> None:
-    if not bench.options.retain_turns:
-        return
     sources = kept.sources(prompt, recorder.found)
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
     def write(tx: Tx) -> None:
+        if recorder.thought is None and recorder.spent != Usage():
+            inbox.thought(tx, claim, bench.brain.name, recorder.spent)
+        if not bench.options.retain_turns:
+            return
         inbox.hold(tx, claim)
         still = {number for number, _ in bench.memory.sources(tx, turn.did)}
         if shown <= still:

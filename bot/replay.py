@@ -73,14 +73,15 @@ async def replay(
     error: Exception | None = None
     try:
         async with asyncio.timeout(within.total_seconds()):
-            recorder.thought = tools.thought(await brain.think(prompt, recorder))
+            await brain.think(prompt, recorder)
+        recorder.thought = tools.thought()
     except TimeoutError:
         error = BrainTrouble("it took too long")
     except Exception as trouble:  # noqa: BLE001 - whatever it stumbles over is what it comes to
         error = trouble
     now = turn_of(
         prompt,
-        replace(told, sections=prompt.sections),
+        replace(told, sections=prompt.sections, images=()),
         recorder,
         error,
         brain=brain.name,
@@ -104,7 +105,6 @@ def _prompt(told: Told, notes: tuple[Note, ...], persona: str | None) -> Prompt:
         thread=told.thread,
         now=told.now,
         post=told.post,
-        images=told.images,
     )
 
 

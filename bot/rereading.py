@@ -50,7 +50,7 @@ def take_edit(
     tx: Tx, memory: Memory, ledger: Ledger, ref: StrongRef, verdict: Mention | Ignored, now: datetime
 ) -> Edit:
     """The post stands as `ref` now: notes and turns of the old text go, what was not answered waits anew."""
-    with forgetting(tx, memory, inbox.author(ref.uri)):
+    with forgetting(tx, memory, inbox.author(ref.uri), now):
         erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
     if (
         inbox.known(tx, [ref.uri]).get(ref.uri) != ref.cid

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
 
     persona_file: Path | None = _is(None, "Who the bot is; none: a dry little bird", "persona.md")
     prompt_tokens: Annotated[int, Field(ge=3000, le=MOST)] = _is(12_000, "Tokens of a whole prompt", 12_000)
-    vision: bool = _is(False, "Show images to a model that sees; alt texts are shown always", True)
+    vision: bool = _is(False, "Show up to 4 images to a model that sees; alt texts are shown always", True)
     retain_turns: Annotated[int, Field(ge=0, le=36_500)] = _is(
         30, "Days that each turn's prompt, calls and answer are kept; 0: not at all", 30
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from bot import conduct, inbox, kept, persona, post, thread
 from bot.bench import Step
 from bot.erasure import forgetting
-from bot.errors import BrainError
 from bot.ledger import Fate
 from bot.look import facts, forget_words, look, read_again
 from bot.model import Part, State
@@ -52,12 +51,7 @@ async def think(bench: Bench, claim: Claim) -> Step:
     if refused:
         return refused
     assert seen.post is not None
-    try:
-        thought = await _ask_brain(bench, claim, seen.post, profile)
-    except BrainError as error:
-        if spent := error.usage:
-            await bench.write(lambda tx: inbox.thought(tx, claim, bench.brain.name, spent))
-        raise
+    thought = await _ask_brain(bench, claim, seen.post, profile)
     return await bench.write(lambda tx: _keep(bench, tx, claim, profile, thought))
 
 
@@ -127,12 +121,13 @@ async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) 
         total=_prompt_tokens(bench),
         vision=options.vision,
     )
-    prompt = replace(prompt, pixels=await thread.pictures(bench.network, prompt.images))
+    prompt = await thread.with_pictures(bench.network, prompt)
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, bench.clock, found)
     async with recorded(bench, claim, prompt, kept.told(prompt, limits, reply_limit), recorder):
-        recorder.thought = thought = tools.thought(await bench.brain.think(prompt, recorder))
+        await bench.brain.think(prompt, recorder)
+        recorder.thought = thought = tools.thought()
     return thought
 
 
@@ -170,7 +165,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
     """What was learned and what will be said commit together, or neither does."""
     now, mention = bench.clock(), claim.mention
     inbox.thought(tx, claim, bench.brain.name, thought.usage)
-    with forgetting(tx, bench.memory, mention.did):
+    with forgetting(tx, bench.memory, mention.did, now):
         bench.memory.apply(
             tx,
             mention.did,

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bot import embeds
+from bot import embeds, pictures
 from bot.embeds import mapping
 from bot.errors import NetworkError
 from bot.model import ThreadPost
 
 if TYPE_CHECKING:
-    from bot.embeds import Media
-    from bot.model import Mention, Post, Record
+    from bot.model import Mention, Post, Prompt, Record
     from bot.ports import Network
 
 PICTURE_BYTES = 2_000_000  # the lexicon's limit
@@ -53,15 +53,19 @@ async def shown(network: Network, post: Post, asker: str, *, quotes: bool = True
     )
 
 
-async def pictures(network: Network, images: tuple[Media, ...]) -> dict[str, bytes]:
-    """The pictures by their CIDs, without those that are gone, too big or out of reach."""
-    found = {}
-    for image in images:
+async def with_pictures(network: Network, prompt: Prompt) -> Prompt:
+    """The prompt with the bytes of its pictures, whose type and size are then what they really are.
+
+    One that is gone, too big, out of reach or of a kind that some provider refuses stays a description.
+    """
+    images, pixels = [], {}
+    for image in prompt.images:
         with suppress(NetworkError):
             data = await network.blob(image.did, image.cid, PICTURE_BYTES)
-            if data is not None:
-                found[image.cid] = data
-    return found
+            if data is not None and (kind := pictures.kind(data)):
+                images.append(replace(image, mime=kind, size=len(data)))
+                pixels[image.cid] = data
+    return replace(prompt, images=tuple(images), pixels=pixels)
 
 
 async def _read(network: Network, uri: str) -> Post | None:

@@ -30,14 +30,16 @@ class ScriptedBrain:
     """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
 
     name = "scripted"
+    costs = Usage("scripted-1", 100, 20)
 
     def __init__(self, *script):
         self.script = list(script) or [("reply", {"text": "hello"})]
         self.prompts = []
-        self.forgotten = []
+        self.forgotten = 0
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
+        tools.spend(self.costs)
         for step in self.script:
             if isinstance(step, BaseException):
                 raise step
@@ -45,13 +47,12 @@ class ScriptedBrain:
                 await step()
                 continue
             await tools.call(*step)
-        return Usage("scripted-1", 100, 20)
 
     async def start(self):
         pass
 
-    async def forget(self, did):
-        self.forgotten.append(did)
+    async def forget(self):
+        self.forgotten += 1
 
     async def health(self):
         return None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot import inbox
 from bot.events import AccountChanged, Blocked, IdentityChanged, PostDeleted, RecordDeleted, RepoSync
-from bot.model import State, Usage
+from bot.model import State
 from memory.errors import UnknownPerson
 from memory.model import Limits
 from memory.store import Memory
@@ -64,9 +64,8 @@ class EchoBrain:
     async def think(self, prompt, tools):
         await tools.call("remember", {"text": prompt.mention.text})
         await tools.call("reply", {"text": "ok"})
-        return Usage()
 
-    async def forget(self, did):
+    async def forget(self):
         pass
 
     async def health(self):

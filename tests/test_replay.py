@@ -154,7 +154,7 @@ def test_a_brain_that_takes_too_long_is_cut_off(crew):
 def test_what_was_erased_is_not_thought_again(crew):
     (ref,) = talk(crew, "I live in Lisbon")
     db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA):
+    with db.write() as tx, forgetting(tx, memory, ANA, crew.clock()):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=crew.clock())
     with pytest.raises(NotFound, match="erased"):

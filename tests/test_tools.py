@@ -56,17 +56,13 @@ def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> 
     )
 
 
-def thought(tools: Toolbox) -> Thought:
-    return tools.thought(Usage())
-
-
 # --- speech --------------------------------------------------------------------------------------
 
 
 async def test_a_reply_is_what_the_turn_comes_to():
     tools = toolbox()
     assert (await tools.call("reply", {"text": "Hello."})).ok
-    assert thought(tools) == Thought("Hello.")
+    assert tools.thought() == Thought("Hello.")
 
 
 async def test_a_second_reply_takes_the_place_of_the_first_and_says_so():
@@ -74,7 +70,7 @@ async def test_a_second_reply_takes_the_place_of_the_first_and_says_so():
     await tools.call("reply", {"text": "one"})
     answer = await tools.call("reply", {"text": "two"})
     assert "instead of your earlier reply" in answer.text
-    assert thought(tools).reply == "two"
+    assert tools.thought().reply == "two"
 
 
 async def test_silence_drops_the_reply():
@@ -82,22 +78,25 @@ async def test_silence_drops_the_reply():
     await tools.call("reply", {"text": "one"})
     answer = await tools.call("stay_silent", {"reason": "only\na lol"})
     assert "dropped" in answer.text
-    assert thought(tools) == Thought(None, "only a lol")
+    assert tools.thought() == Thought(None, "only a lol")
 
 
 async def test_a_reply_ends_an_earlier_silence():
     tools = toolbox()
     await tools.call("stay_silent", {})
     await tools.call("reply", {"text": "after all"})
-    assert thought(tools) == Thought("after all")
+    assert tools.thought() == Thought("after all")
 
 
 async def test_a_turn_that_does_nothing_is_silent_and_says_why():
-    assert thought(toolbox()) == Thought(None, "said nothing")
+    assert toolbox().thought() == Thought(None, "said nothing")
 
 
 async def test_usage_is_handed_on():
-    assert toolbox().thought(Usage("m", 3, 4)).usage == Usage("m", 3, 4)
+    tools = toolbox()
+    tools.spend(Usage("m", 3, 4))
+    tools.spend(Usage("", 10, 20, 5))
+    assert tools.thought().usage == Usage("m", 13, 24, 5)
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "\u200b", "\x00", "\u202e", "\ud800"])
@@ -105,7 +104,7 @@ async def test_a_reply_with_nothing_to_see_is_refused(text):
     tools = toolbox()
     answer = await tools.call("reply", {"text": text})
     assert not answer.ok
-    assert thought(tools).reply is None
+    assert tools.thought().reply is None
 
 
 async def test_a_reply_is_counted_in_graphemes():
@@ -115,13 +114,13 @@ async def test_a_reply_is_counted_in_graphemes():
     answer = await tools.call("reply", {"text": family * 11})
     assert not answer.ok
     assert "11 characters, 10 are allowed" in answer.text
-    assert thought(tools).reply == family * 10
+    assert tools.thought().reply == family * 10
 
 
 async def test_control_and_bidi_characters_never_leave():
     tools = toolbox()
     await tools.call("reply", {"text": "a\x00b\u202ec\nd\te"})
-    assert thought(tools).reply == "abc\nd\te"
+    assert tools.thought().reply == "abc\nd\te"
 
 
 # --- notes ---------------------------------------------------------------------------------------
@@ -131,14 +130,14 @@ async def test_a_note_is_kept_as_an_edit_and_nothing_is_written():
     tools = toolbox()
     answer = await tools.call("remember", {"text": "has a dog"})
     assert answer.text == "Kept as new1."
-    assert thought(tools).edits == (Remember("has a dog"),)
+    assert tools.thought().edits == (Remember("has a dog"),)
 
 
 async def test_what_is_said_again_is_one_more_receipt():
     tools = toolbox()
     answer = await tools.call("remember", {"text": "LIKES tea."})
     assert (answer.ok, answer.text.split(";")[0]) == (True, "n2 already says so")
-    assert thought(tools).edits == (Remember("likes tea"),)
+    assert tools.thought().edits == (Remember("likes tea"),)
     assert not (await tools.call("remember", {"text": "likes tea"})).ok
 
 
@@ -146,40 +145,40 @@ async def test_what_is_contradicted_is_told_and_superseded():
     tools = toolbox()
     answer = await tools.call("remember", {"text": "lives in Oslo"})
     assert answer.text == "Kept as new1, in place of n1, which it contradicts."
-    assert thought(tools).edits == (Revise(1, "lives in Oslo"),)
+    assert tools.thought().edits == (Revise(1, "lives in Oslo"),)
 
 
 async def test_a_note_is_revised_by_its_name():
     tools = toolbox()
     assert (await tools.call("revise", {"note": "n1", "text": "lives in Oslo"})).ok
-    assert thought(tools).edits == (Revise(1, "lives in Oslo"),)
+    assert tools.thought().edits == (Revise(1, "lives in Oslo"),)
 
 
 async def test_a_note_is_forgotten_by_its_name():
     tools = toolbox()
     assert (await tools.call("forget", {"note": "n2"})).ok
-    assert thought(tools).edits == (Forget(2),)
+    assert tools.thought().edits == (Forget(2),)
 
 
 async def test_a_note_of_this_turn_that_is_revised_is_remembered_once_as_it_is_now():
     tools = toolbox()
     await tools.call("remember", {"text": "has a dog"})
     await tools.call("revise", {"note": "new1", "text": "has a dog called Rex"})
-    assert thought(tools).edits == (Remember("has a dog called Rex"),)
+    assert tools.thought().edits == (Remember("has a dog called Rex"),)
 
 
 async def test_a_note_of_this_turn_that_is_forgotten_leaves_no_edit():
     tools = toolbox()
     await tools.call("remember", {"text": "has a dog"})
     await tools.call("forget", {"note": "new1"})
-    assert thought(tools).edits == ()
+    assert tools.thought().edits == ()
 
 
 async def test_forgetting_a_revision_of_this_turn_forgets_the_note_behind_it():
     tools = toolbox()
     await tools.call("revise", {"note": "n1", "text": "lives in Oslo"})
     await tools.call("forget", {"note": "new1"})
-    assert thought(tools).edits == (Forget(1),)
+    assert tools.thought().edits == (Forget(1),)
 
 
 async def test_edits_that_cannot_be_written_together_are_refused():
@@ -188,7 +187,7 @@ async def test_edits_that_cannot_be_written_together_are_refused():
     await tools.call("revise", {"note": "n2", "text": "a"})
     answer = await tools.call("revise", {"note": "new1", "text": "b"})
     assert not answer.ok
-    assert thought(tools).edits == (Revise(1, "c"), Revise(2, "a"))
+    assert tools.thought().edits == (Revise(1, "c"), Revise(2, "a"))
 
 
 async def test_one_exchange_adds_three_notes_and_no_more():
@@ -218,7 +217,7 @@ async def test_a_refused_edit_tells_how_to_mend_it(name, arguments, words):
     answer = await tools.call(name, arguments)
     assert not answer.ok
     assert words in answer.text
-    assert thought(tools).edits == ()
+    assert tools.thought().edits == ()
 
 
 async def test_a_full_memory_is_refused_until_something_is_forgotten():
@@ -226,7 +225,7 @@ async def test_a_full_memory_is_refused_until_something_is_forgotten():
     assert not (await tools.call("remember", {"text": "has a dog"})).ok
     await tools.call("forget", {"note": "n1"})
     assert (await tools.call("remember", {"text": "has a dog"})).ok
-    assert thought(tools).edits == (Forget(1), Remember("has a dog"))
+    assert tools.thought().edits == (Forget(1), Remember("has a dog"))
 
 
 async def test_recall_sees_the_turns_own_edits():
@@ -292,7 +291,7 @@ async def test_recall_gets_the_query_as_it_was_asked():
 async def test_arguments_may_be_json_as_a_model_wrote_it():
     tools = toolbox()
     assert (await tools.call("reply", json.dumps({"text": "Olá 🐕"}))).ok
-    assert thought(tools).reply == "Olá 🐕"
+    assert tools.thought().reply == "Olá 🐕"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +324,7 @@ async def test_after_its_calls_a_turn_can_do_nothing_more():
     await tools.call("nonsense", {})
     await tools.call("reply", {"text": "in time"})
     assert not (await tools.call("reply", {"text": "too late"})).ok
-    assert thought(tools).reply == "in time"
+    assert tools.thought().reply == "in time"
 
 
 def test_no_tool_takes_a_target_a_person_a_key_or_facets():
@@ -366,7 +365,7 @@ def test_whatever_is_called_the_edits_can_be_written_and_stay_within_the_limits(
 
     asyncio.run(run())
     notes = known(("a", "b"))
-    edits = thought(tools).edits
+    edits = tools.thought().edits
     try:
         for edit in edits:
             notes = propose(notes, edit, RECEIPT, NOW, Limits(notes=4))

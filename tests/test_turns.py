@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, NOW
 from sqlalchemy import select
 
-from bot import app, turns
+from bot import app, inbox, turns
 from bot.erasure import erase_person, forgetting, scrub
 from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
 from bot.events import PostDeleted
@@ -22,6 +23,7 @@ from memory.db import Database
 from memory.model import Limits, Remember
 
 CANARY = "canary-7Yq"
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
@@ -115,10 +117,27 @@ def test_each_attempt_is_a_turn_of_its_own(crew):
     assert [turn.outcome for turn in kept(crew, ref)] == [Outcome.TROUBLE, Outcome.REPLY]
 
 
-def test_the_cost_is_what_the_brain_tells_and_an_error_may_tell_its_own(crew):
-    spent = Usage("dear-1", 7, 3, 120)
-    (turn,) = kept(crew, ask(crew, ANA, "hi", BrainTrouble("cut", usage=spent)))
-    assert (turn.model, turn.tokens_in, turn.tokens_out, turn.cost) == ("dear-1", 7, 3, 120)
+@pytest.mark.parametrize("error", [BrainTrouble("cut"), KeyError("x"), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize("retain", [timedelta(days=30), timedelta(0)], ids=["kept", "not kept"])
+def test_what_a_turn_has_cost_counts_however_it_ends(crew, error, retain):
+    crew.brain.costs = Usage("dear-1", 7, 3, 120)
+    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, retain_turns=retain))
+    with suppress(asyncio.CancelledError):
+        ask(crew, ANA, "hi", error)
+    with crew.bench.db.read() as tx:
+        (entry,), found = inbox.mentions(tx), turns.latest(tx)
+    assert all((one.model, one.tokens_in, one.cost) == ("dear-1", 7, 120) for one in found)
+    assert len(found) == bool(retain)
+    assert (entry.model, entry.tokens_in, entry.tokens_out, entry.cost) == ("dear-1", 7, 3, 120)
+
+
+def test_a_turn_that_is_stopped_with_the_bot_is_kept_as_one(crew):
+    with suppress(asyncio.CancelledError):
+        ask(crew, ANA, "hi", asyncio.CancelledError())
+    with crew.bench.db.read() as tx:
+        (turn,) = turns.latest(tx)
+    assert (turn.outcome, turn.reply) == (Outcome.TROUBLE, None)
+    assert turn.error == "The bot was stopped while the brain was thinking."
 
 
 def test_whatever_a_brain_calls_is_kept_and_read_back(crew):
@@ -171,21 +190,33 @@ def test_what_posts_show_reaches_the_prompt_and_is_kept(crew):
     assert turn.told.post.embeds.media[0].cid == "bafycat"
 
 
-def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_keeps_them(crew):
+def show_pictures(crew, *blobs):
+    """Let every post show these, and the brain see them."""
     crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, vision=True))
-    cat, gone = crew.network.upload(ANA, b"pixels of a cat", "image/png"), {"ref": {"$link": "bafygone"}}
-    images = [{"alt": "", "image": cat}, {"alt": "", "image": gone}]
+    images = [{"alt": "", "image": blob} for blob in blobs]
     embed = {"$type": "app.bsky.embed.images", "images": images}
     write = crew.network.write
     crew.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
-    crew.network.fail("blob", NetworkTrouble("cut"))
+
+
+def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_keeps_their_bytes(crew):
+    cat = crew.network.upload(ANA, PNG + b"pixels of a cat", "image/jpeg")
+    clip = crew.network.upload(ANA, b"GIF89a, and so on", "image/png")
+    show_pictures(crew, {"ref": {"$link": "bafygone"}}, cat, clip)
     (turn,) = kept(crew, ask(crew, ANA, "look"))
-    assert (crew.brain.prompts[0].pixels, crew.network.fired["blob"]) == ({}, 1)
-    (turn,) = kept(crew, ask(crew, ANA, "look"))
-    prompt = crew.brain.prompts[1]
-    assert prompt.pixels == {cat["ref"]["$link"]: b"pixels of a cat"}
-    assert [one.cid for one in turn.told.images] == [cat["ref"]["$link"], "bafygone"]
+    prompt = crew.brain.prompts[0]
+    assert prompt.pixels == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
+    (sent,) = turn.told.images
+    assert (sent.cid, sent.mime, sent.size) == (cat["ref"]["$link"], "image/png", len(PNG) + 15)
     assert "pixels of a cat" not in dump(crew.bench.db)
+
+
+def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_shown(crew):
+    show_pictures(crew, crew.network.upload(ANA, PNG, "image/png"))
+    crew.network.fail("blob", NetworkTrouble("cut"))
+    ref = ask(crew, ANA, "look")
+    assert (crew.brain.prompts[0].pixels, crew.network.fired["blob"]) == ({}, 1)
+    assert (kept(crew, ref)[0].told.images, crew.fate(ref)[0]) == ((), State.ANSWERED)
 
 
 # --- finding and expiring ------------------------------------------------------------------------
@@ -261,7 +292,7 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(crew, who):
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
-        with db.write() as tx, forgetting(tx, memory, ANA):
+        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
         ask(crew, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
@@ -279,7 +310,7 @@ def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(crew)
     (turn,) = kept(crew, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
     db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA):
+    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
@@ -288,7 +319,7 @@ def test_a_note_of_another_post_stays_in_its_turns(crew):
     ask(crew, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
     before = ask(crew, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
     db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA):
+    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not kept(crew, before)[0].erased
@@ -331,7 +362,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(crew):
     db, memory = crew.bench.db, crew.bench.memory
 
     async def forget():
-        with db.write() as tx, forgetting(tx, memory, ANA):
+        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
@@ -364,7 +395,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db.upgrade()
     crew = Crew(db, tmp_path)
     ask(crew, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, forgetting(tx, crew.bench.memory, ANA):
+    with db.write() as tx, forgetting(tx, crew.bench.memory, ANA, NOW):
         (note,) = crew.bench.memory.recall(tx, ANA).notes
         crew.bench.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     scrub(db)
@@ -422,7 +453,6 @@ def test_the_recorder_changes_nothing_that_a_brain_sees(crew):
             heard.append([spec.name for spec in tools.specs])
             heard.append(await tools.call("nonsense", {}))
             await tools.call("reply", {"text": "hi"})
-            return Usage()
 
     crew.worker._bench = replace(crew.bench, brain=Listening())
     ref = crew.say(ANA, "hi")

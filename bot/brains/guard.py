@@ -18,13 +18,12 @@ import stamina
 import structlog
 
 from bot.errors import BrainResting, BrainTrouble
-from bot.model import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bot.model import Prompt, ToolAnswer, ToolSpec
+    from bot.model import Prompt, ToolAnswer, ToolSpec, Usage
     from bot.ports import Brain, Clock, Toolbox
 
 log = structlog.get_logger()
@@ -128,8 +127,8 @@ class Guarded:
     async def start(self) -> None:
         await self._brain.start()
 
-    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
-        watched, lost = _Watched(tools), Usage()
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
+        watched = _Watched(tools)
         late = _time() + self._timeout.total_seconds() / 2
 
         def again(error: Exception) -> bool:
@@ -145,22 +144,17 @@ class Guarded:
                 wait_max=LONGEST_WAIT,
             ):
                 with attempt:
-                    try:
-                        return lost + await self._try(prompt, watched)
-                    except BrainTrouble as error:
-                        lost = error.usage = lost + (error.usage or Usage())
-                        raise
-        raise AssertionError("retry_context ends with a return or an error")
+                    await self._try(prompt, watched)
 
-    async def _try(self, prompt: Prompt, tools: Toolbox) -> Usage:
+    async def _try(self, prompt: Prompt, tools: Toolbox) -> None:
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
-                return await self._brain.think(prompt, tools)
+                await self._brain.think(prompt, tools)
         except TimeoutError as error:
             raise BrainTrouble("it took too long") from error
 
-    async def forget(self, did: str) -> None:
-        await self._brain.forget(did)
+    async def forget(self) -> None:
+        await self._brain.forget()
 
     async def health(self) -> str | None:
         if until := self._breaker.open_until:
@@ -186,3 +180,6 @@ class _Watched:
     async def call(self, name: str, arguments: object) -> ToolAnswer:
         self.called = True
         return await self._tools.call(name, arguments)
+
+    def spend(self, usage: Usage) -> None:
+        self._tools.spend(usage)

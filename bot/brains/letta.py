@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from bot.brains.letta_agent import Household
 from bot.brains.letta_wire import read, require_whole, told
 from bot.errors import BrainError, BrainRefused, BrainTrouble
 from bot.model import ToolAnswer, Trust, Usage
+from bot.pictures import attached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,17 +34,21 @@ if TYPE_CHECKING:
     from bot.brains.letta_agent import Agent
     from bot.brains.letta_wire import Call, Round
     from bot.model import Prompt, ToolSpec
+    from bot.pictures import Picture
     from bot.ports import Clock, Toolbox
 
 OURS = (Trust.OPERATOR, Trust.MEMORY)  # what the system prompt is made of; the rest is what was said
 ENDS = ("reply", "stay_silent")
 ROUNDS = 8  # requests in one turn
-MENDS = 2  # answers in plain text that cannot be posted
+MENDS = 2  # answers without a call
 STEPS = (
     3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
 )
 LOOK_EVERY = timedelta(minutes=10)
-NOT_ENDED = "Nothing will be posted yet. Call `reply`, or `stay_silent` if an answer would be noise."
+NOT_ENDED = (
+    "Nothing is posted yet: only what `reply` is called with will be. Call it with your whole answer, or "
+    "call `stay_silent` if an answer would be noise."
+)
 PROBE = "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
 ASKED = "Which word were you given?"
 TRIES = 2  # of the probe: a model may chatter once
@@ -84,24 +90,23 @@ class Letta:
     async def start(self) -> None:
         await self._ready()
 
-    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
-        turn = _Turn(self._client, _part(prompt, OURS), tools, self._options.model)
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
+        tools.spend(Usage(self._options.model, cost=None))
+        turn = _Turn(self._client, _part(prompt, OURS), tools)
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
                 agent = await self._ready()
                 async with self._house.conversation(agent) as conversation:
-                    await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)))
-        except BrainTrouble as error:
+                    await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)), attached(prompt))
+        except BrainTrouble:
             self._looked = None  # the agent may be gone: look before the next turn
-            error.usage = turn.spent
             raise
         except BrainRefused as error:  # no fault of this mention's: it waits until the brain is mended
-            raise BrainTrouble(*error.args, usage=turn.spent) from error
+            raise BrainTrouble(*error.args) from error
         except TimeoutError as error:
-            raise BrainTrouble("it took too long", usage=turn.spent) from error
-        return turn.spent
+            raise BrainTrouble("it took too long") from error
 
-    async def forget(self, did: str) -> None:  # noqa: ARG002 - nothing there tells people apart
+    async def forget(self) -> None:
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
         async with self._looking:
             self._looked = self._agent = None
@@ -135,7 +140,7 @@ class Letta:
         """Raise BrainRefused unless a canary in `override_system` reaches the model."""
         for _ in range(TRIES):
             word = f"kestrel{secrets.token_hex(3)}"
-            turn = _Turn(self._client, PROBE.format(word=word), None, agent.model)
+            turn = _Turn(self._client, PROBE.format(word=word), None)
             async with self._house.conversation(agent) as conversation:
                 said = (await turn.ask(conversation, [_user(ASKED)])).text
             if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
@@ -148,17 +153,18 @@ class Letta:
 
 
 class _Turn:
-    """One system prompt and one set of tools. `spent` is right also when it fails."""
+    """One system prompt and one set of tools."""
 
-    def __init__(self, client: AsyncLetta, system: str, tools: Toolbox | None, model: str) -> None:
-        self.spent = Usage(model, cost=None)
+    def __init__(self, client: AsyncLetta, system: str, tools: Toolbox | None) -> None:
         self._client = client
         self._system = system
         self._tools = tools
+        self._shows = False
 
-    async def take(self, conversation: str, said: str) -> None:
+    async def take(self, conversation: str, said: str, shown: tuple[Picture, ...]) -> None:
         """Go round by round until the model has replied or chosen silence. Raises BrainError."""
-        messages, mends = [_user(said)], 0
+        self._shows = bool(shown)
+        messages, mends = [_user(said, shown)], 0
         for _ in range(ROUNDS):
             came = await self.ask(conversation, messages)
             ended, messages = await self._answer(came)
@@ -166,12 +172,12 @@ class _Turn:
                 return
             mends += not came.calls
             if mends > MENDS:
-                raise BrainTrouble("it said nothing that can be posted", of_turn=True)
+                raise BrainTrouble("it called no tool to reply with", of_turn=True)
         raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
 
     async def ask(self, conversation: str, messages: list[dict[str, Any]]) -> Round:
         """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""
-        with told():
+        with told(shows=self._shows):
             stream = await self._client.conversations.messages.create(
                 conversation,
                 messages=messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
@@ -182,30 +188,41 @@ class _Turn:
                 streaming=True,
             )
             async with stream:
-                came = await read(stream)
-        self.spent += Usage("", came.tokens_in, came.tokens_out, None)
+                came = await read(stream, shows=self._shows)
+        if self._tools:
+            self._tools.spend(Usage("", came.tokens_in, came.tokens_out, None))
         require_whole(came)
         return came
 
     async def _answer(self, came: Round) -> tuple[bool, list[dict[str, Any]]]:
-        """Run what was asked for. Returns whether the turn has ended, and what to tell the model if not."""
+        """Run what was asked for. Returns whether the turn has ended, and what to tell the model if not.
+
+        Plain text is never said: Letta tells of it neither that a provider's filter cut it short nor why.
+        """
         assert self._tools is not None
-        if came.calls:
-            answers = [(call, await self._tools.call(call.name, call.arguments)) for call in came.calls]
-            ended = any(call.name in ENDS and answer.ok for call, answer in answers)
-            return ended, [_approval(answers)]
-        if not came.text:
+        if not came.calls:
             return False, [_user(NOT_ENDED)]
-        answer = await self._tools.call("reply", {"text": came.text})
-        return answer.ok, [_user(answer.text)]
+        answers = [(call, await self._tools.call(call.name, call.arguments)) for call in came.calls]
+        ended = any(call.name in ENDS and answer.ok for call, answer in answers)
+        return ended, [_approval(answers)]
 
 
 def _part(prompt: Prompt, trusted: Iterable[Trust]) -> str:
     return replace(prompt, sections=tuple(one for one in prompt.sections if one.trust in trusted)).text()
 
 
-def _user(text: str) -> dict[str, Any]:
-    return {"role": "user", "content": _plain(text)}
+def _user(text: str, shown: Iterable[Picture] = ()) -> dict[str, Any]:
+    parts = [part for one in shown for part in (_text(one.label), _image(one))]
+    return {"role": "user", "content": [_text(_plain(text)), *parts] if parts else _plain(text)}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _image(shown: Picture) -> dict[str, Any]:
+    data = b64encode(shown.data).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": shown.kind, "data": data}}
 
 
 def _plain(text: str) -> str:

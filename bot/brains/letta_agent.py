@@ -7,7 +7,7 @@ Deleting a conversation hides it, but its rows stay in Letta's database; deletin
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ TURN = "scrubjay turn"  # the summary by which a sweep knows our conversations
 KEPT = timedelta(days=1)  # an agent, with the rows of its deleted conversations
 OVERDUE = timedelta(minutes=15)  # no turn takes that long: a crash left it
 GOODBYE = 5.0  # seconds that a turn waits for its conversation to be deleted
+PATIENCE = 10.0  # seconds that a deletion waits for the turns under way
 PAGE = 100
 SYSTEM = "Scrubjay sends its own instructions with every request; without them, answer nothing."
 NO_API = "There is no Letta REST API at this address: check SCRUBJAY_LETTA_URL."
@@ -56,6 +57,9 @@ class Household:
         self._name = name
         self._model = model
         self._clock = clock
+        self._held = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     async def open(self) -> Agent:
         """Return our agent: made anew if it is old or none, checked, and swept of a crash's leavings."""
@@ -73,7 +77,13 @@ class Household:
         return Agent(state.id, self._model)
 
     async def clear(self) -> None:
-        """Delete our agent, with all that its conversations left, if there is one."""
+        """Delete our agent, with all that its conversations left, if there is one.
+
+        The conversations of this process are waited for, a little: with the agent gone, their turns fail.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._quiet.wait()
         if state := await self._find():
             await self._delete(state)
 
@@ -82,9 +92,14 @@ class Household:
         """Yield the id of a fresh conversation, deleted afterwards whatever happens."""
         with told():
             made = await self._client.conversations.create(agent_id=agent.id, summary=TURN)
+        self._held += 1
+        self._quiet.clear()
         try:
             yield made.id
         finally:
+            self._held -= 1
+            if not self._held:
+                self._quiet.set()
             await self._drop(made.id)
 
     async def _drop(self, conversation: str) -> None:

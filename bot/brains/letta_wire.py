@@ -16,6 +16,7 @@ import httpx
 from letta_client import APIStatusError, LettaError
 
 from bot.errors import BrainError, BrainRefused, BrainTrouble
+from bot.pictures import BLIND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -49,6 +50,7 @@ TURNS_OWN: Mapping[int | str, str] = MappingProxyType(
         "context_window_overflow_in_system_prompt": TOO_LONG,
     }
 )
+UNSEEN: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "llm_error"})  # pictures, perhaps
 KIND = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
@@ -73,35 +75,37 @@ class Round:
 
 
 @contextmanager
-def told(missing: str | None = None) -> Iterator[None]:
+def told(missing: str | None = None, *, shows: bool = False) -> Iterator[None]:
     """Turn what the client raises into BrainTrouble or BrainRefused. `missing` is what a 404 means here.
 
-    Without it a 404 is trouble: the agent or the conversation was deleted under us.
+    Without it a 404 is trouble: the agent or the conversation was deleted under us. `shows`: the request
+    held pictures.
     """
     try:
         yield
     except APIStatusError as error:
         if error.status_code == httpx.codes.NOT_FOUND and missing:
             raise BrainRefused(missing) from error
-        raise judge(error.status_code, error.body, error.response.headers) from error
+        raise judge(error.status_code, error.body, error.response.headers, shows=shows) from error
     except (LettaError, httpx.HTTPError) as error:
         raise BrainTrouble(f"Letta does not answer: {type(error).__name__}.") from error
     except ValueError as error:  # of the client's JSON
         raise BrainTrouble("Letta's answer was cut.") from error
 
 
-def judge(status: int, body: object, headers: Mapping[str, str]) -> BrainError:
+def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool = False) -> BrainError:
     """Tell what an error means; a stream that began well carries its error with status 200."""
     kind = _kind(body)
     said = f"Letta says {status}{f' {kind}' if kind else ''}."
     if advice := REFUSALS.get(kind) or REFUSALS.get(status):
         return BrainRefused(said, advice)
+    blind = [BLIND] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
     if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
-        return BrainTrouble(said, advice, of_turn=True)
-    return BrainTrouble(said, retry_after=_seconds(headers.get("retry-after")))
+        return BrainTrouble(said, advice, *blind, of_turn=True)
+    return BrainTrouble(said, *blind, retry_after=_seconds(headers.get("retry-after")), of_turn=bool(blind))
 
 
-async def read(stream: AsyncIterable[Any]) -> Round:
+async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Round:
     """Read one answer to its end. Raises BrainTrouble and BrainRefused for an error that stands in it."""
     text: list[str] = []
     calls: dict[str, Call] = {}
@@ -117,7 +121,7 @@ async def read(stream: AsyncIterable[Any]) -> Round:
             case "usage_statistics":
                 tokens_in, tokens_out = event.prompt_tokens or 0, event.completion_tokens or 0
             case "error_message":
-                raise judge(200, event.model_dump(), {})
+                raise judge(200, event.model_dump(), {}, shows=shows)
             case _:  # pings, reasoning, and what the server told itself
                 pass
     return Round("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)

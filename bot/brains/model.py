@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from bot import pictures
 from bot.errors import BrainError, BrainTrouble, SettingsError
 from bot.model import Trust, Usage
 
 try:
     from pydantic_ai import exceptions as wrong
     from pydantic_ai.direct import model_request
-    from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart
+    from pydantic_ai.messages import BinaryContent, ModelRequest, ToolReturnPart, UserPromptPart
     from pydantic_ai.models import ModelRequestParameters, infer_model
     from pydantic_ai.models.openai import OpenAIChatModelSettings
     from pydantic_ai.providers import infer_provider_class
@@ -32,11 +34,11 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import timedelta
 
     from pydantic import SecretStr
-    from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse
+    from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
     from pydantic_ai.models import Model as Asked
 
     from bot.model import Prompt, ToolSpec
@@ -82,18 +84,17 @@ class Model:
         """Open the connections that turns share; without it, each opens its own."""
         await self._model.__aenter__()
 
-    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
-        turn = _Turn(self._model, self._options)
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
+        turn = _Turn(self._model, self._options, tools.spend)
         async with self._model:
             await turn.run(prompt, tools)
-        return turn.spent
 
-    async def forget(self, did: str) -> None:
+    async def forget(self) -> None:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:
         """Ask the model for a word; costs a few tokens."""
-        turn = _Turn(self._model, replace(self._options, max_tokens=16))
+        turn = _Turn(self._model, replace(self._options, max_tokens=16), lambda _: None)
         try:
             async with self._model:
                 await turn.ask([ModelRequest([UserPromptPart("Say: ok")])], ())
@@ -106,34 +107,39 @@ class Model:
 
 
 class _Turn:
-    """One turn's requests. `spent` is right also when it fails."""
+    """One turn's requests; each is told to `spend` when its answer is there."""
 
-    def __init__(self, model: Asked, options: ModelOptions) -> None:
-        self.spent = Usage(options.name)
+    def __init__(self, model: Asked, options: ModelOptions, spend: Callable[[Usage], None]) -> None:
+        spend(Usage(options.name))
         self._model = model
         self._options = options
+        self._spend = spend
+        self._shows = False
         self._until = asyncio.get_running_loop().time() + options.timeout.total_seconds()
 
     async def run(self, prompt: Prompt, tools: Toolbox) -> None:
         """Let the model speak and call tools until it has replied or chosen silence. Raises BrainError."""
         stable, moving = _halves(prompt)
-        messages: list[ModelMessage] = [ModelRequest([UserPromptPart(moving)], instructions=stable)]
+        shown = pictures.attached(prompt)
+        self._shows = bool(shown)
+        said: list[UserContent] = [moving, *chain.from_iterable(map(_picture, shown))]
+        messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=stable)]
         settled, mends = False, 0
         for _ in range(ROUNDS):
             response = await self.ask(messages, tools.specs)
             if response.finish_reason in CUT:
-                raise self._trouble(CUT[response.finish_reason])
+                raise BrainTrouble(CUT[response.finish_reason], of_turn=True)
             answers, ended, refused = await (_run if response.tool_calls else _post)(response, tools)
             settled = settled or ended
             if settled and not refused:
                 return
             mends += not response.tool_calls
             if mends > MENDS:
-                raise self._trouble("it said nothing that can be posted")
+                raise BrainTrouble("it said nothing that can be posted", of_turn=True)
             messages += [response] if response.parts else []
             messages.append(ModelRequest(answers, instructions=stable))
         if not settled:
-            raise self._trouble(f"it came to no end in {ROUNDS} rounds")
+            raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
 
     async def ask(self, messages: list[ModelMessage], specs: Iterable[ToolSpec]) -> ModelResponse:
         """One request. Raises BrainError."""
@@ -146,14 +152,11 @@ class _Turn:
                     model_request_parameters=ModelRequestParameters(function_tools=list(map(_tool, specs))),
                 )
         except TimeoutError as error:
-            raise BrainTrouble("it took too long", usage=self.spent) from error
+            raise BrainTrouble("it took too long") from error
         except (wrong.ModelAPIError, wrong.UnexpectedModelBehavior) as error:
-            raise _told(error, self.spent) from error
-        self.spent += _usage(response)
+            raise _told(error, shows=self._shows) from error
+        self._spend(_usage(response))
         return response
-
-    def _trouble(self, why: str) -> BrainTrouble:
-        return BrainTrouble(why, usage=self.spent, of_turn=True)
 
 
 async def _run(response: ModelResponse, tools: Toolbox) -> tuple[list[ModelRequestPart], bool, bool]:
@@ -185,6 +188,10 @@ def _halves(prompt: Prompt) -> tuple[str, str]:
     return replace(prompt, sections=stable).text(), replace(prompt, sections=moving).text()
 
 
+def _picture(shown: pictures.Picture) -> tuple[UserContent, ...]:
+    return shown.label, BinaryContent(shown.data, media_type=shown.kind)
+
+
 def _tool(spec: ToolSpec) -> ToolDefinition:
     return ToolDefinition(
         name=spec.name, description=spec.description, parameters_json_schema=dict(spec.parameters)
@@ -214,20 +221,27 @@ def _cost(response: ModelResponse) -> int | None:
         return None
 
 
-def _told(error: wrong.AgentRunError, spent: Usage) -> BrainError:
-    """What the provider's error means for the mention. Never its text, which may quote the prompt."""
+def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
+    """What the provider's error means for the mention. Never its text, which may quote the prompt.
+
+    `shows`: the request held pictures. A model that sees none may fail over them, llama.cpp's with a 500.
+    """
     status = f" (HTTP {error.status_code})" if isinstance(error, wrong.ModelHTTPError) else ""
     mend = next((words for kind, words in MENDABLE if isinstance(error, kind)), None)
     match error:
         case wrong.ContentFilterError():
-            return BrainTrouble(CUT["content_filter"], usage=spent, of_turn=True)
+            return BrainTrouble(CUT["content_filter"], of_turn=True)
         case wrong.ModelRequestRejectedError() if mend is None:
-            return BrainTrouble(f"the request was rejected{status}", usage=spent, of_turn=True)
+            why = f"the request was rejected{status}"
+            return BrainTrouble(f"{why}. {pictures.BLIND}" if shows else why, of_turn=True)
+        case wrong.ModelServerError() if shows:
+            why = f"the provider fails at a request with pictures{status}"
+            return BrainTrouble(f"{why}. {pictures.BLIND}", retry_after=error.retry_after, of_turn=True)
         case wrong.ModelAPIError():
             why = mend or f"the provider is in trouble: {type(error).__name__}"
-            return BrainTrouble(why + status, usage=spent, retry_after=error.retry_after)
+            return BrainTrouble(why + status, retry_after=error.retry_after)
         case _:
-            return BrainTrouble("the provider's answer makes no sense", usage=spent)
+            return BrainTrouble("the provider's answer makes no sense")
 
 
 def _find(options: ModelOptions) -> Asked:

@@ -12,7 +12,6 @@ from bot.brains.facts import Mode, alike
 from bot.brains.phrases import EVERYTHING, hear
 from bot.brains.smalltalk import Talk
 from bot.brains.voice import pick
-from bot.model import Usage
 
 if TYPE_CHECKING:
     from bot.brains.facts import Fact
@@ -37,17 +36,16 @@ class Rules:
     async def start(self) -> None:
         """Nothing is needed."""
 
-    async def think(self, prompt: Prompt, tools: Toolbox) -> Usage:
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
         heard = hear(prompt.mention.text)
         if reason := _silence(heard, prompt):
             await tools.call("stay_silent", {"reason": reason})
-            return Usage()
+            return
         text = await _Turn(prompt, tools, heard).answer()
         if not (await tools.call("reply", {"text": text})).ok:
             await tools.call("reply", {"text": _shortened(text)})
-        return Usage()
 
-    async def forget(self, did: str) -> None:
+    async def forget(self) -> None:
         """Nothing is held about anyone."""
 
     async def health(self) -> None:

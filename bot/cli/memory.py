@@ -220,8 +220,9 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
     agree(f"Erase {note.name} of {who} ({out.clean(note.text)}) and all it replaced, for good?", yes=yes)
     from bot.erasure import forgetting, scrub
 
-    with app.database.write() as tx, forgetting(tx, app.memory, note.did):
-        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=now())
+    at = now()
+    with app.database.write() as tx, forgetting(tx, app.memory, note.did, at):
+        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
     scrub(app.database)
     out.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 

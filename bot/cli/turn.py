@@ -13,7 +13,8 @@ from bot.errors import NotFound
 from memory.errors import UnknownNote
 
 if TYPE_CHECKING:
-    from bot.kept import Call, KeptTurn
+    from bot.embeds import Media
+    from bot.kept import Call, KeptTurn, Told
     from bot.model import Entry, Section
     from memory.db import Tx
     from memory.model import Edit, Note
@@ -125,6 +126,10 @@ def _tell(page: out.Page, one: KeptTurn, notes: dict[int, Note | None], *, full:
     for section in told.sections:
         page.heading(section.name, f"{section.trust}: {section.source} · {tokens(str(section)):,} tokens")
         page.prose(_shortened(section, full=full))
+    if told.images:
+        page.heading("Pictures that went along")
+    for image in told.images:
+        page.prose(_picture(told, image))
     if told.shown:
         page.heading("Where those notes come from")
     for number in told.shown:
@@ -146,6 +151,13 @@ def _shortened(section: Section, *, full: bool) -> str:
     keep = len(lines) if full else 0 if section.trust == "operator" else SHOWN_LINES
     more = len(lines) - keep
     return "\n".join([*lines[:keep], *([f"… {more} more lines: --full"] if more > 0 else [])])
+
+
+def _picture(told: Told, image: Media) -> str:
+    from bot.pictures import place
+
+    where = place(told.post, told.thread, image)
+    return f"{where} · {image.mime}, {image.size or 0:,} bytes\n{image.cid}"
 
 
 def _receipt(number: int, note: Note | None) -> str:

@@ -1,4 +1,4 @@
-"""Errands: what an event asks to be looked up or done on the network, kept until it is."""
+"""Errands: what is to be looked up or done on the network or by the brain, kept until it is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 
 class ErrandKind(StrEnum):
-    """What is to be done on the network, and about whom or what (the errand's subject)."""
+    """What is to be done, and about whom or what (the errand's subject)."""
 
     IDENTITY = "identity"  # a DID: which handle is theirs?
     RECHECK = "recheck"  # a DID: does what is held of them still stand?
     PURGE = "purge"  # a DID: their account is deleted; forget them
+    FORGET = "forget"  # BRAIN: somebody was forgotten, so it throws away what it holds
     WITHDRAW = "withdraw"  # a record key: take the bot's post back
+
+
+BRAIN = "brain"  # a subject; who was forgotten is not told, for that would be kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Toolbox:
     ) -> None:
         self._turn = Turn(recollection, receipt, now, limits, reply_limit, search)
         self._left = calls
+        self._spent = Usage()
 
     async def call(self, name: str, arguments: object) -> ToolAnswer:
         """Run the tool. Bad calls raise nothing: they are answered with how to mend them."""
@@ -69,11 +70,14 @@ class Toolbox:
             text += f" ({self._left} calls left in this turn.)"
         return ToolAnswer(text, ok)
 
-    def thought(self, usage: Usage) -> Thought:
+    def spend(self, usage: Usage) -> None:
+        self._spent += usage
+
+    def thought(self) -> Thought:
         """What the turn came to: a reply or silence, and the edits."""
         turn = self._turn
         why = "" if turn.reply is not None else turn.silence or "said nothing"
-        return Thought(turn.reply, why, turn.edits(), usage)
+        return Thought(turn.reply, why, turn.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)

@@ -16,13 +16,9 @@ UNFIT_LIVE = {  # where the live server's provider is what fails, and not the se
     "test_nothing_that_a_model_says_breaks_a_turn_or_its_limits": "some hundred turns, minutes long",
 }
 
-FILTERED = "Letta passes on what a provider's filter left as if it were whole, and says nothing of it"
-
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "refusal-letta]" in item.name:
-            item.add_marker(pytest.mark.skip(reason=FILTERED))
         reason = UNFIT_LIVE.get(getattr(item, "originalname", ""))
         if LIVE and reason and "[" in item.name and "letta" in item.name:
             item.add_marker(pytest.mark.skip(reason=reason))

@@ -86,7 +86,7 @@ def _run(work) -> None:
 
 async def leave(brain: Letta) -> None:
     """Leave nothing on the live server."""
-    await brain.forget("")
+    await brain.forget()
     await brain.close()
 
 

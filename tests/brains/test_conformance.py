@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 
@@ -58,8 +59,10 @@ async def test_what_its_model_replies_is_said_word_for_word(mind):
 
 
 @over_minds(rules=NO_WORDS)
-async def test_plain_text_of_its_model_is_the_reply(mind):
-    assert (await think(mind, "hello", Says(text="Good morning."))).reply == "Good morning."
+async def test_a_model_that_writes_plain_text_is_heard_or_asked_to_call_reply_with_it(mind):
+    script = Says(text="Good morning."), replies("Good morning.")
+    assert (await think(mind, "hello", *script)).reply == "Good morning."
+    assert ["only what `reply` is called with" in asked for asked in mind.requests[1:]] in ([], [True])
 
 
 @over_minds()
@@ -114,7 +117,7 @@ async def test_a_turn_tells_what_it_cost(mind):
 
 @over_minds()
 async def test_forgetting_a_person_is_harmless_and_leaves_it_thinking(mind):
-    await mind.brain.forget("did:plc:ana")
+    await mind.brain.forget()
     assert (await think(mind, "hello", replies("hello"))).reply
 
 
@@ -175,18 +178,23 @@ async def test_a_model_that_calls_tools_for_ever_is_stopped(mind):
     assert len(mind.requests) < 20
 
 
+CUT = {
+    "text": Says(text="You are"),
+    "call": calls("reply", '{"text": "You are'),
+    "text and call": Says((Call("reply", '{"text": "You'),), text="You are"),
+}
+
+
 @over_minds(rules=NO_MODEL)
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+@pytest.mark.parametrize("cut", CUT.values(), ids=CUT)
 @pytest.mark.parametrize("before", [(), (calls("remember", {"text": "likes tea"}),)], ids=["", "later"])
-async def test_an_answer_cut_short_is_never_said(mind, before):
+async def test_an_answer_that_its_limit_or_the_providers_filter_cut_is_never_said(mind, before, cut, finish):
+    person = talker(mind)
+    mind.script(*before, replace(cut, finish=finish))
     with pytest.raises(BrainTrouble):
-        await think(mind, "hello", *before, Says(text="You are", finish="length"))
-
-
-@over_minds(rules=NO_MODEL, letta="Letta passes on what a provider's filter left as if it were whole")
-@pytest.mark.parametrize("before", [(), (calls("remember", {"text": "likes tea"}),)], ids=["", "later"])
-async def test_an_answer_that_the_providers_filter_cut_is_never_said(mind, before):
-    with pytest.raises(BrainTrouble):
-        await think(mind, "hello", *before, Says(text="You are", finish="content_filter"))
+        await person.think("hello")
+    assert person.said is None
 
 
 # --- what its server may do wrong

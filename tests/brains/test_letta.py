@@ -12,10 +12,10 @@ from letta_double import MODEL, TOKENS, Breaks, LettaDouble, serving
 from pydantic import SecretStr
 
 from bot.brains import make
-from bot.brains.letta import LOOK_EVERY, PROBE, ROUNDS, STEPS, LettaOptions
+from bot.brains.letta import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
 from bot.brains.letta_agent import KEPT, OVERDUE, TURN
 from bot.errors import BrainRefused, BrainTrouble
-from bot.model import State
+from bot.model import State, Usage
 from brains.loopback import Answer
 from brains.steps import Call, Cuts, Fails, Hangs, Says, calls, replies, silent, strings
 from memory.model import Remember
@@ -99,7 +99,7 @@ async def test_an_agent_with_a_persona_block_only_is_accepted(flat):
 async def test_the_agent_of_another_name_is_left_alone(flat):
     flat.double.add_agent("void", tools=["post"])
     await flat.brain.start()
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert [agent["name"] for agent in flat.double.agents.values()] == ["void"]
 
 
@@ -217,14 +217,21 @@ async def test_it_asks_no_further_once_a_reply_stands(flat):
     assert len(flat.double.seen) == 1
 
 
-async def test_plain_text_is_the_reply(flat):
-    assert (await flat.think(Says(text="hello there"))).reply == "hello there"
+async def test_plain_text_is_never_said_and_the_model_is_told_how_to(flat):
+    thought = await flat.think(Says(text="You are"), replies("You are right."))
+    assert thought.reply == "You are right."
+    assert "only what `reply` is called with" in flat.double.seen[1]["messages"][-1]["content"]
 
 
-async def test_plain_text_that_cannot_be_posted_is_told_and_tried_again(flat):
-    thought = await flat.think(Says(text="x" * 2000), Says(text="short"))
-    assert thought.reply == "short"
-    assert "2000 characters" in flat.double.seen[1]["messages"][-1]["content"]
+async def test_a_model_that_only_ever_writes_plain_text_is_given_up(flat):
+    with pytest.raises(BrainTrouble, match="called no tool"):
+        await flat.think(Says(text="hello there"))
+    assert len(flat.double.seen) == MENDS + 1
+
+
+async def test_plain_text_beside_a_reply_is_not_said(flat):
+    both = Says((Call("reply", {"text": "hi"}),), text="I will say hi.")
+    assert (await flat.think(both)).reply == "hi"
 
 
 async def test_a_model_that_says_nothing_is_asked_to_end_the_turn(flat):
@@ -356,12 +363,15 @@ def test_a_server_that_dies_in_the_middle_of_a_turn_is_tried_again_and_answers_o
 
 async def test_a_turn_that_fails_tells_what_it_spent_and_whether_the_post_may_be_the_cause(flat):
     await flat.brain.start()
+    person = Talker(flat.brain)
+    flat.double.script(calls("remember", {"text": "likes tea"}), Breaks())
     with pytest.raises(BrainTrouble) as sick:
-        await flat.think(calls("remember", {"text": "likes tea"}), Breaks())
+        await person.think("hello")
+    assert (person.spent, sick.value.of_turn) == (Usage(MODEL, *TOKENS, None), False)
+    flat.double.script(Says(text="You are", finish="length"))
     with pytest.raises(BrainTrouble) as cut:
-        await flat.think(Says(text="You are", finish="length"))
-    assert (sick.value.usage.tokens_in, sick.value.of_turn) == (TOKENS[0], False)
-    assert (cut.value.usage.tokens_in, cut.value.of_turn) == (TOKENS[0], True)
+        await person.think("hello")
+    assert (person.spent, cut.value.of_turn) == (Usage(MODEL, *TOKENS, None), True)
 
 
 # what is left behind
@@ -416,13 +426,13 @@ async def test_a_deleted_conversation_leaves_rows_until_its_agent_is_replaced_af
 
 async def test_forgetting_leaves_nothing_on_the_letta_side(flat):
     await flat.think(calls("remember", {"text": "likes tea"}), replies("hi"))
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert (flat.double.agents, flat.double.conversations, flat.double.rows) == ({}, {}, [])
     assert (await flat.think(replies("hi"))).reply == "hi"
 
 
 async def test_forgetting_where_there_is_nothing_is_harmless(flat):
-    await flat.brain.forget(ANA)
+    await flat.brain.forget()
     assert flat.double.agents == {}
 
 

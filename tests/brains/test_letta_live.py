@@ -67,7 +67,7 @@ async def test_no_note_is_stored_with_the_agent(brain):
 async def test_forgetting_leaves_no_agent_and_the_next_turn_makes_one(brain):
     name = brain._options.agent
     await turn(brain)
-    await brain.forget("did:plc:ana")
+    await brain.forget()
     assert (await brain._client.agents.list(name=name)).items == []
     await brain.start()
     assert len((await brain._client.agents.list(name=name)).items) == 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from base64 import b64encode, urlsafe_b64encode
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -18,6 +20,7 @@ from bot.settings import load
 from .loopback import Answer, Loopback
 from .minds import Fails, calls, replies
 from .model_mind import KEY, model_mind
+from .steps import strings
 from .turns import Talker
 
 ANTHROPIC = {
@@ -93,6 +96,17 @@ async def test_a_turn_runs_on_any_provider_and_tells_what_it_cost(name):
     assert (thought.reply, len(server.requests)) == ("hello", 1)
     assert (thought.usage.model, thought.usage.tokens_in, thought.usage.tokens_out) == (name, 100, 20)
     assert 10 < thought.usage.cost < 10_000  # millionths of a dollar, whatever today's price is
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+async def test_a_picture_is_sent_to_any_provider_behind_the_place_where_it_was_shown(name):
+    picture = b"\x89PNG\r\n\x1a\n pixels"
+    with provider(name) as (brain, server):
+        await Talker(brain).think("hello", picture=picture)
+    sent = strings(server.requests[0].json)
+    assert "image/png" in sent
+    pixels = re.search("|".join(encode(picture).decode() for encode in (b64encode, urlsafe_b64encode)), sent)
+    assert sent.index("> hello") < sent.index("[image 1 of the post to answer") < pixels.start()
 
 
 async def test_anthropics_cache_is_told_to_keep_the_tools_and_the_operators_part_only():

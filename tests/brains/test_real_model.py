@@ -65,13 +65,20 @@ async def test_a_real_model_says_something_within_the_limits(server):
 
 
 async def test_a_real_models_answer_that_is_cut_off_is_never_said(server):
-    with pytest.raises(BrainTrouble, match="cut off") as trouble:
-        await Talker(make(server, max_tokens=3)).think("tell me a long story")
-    assert trouble.value.usage.tokens_out >= 3
+    person = Talker(make(server, max_tokens=3))
+    with pytest.raises(BrainTrouble, match="cut off"):
+        await person.think("tell me a long story")
+    assert person.spent.tokens_out >= 3
 
 
 async def test_a_real_model_is_healthy(server):
     assert await make(server).health() is None
+
+
+async def test_a_real_model_that_sees_nothing_is_trouble_that_names_the_setting(server):
+    with pytest.raises(BrainTrouble, match=r"HTTP \d+.*SCRUBJAY_VISION=false") as trouble:
+        await Talker(make(server)).think("what is this?", picture=b"\x89PNG\r\n\x1a\n pixels")
+    assert trouble.value.of_turn
 
 
 async def test_a_prompt_beyond_a_real_models_context_is_trouble(server):

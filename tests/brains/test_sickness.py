@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,7 @@ SICKNESSES = {
     "cut stream": Cuts(),
     "truncation": Says(text="I was about to", finish="length"),
     "refusal": Says(text="I can", finish="content_filter"),
+    "refusal within a call": replace(calls("reply", '{"text": "I can'), finish="content_filter"),
     "empty": Says(),
     "ten times too long": replies("word " * 2400),
     "tool loop": calls("recall", {"query": "tea"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bot.embeds import Embeds, Media
 from bot.model import Mention, Reason, StrongRef, ThreadPost
 from bot.persona import compose
 from bot.tools import Toolbox
@@ -34,14 +35,17 @@ class Talker:
     def known(self) -> list[str]:
         return [note.text for note in self.notes]
 
-    async def think(self, text, thread=()):
-        """One turn; returns its Thought without applying it."""
+    async def think(self, text, thread=(), picture=None):
+        """One turn; returns its Thought without applying it. `picture`: a PNG that the post shows."""
         self.turn += 1
         now, receipt = START + timedelta(minutes=self.turn), self._receipt()
         ref = StrongRef(receipt.uri, receipt.cid)
         mention = Mention(ref, DID, Reason.MENTION, text, ref, None, now, self.langs)
         recollection = Recollection(self.person, self.notes, render(self.notes, 2000))
-        prompt = compose("a jay", recollection, thread, mention, now)
+        shown = Embeds((Media(DID, "bafy", "image/png", "a cat"),) if picture else ())
+        post = ThreadPost("ana.test", text, by_asker=True, embeds=shown)
+        prompt = compose("a jay", recollection, thread, mention, now, post=post, vision=bool(picture))
+        prompt = replace(prompt, pixels={"bafy": picture} if picture else {})
 
         async def search(query: str) -> tuple[Passage, ...]:
             return tuple(map(of_note, self.notes))
@@ -49,13 +53,25 @@ class Talker:
         tools = Toolbox(
             recollection, receipt, now, limits=self.limits, search=search, reply_limit=self.reply_limit
         )
-        return tools.thought(await self.brain.think(prompt, tools))
+        self._tools = tools
+        await self.brain.think(prompt, tools)
+        return tools.thought()
 
     async def say(self, text, thread=()):
         """One turn, applied to memory; returns the reply."""
         thought = await self.think(text, thread)
         self.keep(thought)
         return thought.reply
+
+    @property
+    def spent(self):
+        """What the last turn has cost, whatever came of it."""
+        return self._tools.thought().usage
+
+    @property
+    def said(self):
+        """What the last turn would have said so far, also if it failed."""
+        return self._tools.thought().reply
 
     def keep(self, thought):
         """Apply what the turn came to."""

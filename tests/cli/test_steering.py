@@ -4,9 +4,12 @@ import json
 import os
 import pty
 import sys
+from datetime import UTC, datetime
 
 import pytest
+from crew import Crew
 
+from memory.db import Database
 from tests.cli.seed import AGAIN, EVIL, HELLO, IRIS, MALLORY
 
 ASKING = [
@@ -73,6 +76,19 @@ def test_a_person_is_forgotten_with_all_their_words(filled):
     files = [file.read_bytes() for file in (filled.home / "data").iterdir()]
     for trace in (b"Biscuit", b"Lisbon", b"iris.test", IRIS.encode()):
         assert not any(trace in content for content in files)
+
+
+@pytest.mark.parametrize("what", ["@iris.test", "n1"])
+def test_the_running_bots_brain_is_told_to_forget_too(filled, what):
+    db = Database(f"sqlite:///{filled.home}/data/scrubjay.db")
+    crew = Crew(db, filled.home / "data")
+    crew.run_errands()
+    before = crew.brain.forgotten
+    filled("memory", "forget", what, "--yes")
+    crew.clock.now = datetime.now(UTC)
+    crew.run_errands()
+    db.close()
+    assert (before, crew.brain.forgotten) == (0, 1)
 
 
 def test_an_edited_note_is_replaced_and_its_new_name_is_printed(filled):

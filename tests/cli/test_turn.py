@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from crew import Crew, ScriptedBrain
@@ -74,6 +75,26 @@ def test_show_tells_what_was_told_where_it_comes_from_what_was_done_and_said(tal
         assert part in shown
     assert "Agreement is not politeness" not in shown
     assert "Agreement is not politeness" in cli("turn", "show", dog, "--full").out
+
+
+def test_show_tells_which_pictures_went_along_and_a_replay_that_they_do_not(cli):
+    (cli.home / "data").mkdir()
+    db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
+    db.upgrade()
+    crew = Crew(db, cli.home / "data", make("rules"))
+    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, vision=True))
+    blob = crew.network.upload(ANA, b"\xff\xd8\xff" + b"x" * 1234, "image/jpeg")
+    image = {"alt": "a cat", "image": blob}
+    ref = crew.say(ANA, "look", embed={"$type": "app.bsky.embed.images", "images": [image]})
+    crew.work()
+    db.close()
+    shown = cli("turn", "show", ref.uri).out
+    heading = "Pictures that went along"
+    assert f"{heading}\n  image 1 of the post to answer · image/jpeg, 1,237 bytes" in shown
+    assert blob["ref"]["$link"] in shown
+    again = json.loads(cli("replay", ref.uri, "--json").out)
+    assert [len(again[which]["told"]["images"]) for which in ("then", "now")] == [1, 0]
+    assert any(line.startswith("pictures are not fetched again") for line in again["differs"])
 
 
 def test_the_bots_own_answer_may_be_asked_about(talked):
