@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from bot.sources.firehose import Firehose, FrameDialect
 from bot.sources.jetstream import Jetstream, LineDialect
-from bot.sources.replay import Replay
+from bot.sources.replay import Replay, Tape
+from bot.sources.supervisor import Stream
+from bot.tracked import Tracked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
     from bot.ports import Source
     from bot.settings import Settings
     from bot.sources.message import Dialect
-    from bot.tracked import Tracked
+
+NOBODY = "did:web:nobody.invalid"
 
 
 def source(settings: Settings, tracked: Tracked, resume: Callable[[str], int | None]) -> Source:
@@ -24,6 +27,12 @@ def source(settings: Settings, tracked: Tracked, resume: Callable[[str], int | N
         return Replay(Path(settings.replayed), tracked, speed=settings.replay_speed)
     kind = Jetstream if settings.source == "jetstream" else Firehose
     return kind(settings.stream_url, tracked, start=settings.firehose_start, resume=resume)
+
+
+def recorder(settings: Settings, out: BinaryIO) -> tuple[Stream, Tape]:
+    """What listens to the hosts from now on, for nobody, and what writes all they send to `out`."""
+    tape = Tape(dialect(settings, Tracked(NOBODY)), out)
+    return Stream(settings.stream_url, tape), tape
 
 
 def dialect(settings: Settings, tracked: Tracked) -> Dialect:
