@@ -118,7 +118,8 @@ async def run(settings: Settings, role: Role) -> None:
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
         tracked = Tracked(network.did)
-        source = choice.source(settings, tracked, partial(_cursor, db)) if role != "work" else None
+        cursors = await bench.read(inbox.cursors)
+        source = choice.source(settings, tracked, cursors) if role != "work" else None
         await serve(settings, bench, source, stopping, work=role != "listen", tracked=tracked)
     finally:
         await brain.close()
@@ -213,11 +214,6 @@ def _ears(
     listener = Listener(source, bench.db, hearing, bench.clock, cadence.ring_at)
     ring = cadence.every("reconcile", timedelta(seconds=settings.reconcile_every))
     return [listener.run(), Reconciler(bench, hearing, cadence.ring_at).serve(ring)]
-
-
-def _cursor(db: Database, host: str) -> int | None:
-    with db.read() as tx:
-        return inbox.cursor(tx, host)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

@@ -84,7 +84,7 @@ async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_g
         stream, tape, relay = await recorded(path, kind, frames[:5], frames[5:])
     events = await played(Replay(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
-    assert [line["why"] for line in logs if line["event"] == "stream.gap"] == ["closed 1000"]
+    assert [line["why"] for line in logs if line["event"] == "stream.gap"] == ["closed 1000"] * 2
     assert relay.cursors[0] is None
     assert all(relay.cursors[1:])
     assert (tape.count, stream.counts["hits"]) == (9, 0)
@@ -142,9 +142,28 @@ def test_the_settings_choose_the_source():
         (Settings(source="firehose"), Firehose),
         (Settings(source="replay:some.frames"), Replay),
     ):
-        assert isinstance(choice.source(settings, Tracked(ME), lambda _: None), kind)
-    assert choice.source(Settings(), Tracked(ME), lambda _: None).host == "jetstream"
-    assert choice.source(Settings(source="firehose"), Tracked(ME), lambda _: None).host == "bsky.network"
+        assert isinstance(choice.source(settings, Tracked(ME), {}), kind)
+    assert choice.source(Settings(), Tracked(ME), {}).host == "jetstream"
+    assert choice.source(Settings(source="firehose"), Tracked(ME), {}).host == "bsky.network"
+
+
+def test_notifications_and_recordings_are_no_hosts_to_go_back_to(tmp_path):
+    stored = {"notifications": 7, "replay:some.frames": 6}
+    quiet = choice.source(Settings(source="firehose"), Tracked(ME), stored)
+    heard = choice.source(Settings(source="firehose"), Tracked(ME), stored | {"old.example": 5})
+    assert [begins_with_a_gap(source) for source in (quiet, heard)] == [False, True]
+
+
+def begins_with_a_gap(source):
+    async def begin():
+        events = source.events(None)
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(begin())
+    return source.counts["gaps"] > 0
 
 
 def test_a_missing_recording_is_told_at_once():
