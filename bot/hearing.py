@@ -150,6 +150,7 @@ class Hearing:
         if event.did == self.me:
             inbox.withdrawn(tx, event.uri.rpartition("/")[2], now)
             return NOTHING
+        self.tracked.drop_post(event.uri)
         known = inbox.unsay(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
