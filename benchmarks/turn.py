@@ -39,6 +39,7 @@ from bot.localnet import LocalNet
 from bot.log import configure
 from bot.model import Mention, Reason, State
 from bot.terminal import MemoryNetwork
+from bot.tracked import Tracked
 from bot.worker import Worker
 from memory.db import Database
 from memory.store import Memory
@@ -239,6 +240,7 @@ def bench(db: Database, stage: Stage, brain: Brain, folder: Path) -> Bench:
         ),
         plan=NO_PAUSE,
         options=OPTIONS,
+        tracked=Tracked(stage.network.did),
     )
 
 

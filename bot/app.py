@@ -67,6 +67,7 @@ def make_bench(settings: Settings, db: Database, network: Network, brain: Brain)
             vision=settings.vision,
             retain_turns=timedelta(days=settings.retain_turns),
         ),
+        tracked=Tracked(network.did),
     )
 
 
@@ -117,9 +118,9 @@ async def run(settings: Settings, role: Role) -> None:
         if role != "listen":
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
-        tracked = Tracked(network.did)
-        source = choice.source(settings, tracked, partial(_cursor, db)) if role != "work" else None
-        await serve(settings, bench, source, stopping, work=role != "listen", tracked=tracked)
+        cursors = await bench.read(inbox.cursors)
+        source = choice.source(settings, bench.tracked, cursors) if role != "work" else None
+        await serve(settings, bench, source, stopping, work=role != "listen")
     finally:
         await brain.close()
         await network.close()
@@ -134,19 +135,15 @@ async def serve(
     stopping: asyncio.Event,
     *,
     work: bool = True,
-    tracked: Tracked | None = None,
 ) -> None:
-    """Listen to `source` (if any) and work, until `stopping`; then drain.
-
-    `tracked` is what the source looks for: it is filled from what is held, and grows with what is heard.
-    """
+    """Listen to `source` (if any) and work, until `stopping`; then drain."""
     cadence = Cadence(timedelta(seconds=settings.sweep))
     cadence.start()
     crew = [
         Worker(f"{socket.gethostname()}/{number}", bench, cadence, random.random)
         for number in range(settings.workers if work else 0)
     ]
-    hearing = await asyncio.to_thread(make_hearing, settings, bench, tracked)
+    hearing = await asyncio.to_thread(make_hearing, settings, bench)
     ears = [asyncio.create_task(ear) for ear in _ears(settings, bench, hearing, source, cadence)]
     ears.append(asyncio.create_task(_expire_turns(bench)))
     if work:
@@ -188,14 +185,14 @@ async def _keep_house(settings: Settings, bench: Bench, cadence: Cadence) -> Non
     await keep_house(bench.db, bench.memory, bench.ledger, settings.keep, bench.clock, bell)
 
 
-def make_hearing(settings: Settings, bench: Bench, tracked: Tracked | None = None) -> Hearing:
-    """What events mean; everybody of whom something is held is `tracked` from now on."""
+def make_hearing(settings: Settings, bench: Bench) -> Hearing:
+    """What events mean; everybody of whom something is held is tracked from now on."""
     hearing = Hearing(
         memory=bench.memory,
         ledger=bench.ledger,
         me=bench.network.did,
         plan=bench.plan,
-        tracked=tracked or Tracked(bench.network.did),
+        tracked=bench.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),
     )
@@ -213,11 +210,6 @@ def _ears(
     listener = Listener(source, bench.db, hearing, bench.clock, cadence.ring_at)
     ring = cadence.every("reconcile", timedelta(seconds=settings.reconcile_every))
     return [listener.run(), Reconciler(bench, hearing, cadence.ring_at).serve(ring)]
-
-
-def _cursor(db: Database, host: str) -> int | None:
-    with db.read() as tx:
-        return inbox.cursor(tx, host)
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

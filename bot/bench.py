@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bot.ledger import Ledger
     from bot.model import Limits, Pace, State
     from bot.ports import Brain, Clock, Network
+    from bot.tracked import Tracked
     from memory.db import Database, Tx
     from memory.store import Memory
 
@@ -42,6 +43,8 @@ class TurnOptions:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
+    """`tracked` is what the source looks for: it grows with what is heard, and with what a turn shows."""
+
     db: Database
     memory: Memory
     ledger: Ledger
@@ -51,6 +54,7 @@ class Bench:
     limits: Limits
     plan: Pace
     options: TurnOptions
+    tracked: Tracked
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` in a reading transaction, in a thread of its own."""

@@ -39,6 +39,7 @@ WAITED = timedelta(minutes=5)
 MOST = 1000
 UPGRADE = "scrubjay db upgrade"
 ACCOUNT = "set SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD (an app password); `scrubjay run` tells how"
+UNHEALED = "scrubjay run, on a PDS with an AppView; `scrubjay gap list --open` tells more"
 LABEL = (
     "log in to Bluesky as the bot and turn on its automation label in the account settings; or put "
     '{"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]} as `labels` into its record '
@@ -65,6 +66,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("disk", disk, "make room, or set SCRUBJAY_DATA_DIR to another disk"),
         ("database", database, UPGRADE),
         ("mentions", mentions, UPGRADE),
+        ("gaps", gaps, UPGRADE),
         ("pds", pds, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("clock", clock, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("login", login, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
@@ -146,9 +148,8 @@ def database(settings: Settings) -> Check:
 
 def mentions(settings: Settings, now: datetime | None = None) -> Check:
     """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
-    found, head = schema(settings)
-    if found != head:
-        return Check("mentions", ok=False, detail="cannot be read before the upgrade", mend=UPGRADE)
+    if unreadable := _unreadable(settings, "mentions"):
+        return unreadable
     from bot import inbox
 
     now, db = now or datetime.now(UTC), Database(settings.database)
@@ -171,6 +172,29 @@ def mentions(settings: Settings, now: datetime | None = None) -> Check:
     detail = f"{failed} failed in a day, {over} left by a worker, the oldest {minutes} min late"
     mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
+
+
+def gaps(settings: Settings, now: datetime | None = None) -> Check:
+    """Look for gaps in which mentions may still wait to be found: older ones would expire."""
+    if unreadable := _unreadable(settings, "gaps"):
+        return unreadable
+    from bot import inbox
+
+    now, db = now or datetime.now(UTC), Database(settings.database)
+    with db.read() as tx:
+        still_open = inbox.gaps.latest(tx, limit=MOST, still_open=True)
+    db.close()
+    soon = timedelta(seconds=3 * settings.reconcile_every)
+    late = [gap for gap in still_open if soon < now - gap.at < settings.limits.max_age]
+    if not late:
+        return Check("gaps", ok=True, detail=f"{len(still_open)} open, none for long")
+    detail = f"{len(late)} open, the last since {late[0].at:%Y-%m-%d %H:%M}Z ({late[0].host}: {late[0].why})"
+    return Check("gaps", ok=False, detail=detail, mend=UNHEALED)
+
+
+def _unreadable(settings: Settings, name: str) -> Check | None:
+    found, head = schema(settings)
+    return None if found == head else Check(name, False, "cannot be read before the upgrade", UPGRADE)
 
 
 def _waits_for_brain(entry: Entry) -> bool:

@@ -34,6 +34,7 @@ def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, ke
     erased = memory.erase(tx, did)
     forget_mentions(tx, ledger, [uri for uri in inbox.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
+    inbox.errands.drop(tx, did)
     inbox.errands.add(tx, ErrandKind.FORGET, BRAIN, now)
     return erased
 

@@ -110,9 +110,11 @@ class RepoSync:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something may have been missed on `host` after `since` and before `until` (None: not known).
+    """The stream of `host` was disturbed at `at`, after `since` and before `until` (cursors, if known).
 
-    It is told before the events after it, and does not move the cursor: `cursor` is the one before it.
+    `replayed`: the server was asked for all that came after `since`, and did not refuse; otherwise something
+    may be missing. It is told when it is over, before the events after it, and does not move the cursor:
+    `cursor` is the one before it.
     """
 
     cursor: int
@@ -121,6 +123,7 @@ class Gap:
     until: int | None
     why: str
     at: datetime
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,7 @@ class Hearing:
         if event.did == self.me:
             inbox.withdrawn(tx, event.uri.rpartition("/")[2], now)
             return NOTHING
+        self.tracked.drop_post(event.uri)
         known = inbox.unsay(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
@@ -172,10 +173,10 @@ class Hearing:
         return Heard(now) if told else NOTHING
 
     def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
-        if inbox.gaps.open_gap(tx, event, now):
+        if inbox.gaps.record(tx, event, now):
             self.counts["gaps"] += 1
             known = {"since": event.since, "until": event.until, "why": event.why}
-            log.warning("gap.opened", host=event.host, **known)
+            log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
 
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Heard:
         status = None if event.active else event.status

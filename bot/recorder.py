@@ -68,6 +68,7 @@ async def recorded(
     goes its way all the same.
     """
     started = bench.clock()
+    bench.tracked.add_posts(kept.sources(prompt, ()))  # deleted while the brain thinks, they are not kept
 
     async def keep(error: BaseException | None) -> None:
         turn = turn_of(
@@ -161,9 +162,9 @@ async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, 
             return
         inbox.hold(tx, claim)
         still = {number for number, _ in bench.memory.sources(tx, turn.did)}
-        if shown <= still:
+        if shown <= still and all(map(bench.tracked.post, kept.sources(prompt, ()))):
             turns.keep(tx, turn, sources)
-        else:  # something was forgotten while the brain was thinking
+        else:  # something was forgotten or deleted while the brain was thinking
             turns.keep(tx, turns.without_words(turn), ())
 
     try:

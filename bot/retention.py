@@ -31,6 +31,7 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: dateti
         for did in done.people:
             forget_mentions(tx, ledger, inbox.uris_of(tx, did), now)
             turns.erase(tx, did)
+            inbox.errands.drop(tx, did)
         mentions = inbox.blank(tx, now - keep.text)
         expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
     if done.passages or done.people or mentions or expired:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 class Tracked:
     """The bot `me` (a DID), the `people` with memory (DIDs) and `posts` (URIs) of anybody.
 
-    Among `posts` are those the bot answered or has a note from, the roots of threads it is in, and the
-    records of blocks against it. A person's are all tracked through the person. Change it from any thread:
-    each change is one step under the interpreter's lock.
+    Among `posts` are those the bot answered, has a note from or has shown to its brain, the roots of threads
+    it is in, and the records of blocks against it. A person's are all tracked through the person. Change it
+    from any thread: each change is one step under the interpreter's lock.
     """
 
     def __init__(self, me: str, people: Iterable[str] = (), posts: Iterable[str] = ()) -> None:
@@ -39,6 +39,10 @@ class Tracked:
         for uri in uris:
             self._posts.add(uri)
             self.repos.add(author(uri).encode())
+
+    def drop_post(self, uri: str) -> None:
+        """Forget a post that is gone."""
+        self._posts.discard(uri)
 
     def person(self, did: str) -> bool:
         """Whether this is the bot or a person with memory."""

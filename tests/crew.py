@@ -97,6 +97,7 @@ class Crew:
                 allowed_bots=frozenset(),
                 lease=timedelta(seconds=30),
             ),
+            tracked=Tracked(self.network.did),
         )
         self.with_brain(self.brain)
         self.hearing = Hearing(
@@ -104,7 +105,7 @@ class Crew:
             ledger=self.bench.ledger,
             me=self.network.did,
             plan=NO_PAUSE,
-            tracked=Tracked(self.network.did),
+            tracked=self.bench.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),
         )

@@ -11,6 +11,7 @@ from factory import mention
 from bot import doctor, inbox
 from bot.doctor import Check
 from bot.errors import BrainResting, NetworkTrouble, SettingsError
+from bot.events import Gap
 from bot.settings import load
 from memory.db import Database
 from tests.cli.seed import NOON, fill
@@ -122,6 +123,21 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     db.close()
     found = doctor.mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
+
+
+@pytest.mark.parametrize(
+    ("age", "ok"), [(timedelta(minutes=14), True), (timedelta(minutes=16), False), (timedelta(days=2), True)]
+)
+def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok):
+    settings.data_dir.mkdir()
+    db = Database(settings.database)
+    db.upgrade()
+    with db.write() as tx:
+        inbox.gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
+        inbox.gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
+    db.close()
+    found = doctor.gaps(settings, NOON + age)
+    assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])

@@ -125,11 +125,16 @@ async def survived(side, *trouble, **more):
         ears = Ears(side, url, **more)
         assert await ears.take(2) == ["hi", "after"]
     assert relay.cursors == [None, side.resumed(1)]
+    assert [(gap.until, gap.replayed) for gap in ears.gaps] == [(side.place(2), True)]
     return ears
 
 
 def told(ears):
     return [(gap.why, gap.since) for gap in ears.gaps]
+
+
+def ends(ears):
+    return [(gap.why, gap.until, gap.replayed) for gap in ears.gaps]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1013])
@@ -155,6 +160,7 @@ async def test_an_outdated_cursor_is_a_gap_and_the_stream_goes_on(side):
         ears = Ears(side, url)
         await ears.take(1, cursor=side.place(1))
     assert told(ears) == [("OutdatedCursor", side.place(1))]
+    assert ends(ears) == [("OutdatedCursor", side.place(5), False)]
     assert len(relay.cursors) == 1
 
 
@@ -166,6 +172,7 @@ async def test_a_cursor_of_the_future_is_a_gap_and_begins_anew_at_the_present(si
     assert relay.cursors == [side.resumed(1000), None]
     assert [event.cursor for event in ears.taken] == [side.place(2)]
     assert told(ears) == [("FutureCursor", side.place(1000))]
+    assert [gap.replayed for gap in ears.gaps] == [False]
 
 
 async def test_a_cursor_refused_as_too_old_is_a_gap_and_begins_anew_at_the_oldest(side):
@@ -184,6 +191,7 @@ async def test_a_cursor_refused_as_too_old_is_a_gap_and_begins_anew_at_the_oldes
         await ears.take(1, cursor=side.place(1000))
     assert asked == [side.resumed(1000), side.oldest]
     assert told(ears) == [("CursorTooOld", side.place(1000))]
+    assert [gap.replayed for gap in ears.gaps] == [False]
 
 
 @pytest.mark.parametrize("bad", ["garbage", "cut off", "other type", "fragments of the other type"])
@@ -201,6 +209,7 @@ async def test_an_undecodable_message_is_a_gap_and_costs_nothing_but_itself(side
         ears = Ears(side, url)
         assert await ears.take(2) == ["hi", "after"]
     assert told(ears) == [("undecodable", side.place(1))]
+    assert ends(ears) == [("undecodable", side.place(3), False)]
     assert len(relay.cursors) == 1
 
 
@@ -273,9 +282,12 @@ async def trouble_of(side, url, **more):
     """What the first outage is called."""
     ears = Ears(side, url, **more)
     async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
-        gap = await anext(aiter(events))
-    assert isinstance(gap, Gap)
-    return gap.why
+        waiting = asyncio.ensure_future(anext(aiter(events)))
+        while not (lost := [name for name in ears.counts if name.startswith("lost: ")]):
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    return lost[0].removeprefix("lost: ")
 
 
 async def test_a_stall_is_found_by_pings_and_is_a_gap(side):
@@ -341,13 +353,87 @@ async def test_an_outage_is_one_gap_however_often_one_tries(side):
 async def test_a_dead_host_is_left_for_the_next_and_that_is_a_gap(side):
     dead, alive = Relay([close(1011)]), Relay([side.hears(7)])
     async with dead.serving() as one, alive.serving() as two:
-        stored = {urlsplit(two).netloc: side.place(6)}
-        ears = Ears(side, one, two, resume=stored.get)
+        stored = {urlsplit(one).netloc: side.place(3), urlsplit(two).netloc: side.place(6)}
+        ears = Ears(side, one, two, cursors=stored)
         await ears.take(1, cursor=side.place(3))
         assert ears.source.host == ("jetstream" if side is Lines else urlsplit(two).netloc)
     assert dead.cursors == [side.resumed(3)] * 3
     assert alive.cursors == [side.resumed(3) if side is Lines else side.place(6)]
-    assert [gap.why for gap in ears.gaps] == ["closed 1011", "host switch"]
+    assert [(gap.why, gap.replayed) for gap in ears.gaps] == [("closed 1011", True), ("host switch", True)]
+    ended = side.place(7) if side is Lines else None  # the other host counts in its own way
+    assert [gap.until for gap in ears.gaps] == [ended, side.place(7)]
+
+
+async def test_a_switch_to_a_host_that_was_never_heard_may_miss_something(side):
+    dead, alive = Relay([close(1011)]), Relay([side.hears(7)])
+    async with dead.serving() as one, alive.serving() as two:
+        ears = Ears(side, one, two)
+        await ears.take(1, cursor=side.place(3))
+    assert [gap.replayed for gap in ears.gaps] == [side is Lines] * 2  # its cursor means the same everywhere
+
+
+async def test_it_begins_with_the_host_that_was_heard_last():
+    first, second = Relay([Frames.hears(4)]), Relay([Frames.hears(8, "last")])
+    async with first.serving() as one, second.serving() as two:
+        hosts = [urlsplit(url).netloc for url in (one, two)]
+        ears = Ears(Frames, one, two, cursors={hosts[1]: Frames.place(7), hosts[0]: Frames.place(3)})
+        assert ears.source.host == hosts[1]
+        assert await ears.take(1, cursor=Frames.place(7)) == ["last"]
+    assert (first.cursors, told(ears)) == ([], [])
+
+
+async def test_a_host_that_is_new_is_begun_with_a_gap_if_another_was_heard_before(side):
+    async with Relay([side.hears(1)]).serving() as url:
+        ears = Ears(side, url, cursors={"elsewhere.example": 5})
+        await ears.take(1)
+        other = Ears(side, url, cursors={})
+        await other.take(1)
+    assert ends(ears) == [("host switch", side.place(1), False)]
+    assert told(other) == []
+
+
+async def test_a_gap_is_told_on_a_stream_that_is_quiet_after_it_but_not_while_it_lasts(side, monkeypatch):
+    monkeypatch.setattr(supervisor, "STATS_SECONDS", 0.05)
+    again = asyncio.Event()
+
+    async def refuse(socket):
+        await (asyncio.sleep(0) if again.is_set() else socket.close(1011))
+
+    relay = Relay([side.hears(1), close(1001)], [refuse])
+    async with relay.serving() as url:
+        ears = Ears(side, url)
+        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+            await anext(events)
+            gap = asyncio.ensure_future(anext(events))
+            while ears.counts["reconnects"] < 20:
+                await asyncio.sleep(0.01)
+            early = gap.done()
+            again.set()
+            gap = await gap
+    assert not early
+    assert (gap.why, gap.since, gap.until, gap.replayed) == ("closed 1001", side.place(1), None, True)
+
+
+async def test_a_gap_of_a_kind_that_was_told_just_now_is_told_later_and_reaches_to_there(side):
+    now = [0.0]
+
+    def minute(socket):
+        now[0] += 61
+        return socket.send(side.hears(4))
+
+    bad = "{" if side is Lines else b"x"
+    later = asyncio.Event()
+    relay = Relay([side.hears(1), bad, side.hears(2), bad, side.hears(3), lambda _: later.wait(), minute])
+    async with relay.serving() as url:
+        ears = Ears(side, url, monotonic=lambda: now[0])
+        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+            heard = [await anext(events) for _ in range(4)]
+            later.set()
+            heard += [await anext(events) for _ in range(2)]
+    kinds = [type(event).__name__ for event in heard]
+    assert kinds == ["PostCreated", "Gap", "PostCreated", "PostCreated", "Gap", "PostCreated"]
+    gaps = [(gap.since, gap.until) for gap in heard if isinstance(gap, Gap)]
+    assert gaps == [(side.place(1), side.place(2)), (side.place(2), side.place(4))]
 
 
 async def test_a_host_that_is_left_is_taken_up_again_where_it_was_left():
@@ -380,7 +466,7 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
                 if isinstance(event, PostCreated):
                     texts.append(int(event.record["text"]))
                 elif isinstance(event, Gap):
-                    gaps.append(event.why)
+                    gaps.append((event.why, event.replayed))
                 if 40 in texts or len(relay.cursors) > 30:
                     break
                 if len(relay.cursors) > 1:  # a server that resumes behind the cursor
@@ -389,7 +475,7 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
                     rest = [it for n, it in enumerate(messages, 1) if side.place(n) >= asked + exclusive]
                     relay.scripts = [rest]
     assert sorted(set(texts)) == list(range(1, 41))
-    assert gaps == ["overflow"]
+    assert gaps == [("overflow", True)]
     assert ears.counts["lost: overflow"] >= 1
 
 
@@ -402,7 +488,7 @@ async def test_a_message_that_breaks_the_protocol_is_got_over(side):
         ears = Ears(side, url)
         assert await ears.take(2) == ["hi", "after"]
     assert relay.cursors[-1] > relay.cursors[1]
-    assert told(ears) == [("protocol", side.place(1))]
+    assert ends(ears) == [("protocol", side.place(3), False)]
 
 
 async def test_progress_is_told_on_a_busy_stream_without_hits(side):

@@ -630,6 +630,20 @@ def test_a_gap_is_recorded_once_and_everybody_is_looked_at_again(crew, told):
     assert rows(crew, "block") == []
 
 
+def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_again(crew, told):
+    with crew.bench.db.write() as tx:
+        tx.execute(text("DELETE FROM errand"))
+    crew.take(Gap, "test", 5, 9, "closed 1001", crew.clock(), replayed=True)
+    crew.take(Gap, "test", 9, 12, "undecodable", crew.clock())
+    with crew.bench.db.read() as tx:
+        known = inbox.gaps.latest(tx, limit=9)
+        still_open = inbox.gaps.latest(tx, limit=9, still_open=True)
+
+    assert [(gap.why, gap.closed_by) for gap in known] == [("undecodable", None), ("closed 1001", "replay")]
+    assert still_open == known[:1]
+    assert errands(crew) == [("recheck", ANA)]
+
+
 def test_a_gap_does_not_move_the_cursor(crew, told):
     with crew.bench.db.read() as tx:
         before = inbox.cursor(tx, "test")

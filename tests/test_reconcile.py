@@ -103,8 +103,11 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     still_open = gaps(crew)
     crew.run_errands()
     crew.reconcile()
+    with crew.bench.db.read() as tx:
+        (gap,) = inbox.gaps.latest(tx, limit=9)
 
     assert (still_open, [at is not None for at in gaps(crew)]) == ([None], [True])
+    assert gap.closed_by == "second look"
 
 
 def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the_gap_open(crew, monkeypatch):

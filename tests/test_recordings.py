@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from relay import ME, Relay, close, commit, mention
+from structlog.testing import capture_logs
 
 from benchmarks import corpus
 from bot.events import PostCreated, Progress
@@ -38,13 +39,21 @@ def messages(kind, frames):
     return frames if kind == "firehose" else [line.decode() for line in corpus.as_lines(frames)]
 
 
-async def recorded(path, kind, frames):
-    """A recording of these frames, made from a server that plays them."""
-    relay = Relay([*messages(kind, frames), close(1000)])
-    dialect = choice.dialect(Settings(source=kind), Tracked(ME))
+async def recorded(path, kind, *connections):
+    """A recording of these frames, made from a server that plays a list of them a connection."""
+    relay = Relay(*([*messages(kind, frames), close(1000)] for frames in connections), [])
     async with relay.serving() as url:
         with path.open("wb") as out:
-            return await record(url, dialect, out, 20)
+            stream, tape = choice.recorder(
+                Settings(source=kind, firehose_url=[url], jetstream_url=[url]), out
+            )
+            recording = asyncio.create_task(record(stream, None))
+            async with asyncio.timeout(20):
+                while len(relay.cursors) <= len(connections):
+                    await asyncio.sleep(0.01)
+            recording.cancel()
+            await asyncio.gather(recording, return_exceptions=True)
+    return stream, tape, relay
 
 
 async def played(source):
@@ -61,17 +70,32 @@ async def played(source):
 @pytest.mark.parametrize("kind", ["firehose", "jetstream"])
 async def test_what_was_recorded_is_told_again(tmp_path, kind):
     path = tmp_path / "recording"
-    assert await recorded(path, kind, mentions(9)) == (9, "closed 1000")
+    _, tape, _ = await recorded(path, kind, mentions(9))
     events = await played(Replay(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
     assert [type(event) for event in events[:-1]] == [PostCreated] * 9
+    assert tape.count == 9
+
+
+@pytest.mark.parametrize("kind", ["firehose", "jetstream"])
+async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_gap(tmp_path, kind):
+    path, frames = tmp_path / "recording", mentions(9)
+    with capture_logs() as logs:
+        stream, tape, relay = await recorded(path, kind, frames[:5], frames[5:])
+    events = await played(Replay(path, Tracked(ME)))
+    assert [event.record["text"] for event in events[:-1]] == list("123456789")
+    assert [line["why"] for line in logs if line["event"] == "stream.gap"] == ["closed 1000"] * 2
+    assert relay.cursors[0] is None
+    assert all(relay.cursors[1:])
+    assert (tape.count, stream.counts["hits"]) == (9, 0)
 
 
 async def test_a_recording_ends_when_its_time_is_over():
-    dialect = choice.dialect(Settings(source="firehose"), Tracked(ME))
     out = io.BytesIO()
     async with Relay(mentions(3)).serving() as url:
-        assert await record(url, dialect, out, 0.5) == (3, None)
+        stream, tape = choice.recorder(Settings(source="firehose", firehose_url=[url]), out)
+        await record(stream, 0.5)
+    assert tape.count == 3
     assert out.getvalue().endswith(mentions(3)[-1])
 
 
@@ -118,9 +142,28 @@ def test_the_settings_choose_the_source():
         (Settings(source="firehose"), Firehose),
         (Settings(source="replay:some.frames"), Replay),
     ):
-        assert isinstance(choice.source(settings, Tracked(ME), lambda _: None), kind)
-    assert choice.source(Settings(), Tracked(ME), lambda _: None).host == "jetstream"
-    assert choice.source(Settings(source="firehose"), Tracked(ME), lambda _: None).host == "bsky.network"
+        assert isinstance(choice.source(settings, Tracked(ME), {}), kind)
+    assert choice.source(Settings(), Tracked(ME), {}).host == "jetstream"
+    assert choice.source(Settings(source="firehose"), Tracked(ME), {}).host == "bsky.network"
+
+
+def test_notifications_and_recordings_are_no_hosts_to_go_back_to(tmp_path):
+    stored = {"notifications": 7, "replay:some.frames": 6}
+    quiet = choice.source(Settings(source="firehose"), Tracked(ME), stored)
+    heard = choice.source(Settings(source="firehose"), Tracked(ME), stored | {"old.example": 5})
+    assert [begins_with_a_gap(source) for source in (quiet, heard)] == [False, True]
+
+
+def begins_with_a_gap(source):
+    async def begin():
+        events = source.events(None)
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(begin())
+    return source.counts["gaps"] > 0
 
 
 def test_a_missing_recording_is_told_at_once():

@@ -336,13 +336,26 @@ def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(c
     assert CANARY not in dump(crew.bench.db)
 
 
-def test_posts_of_strangers_that_a_turn_shows_are_followed_after_a_start(crew):
+def test_a_strangers_post_that_is_deleted_while_the_brain_thinks_is_not_kept(db, tmp_path):
+    async def delete():
+        crew.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+
+    crew = Crew(db, tmp_path, ScriptedBrain(delete, ("reply", {"text": CANARY})))
+    root = crew.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
+    ref = crew.say(ANA, "hm?", reply={"root": root.to_json(), "parent": root.to_json()})
+    crew.work(1)
+    assert kept(crew, ref)[0].erased
+
+
+def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_start(crew):
     root = crew.network.write(ANA, {"text": "oaks", "createdAt": "2026-11-22T10:00:00Z"})
     thread = {"root": root.to_json(), "parent": root.to_json()}
     said = {"text": "elms", "createdAt": "2026-11-22T10:01:00Z", "reply": thread}
     middle = crew.network.write(BEN, said)
     crew.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
     crew.work()
+    assert crew.hearing.tracked.post(middle.uri)
+    crew.hearing.tracked.drop_post(middle.uri)
     with crew.bench.db.read() as tx:
         crew.hearing.load(tx)
     assert crew.hearing.tracked.repo(BEN)

@@ -8,6 +8,7 @@ import click
 
 from bot.cli.common import App, Root
 from bot.cli.db import db
+from bot.cli.gap import gap
 from bot.cli.memory import memory
 from bot.cli.mention import mention
 from bot.cli.person import person
@@ -37,6 +38,21 @@ def main(context: click.Context, config: Path | None) -> None:
     context.call_on_close(context.obj.close)
 
 
-for command in (run, record, chat, demo, doctor, db, person, memory, mention, post, turn, replay, persona):
+for command in (
+    run,
+    record,
+    chat,
+    demo,
+    doctor,
+    db,
+    person,
+    memory,
+    mention,
+    post,
+    gap,
+    turn,
+    replay,
+    persona,
+):
     main.add_command(command)
 memory.add_command(reindex)

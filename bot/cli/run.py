@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -63,18 +64,19 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
     """Write what the stream sends to FILE, to be replayed (`run --source replay:FILE`)."""
     import asyncio
 
+    from bot import log
     from bot.sources import choice, replay
-    from bot.tracked import Tracked
 
     settings = _heard_from(app.settings, source)
     if settings.replayed is not None:
         raise click.UsageError("A recording cannot be recorded: give --source.")
-    dialect = choice.dialect(settings, Tracked(""))
+    log.configure(settings.log_level, settings.log_format)
     with file.open("wb") as recording:
-        count, trouble = asyncio.run(replay.record(settings.stream_url[0], dialect, recording, seconds))
-    out_of = f"; then: {trouble}" if trouble else ""
-    out.message(f"{count} messages written to {file}{out_of}.")
-    context.exit(1 if trouble else 0)
+        stream, tape = choice.recorder(settings, recording)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(replay.record(stream, seconds))
+    out.message(f"{tape.count} messages written to {file}; {stream.counts['gaps']} gaps.")
+    context.exit(0 if stream.counts["connected"] else 1)
 
 
 @click.command()

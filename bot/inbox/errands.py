@@ -52,6 +52,11 @@ def cancel(tx: Tx, kind: ErrandKind, subject: str) -> bool:
     return bool(tx.execute(gone).rowcount)
 
 
+def drop(tx: Tx, did: str) -> None:
+    """Whatever it was, it is not done for this person any more."""
+    tx.execute(delete(ErrandRow).where(ErrandRow.subject == did))
+
+
 def due(tx: Tx, now: datetime) -> bool:
     return tx.execute(select(ErrandRow.kind).where(ErrandRow.due_at <= now).limit(1)).first() is not None
 

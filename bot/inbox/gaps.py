@@ -1,7 +1,9 @@
-"""Stretches of a stream in which something may have been missed, and whom that may concern."""
+"""Where a stream was disturbed, what was done about it, and whom it may concern."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, insert, select, update
@@ -19,14 +21,45 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
-def open_gap(tx: Tx, gap: Gap, now: datetime) -> bool:
-    """Record it, and ask for a look at everybody of whom something is held. False if it was known."""
+class Recovery(StrEnum):
+    """What closed a gap."""
+
+    REPLAY = "replay"  # the stream went back to where it began
+    SECOND_LOOK = "second look"  # notifications were read, and everybody was looked at
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """A recorded gap. `since` and `until` are cursors of `host`, if known; `at` is when it was over."""
+
+    host: str
+    why: str
+    since: int | None
+    until: int | None
+    at: datetime
+    closed_at: datetime | None
+
+    @property
+    def closed_by(self) -> Recovery | None:
+        """None: it is still open."""
+        if self.closed_at is None:
+            return None
+        return Recovery.REPLAY if self.closed_at == self.at else Recovery.SECOND_LOOK
+
+
+def record(tx: Tx, gap: Gap, now: datetime) -> bool:
+    """Record it. One that was not replayed asks for a look at everybody of whom something is held.
+
+    False if it was known.
+    """
     same = (GapRow.host == gap.host, GapRow.since == gap.since, GapRow.until == gap.until)
     known = select(GapRow.id).where(*same, GapRow.reason == gap.why, GapRow.closed_at.is_(None))
     if tx.execute(known).first() is not None:
         return False
-    tx.execute(insert(GapRow).values(host=gap.host, since=gap.since, until=gap.until, reason=gap.why, at=now))
-    for did in people(tx):
+    place = {"host": gap.host, "since": gap.since, "until": gap.until}
+    closed_at = now if gap.replayed else None
+    tx.execute(insert(GapRow).values(reason=gap.why, at=now, closed_at=closed_at, **place))
+    for did in () if gap.replayed else people(tx):
         errands.add(tx, ErrandKind.RECHECK, did, now)
     return True
 
@@ -40,8 +73,13 @@ def close_gaps(tx: Tx, since: datetime, now: datetime) -> int:
     return tx.execute(healed.values(closed_at=now)).rowcount
 
 
-def open_gaps(tx: Tx) -> int:
-    return int(tx.execute(select(func.count()).where(GapRow.closed_at.is_(None))).scalar_one())
+def latest(tx: Tx, *, limit: int, still_open: bool = False) -> tuple[KnownGap, ...]:
+    """The newest first; or only those `still_open`."""
+    columns = (GapRow.host, GapRow.reason, GapRow.since, GapRow.until, GapRow.at, GapRow.closed_at)
+    rows = select(*columns).order_by(GapRow.id.desc()).limit(limit)
+    if still_open:
+        rows = rows.where(GapRow.closed_at.is_(None))
+    return tuple(KnownGap(*row) for row in tx.execute(rows))
 
 
 def people(tx: Tx) -> list[str]:

@@ -9,13 +9,13 @@ import asyncio
 import struct
 import time
 from collections import Counter
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
 from bot.events import Progress
-from bot.sources import wire
 from bot.sources.firehose import FrameDialect
 from bot.sources.jetstream import LineDialect
 from bot.sources.message import BadFrame, Message, placed
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bot.events import Event
     from bot.sources.message import Dialect
+    from bot.sources.supervisor import Stream
     from bot.tracked import Tracked
 
 EVERY = 1000  # messages between two signs of progress
@@ -115,25 +116,30 @@ def _messages(path: Path) -> Iterator[bytes]:
                 yield data
 
 
-async def record(url: str, dialect: Dialect, out: BinaryIO, seconds: float | None) -> tuple[int, str | None]:
-    """Write what the stream at `url` (a host) sends, for so long; None: until it ends or this is cancelled.
+class Tape:
+    """A dialect that writes every message to `out` as it comes; `count` tells how many."""
 
-    Returns how many messages, and what ended it before its time.
+    def __init__(self, dialect: Dialect, out: BinaryIO) -> None:
+        self.path, self.query, self.headers = dialect.path, dialect.query, dialect.headers
+        self.text, self.oldest, self.rewind = dialect.text, dialect.oldest, dialect.rewind
+        self.shared = dialect.shared
+        self.read = dialect.read
+        self._concerns = dialect.concerns
+        self._out = out
+        self.count = 0
+
+    def concerns(self, data: bytes) -> bool:
+        self.count += 1
+        self._out.write(data + b"\n" if self.text else LENGTH.pack(len(data)) + data)
+        return self._concerns(data)
+
+
+async def record(stream: Stream, seconds: float | None) -> None:
+    """Listen to `stream`, whose dialect is a Tape, for so long; None: until this is cancelled.
+
+    After a lost connection it may send once more what is on the tape already: a replay does not mind.
     """
-    count = 0
-
-    def hear(data: bytes) -> None:
-        nonlocal count
-        out.write(data + b"\n" if dialect.text else LENGTH.pack(len(data)) + data)
-        count += 1
-
-    listening = wire.listen(
-        wire.address(url, dialect, None), hear, text=dialect.text, headers=dialect.headers
-    )
-    try:
-        await asyncio.wait_for(listening, seconds)
-    except wire.Lost as lost:
-        return count, str(lost)
-    except TimeoutError:
-        pass
-    return count, None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), aclosing(stream.events(None)) as events:
+            async for _ in events:
+                pass

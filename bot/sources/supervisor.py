@@ -1,7 +1,7 @@
 """One supervisor for every stream: it connects, fails over, resumes, and tells what may have been missed.
 
-Whatever ends or disturbs a stream is counted in `counts`, told as a Gap, survived, and resumed from the last
-message that was handed on. Only silence is no trouble, as long as the other side answers pings.
+Whatever ends or disturbs a stream is counted in `counts`, survived, resumed from the last message that was
+handed on, and then told as a Gap. Only silence is no trouble, as long as the other side answers pings.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ import random
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import structlog
 
-from bot.events import Gap, Progress
+from bot.events import Progress
 from bot.sources import wire
+from bot.sources.gaps import Gaps
 from bot.sources.mailbox import Mailbox
 from bot.sources.message import BadFrame, Notice, placed
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
     from bot.events import Event
     from bot.ports import Clock
@@ -33,7 +35,6 @@ FIRST_DELAY = 0.5
 LONGEST_DELAY = 30.0
 PROGRESS_SECONDS = 1.0
 STATS_SECONDS = 60.0
-GAP_SECONDS = 60.0  # a gap of the same kind is told once in so long
 PATIENCE = 3  # connections lost without a message: then another host, or another place
 MAILBOX = 5_000  # events
 
@@ -47,8 +48,9 @@ def utc_now() -> datetime:
 class Stream:
     """A Source over websockets. `urls` are hosts in order of preference, e.g. wss://bsky.network.
 
-    `start` says where to begin without a cursor: "now", or "oldest" that the server keeps. `resume` tells the
-    stored cursor of another host when it fails over; `host` names the cursor that the last event carried.
+    `start` says where to begin without a cursor: "now", or "oldest" that the server keeps. `cursors` are
+    those that were stored, of any host, the latest first: it begins with the host that was heard last.
+    `host` names the cursor that the last event carried.
 
     The events of one message carry the cursor before it, save the last: only with that one is it passed.
     `at` is the message's own time, or the clock's if that cannot be read. Close the iterator
@@ -61,7 +63,7 @@ class Stream:
         dialect: Dialect,
         *,
         start: Literal["now", "oldest"] = "now",
-        resume: Callable[[str], int | None] = lambda _: None,
+        cursors: Mapping[str, int] = MappingProxyType({}),
         clock: Clock = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -76,7 +78,6 @@ class Stream:
         self._dialect = dialect
         self._concerns = dialect.concerns
         self._start = start
-        self._resume = resume
         self._clock = clock
         self._monotonic = monotonic
         self._sleep = sleep
@@ -84,8 +85,8 @@ class Stream:
         self._ping_seconds = ping_seconds
         self._tls = tls
         self._mailbox = Mailbox(mailbox)
-        self._turn = 0
-        self._cursors: dict[str, int | None] = {}
+        self._cursors: dict[str, int | None] = dict(cursors)
+        self._turn = self._heard_last()
         self._cursor: int | None = None
         self._unread = b""  # the last message that was of no concern; it has the place to resume from
         self._heard = 0
@@ -93,7 +94,8 @@ class Stream:
         self._outage = False
         self._overflown = False
         self._told_at = float("-inf")
-        self._gaps: dict[str, float] = {}
+        self._connected = False
+        self._gaps = Gaps(clock, monotonic)
         self.host = self._name
 
     @property
@@ -105,9 +107,16 @@ class Stream:
         """What the cursor is stored under."""
         return self._dialect.shared or self._netloc
 
+    def _heard_last(self) -> int:
+        """Which host the latest cursor is of; if it is of none of them, or of all, the first."""
+        hosts = [urlsplit(url).netloc for url in self._urls]
+        return next((hosts.index(host) for host in self._cursors if host in hosts), 0)
+
     async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:
         """Events after `cursor`, for ever."""
         self._cursor = self._dialect.oldest if cursor is None and self._start == "oldest" else cursor
+        if cursor is None and self._cursors:
+            self._gap("host switch", hole=True)
         reader, reporter = asyncio.create_task(self._read()), asyncio.create_task(self._report())
         reader.add_done_callback(self._mailbox.end)
         try:
@@ -127,6 +136,7 @@ class Stream:
                 await self._connection()
             except wire.Lost as lost:
                 trouble = str(lost)
+            self._connected = False
             self._catch_up()
             self._mend(trouble)
             self.counts[f"lost: {trouble}"] += 1
@@ -158,18 +168,22 @@ class Stream:
     def _opened(self) -> None:
         self.counts["reconnects"] += self.counts["connected"] > 0
         self.counts["connected"] += 1
+        self._connected = True
         log.info("stream.connected", host=self._netloc, cursor=self._cursor)
 
     def _mend(self, trouble: str) -> None:
-        """Tell the gap, once an outage, and find a cursor that the server will take."""
-        if not self._outage or trouble in ("FutureCursor", "CursorTooOld"):
+        """Note the gap, once an outage, and find a cursor that the server will take."""
+        refused = trouble in ("FutureCursor", "CursorTooOld")
+        stuck = trouble in ("protocol", "too big") and self._failures >= PATIENCE
+        if not self._outage or refused:
             self._gap(trouble)
         self._outage = True
+        self._gaps.hole |= refused or stuck or self._cursor is None
         if trouble == "FutureCursor":
             self._cursor = None  # the server's numbers began anew: go on live
         elif trouble == "CursorTooOld":
             self._cursor = self._dialect.oldest
-        elif trouble in ("protocol", "too big") and self._failures >= PATIENCE and self._cursor is not None:
+        elif stuck and self._cursor is not None:
             self._cursor += self._dialect.rewind + 1  # the message behind it cannot be received
 
     def _fail_over(self) -> None:
@@ -178,9 +192,9 @@ class Stream:
         self._cursors[self._netloc] = self._cursor
         self._turn = (self._turn + 1) % len(self._urls)
         if not self._dialect.shared:
-            self._cursor = self._cursors.get(self._netloc) or self._resume(self._netloc)
+            self._cursor = self._cursors.get(self._netloc)
         log.warning("stream.failed_over", host=self._netloc, cursor=self._cursor)
-        self._gap("host switch")
+        self._gap("host switch", hole=self._cursor is None)
 
     def _delay(self) -> float:
         """Seconds to wait: doubling, spread by half, and soon again once messages have flowed."""
@@ -208,7 +222,7 @@ class Stream:
         except BadFrame as bad:
             self.counts[f"bad: {bad}"] += 1
             log.warning("frame.bad", host=self._netloc, trouble=str(bad), cursor=self._cursor, size=len(data))
-            self._gap("undecodable")
+            self._gap("undecodable", hole=True)
         else:
             if isinstance(message, Notice):
                 self._note(message)
@@ -220,6 +234,7 @@ class Stream:
         if message.events and self._mailbox.full():
             raise wire.Lost("overflow")
         self._failures, self._outage = 0, False
+        self._tell_gaps(message.seq)
         now = self._monotonic()
         self.lag = (self._clock() - message.at).total_seconds()
         for event in placed(message, self._cursor or 0):
@@ -237,28 +252,28 @@ class Stream:
     def _complain(self, message: Message) -> None:
         self.counts.update(f"bad: {fault}" for fault in message.faults)
         if {"car", "cid", "record"} & set(message.faults):
-            self._gap("undecodable")
+            self._gap("undecodable", hole=True)
 
     def _note(self, notice: Notice) -> None:
         self.counts[f"notice: {notice.name}"] += 1
         if notice.fatal:
             raise wire.Lost(notice.name)
-        self._gap(notice.name)
+        self._gap(notice.name, hole=True)
 
     def _catch_up(self) -> None:
         """Resume behind the last message, though it was of no concern."""
         if self._unread:
             self._look(self._unread)
 
-    def _gap(self, why: str) -> None:
+    def _gap(self, why: str, *, hole: bool = False) -> None:
         self.counts["gaps"] += 1
-        now = self._monotonic()
-        if now - self._gaps.get(why, float("-inf")) < GAP_SECONDS:
-            return
-        self._gaps[why] = now
-        log.warning("stream.gap", host=self._netloc, why=why, cursor=self._cursor)
-        gap = Gap(self._cursor or 0, self._netloc, self._cursor, None, why, self._clock())
-        self._mailbox.put(self._name, gap)
+        self._gaps.note(self._name, self._cursor, why, hole=hole)
+
+    def _tell_gaps(self, seq: int | None = None) -> None:
+        """Tell the gaps that end before this message; None: nothing was heard since."""
+        ends = () if seq is None else (self._name, seq)
+        for gap in self._gaps.over(self._cursor, *ends):
+            self._mailbox.put(self._name, gap)
 
     async def _report(self) -> None:
         heard = self._heard
@@ -268,3 +283,5 @@ class Stream:
             heard = self._heard
             counts = {name: self.counts[name] for name in ("candidates", "hits", "gaps", "reconnects")}
             log.info("source.stats", host=self._netloc, events_per_s=rate, lag=self.lag, **counts)
+            if self._connected:  # a quiet stream
+                self._tell_gaps()

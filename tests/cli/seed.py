@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bot import inbox
+from bot.events import Gap
 from bot.tables import MentionRow, OutboxRow
 from memory.model import Limits, Receipt, Remember, Revise
 
@@ -49,6 +51,10 @@ def fill(db: Database) -> None:
         }
         sent = {"record": '{"text":"Hello Iris!"}', "uri": REPLY, "cid": "bafyreply", "posted_at": NOON}
         tx.execute(OutboxRow.__table__.insert().values(**answer, **sent))
+        for number, (why, replayed) in enumerate((("closed 1001", True), ("OutdatedCursor", False))):
+            at = NOON + timedelta(minutes=number)
+            gap = Gap(0, "bsky.network", 31_600_000_000 + number, None, why, at, replayed)
+            inbox.gaps.record(tx, gap, at)
 
 
 def mention(tx, uri, did, text, state, minutes, why=None) -> None:

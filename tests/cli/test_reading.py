@@ -20,6 +20,8 @@ READING = [
     ("mention", "show", HELLO),
     ("post", "list"),
     ("post", "show", REPLY),
+    ("gap", "list"),
+    ("gap", "list", "--open"),
     ("db", "check"),
 ]
 
@@ -129,6 +131,23 @@ def test_a_mention_is_shown_with_its_answer(filled):
     done = filled("mention", "show", HELLO)
     assert "Hello Iris!" in done.out
     assert REPLY in done.out
+
+
+def test_gaps_are_listed_with_where_they_were_and_what_closed_them(filled):
+    newest, oldest = json.loads(filled("gap", "list", "--json").out)
+    assert (oldest["why"], oldest["since"], oldest["closed_by"]) == ("closed 1001", 31_600_000_000, "replay")
+    assert (newest["why"], newest["closed_at"], newest["closed_by"]) == ("OutdatedCursor", None, None)
+    (line,) = filled("gap", "list", "--open").out.splitlines()[1:]
+    assert line.split() == [
+        "2026-11-22",
+        "12:01Z",
+        "bsky.network",
+        "OutdatedCursor",
+        "31600000001",
+        "-",
+        "-",
+        "(open)",
+    ]
 
 
 def test_posts_are_listed_by_whom_they_answer(filled):

@@ -199,3 +199,13 @@ def test_what_cannot_be_done_is_one_clear_message_and_exit_1(filled, command, sa
 def test_wrong_usage_exits_2(filled, command):
     done = filled(*command)
     assert (done.code, done.out) == (2, "")
+
+
+def test_a_recording_of_a_host_that_is_not_there_fails_and_says_why_on_stderr(cli):
+    done = cli(
+        *("record", "some.frames", "--source", "firehose", "--seconds", "0.3"),
+        SCRUBJAY_FIREHOSE_URL="ws://127.0.0.1:9",
+    )
+    gap = next(json.loads(line) for line in done.err.splitlines() if '"stream.gap"' in line)
+    assert (done.code, done.out, gap["why"]) == (1, "", "unreachable")
+    assert "0 messages written to some.frames; 1 gaps." in done.err

@@ -38,6 +38,14 @@ def draft(db, claim, *texts, plan=NO_PAUSE, now=NOW):
         return inbox.draft(tx, claim, [Part(i, it, ()) for i, it in enumerate(texts)], plan, now)
 
 
+def test_cursors_are_of_every_host_and_the_one_that_was_moved_last_is_first(db):
+    with db.write() as tx:
+        for minute, (host, seq) in enumerate([("a", 1), ("b", 900), ("c", 5), ("a", 2)]):
+            inbox.move_cursor(tx, host, seq, NOW + timedelta(minutes=minute))
+    with db.read() as tx:
+        assert list(inbox.cursors(tx).items()) == [("a", 2), ("c", 5), ("b", 900)]
+
+
 def test_a_mention_is_accepted_once(db):
     assert put_in(db, mention(1)) == [True]
     assert put_in(db, mention(1, text="edited")) == [False]
