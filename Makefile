@@ -28,6 +28,11 @@ lint: $(ENV)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
+bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz for memory's)
+	@$(BIN)/python -m benchmarks.turn --json
+	@$(BIN)/python -m benchmarks.ingest --json
+	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
+
 lock: $(ENV)  ## write the lock file anew
 	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --group bench \
 		--generate-hashes --no-header --output-file requirements.lock

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from bot.model import Claim, StrongRef
     from bot.ports import Brain, Network
 
-WORKERS = (1, 2, 4)
 NO_LIMIT = 10**6
 OPTIONS = TurnOptions(
     persona="A friendly bird.",
@@ -199,7 +198,7 @@ def floor(mind: Any) -> float | None:
     return round(statistics.median(spans), 2)
 
 
-async def measure(kind: str, rounds: int, people: int) -> dict[str, Any]:
+async def measure(kind: str, rounds: int, people: int, crews: list[int]) -> dict[str, Any]:
     found: dict[Case, list[tuple[list[float], list[float], float]]] = defaultdict(list)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -210,7 +209,7 @@ async def measure(kind: str, rounds: int, people: int) -> dict[str, Any]:
             (name, base): bench(db, stage, brain, folder)
             for (name, (brain, _)), (base, db) in itertools.product(minds.items(), dbs.items())
         }
-        cases = [Case(*key, workers) for key, workers in itertools.product(benches, WORKERS)]
+        cases = [Case(*key, workers) for key, workers in itertools.product(benches, crews)]
         for number in range(rounds + 1):
             for case in random.sample(cases, len(cases)):
                 timed = await batch(benches[case.brain, case.database], stage, case.workers)
@@ -264,9 +263,10 @@ def main() -> None:
     parser.add_argument("--network", choices=("pds", "memory"), default="pds")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mentions", type=int, default=16, help="in a batch, each of another person")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="how many at a time")
     options = parser.parse_args()
     configure("error")
-    found = asyncio.run(measure(options.network, options.rounds, options.mentions))
+    found = asyncio.run(measure(options.network, options.rounds, options.mentions, options.workers))
     if options.json:
         print(json.dumps(found))
         return

@@ -49,7 +49,7 @@ class When(click.ParamType[datetime]):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With another persona than then.",
 )
-@click.option("--brain", help="With another brain than then.")
+@click.option("--brain", help="With another brain than then: letta, model or rules.")
 @click.option("--model", help="With another model than the settings name.")
 @click.option("--all-since", "since", type=When(), help="Every kept turn since a date, or 7d, 12h.")
 @limit_option
@@ -69,6 +69,8 @@ def replay(
     """Think again about a mention, from what was told then; nothing is posted or remembered."""
     if (uri is None) == (since is None):
         raise click.UsageError("Name one mention by its URI, or many with --all-since.")
+    if brain == "rules" and model:
+        raise click.UsageError("The brain `rules` asks no model.")
     turns, erased = _turns(app, uri, since, limit)
     if not turns:
         out.message(f"No turn is kept since then{f', but {erased} without words' if erased else ''}.")
@@ -96,6 +98,8 @@ def _turns(
         kept = find(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
         newest = list({one.uri: one for one in reversed(kept)}.values())[::-1]
         whole = [(one, known_then(tx, app.memory, one.told)) for one in newest if one.told]
+    if since and len(kept) == limit:
+        out.message(f"Only the last {limit} turns are looked at: -n asks for more.")
     if uri and not whole:
         raise NotFound(f"prompt of the turn over {uri} any more: its words were erased.")
     return whole, len(newest) - len(whole)
@@ -112,20 +116,23 @@ async def _think(
     from bot import minds, parts
     from bot.replay import replay as again
 
+    def name(turn: KeptTurn) -> str:
+        """A model is asked by a brain that asks one."""
+        return brain or (turn.brain if not model or turn.brain in minds.OPTIONS else "model")
+
     within = timedelta(seconds=settings.brain_timeout)
     chosen = {"model": model, "letta_model": model} if model else {}
     made: dict[str, Brain] = {}
     try:
-        for name in {brain or turn.brain for turn, _ in turns}:
-            made[name] = minds.make(settings.model_copy(update={"brain": name, **chosen}))
-            await minds.start(made[name])
+        for one in {name(turn) for turn, _ in turns}:
+            made[one] = minds.make(settings.model_copy(update={"brain": one, **chosen}))
+            await minds.start(made[one])
         return [
-            await again(turn, notes, made[brain or turn.brain], parts.clock, within, persona)
-            for turn, notes in turns
+            await again(turn, notes, made[name(turn)], parts.clock, within, persona) for turn, notes in turns
         ]
     finally:
-        for one in made.values():
-            await one.close()
+        for asked in made.values():
+            await asked.close()
 
 
 # --- side by side --------------------------------------------------------------------------------
@@ -137,6 +144,7 @@ def _show(done: list[Replay], *, whole: bool, erased: int) -> None:
         asked = one.then.told.mention.text if one.then.told else ""
         page.card(["changed" if one.changed else "same", out.when(one.then.at), one.then.uri], [asked])
         page.table(("", "then", "now"), _rows(one), fold=("then", "now"))
+        page.prose("", 0)
     page.heading("Alike for both")
     page.prose("\n".join(done[0].same) if whole else "of each turn: what was sent, but for what stands below")
     page.heading("Not alike")
@@ -179,11 +187,12 @@ def _document(one: Replay) -> dict[str, Any]:
 
 
 def _totals(done: list[Replay]) -> dict[str, Any]:
-    def total(turns: list[KeptTurn]) -> dict[str, int]:
+    def total(turns: list[KeptTurn]) -> dict[str, int | None]:
+        known = [turn.cost for turn in turns if turn.cost is not None]
         return {
             "tokens_in": sum(turn.tokens_in for turn in turns),
             "tokens_out": sum(turn.tokens_out for turn in turns),
-            "cost": sum(turn.cost or 0 for turn in turns),
+            "cost": sum(known) if len(known) == len(turns) else None,
         }
 
     return {

@@ -198,7 +198,9 @@ def spent(one: KeptTurn) -> str:
 
 
 def money(cost: int | None) -> str:
-    """From millionths of a US dollar."""
+    """From millionths of a US dollar; nothing for no cost."""
+    if cost is None:
+        return "price unknown"
     return f"${cost / 1_000_000:.4f}" if cost else ""
 
 

@@ -7,6 +7,8 @@ import re
 from dataclasses import replace
 
 import pytest
+from brains.model_mind import model_mind
+from brains.steps import Fails, calls, replies
 from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, ME
 
@@ -185,6 +187,50 @@ def test_many_turns_are_thought_again_with_their_sums(talked):
     assert "1 of 3 came out differently\n  then 100 tokens in, 20 out" in shown
 
 
+@pytest.mark.parametrize("which", [(), ("--brain", "model")], ids=["implied", "named"])
+def test_a_replay_asks_another_model_and_shows_what_it_said_and_took(talked, which):
+    cli, (hello, *_) = talked
+    with model_mind() as mind:
+        script = calls("remember", {"text": "has a dog"}), replies("Woof.")
+        asked = ("replay", hello, *which, "--model", "openai-compatible:double")
+        where = {"SCRUBJAY_MODEL_URL": f"{mind.server.url}/v1"}
+        mind.script(*script)
+        shown = cli(*asked, **where)
+        mind.script(*script)
+        done = json.loads(cli(*asked, "--json", **where).out)
+    assert "My dog is called Biscuit" in mind.requests[0]
+    lines = {line.split()[0]: line.split() for line in shown.out.splitlines() if line[:1].isalpha()}
+    assert lines["brain"] == ["brain", "rules", "model", "openai-compatible:double"]
+    assert lines["tokens"] == ["tokens", "0", "in,", "0", "out", "200", "in,", "40", "out"]
+    assert lines["cost"] == ["cost", "price", "unknown"]
+    assert (lines["says"][-1], lines["changed"][0]) == ("Woof.", "changed")
+    assert "the model: none then, openai-compatible:double now" in shown.out
+    assert (done["now"]["reply"], done["now"]["cost"]) == ("Woof.", None)
+    assert [edit["text"] for edit in done["now"]["edits"]] == ["has a dog"]
+
+
+def test_a_replay_with_a_model_that_fails_shows_why(talked):
+    cli, (hello, *_) = talked
+    with model_mind() as mind:
+        mind.script(Fails(401))
+        asked = ("replay", hello, "--model", "openai-compatible:double")
+        shown = cli(*asked, SCRUBJAY_MODEL_URL=f"{mind.server.url}/v1").out
+    assert re.search("outcome +reply +trouble", shown)
+    assert "check SCRUBJAY_MODEL_KEY (HTTP 401)" in shown
+
+
+def test_a_sum_with_an_unknown_price_is_unknown(talked):
+    cli, _ = talked
+    with model_mind() as mind:
+        mind.script(replies("Woof."))
+        asked = ("replay", "--all-since", "2026-11-01", "--model", "openai-compatible:double", "-n", "2")
+        where = {"SCRUBJAY_MODEL_URL": f"{mind.server.url}/v1"}
+        done, shown = json.loads(cli(*asked, "--json", **where).out), cli(*asked, **where)
+    assert (done["then"]["cost"], done["now"]["cost"], done["now"]["tokens_in"]) == (0, None, 100)
+    assert "now  100 tokens in, 20 out · price unknown" in shown.out
+    assert "Only the last 2 turns are looked at" in shown.err
+
+
 def test_a_replay_leaves_the_database_as_it_was(talked):
     cli, _ = talked
     before = (
@@ -206,6 +252,8 @@ def test_a_replay_leaves_the_database_as_it_was(talked):
         (("--all-since", "yesterday"), 2, "Examples: 2026-11-01, 7d, 12h"),
         (("--all-since", "2126-11-01"), 0, "No turn is kept since then"),
         (("at://did:plc:ana/app.bsky.feed.post/3k",), 1, "There is no turn over"),
+        (("--all-since", "2026-11-01", "--model", "openai-compatible:x"), 1, "needs SCRUBJAY_MODEL_URL"),
+        (("--all-since", "2026-11-01", "--brain", "rules", "--model", "a:b"), 2, "asks no model"),
         (("--all-since", "2026-11-01", "--brain", "none"), 1, "There is no brain"),
         (("--all-since", "2026-11-01", "--persona", "none.md"), 2, "none.md"),
     ],

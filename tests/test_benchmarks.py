@@ -1,0 +1,68 @@
+"""Every benchmark runs, at its smallest, and tells in one JSON object what it is named for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "turn": ["--network", "memory", "--rounds", "1", "--mentions", "2", "--workers", "1"],
+    "ingest": ["--made-up", "--count", "100", "--repeat", "1", "--rounds", "1"],
+    "memory": ["--data", "talk.jsonl"],
+}
+TALK = [
+    {"kind": "turn", "i": 0, "author": "user", "text": "I live in Lisbon with my dog Biscuit."},
+    {"kind": "turn", "i": 1, "author": "assistant", "text": "What a name!"},
+    {"kind": "query", "text": "What is my dog called?", "gold": [0], "category": "single"},
+]
+
+
+def run(name, folder):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *SMALL[name]]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(folder)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_every_benchmark_is_tried_here_and_run_by_make_bench():
+    modules = (ROOT / "benchmarks").glob("*.py")
+    found = {path.stem for path in modules if 'add_argument("--json"' in path.read_text("utf-8")}
+    recipe = (ROOT / "Makefile").read_text("utf-8").partition("\nbench:")[2].partition("\n\n")[0]
+    assert found == set(SMALL)
+    assert [name for name in found if f"benchmarks.{name} " not in recipe] == []
+
+
+def test_what_a_turn_costs_is_told_of_every_brain_on_every_database(tmp_path):
+    found = run("turn", tmp_path)
+    assert {(case["brain"], case["database"], case["workers"]) for case in found["cases"]} == {
+        (brain, base, 1) for brain in ("letta", "model", "rules") for base in ("sqlite", "postgres")
+    }
+    for case in found["cases"]:
+        assert 0 < case["drafted_ms"]["p50"] <= case["drafted_ms"]["p95"]
+        assert case["answered_ms"]["p50"] > case["drafted_ms"]["p50"]
+        assert case["mentions_per_second"] > 0
+
+
+def test_what_hearing_costs_is_told_of_every_stream(tmp_path):
+    found = run("ingest", tmp_path)
+    for stream in ("firehose_wss", "firehose_ws", "jetstream_json"):
+        assert {"cpu_s_per_m", "x_bare", "x_stock", "spread"} <= set(found[stream])
+    assert (found["recall"], found["false_hits"]) == (1.0, 0)
+    assert set(found["latency_ms"]) == {"1000", "5000", "20000"}
+
+
+def test_what_memory_finds_is_told_beside_its_rivals(tmp_path):
+    lines = [{"corpus": "a", "session": 1, "time": "2026-01-01T10:00:00", **line} for line in TALK]
+    (tmp_path / "talk.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    found = run("memory", tmp_path)
+    assert (found["queries"], found["recall@5"], found["passages"]) == (1, 1.0, 2)
+    assert {"ours", "last_messages", "bm25", "dense", "whole prompt"} == set(found["curve"])
