@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class PostCreated:
     """A post that speaks to the bot or is its own; or (`edited`) one of a tracked person, or tracked itself.
 
+    `rev` is the repo's revision that brought it, which only grows; None if it was not heard, but read.
     `record` is what a stranger wrote: believe no field of it.
     """
 
@@ -29,6 +30,7 @@ class PostCreated:
     record: Record
     at: datetime
     edited: bool = False
+    rev: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,9 @@ class Hearing:
 
     def _post(self, tx: Tx, event: PostCreated, now: datetime) -> Heard:
         verdict = self._judge(event)
+        if event.edited and inbox.is_late(tx, event.ref.uri, event.rev):
+            self.counts["repeated"] += 1
+            return NOTHING
         if event.edited:
             found = self._edited(tx, event, verdict, now)
             if found is not None:
@@ -126,7 +129,7 @@ class Hearing:
         if isinstance(verdict, Ignored) or (event.edited and self.ledger.has(Fate.ERASED, verdict.uri)):
             return NOTHING
         due_at = pace.think_at(now, self.plan)
-        if not inbox.accept(tx, verdict, now=now, due_at=due_at):
+        if not inbox.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return NOTHING
         self.counts["accepted"] += 1

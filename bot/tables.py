@@ -31,6 +31,7 @@ class MentionRow(Base):
     parent_uri: Mapped[str | None]
     parent_cid: Mapped[str | None]
     command: Mapped[str | None]
+    rev: Mapped[str | None]  # the repo's revision that last brought it; null: it was never heard
     said_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]  # by the operator: its age counts anew

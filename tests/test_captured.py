@@ -54,7 +54,7 @@ def essence(event):
     """What an event says, however it came: its kind, whom or what it names, and its record."""
     kind = type(event).__name__
     if kind == "PostCreated":
-        return kind, event.ref.uri, event.ref.cid, event.record, event.edited
+        return kind, event.ref.uri, event.ref.cid, event.record, event.edited, event.rev
     named = getattr(event, "uri", event.did)
     return kind, named, getattr(event, "handle", None), getattr(event, "status", None)
 
@@ -76,7 +76,7 @@ def meant(line, watched, person):
     record, edited = commit["record"], commit["operation"] == "update"
     if commit["collection"] == POST:
         speaks = did == watched or attention.addressed(record, watched) or (edited and did == person)
-        return ("PostCreated", uri, commit["cid"], record, edited) if speaks else None
+        return ("PostCreated", uri, commit["cid"], record, edited, commit["rev"]) if speaks else None
     if commit["collection"] == filters.BLOCK:
         return ("Blocked", uri, None, None) if record["subject"] == watched else None
     if commit["collection"] == filters.GATE:

@@ -325,3 +325,11 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
             heard(data)
         except BadFrame:
             continue
+
+
+@pytest.mark.parametrize(
+    ("rev", "known"), [("3mptbyplx2i2p", True), ("x", False), (7, False), ("3MPTBYPLX2I2P", False)]
+)
+def test_a_post_carries_the_revision_of_its_repo_if_it_is_one(rev, known):
+    (event,) = heard(commit(7, ("create", KEY, mention()), rev=rev)).events
+    assert event.rev == (rev if known else None)

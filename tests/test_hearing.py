@@ -161,6 +161,67 @@ def test_an_edit_told_twice_does_not_take_what_was_read_from_it(crew):
     assert (crew.notes(ANA), crew.fate(ref)) == (["lives in Lisbon"], (State.ANSWERED, None))
 
 
+def edited(crew, ref, *words):
+    """Let the post be edited so often; returns what tells of each edit, to be called again and again."""
+
+    def telling(number, text):
+        new, at, rev = crew.edit(ref, text), crew.clock(), f"3mptbyplx2i2{number}"
+        (post,) = (post for post in crew.network.posts(ANA) if post.ref == new)
+        return lambda: crew.take(PostCreated, new, ANA, post.record, at, edited=True, rev=rev)
+
+    return [telling(number, text) for number, text in enumerate(words, 2)]
+
+
+def standing(crew, ref):
+    entry = crew.entry(ref)
+    return entry.state, entry.mention.text, entry.mention.ref.cid, crew.notes(ANA), len(crew.replies(ref))
+
+
+def test_edits_that_are_told_again_by_a_rewind_change_nothing(crew):
+    ref = crew.say(ANA, "hm")
+    second, third = edited(crew, ref, "I live in Porto", "I live in Lisbon")
+    second()
+    third()
+    crew.work()
+    once = standing(crew, ref)
+    for tell in (second, third, second):
+        tell()
+        crew.work()
+
+    assert once == (State.ANSWERED, "I live in Lisbon", once[2], ["lives in Lisbon"], 1)
+    assert standing(crew, ref) == once
+
+
+def test_an_edit_that_comes_after_a_later_one_changes_nothing(crew):
+    ref = crew.say(ANA, "hm")
+    second, third = edited(crew, ref, "forget me", "I live in Lisbon")
+    third()
+    crew.work()
+    once = standing(crew, ref)
+    second()
+    crew.work()
+
+    assert standing(crew, ref) == once
+
+
+def test_of_a_post_that_is_first_heard_as_an_edit_earlier_ones_are_not_heard_after_it(crew):
+    ref = crew.say(ANA, "hm", heard=False)
+    second, third = edited(crew, ref, "stop", "I live in Lisbon")
+    third()
+    crew.work()
+    second()
+
+    assert standing(crew, ref)[0:4:3] == (State.ANSWERED, ["lives in Lisbon"])
+    assert rows(crew, "stop") == []
+
+
+def test_an_edit_without_a_revision_is_believed(crew, told):
+    new = crew.edit(told, "I live in Porto")
+    crew.hear(new, edited=True)
+
+    assert crew.notes(ANA) == []
+
+
 def test_a_post_edited_to_speak_to_the_bot_no_more_is_declined_and_its_words_go(crew):
     ref = crew.say(ANA, "secret")
     crew.hear(crew.network.write(ANA, plain("never mind"), rkey=ref.uri.rpartition("/")[2]), edited=True)

@@ -269,3 +269,8 @@ def test_a_damaged_frame_is_never_dismissed_while_it_still_names_the_bot(data):
     damaged = whole[:at] + data.draw(st.binary(min_size=1, max_size=4)) + whole[at + 1 :]
     if ME.encode() in damaged:
         assert filters.frames(Tracked(ME))(damaged)
+
+
+def test_a_post_carries_the_revision_of_its_repo_if_it_is_one():
+    revs = [heard(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
+    assert revs == ["3mptbyplx2i2p", None, None]

@@ -25,7 +25,7 @@ from bot.inbox.consent import (
     withdraw,
     withdrawn,
 )
-from bot.inbox.edits import known, reread, unsay, worded
+from bot.inbox.edits import is_late, known, reread, unsay, worded
 from bot.inbox.ends import decline, finish, scrub
 from bot.inbox.outbox import answers_of, draft, draft_at_once, fix_record, parts, posted, write_parts
 from bot.inbox.queue import (
@@ -70,6 +70,7 @@ __all__ = [
     "gate_of",
     "hold",
     "is_due",
+    "is_late",
     "is_settled",
     "known",
     "mentions",

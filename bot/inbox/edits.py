@@ -24,6 +24,17 @@ def known(tx: Tx, uris: list[str]) -> dict[str, str]:
     return {row.uri: row.cid for row in rows}
 
 
+def is_late(tx: Tx, uri: str, rev: str | None) -> bool:
+    """Was a later edit of this mention heard before, or this one? If not, it is the last one from now on."""
+    if rev is None:
+        return False
+    last = tx.execute(select(MentionRow.rev).where(MentionRow.uri == uri).with_for_update()).scalar()
+    if last is not None and rev <= last:  # TIDs: they sort as they were made
+        return True
+    tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(rev=rev))
+    return False
+
+
 def worded(tx: Tx, did: str) -> dict[str, str]:
     """This person's mentions of which the words are kept, oldest first: URI to CID."""
     rows = select(MentionRow.uri, MentionRow.cid).where(MentionRow.did == did, MentionRow.text != "")

@@ -48,7 +48,7 @@ def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetim
     decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
-    nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker"))
+    nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
     for uri in uris:
         name = pseudonym(uri)
         tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **nobody))

@@ -24,9 +24,9 @@ TAKEN_BY = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
 GIVEN_BACK = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
-def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime) -> bool:
+def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: str | None = None) -> bool:
     """Take a mention in. False if it was known already."""
-    fresh = columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at}
+    fresh = columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
     counters = dict.fromkeys(("fence", "attempts", "tokens_in", "tokens_out", "cost"), 0)
     row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
     added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))

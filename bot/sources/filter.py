@@ -90,7 +90,10 @@ def lines(tracked: Tracked) -> Callable[[bytes], bool]:
 
 
 class Op(NamedTuple):
-    """One record written or deleted. `record` is as it stands in JSON; None for a deletion."""
+    """One record written or deleted. `record` is as it stands in JSON; None for a deletion.
+
+    `rev` is the repo's revision, a TID, if it can be read.
+    """
 
     action: str
     repo: str
@@ -98,6 +101,7 @@ class Op(NamedTuple):
     rkey: str
     cid: str | None
     record: Mapping[str, Any] | None
+    rev: str | None = None
 
     @property
     def uri(self) -> str:
@@ -140,7 +144,8 @@ class Judge:
             return None
         if addressed:  # its edits and its end matter from now on, before anyone stored it
             self.tracked.add_people([op.repo])
-        return PostCreated(seq, StrongRef(op.uri, op.cid or ""), op.repo, record, at, edited)
+        ref = StrongRef(op.uri, op.cid or "")
+        return PostCreated(seq, ref, op.repo, record, at, edited, op.rev)
 
     def _block(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
         if record.get("subject") == self.tracked.me:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import libipld
 
 from bot.sources.filter import ACTIONS, COLLECTIONS, Op
-from bot.sources.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text
+from bot.sources.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text, tid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def _commit(seq: int, body: dict[str, Any], at: datetime, judge: Judge) -> Messa
     blocks: dict[bytes, bytes] | None = None
     for action, path, cid in _ops(ops, faults):
         collection, _, rkey = path.partition("/")
-        op = Op(action, str(repo), collection, rkey, None, None)
+        op = Op(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
         if action != "delete":
             blocks = _blocks(body.get("blocks"), faults) if blocks is None else blocks
             record = _record(blocks, cid, faults)

@@ -13,7 +13,7 @@ import orjson
 
 from bot.sources.filter import ACTIONS, COLLECTIONS, Op
 from bot.sources.frames import MAX_DEPTH, person
-from bot.sources.message import RKEY, BadFrame, Message, Notice, instant, is_did, text
+from bot.sources.message import RKEY, BadFrame, Message, Notice, instant, is_did, text, tid
 
 if TYPE_CHECKING:
     from bot.sources.filter import Judge
@@ -78,7 +78,7 @@ def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datet
     elif not isinstance(record, dict) or not isinstance(cid, str) or not _shallow(record):
         event = judge.sync(did, "record", cursor, at)
         return Message(cursor, at, () if event is None else (event,), ("record",))
-    event = judge.op(Op(action, did, collection, rkey, cid, record), cursor, at)
+    event = judge.op(Op(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at)
     return Message(cursor, at, () if event is None else (event,))
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DID = re.compile(r"did:[a-z]+:[A-Za-z0-9._:%-]{1,2000}")
 RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
+TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 MAX_SEQ = 2**63 - 1
 
 Heard: TypeAlias = (
@@ -110,6 +111,10 @@ def instant(value: Any, now: datetime) -> datetime:
 
 def text(value: Any) -> str | None:
     return value[:100] if isinstance(value, str) else None
+
+
+def tid(value: Any) -> str | None:
+    return value if isinstance(value, str) and TID.fullmatch(value) else None
 
 
 def is_did(value: Any) -> bool:
