@@ -135,7 +135,7 @@ def _tell(page: out.Page, one: KeptTurn, notes: dict[int, Note | None], *, full:
     for number in told.shown:
         page.prose(_receipt(number, notes[number]))
     if one.calls:
-        page.heading("What it did", f"{len(one.calls)} calls")
+        page.heading("What it did", "1 call" if len(one.calls) == 1 else f"{len(one.calls)} calls")
     for call in one.calls:
         page.prose(_call(call, full=full))
     page.heading("What it said")
