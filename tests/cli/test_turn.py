@@ -70,7 +70,7 @@ def test_show_tells_what_was_told_where_it_comes_from_what_was_done_and_said(tal
         "Where those notes come from",
         f"n1 · said 2026-11-22 12:00Z\n  {hello}",
         "> what is my dog called?",
-        "What it did  1 calls",
+        "What it did  1 call",
         "→ This will be posted.",
         "Biscuit.",
     ):
