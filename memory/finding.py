@@ -14,7 +14,7 @@ from memory.people import PERSON
 from memory.search import ask, best, score
 from memory.shelf import Shelves
 from memory.stems import pack, read
-from memory.tables import EPOCH, MICROSECOND
+from memory.tables import EPOCH, MICROSECOND, PersonRow, ShelfRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from memory.embed import Embedder
     from memory.model import Passage
 
+SHELF = ShelfRow.__table__.c
 NOBODY: Mapping[str, str] = MappingProxyType({})
 FOUND = 10
 BATCH = 64  # texts whose vectors are rebuilt between two transactions
@@ -87,12 +88,11 @@ class Finding:
         `names` tells how those who spoke (DIDs) are called; the person's handle is known. What was said after
         `now` is not found. A note that was replaced comes last, unless the question is about the past.
         """
-        stamp = passages.stamp(tx, did)
-        if not stamp:
+        whose = select(SHELF.stamp, PERSON.handle).join_from(ShelfRow, PersonRow).where(SHELF.did == did)
+        if (known := tx.execute(whose).first()) is None:
             return ()
-        shelf = self._shelves.get(did, stamp, lambda: passages.shelf(tx, did, self.encoder.name))
-        handle = tx.scalar(select(PERSON.handle).where(PERSON.did == did)) or ""
-        question = ask(query, {did: handle.split(".")[0], **names})
+        shelf = self._shelves.get(did, known.stamp, lambda: passages.shelf(tx, did, self.encoder.name))
+        question = ask(query, {did: (known.handle or "").split(".")[0], **names})
         vector = self.encoder.query(question.unnamed) if self.encoder.dims and question.unnamed else None
         scores = score(shelf, question, vector, did, (now - EPOCH) // MICROSECOND)
         rows = best(shelf, scores, limit)

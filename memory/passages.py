@@ -170,11 +170,6 @@ def touch(tx: Tx, dids: Collection[str]) -> None:
         tx.execute(fresh, [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
 
 
-def stamp(tx: Tx, did: str) -> int:
-    """0: there was never a passage of this person."""
-    return tx.scalar(select(ShelfRow.stamp).where(ShelfRow.did == did)) or 0
-
-
 def shelf(tx: Tx, did: str, model: str) -> Shelf:
     """All passages of this person, decoded, with the vectors of this model."""
     return build(tx.execute(select(*ARRAYS).where(PASSAGE.did == did)).all(), model)
