@@ -17,9 +17,8 @@ def page(answer: Any) -> Page:
     listed = answer.get("notifications") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise NetworkTrouble("the AppView did not answer with notifications")
-    cursor = answer.get("cursor")
     found = (_notification(one) for one in listed)
-    return Page(tuple(one for one in found if one), cursor if isinstance(cursor, str) and cursor else None)
+    return Page(tuple(one for one in found if one), cursor_of(answer))
 
 
 def may_reply(answer: Any, root: str) -> bool | None:
@@ -45,6 +44,12 @@ def block_of(answer: Any, did: str, me: str) -> str | None:
         if ours and isinstance(uri, str) and uri.startswith(f"at://{did}/"):
             return uri
     return None
+
+
+def cursor_of(answer: Any) -> str | None:
+    """What leads to the next page, if there is one."""
+    cursor = answer.get("cursor") if isinstance(answer, dict) else None
+    return cursor if isinstance(cursor, str) and cursor else None
 
 
 def _notification(one: Any) -> Notification | None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 POST = "app.bsky.feed.post"
 PROFILE = "app.bsky.actor.profile"
 BLOCK = "app.bsky.graph.block"
+BLOCKS_A_PAGE, MOST_PAGES = 100, 10  # whoever blocks a thousand in one gap is blocking by machine
 GET_STATUS = "com.atproto.sync.getRepoStatus"
 DELETED = "deleted"
 GET_RECORD = "com.atproto.repo.getRecord"
@@ -127,12 +128,17 @@ class Bluesky:
         identity = await self._directory.find(did)
         if identity is None:
             return None
-        params = {"repo": did, "collection": BLOCK, "limit": "100"}
-        try:
-            answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
-        except NetworkRefused:
-            return None
-        return appview.block_of(answer, did, self.did)
+        params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_A_PAGE)}
+        for _ in range(MOST_PAGES):
+            try:
+                answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
+            except NetworkRefused:
+                return None
+            found, cursor = appview.block_of(answer, did, self.did), appview.cursor_of(answer)
+            if found is not None or cursor is None:
+                return found
+            params["cursor"] = cursor
+        return None
 
     async def may_reply(self, root: str) -> bool | None:
         try:

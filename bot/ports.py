@@ -51,7 +51,7 @@ class Network(Protocol):
         ...
 
     async def blocked_by(self, did: str) -> str | None:
-        """The URI of this person's block of the bot, if it is among their newest hundred."""
+        """The URI of this person's block of the bot, if it is among their newest thousand."""
         ...
 
     async def may_reply(self, root: str) -> bool | None:

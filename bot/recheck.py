@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from bot.hearing import Hearing
     from memory.db import Tx
 
-MOST_POSTS = 200  # of one person, the newest; older ones are caught when they are read again
+# Of one person. More have words here only if they said over thirty a day for the month that words are kept:
+# of those who did, the posts of notes are looked at before the others, and the newest before older ones.
+MOST_POSTS = 1000
 REVERSIBLE = frozenset(
     {"deactivated", "deleted"}
 )  # by the person; their server knows nothing of a relay's takedown
@@ -38,14 +40,14 @@ async def recheck(bench: Bench, hearing: Hearing, did: str) -> None:
     await rename(bench, did)
     await _blocks(bench, hearing, did)
     held = await bench.read(lambda tx: _held(bench, tx, did))
-    for uri, cid in held[-MOST_POSTS:]:
+    for uri, cid in held:
         post = await bench.network.post(uri)
         now = bench.clock()
         if post is None:
             await _hear(bench, hearing, PostDeleted(0, uri, did, now))
         elif post.ref.cid != cid:
             await _hear(bench, hearing, PostCreated(0, post.ref, did, post.record, now, edited=True))
-    log.info("person.rechecked", did=did, posts=min(len(held), MOST_POSTS))
+    log.info("person.rechecked", did=did, posts=len(held))
 
 
 async def _is_shown(bench: Bench, hearing: Hearing, did: str) -> bool:
@@ -73,7 +75,9 @@ async def _blocks(bench: Bench, hearing: Hearing, did: str) -> None:
 
 def _held(bench: Bench, tx: Tx, did: str) -> list[tuple[str, str]]:
     """Posts that still have words here, oldest first: URI and CID."""
-    return list((inbox.worded(tx, did) | bench.memory.source_posts(tx, did)).items())
+    noted, said = bench.memory.source_posts(tx, did), inbox.worded(tx, did)
+    others = [(uri, cid) for uri, cid in said.items() if uri not in noted]
+    return [*others, *noted.items()][-MOST_POSTS:]
 
 
 async def _hear(bench: Bench, hearing: Hearing, event: Event) -> None:

@@ -655,6 +655,19 @@ def test_after_a_sync_what_no_longer_stands_goes_and_what_was_edited_is_read_aga
     assert (crew.entry(waiting).mention.text, crew.entry(waiting).state) == ("new words", State.WAITING)
 
 
+def test_a_second_look_goes_to_the_posts_of_notes_first(crew, told, monkeypatch):
+    monkeypatch.setattr("bot.recheck.MOST_POSTS", 1)
+    crew.brain.script[:] = [REPLY]
+    later = crew.say(ANA, "hello again")
+    crew.work()
+    crew.network.remove(told.uri)
+    crew.network.remove(later.uri)
+    crew.take(RepoSync, ANA, "#sync", crew.clock())
+    crew.run_errands()
+
+    assert (crew.notes(ANA), crew.entry(later).mention.text) == ([], "hello again")
+
+
 def test_a_second_look_at_a_hidden_account_takes_nothing(crew, told):
     crew.network.stand(ANA, "deactivated")
     crew.take(RepoSync, ANA, "#sync", crew.clock())

@@ -332,6 +332,21 @@ async def test_the_double_gives_the_cid_of_the_real_pds(account):
     assert MemoryNetwork().write("did:plc:someone", said).cid == actor.write(said).cid
 
 
+async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
+    monkeypatch.setattr("bot.bluesky.BLOCKS_A_PAGE", 2)
+    person, others = world.person(), [f"did:plc:{letter * 24}" for letter in "abcd"]
+    ours, *_ = (
+        person.write(
+            {"$type": BLOCK, "subject": did, "createdAt": "2026-11-22T12:00:00.000Z"}, collection=BLOCK
+        )
+        for did in (network.did, *others)
+    )
+    found = await network.blocked_by(person.did)
+    monkeypatch.setattr("bot.bluesky.MOST_PAGES", 2)
+    beyond = await network.blocked_by(person.did)
+    assert (found, beyond) == (ours.uri, None if isinstance(world, Real) else ours.uri)
+
+
 async def test_a_planned_fault_fires_as_often_as_planned():
     network = MemoryNetwork()
     network.fail("own", NetworkTrouble("down"), times=2)
