@@ -1,6 +1,7 @@
 """Frames of the public network, as a relay sent them on 2026-07-04, against what Jetstream made of them."""
 
 import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from benchmarks import corpus
 from bot import attention
 from bot.sources import filter as filters
 from bot.sources import frames, lines
+from bot.sources.message import BadFrame, Message
 from bot.tracked import Tracked
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -139,3 +141,44 @@ def test_both_sources_tell_the_same_of_the_captured_frames(captured, produced):
         passed = [lines.read(line, judge, NOW) for line in everything if concerns(line)]
         events = [event for message in passed for event in message.events]
         assert list(map(essence, events)) == list(map(essence, heard(captured, Tracked(watched))))
+
+
+def damaged(message, others, chance):
+    """The message after some accidents: bits flipped, bytes lost, put in, or taken from another message."""
+    data = bytearray(message)
+    for _ in range(chance.choice((0, 1, 1, 2, 8))):
+        at = chance.randrange(len(data) + 1)
+        if chance.random() < 0.5:
+            at = min(at, chance.randrange(120))  # in front, where the structure is
+        other = chance.choice(others)
+        begin, size = chance.randrange(len(other)), chance.randrange(1, 40)
+        match chance.choice(("flip", "cut", "end", "splice")):
+            case "flip":
+                data[at : at + 1] = bytes([chance.randrange(256)])
+            case "cut":
+                del data[at : at + size]
+            case "end":
+                del data[at:]
+            case "splice":
+                data[at : at + size] = other[begin : begin + size]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("side", ["frames", "lines"])
+def test_no_damage_to_a_captured_message_crashes_its_reader_or_hides_what_it_still_says(captured, side):
+    chance, messages = random.Random(7), captured if side == "frames" else corpus.as_lines(captured)
+    people = named([message.decode(errors="replace") for message in captured])
+    reader, heard_of = {"frames": frames, "lines": lines}[side].read, 0
+    for _ in range(100):
+        tracked = Tracked(chance.choice(people), chance.sample(people, 20))
+        concerns, judge = getattr(filters, side)(tracked), filters.Judge(tracked)
+        for message in chance.sample(messages, 60):
+            data = damaged(message, messages, chance)
+            harmless = not concerns(data)
+            try:
+                told = reader(data, judge, NOW)
+            except BadFrame:
+                continue
+            assert not harmless or (isinstance(told, Message) and told.events == ())
+            heard_of += isinstance(told, Message) and len(told.events)
+    assert heard_of > 0

@@ -317,6 +317,11 @@ def test_no_body_raises_anything_but_bad_frame(kind, body):
     assert isinstance(told, Message | Notice)
 
 
+@pytest.mark.parametrize("blocks", [None, 7, "", [], [0], {}, {"a": 1}, b""])
+def test_a_car_that_is_none_is_a_broken_one(blocks):
+    assert heard(commit(7, ("create", KEY, mention()), blocks=blocks)).faults == ("car", "record")
+
+
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
     whole = commit(7, ("create", KEY, mention()))

@@ -93,12 +93,13 @@ def _commit(seq: int, body: dict[str, Any], at: datetime, judge: Judge) -> Messa
     faults: list[str] = []
     if body.get("tooBig") is True:
         events.append(judge.sync(str(repo), "too big", seq, at))
-    blocks: dict[bytes, bytes] | None = None
+    car, blocks = body.get("blocks"), None
     for action, path, cid in _ops(ops, faults):
         collection, _, rkey = path.partition("/")
         op = Op(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
         if action != "delete":
-            blocks = _blocks(body.get("blocks"), faults) if blocks is None else blocks
+            if blocks is None:
+                blocks = _blocks(car if isinstance(car, bytes) else b"", faults)
             record = _record(blocks, cid, faults)
             if record is None:
                 events.append(judge.sync(op.repo, "record", seq, at))
@@ -125,7 +126,7 @@ def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
             faults.append("op")
 
 
-def _blocks(car: Any, faults: list[str]) -> dict[bytes, bytes]:
+def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
     """The undecoded blocks of a CAR: a header and blocks, each behind its length as a varint.
 
     https://ipld.io/specs/transport/car/carv1
@@ -140,7 +141,7 @@ def _blocks(car: Any, faults: list[str]) -> dict[bytes, bytes]:
                 raise ValueError  # noqa: TRY301 - one way out
             blocks[car[at : at + CID_BYTES]] = car[at + CID_BYTES : at + size]
             at += size
-    except (IndexError, ValueError, TypeError):
+    except (IndexError, ValueError):
         faults.append("car")
     return blocks
 

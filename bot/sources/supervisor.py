@@ -219,9 +219,10 @@ class Stream:
         self.counts["frames"] = self._heard
         try:
             message = self._dialect.read(data, self._clock())
-        except BadFrame as bad:
-            self.counts[f"bad: {bad}"] += 1
-            log.warning("frame.bad", host=self._netloc, trouble=str(bad), cursor=self._cursor, size=len(data))
+        except Exception as error:  # noqa: BLE001 - whatever a stranger sent: it must not end the ears
+            trouble = str(error) if isinstance(error, BadFrame) else type(error).__name__
+            self.counts[f"bad: {trouble}"] += 1
+            log.warning("frame.bad", host=self._netloc, trouble=trouble, cursor=self._cursor, size=len(data))
             self._gap("undecodable", hole=True)
         else:
             if isinstance(message, Notice):
