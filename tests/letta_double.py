@@ -118,7 +118,11 @@ class LettaDouble:
     def _of_agents(self, method: str, parts: list[str], query: dict, body: dict) -> Answer | None:
         match method, parts:
             case "GET", ["agents"]:
-                return Answer([{**one, "tools": [], "blocks": []} for one in self._named(query.get("name"))])
+                newest = query.get("order", "desc") == "desc"
+                found = sorted(
+                    self._named(query.get("name")), key=lambda one: one["created_at"], reverse=newest
+                )
+                return Answer([{**one, "tools": [], "blocks": []} for one in found])
             case "POST", ["agents"]:
                 return self._make_agent(body)
             case "DELETE", ["agents", agent] if agent in self.agents:

@@ -74,6 +74,7 @@ def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(crew):
     assert turn.calls[0].answer == "Kept as new1."
     assert (turn.outcome, turn.reply, turn.edits) == (Outcome.REPLY, "Ah!", (Remember("lives in Lisbon"),))
     assert (turn.brain, turn.model, turn.tokens_in, turn.tokens_out) == ("scripted", "scripted-1", 100, 20)
+    assert (crew.entry(ref).tokens_in, crew.entry(ref).tokens_out) == (100, 20)
     assert (turn.uri, turn.did, turn.at, turn.error) == (ref.uri, ANA, NOW, None)
 
 

@@ -111,6 +111,14 @@ async def test_a_server_that_ignores_the_system_prompt_of_a_request_is_refused()
         assert flat.double.conversations == {}
 
 
+async def test_of_two_agents_that_were_made_at_once_all_use_the_older(flat):
+    older = flat.double.add_agent("scrubjay", **MADE)
+    flat.clock.forward(seconds=1)
+    flat.double.add_agent("scrubjay", **MADE)
+    used = [(await brain._ready()).id for brain in (flat.brain, flat.another())]
+    assert used == [older, older]
+
+
 async def test_the_server_is_probed_once_and_not_for_every_turn(flat):
     await flat.think(replies("one"))
     await flat.think(replies("two"))
@@ -184,6 +192,12 @@ async def test_a_model_sees_its_earlier_calls_and_their_answers_within_the_turn(
     answer = flat.double.seen[1]["messages"][-1]
     assert answer["role"] == "tool"
     assert "likes tea" in answer["content"]
+
+
+async def test_a_call_is_answered_as_done_or_as_an_error(flat):
+    await flat.think(calls("remember", {"text": 7}), calls("remember", {"text": "likes tea"}), replies("hi"))
+    answers = [body["messages"][0]["approvals"][0] for body in flat.double.sent[2:]]
+    assert [one["status"] for one in answers] == ["error", "success"]
 
 
 async def test_each_turn_has_a_fresh_conversation(flat):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,9 +17,10 @@ from bot import minds
 from bot.brains.model import Model, ModelOptions
 from bot.errors import BrainTrouble, SettingsError
 from bot.settings import load
+from memory.model import Remember
 
 from .loopback import Answer, Loopback
-from .minds import Fails, calls, replies
+from .minds import Call, Fails, Says, calls, replies
 from .model_mind import KEY, model_mind
 from .steps import strings
 from .turns import Talker
@@ -147,6 +149,43 @@ async def test_every_request_of_a_turn_is_counted():
         mind.script(calls("recall", {"query": "tea"}), calls("recall", {"query": "tea"}), replies("hello"))
         usage = (await Talker(mind.brain).think("hello")).usage
     assert (usage.tokens_in, usage.tokens_out) == (300, 60)
+
+
+async def test_every_request_holds_the_rules_what_was_said_and_what_was_done_so_far():
+    with model_mind() as mind:
+        mind.script(calls("recall", {"query": "tea"}), replies("hello"))
+        await Talker(mind.brain, knows=("likes tea",)).think("hello")
+    first, second = (request.json["messages"] for request in mind.server.requests)
+    assert second[:2] == first
+    assert [one["role"] for one in second] == ["system", "user", "assistant", "tool"]
+    assert second[2]["tool_calls"][0]["id"] == second[3]["tool_call_id"]
+
+
+async def test_a_model_that_must_say_it_again_is_given_the_rules_again():
+    with model_mind() as mind:
+        mind.script(Says(text="x" * 2000), Says(text="short"))
+        await Talker(mind.brain).think("hello")
+    first, second = (request.json["messages"] for request in mind.server.requests)
+    assert second[:2] == first
+
+
+async def test_a_refused_call_beside_the_reply_may_be_mended_and_the_reply_stands():
+    both = Says((Call("reply", {"text": "hello"}), Call("remember", {"text": 7})))
+    with model_mind() as mind:
+        mind.script(both, calls("remember", {"text": "likes tea"}))
+        thought = await Talker(mind.brain).think("I like tea")
+    assert (thought.reply, thought.edits) == ("hello", (Remember("likes tea"),))
+    assert len(mind.requests) == 2
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+async def test_a_call_that_looks_whole_is_not_run_if_the_answer_was_cut(finish):
+    with model_mind() as mind:
+        mind.script(replace(replies("You are"), finish=finish))
+        person = Talker(mind.brain)
+        with pytest.raises(BrainTrouble):
+            await person.think("hello")
+    assert (person.said, len(mind.requests)) == (None, 1)
 
 
 async def test_a_brain_that_was_started_keeps_its_connection_over_turns():

@@ -1,0 +1,65 @@
+"""What Letta streams, read to one round, and what its errors mean."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from bot.brains.letta_wire import BLIND, Round, judge, read, require_whole
+from bot.errors import BrainRefused, BrainTrouble
+
+
+def asked(*names):
+    calls = [SimpleNamespace(tool_call_id=f"c-{name}", name=name, arguments="{}") for name in names]
+    return SimpleNamespace(message_type="approval_request_message", tool_call=calls[0], tool_calls=calls)
+
+
+async def stream(*events):
+    for event in (*events, SimpleNamespace(message_type="stop_reason", stop_reason="requires_approval")):
+        yield event
+
+
+@pytest.mark.parametrize("events", [[asked("remember", "reply")], [asked("remember"), asked("reply")]])
+async def test_calls_are_read_whether_they_come_together_or_one_by_one(events):
+    assert [call.name for call in (await read(stream(*events))).calls] == ["remember", "reply"]
+
+
+async def test_a_call_that_is_told_twice_is_one():
+    assert len((await read(stream(asked("reply"), asked("reply")))).calls) == 1
+
+
+@pytest.mark.parametrize("stop", ["", "requires_approval", "error", "max_steps", "cancelled", "what is this"])
+def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
+    with pytest.raises(BrainTrouble):
+        require_whole(Round("You are", (), stop, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "error", "of_turn"),
+    [
+        (400, "", BrainTrouble, True),
+        (200, "llm_bad_request", BrainTrouble, True),
+        (200, "context_window_exceeded", BrainTrouble, True),
+        (500, "", BrainTrouble, False),
+        (200, "llm_error", BrainTrouble, False),
+        (200, "llm_rate_limit", BrainTrouble, False),
+        (401, "", BrainRefused, None),
+        (200, "llm_authentication", BrainRefused, None),
+    ],
+)
+def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, of_turn):
+    found = judge(status, {"error_type": kind}, {})
+    assert (type(found), getattr(found, "of_turn", None)) == (error, of_turn)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "named"),
+    [(400, "", True), (500, "", True), (200, "llm_error", True), (200, "llm_bad_request", True),
+     (503, "llm_error", False), (429, "", False), (200, "llm_rate_limit", False), (401, "", False)],
+)  # fmt: skip
+def test_pictures_are_named_only_where_they_may_be_the_cause(status, kind, named):
+    found = judge(status, {"error_type": kind}, {}, shows=True)
+    assert (BLIND in found.args) == named
+    assert BLIND not in judge(status, {"error_type": kind}, {}).args
+    assert not named or found.of_turn
