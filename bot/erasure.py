@@ -26,17 +26,22 @@ if TYPE_CHECKING:
 
 
 def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:
-    """Erase within `tx` and return how many rows of memory went. `keep` is a mention to be answered first.
+    """Erase within `tx` and return how many rows of memory went. `keep` is a mention to be answered first."""
+    erased = memory.erase(tx, did)
+    erase_beside(tx, ledger, did, now, keep=keep)
+    return erased
+
+
+def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> None:
+    """Erase what is held of a person whom memory has forgotten.
 
     The ledger learns of it before the commit: a replay of the stream must not bring anything back. The brain
     is told by an errand: it may be out of reach, or of another process.
     """
-    erased = memory.erase(tx, did)
     forget_mentions(tx, ledger, [uri for uri in inbox.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
     inbox.errands.drop(tx, did)
     inbox.errands.add(tx, ErrandKind.FORGET, BRAIN, now)
-    return erased
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy.exc import OperationalError
 
 from bot import inbox, turns
-from bot.erasure import forget_mentions, scrub
+from bot.erasure import erase_beside, scrub
 from memory.errors import DatabaseTrouble
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: dateti
     with db.write() as tx:
         done = memory.retain(tx, now, keep)
         for did in done.people:
-            forget_mentions(tx, ledger, inbox.uris_of(tx, did), now)
-            turns.erase(tx, did)
-            inbox.errands.drop(tx, did)
+            erase_beside(tx, ledger, did, now)
         mentions = inbox.blank(tx, now - keep.text)
         expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
     if done.passages or done.people or mentions or expired:

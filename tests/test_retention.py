@@ -70,6 +70,8 @@ def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back
     assert crew.bench.ledger.has(Fate.ERASED, crew.ana.uri)
     crew.hear(crew.ana)
     assert ANA not in everything(crew.bench.db)
+    crew.run_errands()
+    assert crew.brain.forgotten == 1
 
 
 async def test_the_clockwork_retains_at_its_start(crew):
