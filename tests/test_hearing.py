@@ -255,11 +255,13 @@ def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(crew, told):
 
 
 def test_an_edit_brings_nothing_back_of_what_was_forgotten(crew, told):
+    waiting = crew.say(ANA, "hm")
     crew.say(ANA, "forget me")
     crew.work()
     answered = len(crew.network.posts(ME))
-    crew.hear(crew.edit(told, "I live in Porto"), edited=True)
-    crew.work()
+    for ref in (told, waiting):
+        crew.hear(crew.edit(ref, "I live in Porto"), edited=True)
+        crew.work()
 
     assert not [row for row in rows(crew, "mention") if ANA in str(row)]
     assert len(crew.network.posts(ME)) == answered
