@@ -154,6 +154,34 @@ async def test_an_unknown_error_is_a_gap_and_the_stream_is_resumed(side):
     assert told(await survived(side, side.error("Whatever"))) == [("Whatever", side.place(1))]
 
 
+async def test_what_is_said_while_there_is_no_cursor_to_go_back_to_may_be_missed(side):
+    relay = Relay([close(1011)], [side.hears(1)])
+    async with relay.serving() as url:
+        ears = Ears(side, url)
+        await ears.take(1)
+    assert ends(ears) == [("closed 1011", side.place(1), False)]
+
+
+async def test_what_was_missed_once_says_nothing_of_the_next_gap(side):
+    bad = "{" if side is Lines else b"x"
+    relay = Relay([side.hears(1), bad, side.hears(2), close(1001)], [side.hears(3)])
+    async with relay.serving() as url:
+        ears = Ears(side, url)
+        await ears.take(3)
+    assert ends(ears) == [("undecodable", side.place(2), False), ("closed 1001", side.place(3), True)]
+
+
+async def test_what_comes_again_moves_no_place_back(side):
+    relay = Relay([side.hears(5), close(1001)], [side.hears(4), close(1001)], [side.hears(6)])
+    async with relay.serving() as url:
+        ears = Ears(side, url)
+        await ears.take(3)
+    assert relay.cursors == [None, side.resumed(5), side.resumed(5)]
+    assert [event.cursor for event in ears.taken] == [side.place(5), side.place(5), side.place(6)]
+    assert told(ears)[0] == ("closed 1001", side.place(5))
+    assert ends(ears)[0] == ("closed 1001", side.place(5), True)
+
+
 async def test_an_outdated_cursor_is_a_gap_and_the_stream_goes_on(side):
     relay = Relay([side.info("OutdatedCursor"), side.hears(5)])
     async with relay.serving() as url:
@@ -492,6 +520,21 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
     assert sorted(set(texts)) == list(range(1, 41))
     assert gaps == [("overflow", True)]
     assert ears.counts["lost: overflow"] >= 1
+
+
+async def test_after_an_overflow_it_does_not_come_back_before_all_was_taken(side):
+    relay = Relay([side.hears(number, str(number)) for number in range(1, 11)], [side.hears(20)])
+    async with relay.serving() as url:
+        ears = Ears(side, url, mailbox=5)
+        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+            taken = [await anext(events)]
+            while not ears.counts["lost: overflow"]:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)  # time enough for twenty reconnections
+            early = len(relay.cursors)
+            while not (isinstance(taken[-1], PostCreated) and taken[-1].cursor == side.place(20)):
+                taken.append(await anext(events))
+    assert (early, len(relay.cursors)) == (1, 2)
 
 
 async def test_a_message_that_breaks_the_protocol_is_got_over(side):

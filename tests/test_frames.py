@@ -5,7 +5,7 @@ import libipld
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from relay import ALICE, ME, TIME, commit, error, frame, mention
+from relay import ALICE, ME, TIME, car, commit, error, frame, mention
 
 from bot.events import (
     AccountChanged,
@@ -218,6 +218,13 @@ def test_a_broken_car_costs_its_posts_but_not_the_deletions():
     broken = heard(data)
     assert [type(event) for event in broken.events] == [RepoSync, PostDeleted]
     assert broken.faults == ("car", "record")
+
+
+def test_a_length_that_takes_more_bytes_than_a_number_can_is_a_broken_car():
+    sound = car(mention())
+    assert sound[0] < 128
+    padded = bytes([sound[0] | 128]) + b"\x80" * 8 + b"\x00" + sound[1:]
+    assert heard(commit(7, ("create", KEY, mention()), blocks=padded)).faults == ("car", "record")
 
 
 @pytest.mark.parametrize("blocks", [b"\xff" * 100_000, b"\x00" * 100_000, b"", None, 7, "x", [b"x"]])

@@ -254,6 +254,19 @@ def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(crew, told):
     assert not [row for row in rows(crew, "mention") if ANA in str(row)]
 
 
+def test_an_edit_brings_nothing_back_of_what_was_forgotten(crew, told):
+    waiting = crew.say(ANA, "hm")
+    crew.say(ANA, "forget me")
+    crew.work()
+    answered = len(crew.network.posts(ME))
+    for ref in (told, waiting):
+        crew.hear(crew.edit(ref, "I live in Porto"), edited=True)
+        crew.work()
+
+    assert not [row for row in rows(crew, "mention") if ANA in str(row)]
+    assert len(crew.network.posts(ME)) == answered
+
+
 def test_a_waiting_mention_edited_into_a_forget_is_confirmed_once(crew):
     ref = crew.say(ANA, "hello")
     crew.hear(crew.edit(ref, "forget me"), edited=True)
