@@ -47,10 +47,17 @@ def _handle(text: str) -> str:
     return text
 
 
+def _utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("should be a time that UTC has") from None
+
+
 Str: TypeAlias = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
 Line: TypeAlias = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_line)]
 Handle: TypeAlias = Annotated[str, AfterValidator(_handle)]
-Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))]
+Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(_utc)]
 Number: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -257,8 +264,8 @@ def _misfits(dossier: Dossier) -> Iterator[str]:
             yield f"{name}: their ids should only grow"
     for place, note in enumerate(dossier.notes):
         older, newer = notes.get(note.replaces or 0), notes.get(note.superseded_by or 0)
-        if note.replaces and (older is None or older.superseded_by != note.id or older.id >= note.id):
-            yield f"notes[{place}].replaces: {note.replaces} is no older note that it replaced"
+        if note.replaces and (older is None or older.superseded_by != note.id):
+            yield f"notes[{place}].replaces: {note.replaces} is no note that it replaced"
         if note.superseded_by and (newer is None or newer.replaces != note.id or newer.id <= note.id):
             yield f"notes[{place}].superseded_by: {note.superseded_by} is no later note that replaced it"
         if (note.superseded_by is None) != (note.valid_to is None):

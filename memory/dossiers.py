@@ -76,12 +76,8 @@ def _write_notes(tx: Tx, dossier: Dossier) -> dict[int, int]:
         entry = notes.get(number)
         real[number] = rows.add(tx, _note(entry, real)) if entry else _skip_number(tx, dossier)
     for entry in dossier.notes:
-        if entry.superseded_by is not None:
-            tx.execute(
-                update(NoteRow)
-                .where(NOTE.id == real[entry.id])
-                .values(superseded_by=real[entry.superseded_by], valid_to=entry.valid_to)
-            )
+        if entry.valid_to is not None:
+            tx.execute(update(NoteRow).where(NOTE.id == real[entry.id]).values(valid_to=entry.valid_to))
     return real
 
 

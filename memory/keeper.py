@@ -70,7 +70,8 @@ def mergeable(notes: Collection[Note]) -> str:
 # --- zeitgeist -----------------------------------------------------------------------------------
 
 # Names are written with a capital in scripts that have them. Where a script has none nothing tells a name
-# from a word, so such statements are never shared; nor are numbers, links, handles and what fills a slot.
+# from a word, so such statements are never shared; nor are numbers, links, handles, and what fills a slot (it
+# has a capital, a number or a colon).
 NAMELESS = regex.compile(r"\p{Lu}?[\p{Ll}\p{M} ,'\u2019-]+")
 
 
@@ -83,7 +84,7 @@ def common(said: Iterable[tuple[str, str]], names: Collection[str] = ()) -> tupl
     capital: set[str] = set()
     for did, text in said:
         sayers.setdefault(folded(text), set()).add(did)
-        if not NAMELESS.fullmatch(text.rstrip(ENDS)) or slot(text):
+        if not NAMELESS.fullmatch(text.rstrip(ENDS)):
             capital.add(folded(text))
     forbidden = {folded(name) for name in names}
     shared = [

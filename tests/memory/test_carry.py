@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 
 from memory.carry import documents
 from memory.errors import ImportRefused
-from memory.model import Remember, Revise
-from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, say, texts
+from memory.model import Passage, Remember, Revise
+from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ def told(known: Database) -> Database:
     say(known, Revise(bonn.id, "lives in Oslo"), Remember("likes tea"), post="p2", hours=1)
     say(known, Remember("likes tea"), post="p3", hours=2)
     with known.write() as tx:
-        MEMORY.rename(tx, ALICE, "alice.test", NOW)
+        MEMORY.rename(tx, ALICE, "alice.example", NOW)
+        MEMORY.rename(tx, ALICE, "alice.test", later(1))
+        for post, hours in (("p9", 9), ("p4", 4)):  # an exchange may be heard late
+            uri = receipt(post=post).uri
+            said = Passage(ALICE, "said", ALICE, f"hello on {post}", 1, uri, later(hours), lang="en")
+            MEMORY.record(tx, said, replace(said, kind="answer", author=BOB, text="hi"))
     return known
 
 
@@ -50,6 +56,55 @@ def test_what_was_exported_is_imported_as_it_was(told: Database):
     assert taken_in(told, before)
     assert exported(told) == before
     assert texts(told) == ["lives in Oslo", "likes tea"]
+
+
+def test_notes_and_exchanges_keep_the_order_in_which_they_were_written(told: Database):
+    say(told, Remember("has a dog"), post="p0", hours=-5)
+    document = json.loads(exported(told))
+    assert [note["text"] for note in document["notes"]][-1] == "has a dog"
+    assert [passage["uri"][-2:] for passage in document["passages"]] == ["p9", "p9", "p4", "p4"]
+    erase(told)
+    taken_in(told, json.dumps(document))
+    assert json.loads(exported(told)) == document
+
+
+def test_what_was_taken_in_is_found(told: Database):
+    document = exported(told)
+    erase(told)
+    taken_in(told, document)
+    with told.read() as tx:
+        found = MEMORY.find(tx, ALICE, "tea, Oslo, hello", now=later(99))
+        assert {hit.text for hit in found} >= {"likes tea", "lives in Oslo", "hello on p9"}
+        handles = [handle for _, handle in MEMORY.handles(tx, ALICE)]
+    assert handles == ["alice.example", "alice.test"]
+
+
+def test_what_the_bot_adds_to_a_document_makes_it_no_other_memory(told: Database):
+    document = json.loads(exported(told)) | {"mentions": [{"uri": "x"}], "turns": [{"id": 1}]}
+    assert not taken_in(told, json.dumps(document))
+    erase(told)
+    assert taken_in(told, json.dumps(document))
+    assert not taken_in(told, json.dumps(document))
+
+
+def test_times_of_any_zone_are_the_same_times(told: Database):
+    document = exported(told)
+    erase(told)
+    assert taken_in(told, document.replace("T12:00:00+00:00", "T14:00:00+02:00"))
+    assert exported(told) == document
+
+
+def test_a_history_that_names_an_erased_note_only_as_replaced_is_carried(told: Database):
+    document = json.loads(exported(told))
+    document["notes"][1]["replaces"] = None
+    del document["notes"][0], document["revisions"][0]
+    erase(told)
+    taken_in(told, json.dumps(document))
+    once = exported(told)
+    erase(told)
+    taken_in(told, once)
+    assert exported(told) == once
+    assert json.loads(once)["revisions"][0]["replaces"] == 1
 
 
 def test_an_import_repeated_changes_nothing(told: Database):
@@ -115,9 +170,16 @@ def without(key: str):
         (lambda doc: doc["notes"][0].update(text="a\nb"), "should be one line"),
         (lambda doc: doc["notes"][0].update(text="x" * 2001), "at most 2000 characters"),
         (lambda doc: doc["notes"][0].update(superseded_by=3), "is no later note that replaced it"),
-        (lambda doc: doc["notes"][1].update(replaces=2), "is no older note that it replaced"),
+        (lambda doc: doc["notes"][1].update(replaces=2), "is no note that it replaced"),
         (lambda doc: doc["notes"][0].update(valid_to=None), "valid_to: should be there if"),
         (lambda doc: doc["notes"].append(doc["notes"][0]), "notes: their ids should only grow"),
+        (lambda doc: doc["notes"].insert(1, doc["notes"][0]), "notes: their ids should only grow"),
+        (lambda doc: doc["passages"][0].update(uri="at://x"), r"passages\[0\]: is no exchange with"),
+        (lambda doc: doc["passages"][0].update(author=BOB), r"passages\[0\]: is no exchange with"),
+        (lambda doc: doc["passages"][1].update(kind="note"), r"passages\[1\].kind: should be said or answer"),
+        (lambda doc: doc["passages"].append(doc["passages"][1]), "a post may stand there once, and once its"),
+        (lambda doc: doc["revisions"][1].update(key=doc["revisions"][0]["key"]), "a key may stand there"),
+        (lambda doc: doc["person"].update(first_seen="0001-01-01T00:00:00+14:00"), "a time that UTC has"),
         (lambda doc: doc["revisions"][0].update(key="edit#1"), "none may be like ours"),
         (lambda doc: doc["revisions"][0].update(actor="\x00"), "should hold no NUL"),
         (lambda doc: doc["revisions"][0].update(op="invent"), r"revisions\[0\].op"),

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory.edits import propose
 from memory.errors import EditRefused
 from memory.keeper import PEOPLE_AT_LEAST, common, contradicted, duplicate
-from memory.model import Forget, Remember, Revise
+from memory.model import Forget, Limits, Remember, Revise
 from memory.slots import slot
 from tests.memory.people import ALICE, MEMORY, everything, later, note, receipt, say, texts
 
 if TYPE_CHECKING:
     from memory.db import Database
+
+LATE = receipt(post="late", said_at=later(9))
 
 # --- slots ---------------------------------------------------------------------------------------
 
@@ -71,6 +75,26 @@ def test_an_older_statement_that_is_heard_late_closes_nothing(known: Database):
     assert texts(known) == ["lives in Bonn", "lives in Oslo"]
 
 
+def test_what_was_said_again_since_is_not_closed_by_an_older_statement_heard_late():
+    held = note(1, "lives in Bonn")
+    held = replace(held, also=(receipt(post="p9", said_at=later(5)),))
+    assert contradicted([held], "lives in Oslo", later(3)) is None
+    assert contradicted([held], "lives in Oslo", later(6)) is held
+
+
+def test_a_full_memory_has_room_for_what_closes_another_note():
+    limits = Limits(notes=1)
+    (new,) = propose((note(1, "lives in Bonn"),), Remember("lives in Oslo"), LATE, later(9), limits)
+    assert (new.text, new.replaces) == ("lives in Oslo", 1)
+
+
+def test_a_note_held_until_the_edit_whenever_its_post_was_said(known: Database):
+    (old,) = say(known, Remember("lives in Bonn"))
+    with known.write() as tx:
+        MEMORY.edit(tx, old.id, "lives in Köln", actor="operator", at=later(5))
+        assert MEMORY.note(tx, old.id).valid_to == later(5)
+
+
 def test_of_two_that_it_might_contradict_neither_is_guessed():
     held = [note(1, "lives in Bonn"), note(2, "lives in Rome")]
     assert contradicted(held, "lives in Oslo", later(1)) is None
@@ -123,6 +147,20 @@ def test_a_note_stays_while_one_receipt_stands(known: Database):
         assert (kept.id, kept.receipts) == (first.id, (receipt(post="p2", said_at=later(1)),))
         assert MEMORY.forget_source(tx, receipt(post="p2").uri, later(2)) == 1
     assert "tea" not in everything(known)
+
+
+def test_every_post_that_says_so_is_a_receipt_in_the_order_of_time(known: Database):
+    say(known, Remember("likes tea"), hours=1)
+    for post, hours in (("p9", 2), ("p2", 3), ("p5", 0)):
+        say(known, Remember("likes tea"), post=post, hours=hours)
+    with known.write() as tx:
+        (kept,) = MEMORY.recall(tx, ALICE).notes
+        assert [one.uri[-2:] for one in kept.receipts] == ["p1", "p5", "p9", "p2"]
+        (again,) = propose((kept,), Remember("likes tea"), LATE, later(9), Limits())
+        assert again.receipts == (*kept.receipts, LATE)
+        MEMORY.forget_source(tx, receipt().uri, later(4))
+        (kept,) = MEMORY.recall(tx, ALICE).notes
+        assert [one.uri[-2:] for one in kept.receipts] == ["p5", "p9", "p2"]
 
 
 def test_a_deleted_repetition_leaves_the_first_receipt(known: Database):
