@@ -102,6 +102,7 @@ def shut(actor, ref, allow):
 async def test_mentions_replies_and_quotes_are_told_the_newest_first(world):
     network, bot, (ana, _), index = world
     own = bot.write(post("hello")).to_json()
+    index()  # it reads each account by itself: a reply that comes before its parent is no reply to it
     said = [
         ana.write(post("hi", **mentions(bot))),
         ana.write(post("a reply", reply={"root": own, "parent": own})),
