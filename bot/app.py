@@ -13,7 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox, minds, parts, sessions, turns
 from bot.bench import Bench, TurnOptions
@@ -28,7 +27,7 @@ from bot.retention import keep_house
 from bot.sources import choice
 from bot.tracked import Tracked
 from bot.worker import Worker
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -148,8 +147,8 @@ async def serve(
     ears.append(asyncio.create_task(_expire_turns(bench)))
     if work:
         ears.append(asyncio.create_task(_keep_house(settings, bench, cadence)))
-    hands: list[Worker | Errands] = [*crew, Errands(bench, hearing, cadence, random.random)] if work else []
-    working = [asyncio.create_task(hand.serve(stopping)) for hand in hands]
+    hands: list[Worker | Errands] = [*crew, Errands(bench, hearing, random.random)] if work else []
+    working = [asyncio.create_task(cadence.serve(hand.work, stopping)) for hand in hands]
     log.info("app.started", me=bench.network.did, brain=bench.brain.name, workers=len(crew))
     asked = asyncio.create_task(stopping.wait())
     await asyncio.wait([asked, *ears, *working], return_when=asyncio.FIRST_COMPLETED)
@@ -172,7 +171,7 @@ async def _expire_turns(bench: Bench) -> None:
     """Drop kept turns when their time is over, whatever else happens; for ever."""
     while True:
         before = bench.clock() - bench.options.retain_turns
-        with suppress(OperationalError, DatabaseTrouble):  # the next time is soon enough
+        with suppress(*TROUBLE):  # the next time is soon enough
             dropped = await bench.write(partial(turns.expire, before=before))
             if dropped:
                 log.info("turns.expired", turns=dropped)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,10 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from memory.db import TROUBLE
+
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
 GRAIN = timedelta(milliseconds=100)  # a flood of mentions asks for ten rings a second, not for thousands
@@ -63,6 +67,18 @@ class Cadence:
         """Return at the next ring, or at once if it rang since the last wait."""
         await self._bell.wait()
         self._bell.clear()
+
+    async def serve(self, work: Callable[[], Awaitable[bool]], stopping: asyncio.Event) -> None:
+        """Call `work` at every ring for as long as it finds something to do, until told to stop.
+
+        What is in hand then is taken to the end of its step.
+        """
+        while not stopping.is_set():
+            with suppress(*TROUBLE):  # the next ring tries again
+                while not stopping.is_set() and await work():
+                    pass
+            if not stopping.is_set():
+                await self.wait()
 
     async def _ring(self) -> None:
         self._bell.set()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox, pace
 from bot.erasure import erase, scrub
@@ -17,14 +15,13 @@ from bot.errors import BrainError, NetworkRefused, NetworkTrouble
 from bot.inbox.errands import ErrandKind
 from bot.log import log_stumble
 from bot.recheck import recheck, rename
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from bot.bench import Bench
-    from bot.cadence import Cadence
     from bot.hearing import Hearing
     from bot.inbox.errands import Errand
     from memory.db import Tx
@@ -42,17 +39,7 @@ class Errands:
 
     bench: Bench
     hearing: Hearing
-    cadence: Cadence
     chance: Callable[[], float]
-
-    async def serve(self, stopping: asyncio.Event) -> None:
-        """Run what is due at every ring, until told to stop."""
-        while not stopping.is_set():
-            with suppress(OperationalError, DatabaseTrouble):  # the next ring tries again
-                while not stopping.is_set() and await self.work():
-                    pass
-            if not stopping.is_set():
-                await self.cadence.wait()
 
     async def work(self) -> bool:
         """Run one errand. False if none is due."""
@@ -71,7 +58,7 @@ class Errands:
         except NetworkRefused as error:
             until = None
             log.warning("errand.refused", kind=errand.kind, subject=errand.subject, error=str(error))
-        except (OperationalError, DatabaseTrouble):
+        except TROUBLE:
             raise
         except Exception as error:  # noqa: BLE001 - one errand must not end the bot
             until = pace.retry_at(now, errand.attempts, None, self.chance())

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox
 from bot.erasure import scrub
 from bot.events import Gap
 from bot.log import log_stumble
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +54,7 @@ class Listener:
         while True:
             try:
                 return await asyncio.to_thread(self.take, event)
-            except (OperationalError, DatabaseTrouble) as error:
+            except TROUBLE as error:
                 log.warning("listener.database_trouble", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
             except Exception as error:

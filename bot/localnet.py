@@ -19,7 +19,7 @@ from bot.node import APPVIEW, HOME, LocalNetError, Node, install
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.actors import Account, Actor
+    from bot.actors import Actor
 
 
 class LocalNet:
@@ -90,17 +90,6 @@ class LocalNet:
         from bot.actors import Actor
 
         return self._people.enter_context(Actor.sign_up(name, self.pds_url))
-
-    def create_account(self, name: str) -> Account:
-        """A new account `name`.test."""
-        return self.actor(name).account
-
-    def label_as_bot(self, account: Account) -> None:
-        """Let the profile say that this is a bot."""
-        from bot.actors import Actor
-
-        with Actor(account, self.pds_url) as actor:
-            actor.label("bot")
 
     def _ports(self) -> list[int]:
         """The ports of this data dir: the directory's documents name the PDS by its port."""

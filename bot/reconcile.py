@@ -9,14 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox
 from bot.erasure import scrub
 from bot.errors import NetworkError
 from bot.log import log_stumble
 from bot.sources import notifications
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +49,7 @@ class Reconciler:
                 await self.reconcile()
             except NetworkError as error:  # no AppView, or none that answers
                 log.warning("reconcile.skipped", error=str(error))
-            except (OperationalError, DatabaseTrouble) as error:
+            except TROUBLE as error:
                 log.warning("reconcile.skipped", error=type(error).__name__)
             await ring.wait()
 
@@ -79,7 +78,7 @@ class Reconciler:
     async def _hear(self, post: PostCreated) -> bool:
         try:
             heard = await self.bench.write(lambda tx: self.hearing.hear(tx, post, self.bench.clock()))
-        except (OperationalError, DatabaseTrouble):
+        except TROUBLE:
             raise
         except Exception as error:  # noqa: BLE001 - one post must not hold up the others
             log_stumble("event.stumbled", error, kind=type(post).__name__, uri=post.ref.uri)

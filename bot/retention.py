@@ -6,11 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox, turns
 from bot.erasure import erase_beside, scrub
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -47,5 +46,5 @@ async def keep_house(
         bell.clear()
         try:
             await asyncio.to_thread(retain, db, memory, ledger, keep, clock())
-        except (OperationalError, DatabaseTrouble) as error:
+        except TROUBLE as error:
             log.warning("memory.not_retained", error=type(error).__name__)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from bot import inbox, pace
 from bot.bench import Step
@@ -25,7 +24,7 @@ from bot.log import log_stumble
 from bot.model import OUTCOMES, State
 from bot.posting import say
 from bot.thinking import think
-from memory.errors import DatabaseTrouble
+from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,15 +48,6 @@ class Worker:
         self._bench = bench
         self._cadence = cadence
         self._chance = chance
-
-    async def serve(self, stopping: asyncio.Event) -> None:
-        """Work at every ring until told to stop; what is in hand then is taken to the end of its step."""
-        while not stopping.is_set():
-            with suppress(OperationalError, DatabaseTrouble):  # the next ring tries again
-                while not stopping.is_set() and await self.work():
-                    pass
-            if not stopping.is_set():
-                await self._cadence.wait()
 
     async def work(self) -> bool:
         """Take one due mention one step further. False if nothing is due."""
@@ -132,7 +122,7 @@ class Worker:
         """Write the mention's fate; if that fails too, its lease runs out and another worker takes it."""
         try:
             await self._bench.write(write)
-        except (FenceLost, OperationalError, DatabaseTrouble):
+        except (FenceLost, *TROUBLE):
             return False
         return True
 
@@ -141,7 +131,7 @@ class Worker:
         while True:
             await asyncio.sleep(lease.total_seconds() / RENEWALS)
             until = self._bench.clock() + lease
-            with suppress(FenceLost, OperationalError, DatabaseTrouble):
+            with suppress(FenceLost, *TROUBLE):
                 await self._bench.write(partial(inbox.renew, claim=claim, until=until))
 
     def _tell(self, claim: Claim, step: Step | None) -> None:

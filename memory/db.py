@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from memory.errors import DatabaseTrouble, SchemaNewer
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Tx: TypeAlias = Connection
+TROUBLE = (OperationalError, DatabaseTrouble)  # what a database in trouble raises: later it may work
 
 AFTER = "after commit"
 BUSY_SECONDS = 30

@@ -57,7 +57,7 @@ class Share:
 Policy = Mapping[Tier, Share]
 # Two thousand tokens hold some sixty notes. What is spent on recall finds ever more evidence (the benchmark
 # draws the curve), so recall weighs most. The buffer, which no question of a benchmark needs and every
-# conversation does, costs a point of evidence at 2,000 tokens for all tiers and none from 4,000 on (LoCoMo).
+# conversation does, costs 3 points of evidence at 2,000 tokens for all tiers and 1 at 4,000 (LoCoMo).
 POLICY: Policy = MappingProxyType(
     {
         Tier.CORE: Share(floor=600, weight=3, ceiling=2000),

@@ -112,7 +112,7 @@ class Crew:
         self.listener = Listener(
             SimpleNamespace(host="test"), db, self.hearing, self.clock, self.bell.ring_at
         )
-        self.errands = Errands(self.bench, self.hearing, self.bell, lambda: 0.0)
+        self.errands = Errands(self.bench, self.hearing, lambda: 0.0)
         self.reconciler = Reconciler(self.bench, self.hearing, self.bell.ring_at)
         self._seq = 0
 

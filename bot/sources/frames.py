@@ -66,15 +66,6 @@ def person(kind: str, did: str, body: dict[str, Any], judge: Judge, seq: int, at
     return judge.sync(did, "sync", seq, at)
 
 
-def seq_of(frame: bytes) -> int | None:
-    """The frame's place, if it has one."""
-    try:
-        seq = _halves(frame)[1].get("seq")
-    except BadFrame:
-        return None
-    return seq if is_seq(seq) else None
-
-
 def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         halves = libipld.decode_dag_cbor_multi(frame)
