@@ -57,9 +57,9 @@ $(ENV): $(BASE)
 
 $(NET): $(ENV) deploy/localnet/package-lock.json
 	@echo "setting up the PDS on loopback (once; about three minutes, most of it compiling SQLite for Node) ..." >&2
-	@$(BIN)/python -m bot.localnet install
+	@$(BIN)/python -m bot.devnet.localnet install
 	@touch $@
 
 $(APPVIEW): $(ENV) deploy/appview/package-lock.json
-	@$(BIN)/python -m bot.localnet install appview
+	@$(BIN)/python -m bot.devnet.localnet install appview
 	@touch $@

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sources.supervisor import Stream
+    from bot.streams.stream import Stream
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE = b"\x88\x02\x03\xe8"
@@ -213,9 +213,9 @@ def _source(options: argparse.Namespace) -> Stream:
 
     import structlog
 
-    from bot.sources.firehose import Firehose
-    from bot.sources.jetstream import Jetstream
-    from bot.tracked import Tracked
+    from bot.domain.tracked import Tracked
+    from bot.streams.firehose import Firehose
+    from bot.streams.jetstream import Jetstream
 
     async def over(_: float) -> None:
         raise Over

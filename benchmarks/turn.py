@@ -30,24 +30,24 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the minds are th
 from brains.minds import MINDS, replies
 from factory import LIMITS, NO_PAUSE
 
-from bot import inbox, parts
-from bot.bench import Bench, TurnOptions
-from bot.bluesky import Bluesky
+from bot import factory, storage
 from bot.brains.guard import Guarded
-from bot.ledger import Ledger
-from bot.localnet import LocalNet
+from bot.devnet.localnet import LocalNet
+from bot.domain.mention import Mention, Reason, State
+from bot.domain.tracked import Tracked
 from bot.log import configure
-from bot.model import Mention, Reason, State
-from bot.terminal import MemoryNetwork
-from bot.tracked import Tracked
-from bot.worker import Worker
+from bot.network.bluesky import Bluesky
+from bot.network.in_memory import MemoryNetwork
+from bot.services import Bench, TurnOptions
+from bot.storage.ledger import Ledger
+from bot.worker.worker import Worker
 from memory.db import Database
 from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from bot.model import Claim, StrongRef
+    from bot.domain.mention import Claim, StrongRef
     from bot.ports import Brain, Network
 
 NO_LIMIT = 10**6
@@ -109,7 +109,7 @@ async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], 
     ]
     with bench.db.write() as tx:
         for mention in mentions:
-            inbox.accept(tx, mention, now=now, due_at=now)
+            storage.accept(tx, mention, now=now, due_at=now)
     crew = [Timed(str(number), bench, Bell(), random.random) for number in range(workers)]
     for worker in crew:
         worker.steps = {}
@@ -123,7 +123,7 @@ async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], 
     seconds = time.perf_counter() - began
     steps = {key: span for worker in crew for key, span in worker.steps.items()}
     with bench.db.read() as tx:
-        unanswered = [m.uri for m in mentions if inbox.entry(tx, m.uri).state is not State.ANSWERED]
+        unanswered = [m.uri for m in mentions if storage.entry(tx, m.uri).state is not State.ANSWERED]
     if unanswered:
         raise SystemExit(f"{len(unanswered)} mentions were not answered")
     drafted = [steps[m.uri, State.THINKING] for m in mentions]
@@ -181,7 +181,7 @@ async def brains(stack: AsyncExitStack) -> AsyncIterator[tuple[str, Brain, float
         mind.script(replies("Hello there."))
         await mind.brain.start()
         stack.push_async_callback(mind.brain.close)
-        guarded = Guarded(mind.brain, timeout=timedelta(seconds=60), clock=parts.clock)
+        guarded = Guarded(mind.brain, timeout=timedelta(seconds=60), clock=factory.clock)
         yield name, guarded, floor(mind)
 
 
@@ -229,10 +229,10 @@ def bench(db: Database, stage: Stage, brain: Brain, folder: Path) -> Bench:
     return Bench(
         db=db,
         memory=Memory(),
-        ledger=Ledger(folder / "ledger", parts.clock),
+        ledger=Ledger(folder / "ledger", factory.clock),
         network=stage.network,
         brain=brain,
-        clock=parts.clock,
+        clock=factory.clock,
         limits=replace(
             LIMITS,
             **dict.fromkeys(("person_hour", "person_day", "person_day_tokens", "hour", "day"), NO_LIMIT),

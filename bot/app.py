@@ -14,26 +14,27 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import inbox, minds, parts, sessions, turns
-from bot.bench import Bench, TurnOptions
-from bot.bluesky import Bluesky
-from bot.cadence import Cadence
-from bot.errands import Errands
+from bot import factory, minds, storage
+from bot.domain.tracked import Tracked
 from bot.errors import NetworkTrouble
-from bot.hearing import Hearing
-from bot.listener import Listener
-from bot.reconcile import Reconciler
-from bot.retention import keep_house
-from bot.sources import choice
-from bot.tracked import Tracked
-from bot.worker import Worker
+from bot.ingest.handler import Hearing
+from bot.ingest.listener import Listener
+from bot.ingest.reconcile import Reconciler
+from bot.network.bluesky import Bluesky
+from bot.privacy.retention import keep_house
+from bot.scheduler import Cadence
+from bot.services import Bench, TurnOptions
+from bot.storage import sessions, turns
+from bot.streams import choice
+from bot.worker.jobs import Errands
+from bot.worker.worker import Worker
 from memory.db import TROUBLE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from bot.config.settings import Settings
     from bot.ports import Brain, Network, Source
-    from bot.settings import Settings
     from memory.db import Database
 
 log = structlog.get_logger()
@@ -48,15 +49,15 @@ LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
 def make_bench(settings: Settings, db: Database, network: Network, brain: Brain) -> Bench:
     return Bench(
         db=db,
-        memory=parts.open_memory(settings),
-        ledger=parts.open_ledger(settings),
+        memory=factory.open_memory(settings),
+        ledger=factory.open_ledger(settings),
         network=network,
         brain=brain,
-        clock=parts.clock,
+        clock=factory.clock,
         limits=settings.limits,
         plan=settings.pace,
         options=TurnOptions(
-            persona=parts.read_persona(settings.persona_file).text(),
+            persona=factory.read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
             reply_parts=settings.reply_parts,
             link_hosts=frozenset(settings.link_hosts),
@@ -83,7 +84,7 @@ async def connect(settings: Settings, db: Database) -> Bluesky:
 
     def save(session: str) -> None:
         with db.write() as tx:
-            sessions.save(tx, handle, session, parts.clock())
+            sessions.save(tx, handle, session, factory.clock())
 
     wait = 1.0
     while True:
@@ -109,7 +110,7 @@ async def run(settings: Settings, role: Role) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     brain = minds.make(settings)
-    db = await asyncio.to_thread(parts.open_database, settings)
+    db = await asyncio.to_thread(factory.open_database, settings)
     network = await _unless(stopping, connect(settings, db))
     if network is None:
         return
@@ -117,7 +118,7 @@ async def run(settings: Settings, role: Role) -> None:
         if role != "listen":
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
-        cursors = await bench.read(inbox.cursors)
+        cursors = await bench.read(storage.cursors)
         source = choice.source(settings, bench.tracked, cursors) if role != "work" else None
         await serve(settings, bench, source, stopping, work=role != "listen")
     finally:

@@ -14,21 +14,21 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bot import app, inbox, minds, parts
-from bot.attention import MENTION
-from bot.events import PostCreated
-from bot.model import OUTCOMES, StrongRef
-from bot.post import tid
-from bot.terminal import MemoryNetwork
+from bot import app, factory, minds, storage
+from bot.domain.addressing import MENTION
+from bot.domain.events import PostCreated
+from bot.domain.mention import OUTCOMES, StrongRef
+from bot.domain.reply import tid
+from bot.network.in_memory import MemoryNetwork
 from memory.errors import UnknownPerson
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bot.bench import Bench
-    from bot.events import Event
-    from bot.model import Entry, Post
-    from bot.settings import Settings
+    from bot.config.settings import Settings
+    from bot.domain.events import Event
+    from bot.domain.mention import Entry, Post
+    from bot.services import Bench
     from memory.db import Tx
 
 LOOK_EVERY = 0.02  # seconds
@@ -68,7 +68,7 @@ class Keyboard:
 
     def say(self, text: str) -> StrongRef:
         """Post what was typed, in reply to the last post; return its reference."""
-        name, now = f"@{self._network.handle}", parts.clock()
+        name, now = f"@{self._network.handle}", factory.clock()
         record: dict[str, object] = {
             "$type": "app.bsky.feed.post",
             "text": f"{name} {text}",
@@ -115,7 +115,7 @@ async def _converse(settings: Settings, console: Console) -> None:
     network.name(did, f"{name}.invalid")
     brain = minds.make(settings)
     await minds.start(brain)
-    db = await asyncio.to_thread(parts.open_database, settings)
+    db = await asyncio.to_thread(factory.open_database, settings)
     bench = app.make_bench(settings, db, network, brain)
     keyboard, stopping = Keyboard(network, did), asyncio.Event()
     serving = asyncio.create_task(app.serve(settings, bench, keyboard, stopping))
@@ -169,7 +169,7 @@ async def _outcome(bench: Bench, mention: StrongRef, serving: asyncio.Task[None]
     names = (mention.uri, bench.ledger.pseudonym(mention.uri))
 
     def look(tx: Tx) -> Entry | None:
-        found = (entry for entry in inbox.mentions(tx, limit=3) if entry.mention.uri in names)
+        found = (entry for entry in storage.mentions(tx, limit=3) if entry.mention.uri in names)
         return next((entry for entry in found if entry.state in OUTCOMES), None)
 
     while not serving.done():

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import make_url
 
+from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import BrainResting, BrainTrouble, NetworkError, ScrubjayError, SettingsError, Unlabelled
-from bot.model import ACTIVE, OPEN, State
 from memory.db import Database
 from memory.errors import MemoryFault
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from bot.model import Entry
-    from bot.settings import Settings
+    from bot.config.settings import Settings
+    from bot.domain.mention import Entry
 
 PYTHON = (3, 11)
 SPACE = 500 * 2**20  # bytes: a week of a busy bot, with its backup
@@ -150,11 +150,11 @@ def mentions(settings: Settings, now: datetime | None = None) -> Check:
     """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
     if unreadable := _unreadable(settings, "mentions"):
         return unreadable
-    from bot import inbox
+    from bot import storage
 
     now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
-        every = [inbox.mentions(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
+        every = [storage.mentions(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
     db.close()
     entries = list(chain.from_iterable(every))
     failed = sum(entry.state == State.FAILED and _end(entry) > now - DAY for entry in entries)
@@ -178,11 +178,11 @@ def gaps(settings: Settings, now: datetime | None = None) -> Check:
     """Look for gaps in which mentions may still wait to be found: older ones would expire."""
     if unreadable := _unreadable(settings, "gaps"):
         return unreadable
-    from bot import inbox
+    from bot import storage
 
     now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
-        still_open = inbox.gaps.latest(tx, limit=MOST, still_open=True)
+        still_open = storage.gaps.latest(tx, limit=MOST, still_open=True)
     db.close()
     soon = timedelta(seconds=3 * settings.reconcile_every)
     late = [gap for gap in still_open if soon < now - gap.at < settings.limits.max_age]
@@ -243,8 +243,8 @@ def login(settings: Settings) -> Check:
 
 
 async def _login(settings: Settings, handle: str, password: str) -> str:
-    from bot import sessions
-    from bot.bluesky import Bluesky
+    from bot.network.bluesky import Bluesky
+    from bot.storage import sessions
 
     db = Database(settings.database)
 
@@ -273,14 +273,14 @@ async def _login(settings: Settings, handle: str, password: str) -> str:
 
 def stream(settings: Settings) -> Check:
     """Every host has to answer: the ones behind the first are for bad days."""
-    from bot.sources import choice, wire
-    from bot.tracked import Tracked
+    from bot.domain.tracked import Tracked
+    from bot.streams import choice, websocket
 
     if settings.replayed is not None:
         return Check("stream", Path(settings.replayed).is_file(), settings.replayed, "name a recording")
     dialect = choice.dialect(settings, Tracked(""))
     for url in settings.stream_url:
-        asyncio.run(wire.probe(wire.address(url, dialect, None), dialect.headers))
+        asyncio.run(websocket.probe(websocket.address(url, dialect, None), dialect.headers))
     return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_url)}")
 
 

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import brains, parts
+from bot import brains, factory
 from bot.brains.guard import Guarded
 from bot.errors import BrainTrouble, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bot.config.settings import Settings
     from bot.ports import Brain
-    from bot.settings import Settings
 
 log = structlog.get_logger()
 
@@ -27,7 +27,7 @@ GRACE = 1.0  # seconds: a brain that minds its own time can tell what it spent, 
 
 
 def _letta(settings: Settings) -> object:
-    from bot.brains.letta import LettaOptions
+    from bot.brains.letta.brain import LettaOptions
 
     if settings.letta_model is None:
         raise SettingsError(
@@ -40,12 +40,12 @@ def _letta(settings: Settings) -> object:
         agent=settings.letta_agent,
         model=settings.letta_model,
         timeout=timedelta(seconds=settings.brain_timeout),
-        clock=parts.clock,
+        clock=factory.clock,
     )
 
 
 def _model(settings: Settings) -> object:
-    from bot.brains.model import ModelOptions
+    from bot.brains.llm import ModelOptions
 
     if settings.model is None:
         raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-5-5")
@@ -65,7 +65,7 @@ def make(settings: Settings) -> Brain:
     """The brain of these settings, guarded, not started yet. Raises SettingsError."""
     options = OPTIONS.get(settings.brain)
     brain = brains.make(settings.brain, options(settings) if options else None)
-    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=parts.clock)
+    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=factory.clock)
 
 
 async def start(brain: Brain) -> None:

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import TypeAlias
 
-    from bot.events import Event, Page
-    from bot.model import Post, Profile, Prompt, Record, StrongRef, ToolAnswer, ToolSpec, Usage
+    from bot.domain.events import Event, Page
+    from bot.domain.mention import Post, Profile, Prompt, Record, StrongRef, ToolAnswer, ToolSpec, Usage
 
     Clock: TypeAlias = Callable[[], datetime]
 

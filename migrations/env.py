@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alembic import context
 
-import bot.tables  # noqa: F401 - registers its tables
+import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.tables import Base
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.localnet import LocalNet
-from bot.node import APPVIEW
+from bot.devnet.localnet import LocalNet
+from bot.devnet.node import APPVIEW
 from memory.db import Database
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def db(database_url: str) -> Iterator[Database]:
 def appview_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNet]:
     """A network of its own with a real AppView."""
     if not (APPVIEW / "node_modules").is_dir():
-        pytest.skip("no AppView here: python -m bot.localnet install appview")
+        pytest.skip("no AppView here: python -m bot.devnet.localnet install appview")
     with LocalNet(tmp_path_factory.mktemp("appview"), appview=True) as net:
         yield net
 

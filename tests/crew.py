@@ -10,19 +10,19 @@ from types import SimpleNamespace
 
 from factory import LIMITS, ME, NO_PAUSE, Clock
 
-from bot import inbox
-from bot.bench import Bench, TurnOptions
-from bot.errands import Errands
-from bot.events import PostCreated
-from bot.hearing import Hearing
-from bot.ledger import Ledger
-from bot.listener import Listener
-from bot.model import Usage
-from bot.post import answers
-from bot.reconcile import Reconciler
-from bot.terminal import MemoryNetwork
-from bot.tracked import Tracked
-from bot.worker import Worker
+from bot import storage
+from bot.domain.events import PostCreated
+from bot.domain.mention import Usage
+from bot.domain.reply import answers
+from bot.domain.tracked import Tracked
+from bot.ingest.handler import Hearing
+from bot.ingest.listener import Listener
+from bot.ingest.reconcile import Reconciler
+from bot.network.in_memory import MemoryNetwork
+from bot.services import Bench, TurnOptions
+from bot.storage.ledger import Ledger
+from bot.worker.jobs import Errands
+from bot.worker.worker import Worker
 from memory.store import Memory
 
 
@@ -180,7 +180,7 @@ class Crew:
 
     def entry(self, ref):
         with self.bench.db.read() as tx:
-            return inbox.entry(tx, ref.uri)
+            return storage.entry(tx, ref.uri)
 
     def fate(self, ref):
         entry = self.entry(ref)

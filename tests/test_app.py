@@ -9,9 +9,9 @@ from crew import Crew, ScriptedBrain
 from factory import ANA
 
 from bot import app
-from bot.events import PostCreated
-from bot.model import State
-from bot.settings import load
+from bot.config.settings import load
+from bot.domain.events import PostCreated
+from bot.domain.mention import State
 
 
 class Replayed:

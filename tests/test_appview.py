@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from crew import Crew
 
-from bot.bluesky import Bluesky
-from bot.conduct import Why
-from bot.gates import GATE, gate_uri, read
-from bot.model import State
-from bot.terminal import MemoryNetwork
+from bot.domain.mention import State
+from bot.domain.policy import Why
+from bot.domain.threadgate import GATE, gate_uri, read
+from bot.network.bluesky import Bluesky
+from bot.network.in_memory import MemoryNetwork
 
 pytestmark = pytest.mark.network
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.attention import at_uri, judge, without_mentions
-from bot.events import PostCreated
-from bot.model import Command, Ignored, Mention, Reason, StrongRef
+from bot.domain.addressing import at_uri, judge, without_mentions
+from bot.domain.events import PostCreated
+from bot.domain.mention import Command, Ignored, Mention, Reason, StrongRef
 
 ME, ALICE, BOB = "did:plc:scrubjay", "did:plc:alice", "did:web:bob.test"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

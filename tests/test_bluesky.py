@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.bluesky import Bluesky, describe_server
-from bot.embeds import blob_cid
+from bot.domain.embeds import blob_cid
 from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble, Unlabelled
-from bot.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
-from bot.reader import LIMIT_BYTES, Reader
+from bot.network.bluesky import Bluesky, describe_server
+from bot.network.http import LIMIT_BYTES, Reader
+from bot.network.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
 
 NUMBERS = itertools.count(1)
 RKEY = "3kabcdefghijk"

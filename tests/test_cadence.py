@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from bot.cadence import Cadence
+from bot.scheduler import Cadence
 
 SOON = timedelta(milliseconds=20)
 NEVER = timedelta(hours=1)

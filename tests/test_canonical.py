@@ -7,13 +7,13 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN
 from structlog.testing import capture_logs
 
-from bot import inbox
-from bot.erasure import erase_person
+from bot import storage
+from bot.domain.events import AccountChanged, Blocked, GateChanged, PostDeleted
+from bot.domain.mention import State
+from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import BrainRefused
-from bot.events import AccountChanged, Blocked, GateChanged, PostDeleted
-from bot.gates import GATE, gate_uri
-from bot.model import State
-from bot.retention import retain
+from bot.privacy.erasure import erase_person
+from bot.privacy.retention import retain
 from memory.keeper import Keep
 
 
@@ -61,7 +61,7 @@ def erase(crew, ref):
 
 def skip(crew, ref):
     with crew.bench.db.write() as tx:
-        inbox.skip(tx, ref.uri, crew.clock(), "not now")
+        storage.skip(tx, ref.uri, crew.clock(), "not now")
 
 
 def refuse(crew, ref):
@@ -140,7 +140,7 @@ def test_an_end_that_is_not_committed_is_not_told(crew):
 
     def skip_and_fall():
         with crew.bench.db.write() as tx:
-            inbox.skip(tx, ref.uri, crew.clock(), "not now")
+            storage.skip(tx, ref.uri, crew.clock(), "not now")
             raise ZeroDivisionError
 
     with capture_logs() as logs:
@@ -154,7 +154,7 @@ def test_an_end_that_is_not_committed_is_not_told(crew):
 
 def test_an_end_is_told_after_its_commit(crew, monkeypatch):
     ref, seen = crew.say(ANA, "hi"), []
-    monkeypatch.setattr("bot.canonical.log.info", lambda *_, **__: seen.append(crew.fate(ref)))
+    monkeypatch.setattr("bot.storage.canonical.log.info", lambda *_, **__: seen.append(crew.fate(ref)))
     delete(crew, ref)
 
     assert seen == [(State.DECLINED, "deleted")]

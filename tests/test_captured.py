@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import corpus
-from bot import attention
-from bot.sources import filter as filters
-from bot.sources import frames, lines
-from bot.sources.message import BadFrame, Message
-from bot.tracked import Tracked
+from bot.domain import addressing
+from bot.domain.tracked import Tracked
+from bot.streams import filter as filters
+from bot.streams import frames, lines
+from bot.streams.message import BadFrame, Message
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POST = "app.bsky.feed.post"
@@ -77,7 +77,7 @@ def meant(line, watched, person):
         return (kind, uri, None, None) if kind and did in (watched, person) else None
     record, edited = commit["record"], commit["operation"] == "update"
     if commit["collection"] == POST:
-        speaks = did == watched or attention.addressed(record, watched) or (edited and did == person)
+        speaks = did == watched or addressing.addressed(record, watched) or (edited and did == person)
         return ("PostCreated", uri, commit["cid"], record, edited, commit["rev"]) if speaks else None
     if commit["collection"] == filters.BLOCK:
         return ("Blocked", uri, None, None) if record["subject"] == watched else None

@@ -8,7 +8,8 @@ from factory import LIMITS, NOW
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.conduct import (
+from bot.domain.mention import Command, State
+from bot.domain.policy import (
     FORGOTTEN,
     NOTICE,
     Facts,
@@ -22,7 +23,6 @@ from bot.conduct import (
     introduce,
     judge,
 )
-from bot.model import Command, State
 
 FRESH = Facts(age=timedelta(minutes=1))
 WINDOWS = ("partner", "person_hour", "person_day", "person_tokens", "hour", "day")

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from factory import mention
 
-from bot import doctor, inbox
+from bot import doctor, storage
+from bot.config.settings import load
 from bot.doctor import Check
+from bot.domain.events import Gap
 from bot.errors import BrainResting, NetworkTrouble, SettingsError
-from bot.events import Gap
-from bot.settings import load
 from memory.db import Database
 from tests.cli.seed import NOON, fill
 
@@ -116,10 +116,10 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     db.upgrade()
     resting = BrainResting("asked again in 60 s", retry_after=60)
     with db.write() as tx:
-        inbox.accept(tx, mention(), now=NOON, due_at=NOON)
-    claim = inbox.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
+        storage.accept(tx, mention(), now=NOON, due_at=NOON)
+    claim = storage.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
     with db.write() as tx:
-        inbox.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
+        storage.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
     db.close()
     found = doctor.mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
@@ -133,8 +133,8 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
     db = Database(settings.database)
     db.upgrade()
     with db.write() as tx:
-        inbox.gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
-        inbox.gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
+        storage.gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
+        storage.gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
     db.close()
     found = doctor.gaps(settings, NOON + age)
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)

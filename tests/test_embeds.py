@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.embeds import Card, Embeds, Media, read
+from bot.domain.embeds import Card, Embeds, Media, read
 
 DID = "did:plc:ana"
 BLOB = {"$type": "blob", "ref": {"$link": "bafycat"}, "mimeType": "image/jpeg", "size": 12}

@@ -10,9 +10,9 @@ from brains.steps import calls, replies, strings
 from crew import Crew, ScriptedBrain
 from factory import ANA
 
-from bot.erasure import erase_person, forgetting
+from bot.domain.events import PostDeleted
 from bot.errors import BrainRefused, BrainTrouble
-from bot.events import PostDeleted
+from bot.privacy.erasure import erase_person, forgetting
 
 REMEMBER, REPLY = ("remember", {"text": "lives in ZEBRAFISH"}), ("reply", {"text": "Noted."})
 

@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from websockets.asyncio.server import serve
 
 from benchmarks import corpus
-from bot.events import Gap, PostCreated, Progress
-from bot.sources import supervisor
-from bot.sources.firehose import Firehose
-from bot.sources.jetstream import Jetstream
-from bot.tracked import Tracked
+from bot.domain.events import Gap, PostCreated, Progress
+from bot.domain.tracked import Tracked
+from bot.streams import stream
+from bot.streams.firehose import Firehose
+from bot.streams.jetstream import Jetstream
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 BASE = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -436,7 +436,7 @@ async def test_a_host_that_is_new_is_begun_with_a_gap_if_another_was_heard_befor
 
 
 async def test_a_gap_is_told_on_a_stream_that_is_quiet_after_it_but_not_while_it_lasts(side, monkeypatch):
-    monkeypatch.setattr(supervisor, "STATS_SECONDS", 0.05)
+    monkeypatch.setattr(stream, "STATS_SECONDS", 0.05)
     again = asyncio.Event()
 
     async def refuse(socket):
@@ -582,7 +582,7 @@ async def test_everybody_is_heard_over_tls(side, tmp_path):
 
 
 async def test_the_source_says_now_and_then_how_it_fares(side, monkeypatch):
-    monkeypatch.setattr(supervisor, "STATS_SECONDS", 0.2)
+    monkeypatch.setattr(stream, "STATS_SECONDS", 0.2)
     relay = Relay([side.hears(1), *map(side.quiet, range(2, 9)), close(1001)], [side.hears(10)])
     with capture_logs() as logs:
         async with relay.serving() as url:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from relay import ALICE, ME, Relay, close, commit, drop, error, frame, hears, mention
 
-from bot.events import IdentityChanged, PostCreated, PostDeleted, Progress
-from bot.localnet import LocalNet
-from bot.sources.firehose import Firehose
-from bot.tracked import Tracked
+from bot.devnet.localnet import LocalNet
+from bot.domain.events import IdentityChanged, PostCreated, PostDeleted, Progress
+from bot.domain.tracked import Tracked
+from bot.streams.firehose import Firehose
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from relay import ALICE, ME, TIME, car, commit, error, frame, mention
 
-from bot.events import (
+from bot.domain.events import (
     AccountChanged,
     Blocked,
     GateChanged,
@@ -17,10 +17,10 @@ from bot.events import (
     RecordDeleted,
     RepoSync,
 )
-from bot.sources.filter import Judge
-from bot.sources.frames import read
-from bot.sources.message import BadFrame, Message, Notice, placed
-from bot.tracked import Tracked
+from bot.domain.tracked import Tracked
+from bot.streams.filter import Judge
+from bot.streams.frames import read
+from bot.streams.message import BadFrame, Message, Notice, placed
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)

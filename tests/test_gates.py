@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.gates import GATE, MENTIONED, Gate, gate_uri, read
+from bot.domain.threadgate import GATE, MENTIONED, Gate, gate_uri, read
 
 FOLLOWED, LISTED = f"{GATE}#followingRule", f"{GATE}#listRule"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.post import split
+from bot.domain.reply import split
 
 pytestmark = pytest.mark.network
 

@@ -9,10 +9,8 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, ME
 from sqlalchemy import text
 
-from bot import inbox
-from bot.conduct import FORGOTTEN, Why
-from bot.errors import NetworkTrouble
-from bot.events import (
+from bot import storage
+from bot.domain.events import (
     AccountChanged,
     Blocked,
     Gap,
@@ -23,8 +21,10 @@ from bot.events import (
     RecordDeleted,
     RepoSync,
 )
-from bot.gates import GATE, gate_uri
-from bot.model import State
+from bot.domain.mention import State
+from bot.domain.policy import FORGOTTEN, Why
+from bot.domain.threadgate import GATE, gate_uri
+from bot.errors import NetworkTrouble
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -669,7 +669,7 @@ def test_after_a_sync_what_no_longer_stands_goes_and_what_was_edited_is_read_aga
 
 
 def test_a_second_look_goes_to_the_posts_of_notes_first(crew, told, monkeypatch):
-    monkeypatch.setattr("bot.recheck.MOST_POSTS", 1)
+    monkeypatch.setattr("bot.ingest.recheck.MOST_POSTS", 1)
     crew.brain.script[:] = [REPLY]
     later = crew.say(ANA, "hello again")
     crew.work()
@@ -723,8 +723,8 @@ def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_a
     crew.take(Gap, "test", 5, 9, "closed 1001", crew.clock(), replayed=True)
     crew.take(Gap, "test", 9, 12, "undecodable", crew.clock())
     with crew.bench.db.read() as tx:
-        known = inbox.gaps.latest(tx, limit=9)
-        still_open = inbox.gaps.latest(tx, limit=9, still_open=True)
+        known = storage.gaps.latest(tx, limit=9)
+        still_open = storage.gaps.latest(tx, limit=9, still_open=True)
 
     assert [(gap.why, gap.closed_by) for gap in known] == [("undecodable", None), ("closed 1001", "replay")]
     assert still_open == known[:1]
@@ -733,11 +733,11 @@ def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_a
 
 def test_a_gap_does_not_move_the_cursor(crew, told):
     with crew.bench.db.read() as tx:
-        before = inbox.cursor(tx, "test")
+        before = storage.cursor(tx, "test")
     crew.take(Gap, "test", 5, 9, "stall", crew.clock())
 
     with crew.bench.db.read() as tx:
-        assert inbox.cursor(tx, "test") == before
+        assert storage.cursor(tx, "test") == before
 
 
 def test_whom_and_what_is_followed_is_found_again_after_a_restart(crew, told, tmp_path):

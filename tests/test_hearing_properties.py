@@ -11,9 +11,9 @@ from factory import LIMITS, ME, NOW
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import inbox
-from bot.events import AccountChanged, Blocked, IdentityChanged, PostDeleted, RecordDeleted, RepoSync
-from bot.model import State
+from bot import storage
+from bot.domain.events import AccountChanged, Blocked, IdentityChanged, PostDeleted, RecordDeleted, RepoSync
+from bot.domain.mention import State
 from memory.errors import UnknownPerson
 from memory.model import Limits
 from memory.store import Memory
@@ -227,7 +227,7 @@ class World:
     def check(self):
         for someone in self.people:
             with self.crew.bench.db.read() as tx:
-                states = {uri: inbox.entry(tx, uri).state for uri in someone.said}
+                states = {uri: storage.entry(tx, uri).state for uri in someone.said}
             assert states == {uri: state for uri, (_, state) in someone.said.items()}
             notes, handle = self._known(someone)
             assert notes == (sorted(someone.notes.values()) if someone.status is None else [])

@@ -3,7 +3,7 @@ import multiprocessing
 import pytest
 from factory import Clock
 
-from bot.ledger import Fate, Ledger
+from bot.storage.ledger import Fate, Ledger
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"
 

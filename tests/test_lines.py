@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from relay import ALICE, ME, TIME, commit, frame, mention
 
 from benchmarks import corpus
-from bot.events import PostCreated
-from bot.sources import filter as filters
-from bot.sources import frames, lines
-from bot.sources.message import BadFrame, Message, Notice
-from bot.tracked import Tracked
+from bot.domain.events import PostCreated
+from bot.domain.tracked import Tracked
+from bot.streams import filter as filters
+from bot.streams import frames, lines
+from bot.streams.message import BadFrame, Message, Notice
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)

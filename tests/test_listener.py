@@ -10,9 +10,10 @@ from factory import ANA, ME, NOW
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from bot import inbox, listener
-from bot.events import PostCreated, Progress
-from bot.model import State
+from bot import storage
+from bot.domain.events import PostCreated, Progress
+from bot.domain.mention import State
+from bot.ingest import listener
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def crew(db, tmp_path):
 
 def cursor(crew):
     with crew.bench.db.read() as tx:
-        return inbox.cursor(tx, "test")
+        return storage.cursor(tx, "test")
 
 
 def test_a_mention_heard_twice_is_kept_once(crew):
@@ -52,14 +53,14 @@ def test_progress_moves_the_cursor(crew):
 def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkeypatch):
     monkeypatch.setattr(listener, "DATABASE_RETRY", 0)
     troubles = iter([OperationalError("INSERT", {}, Exception("disk full"))] * 3)
-    real = inbox.accept
+    real = storage.accept
 
     def accept(*arguments, **others):
         for trouble in troubles:
             raise trouble
         return real(*arguments, **others)
 
-    monkeypatch.setattr(inbox, "accept", accept)
+    monkeypatch.setattr(storage, "accept", accept)
     monkeypatch.setattr(crew, "hear", lambda ref: ref)
     ref = crew.say(ANA, "hi")
 
@@ -75,14 +76,14 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
 
 
 def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(crew, monkeypatch):
-    real = inbox.accept
+    real = storage.accept
 
     def accept(tx, mention, **others):
         if "poison" in mention.text:
             raise RuntimeError
         return real(tx, mention, **others)
 
-    monkeypatch.setattr(inbox, "accept", accept)
+    monkeypatch.setattr(storage, "accept", accept)
     refs = [crew.say(ANA, text, heard=False) for text in ("poison", "hi")]
 
     async def events(_cursor):

@@ -9,8 +9,8 @@ import sys
 import psutil
 import pytest
 
-from bot import localnet, node
-from bot.localnet import LocalNet, LocalNetError
+from bot.devnet import localnet, node
+from bot.devnet.localnet import LocalNet, LocalNetError
 
 pytestmark = pytest.mark.network
 SECRETS = ("admin-password", "jwt-secret", "rotation-key")
@@ -41,7 +41,7 @@ def test_it_listens_on_loopback_only_with_secrets_of_its_own(tmp_path):
 
 def test_node_ends_when_its_parent_is_killed(tmp_path):
     script = (
-        "import pathlib, sys, time; from bot.localnet import LocalNet;"
+        "import pathlib, sys, time; from bot.devnet.localnet import LocalNet;"
         "net = LocalNet(pathlib.Path(sys.argv[1])); net.start();"
         "print(net._node.process.pid, flush=True); time.sleep(60)"
     )

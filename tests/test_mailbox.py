@@ -7,8 +7,8 @@ from factory import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.events import PostDeleted, Progress
-from bot.sources.mailbox import Mailbox
+from bot.domain.events import PostDeleted, Progress
+from bot.streams.mailbox import Mailbox
 
 SIZE = 6
 puts = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([Progress, PostDeleted]))

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot import minds
+from bot.config.settings import load
 from bot.errors import BrainRefused, BrainTrouble, SettingsError
-from bot.settings import load
 
 LETTA = {
     "SCRUBJAY_BRAIN": "letta",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from bot.bluesky import Bluesky
-from bot.embeds import blob_cid
+from bot.domain.embeds import blob_cid
+from bot.domain.mention import Profile
 from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble
-from bot.model import Profile
-from bot.terminal import MemoryNetwork, _tid
+from bot.network.bluesky import Bluesky
+from bot.network.in_memory import MemoryNetwork, _tid
 
 NUMBERS = itertools.count(1)
 PIXEL = base64.b64decode(
@@ -333,7 +333,7 @@ async def test_the_double_gives_the_cid_of_the_real_pds(account):
 
 
 async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
-    monkeypatch.setattr("bot.bluesky.BLOCKS_A_PAGE", 2)
+    monkeypatch.setattr("bot.network.bluesky.BLOCKS_A_PAGE", 2)
     person, others = world.person(), [f"did:plc:{letter * 24}" for letter in "abcd"]
     ours, *_ = (
         person.write(
@@ -342,7 +342,7 @@ async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network,
         for did in (network.did, *others)
     )
     found = await network.blocked_by(person.did)
-    monkeypatch.setattr("bot.bluesky.MOST_PAGES", 2)
+    monkeypatch.setattr("bot.network.bluesky.MOST_PAGES", 2)
     beyond = await network.blocked_by(person.did)
     assert (found, beyond) == (ours.uri, None if isinstance(world, Real) else ours.uri)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.embeds import Card, Embeds, Media
-from bot.model import Mention, Reason, StrongRef, ThreadPost, Trust
-from bot.persona import ago, compose, fence
+from bot.domain.embeds import Card, Embeds, Media
+from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost, Trust
+from bot.prompt.compose import ago, compose, fence
 from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

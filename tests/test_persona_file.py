@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import parts
+from bot import factory
 from bot.errors import SettingsError
-from bot.persona_file import advice, digest, parse
+from bot.prompt.persona import advice, digest, parse
 from memory.model import tokens
 
 HEADER = "---\nname: Jay\nversion: 2\nlanguages: en, pt-BR\n---\n"
@@ -82,7 +82,7 @@ def test_the_digest_names_a_text_whatever_blanks_surround_it():
 
 
 def test_the_shipped_persona_is_sound_says_that_it_is_a_bot_and_takes_a_tenth_of_a_prompt():
-    persona = parse(resources.files("bot").joinpath("persona.md").read_text("utf-8"))
+    persona = parse(resources.files("bot.prompt").joinpath("persona.md").read_text("utf-8"))
     assert advice(persona) == ()
     assert "You are a bot" in persona.body
     assert tokens(persona.text()) < 1200
@@ -91,8 +91,8 @@ def test_the_shipped_persona_is_sound_says_that_it_is_a_bot_and_takes_a_tenth_of
 def test_the_operators_own_file_takes_the_place_of_the_shipped_one(tmp_path):
     mine = tmp_path / "mine.md"
     mine.write_text(HEADER + BODY, "utf-8")
-    assert parts.read_persona(mine).name == "Jay"
-    assert parts.read_persona(None).name == "Scrubjay"
+    assert factory.read_persona(mine).name == "Jay"
+    assert factory.read_persona(None).name == "Scrubjay"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])
@@ -100,4 +100,4 @@ def test_a_persona_that_cannot_be_read_is_one_clear_message(tmp_path, content):
     if content is not None:
         (tmp_path / "mine.md").write_bytes(content)
     with pytest.raises(SettingsError, match=r"mine\.md cannot be read"):
-        parts.read_persona(tmp_path / "mine.md")
+        factory.read_persona(tmp_path / "mine.md")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.embeds import Embeds, Media
-from bot.model import ThreadPost
-from bot.pictures import attached, kind, place
+from bot.domain.embeds import Embeds, Media
+from bot.domain.mention import ThreadPost
+from bot.prompt.images import attached, kind, place
 
 ANA = "did:plc:ana"
 

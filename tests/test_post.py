@@ -10,8 +10,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model import StrongRef
-from bot.post import answers, clean, facets, record, record_key, split, tid_time
+from bot.domain.mention import StrongRef
+from bot.domain.reply import answers, clean, facets, record, record_key, split, tid_time
 
 ME, ALICE = "did:plc:scrubjay", "did:plc:alice"
 HOSTS = frozenset({"bsky.app", "example.com"})

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from bot.cli import main
-from bot.settings import table
+from bot.config.settings import table
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -10,11 +10,11 @@ from crew import Crew
 from factory import ANA, BEN, ME, NOW
 from sqlalchemy import text
 
-from bot import inbox
+from bot import storage
+from bot.domain.events import Gap
+from bot.domain.mention import State
 from bot.errors import NetworkRefused, NetworkTrouble
-from bot.events import Gap
-from bot.model import State
-from bot.sources import notifications
+from bot.streams import notifications
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     crew.run_errands()
     crew.reconcile()
     with crew.bench.db.read() as tx:
-        (gap,) = inbox.gaps.latest(tx, limit=9)
+        (gap,) = storage.gaps.latest(tx, limit=9)
 
     assert (still_open, [at is not None for at in gaps(crew)]) == ([None], [True])
     assert gap.closed_by == "second look"
@@ -114,7 +114,7 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
     refs = [unheard(crew, words=words) for words in ("poison", "hi")]
     crew.take(Gap, "test", None, None, "closed", NOW)
     crew.clock.forward(seconds=1)
-    real = inbox.accept
+    real = storage.accept
 
     def accept(tx, mention, **others):
         if "poison" in mention.text:
@@ -122,7 +122,7 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
         return real(tx, mention, **others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(inbox, "accept", accept)
+        patch.setattr(storage, "accept", accept)
         crew.reconcile()
     crew.run_errands()
     stumbled = gaps(crew), crew.entry(refs[1]).state
@@ -164,7 +164,7 @@ def test_without_an_appview_it_is_skipped_and_tried_again(crew, error):
 
     def mark():
         with crew.bench.db.read() as tx:
-            return inbox.cursor(tx, notifications.HOST)
+            return storage.cursor(tx, notifications.HOST)
 
     crew.network.fail("notifications", error)
     ref = unheard(crew)

@@ -12,13 +12,13 @@ from relay import ME, Relay, close, commit, mention
 from structlog.testing import capture_logs
 
 from benchmarks import corpus
-from bot.events import PostCreated, Progress
-from bot.settings import Settings
-from bot.sources import choice
-from bot.sources.firehose import Firehose
-from bot.sources.jetstream import Jetstream
-from bot.sources.replay import Replay, record
-from bot.tracked import Tracked
+from bot.config.settings import Settings
+from bot.domain.events import PostCreated, Progress
+from bot.domain.tracked import Tracked
+from bot.streams import choice
+from bot.streams.firehose import Firehose
+from bot.streams.jetstream import Jetstream
+from bot.streams.recording import Replay, record
 
 BASE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

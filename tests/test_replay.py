@@ -10,12 +10,12 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN
 from sqlalchemy import select
 
-from bot import turns
 from bot.brains import make
-from bot.erasure import forgetting
+from bot.domain.turn import Outcome
 from bot.errors import BrainTrouble, NotFound
-from bot.kept import Outcome
-from bot.replay import known_then, replay
+from bot.privacy.erasure import forgetting
+from bot.storage import turns
+from bot.worker.replay import known_then, replay
 from memory.model import Remember
 from memory.tables import Base
 

@@ -8,12 +8,12 @@ import pytest
 from crew import Crew, ScriptedBrain
 from factory import ANA, BEN
 
-from bot import inbox
-from bot.cadence import Cadence
+from bot import storage
+from bot.domain.mention import State
 from bot.errors import NotFound
-from bot.ledger import Fate
-from bot.model import State
-from bot.retention import keep_house, retain
+from bot.privacy.retention import keep_house, retain
+from bot.scheduler import Cadence
+from bot.storage.ledger import Fate
 from memory.errors import UnknownPerson
 from memory.keeper import Keep
 from tests.memory.people import everything
@@ -58,7 +58,7 @@ def test_a_mention_without_its_words_is_not_tried_again(crew):
     crew.clock.forward(days=31)
     run(crew)
     with crew.bench.db.write() as tx, pytest.raises(NotFound):
-        inbox.retry(tx, ref.uri, crew.clock())
+        storage.retry(tx, ref.uri, crew.clock())
 
 
 def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back(crew):

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from bot import sessions
+from bot.storage import sessions
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.loading import example_toml
+from bot.config.settings import Settings, load, table
 from bot.errors import SettingsError
-from bot.settings import Settings, load, table
-from bot.settings_sources import example_toml
 
 SECRET = "hunter2-canary"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.model import Thought, Usage
+from bot.domain.mention import Thought, Usage
 from bot.tools import TOOLS, Toolbox
 from memory.edits import propose
 from memory.errors import EditRefused

@@ -12,13 +12,14 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, NOW
 from sqlalchemy import select
 
-from bot import app, inbox, turns
-from bot.erasure import erase_person, forgetting, scrub
+from bot import app, storage
+from bot.domain.events import PostDeleted
+from bot.domain.mention import State, Usage
+from bot.domain.turn import Outcome
 from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
-from bot.events import PostDeleted
-from bot.kept import Outcome
-from bot.model import State, Usage
-from bot.tables import TurnRow, TurnSourceRow
+from bot.privacy.erasure import erase_person, forgetting, scrub
+from bot.storage import turns
+from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
 from memory.model import Limits, Remember
 
@@ -126,7 +127,7 @@ def test_what_a_turn_has_cost_counts_however_it_ends(crew, error, retain):
     with suppress(asyncio.CancelledError):
         ask(crew, ANA, "hi", error)
     with crew.bench.db.read() as tx:
-        (entry,), found = inbox.mentions(tx), turns.latest(tx)
+        (entry,), found = storage.mentions(tx), turns.latest(tx)
     assert all((one.model, one.tokens_in, one.cost) == ("dear-1", 7, 120) for one in found)
     assert len(found) == bool(retain)
     assert (entry.model, entry.tokens_in, entry.tokens_out, entry.cost) == ("dear-1", 7, 3, 120)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 BRAINS: Mapping[str, str] = MappingProxyType(
     {
-        "letta": "bot.brains.letta:Letta",
-        "model": "bot.brains.model:Model",
-        "rules": "bot.brains.rules:Rules",
+        "letta": "bot.brains.letta.brain:Letta",
+        "model": "bot.brains.llm:Model",
+        "rules": "bot.brains.rules.brain:Rules",
     }
 )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bot.model import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.mention import Prompt, ToolAnswer, ToolSpec, Usage
     from bot.ports import Brain, Clock, Toolbox
 
 log = structlog.get_logger()

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from bot.cli.common import App, Root
+from bot.cli.context import App, Root
 from bot.cli.db import db
 from bot.cli.gap import gap
 from bot.cli.memory import memory
+from bot.cli.memory_reindex import reindex
 from bot.cli.mention import mention
 from bot.cli.person import person
 from bot.cli.persona import persona
 from bot.cli.post import post
-from bot.cli.reindex import reindex
 from bot.cli.replay import replay
 from bot.cli.run import chat, demo, doctor, record, run
 from bot.cli.turn import turn

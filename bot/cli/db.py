@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, pass_app
 
 
 @click.group()
@@ -19,7 +19,7 @@ def upgrade(app: App) -> None:
     """Bring the schema to this version (`run` does so too)."""
     found, head = app.database.check()
     assert found == head
-    out.message(f"The schema is at {head}.")
+    output.message(f"The schema is at {head}.")
 
 
 @db.command()
@@ -32,9 +32,9 @@ def check(context: click.Context, app: App, *, as_json: bool) -> None:
 
     found, head = schema(app.settings)
     if as_json:
-        out.document({"found": found, "wanted": head, "ok": found == head})
+        output.document({"found": found, "wanted": head, "ok": found == head})
     else:
         click.echo(f"found {found or 'none'}, wanted {head}")
     if found != head:
-        out.message("Run `scrubjay db upgrade`.")
+        output.message("Run `scrubjay db upgrade`.")
         context.exit(1)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, limit_option, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, limit_option, pass_app
 
 if TYPE_CHECKING:
-    from bot.inbox.gaps import KnownGap
+    from bot.storage.gaps import KnownGap
 
 
 @click.group()
@@ -25,27 +25,27 @@ def gap() -> None:
 @pass_app
 def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
     """The gaps in what it heard, the latest first: from where to where, and what closed them."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
-        gaps = inbox.gaps.latest(tx, limit=limit, still_open=still_open)
+        gaps = storage.gaps.latest(tx, limit=limit, still_open=still_open)
     if as_json:
-        out.document([{**out.plain(one), "closed_by": one.closed_by} for one in gaps])
+        output.document([{**output.plain(one), "closed_by": one.closed_by} for one in gaps])
     elif gaps:
         head = ("over", "stream", "why", "since", "until", "closed", "by")
-        out.Page().table(head, map(_row, gaps), fold=("why",))
+        output.Page().table(head, map(_row, gaps), fold=("why",))
     else:
-        out.message("There is none open." if still_open else "Nothing has disturbed its streams yet.")
+        output.message("There is none open." if still_open else "Nothing has disturbed its streams yet.")
 
 
 def _row(one: KnownGap) -> tuple[str, ...]:
     since, until = ("-" if place is None else str(place) for place in (one.since, one.until))
     return (
-        out.when(one.at),
+        output.when(one.at),
         one.host,
         one.why,
         since,
         until,
-        out.when(one.closed_at),
+        output.when(one.closed_at),
         one.closed_by or "(open)",
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import carry, out, past
-from bot.cli.common import (
+from bot.cli import memory_history, memory_transfer, output
+from bot.cli.context import (
     OPERATOR,
     App,
     agree,
@@ -23,7 +23,7 @@ from bot.cli.common import (
 from bot.errors import NotFound
 
 if TYPE_CHECKING:
-    from bot.model import Part
+    from bot.domain.mention import Part
     from memory.db import Tx
     from memory.model import Note
 
@@ -37,7 +37,13 @@ def memory() -> None:
     """What it remembers of people."""
 
 
-for command in (past.at, past.diff, past.rollback, carry.export, carry.import_):
+for command in (
+    memory_history.at,
+    memory_history.diff,
+    memory_history.rollback,
+    memory_transfer.export,
+    memory_transfer.import_,
+):
     memory.add_command(command)
 
 
@@ -51,14 +57,14 @@ def list_(app: App, who: str, *, as_json: bool) -> None:
         known = app.memory.recall(tx, app.did(tx, who))
     notes, status = known.notes, known.person.status
     if as_json:
-        out.document([_plain(note) for note in notes])
+        output.document([_plain(note) for note in notes])
     elif notes:
-        rows = [(note.name, out.when(note.receipt.said_at), note.text) for note in notes]
-        out.Page().table(("note", "said", "text"), rows, fold=("text",))
+        rows = [(note.name, output.when(note.receipt.said_at), note.text) for note in notes]
+        output.Page().table(("note", "said", "text"), rows, fold=("text",))
     if status:
-        out.message(f"What is remembered of {who} is hidden: their account is {status}.")
+        output.message(f"What is remembered of {who} is hidden: their account is {status}.")
     elif not notes:
-        out.message(f"Nothing is remembered of {who}.")
+        output.message(f"Nothing is remembered of {who}.")
 
 
 @memory.command()
@@ -71,9 +77,9 @@ def show(app: App, name: str, *, as_json: bool) -> None:
         note = app.memory.note(tx, _id(name))
         who = app.full_name(tx, note.did)
     if as_json:
-        out.document(_plain(note))
+        output.document(_plain(note))
     else:
-        out.Page().pairs(_pairs(note, who))
+        output.Page().pairs(_pairs(note, who))
 
 
 @memory.command()
@@ -97,9 +103,9 @@ def why(app: App, name: str, *, as_json: bool) -> None:
     uri = note.receipt.uri
     if as_json:
         replaced = [_plain(one) for one in older]
-        out.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
+        output.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
         return
-    again = [f"{out.when(one.said_at)} · {one.uri} · {link(one.uri)}" for one in note.also]
+    again = [f"{output.when(one.said_at)} · {one.uri} · {link(one.uri)}" for one in note.also]
     receipt = [
         ("link", link(uri)),
         ("cid", note.receipt.cid),
@@ -107,7 +113,7 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
         ("answer", "\n".join(part.text for part in answer) or "(none)"),
     ]
-    out.Page().pairs([*_pairs(note, who), *receipt])
+    output.Page().pairs([*_pairs(note, who), *receipt])
 
 
 def _why_passage(app: App, name: str, *, as_json: bool) -> None:
@@ -115,14 +121,14 @@ def _why_passage(app: App, name: str, *, as_json: bool) -> None:
         one = app.memory.passage(tx, int(name[1:]))
         who = "the bot" if one.kind == "answer" else app.full_name(tx, one.author)
     if as_json:
-        out.document({"passage": out.plain(one), "link": link(one.uri)})
+        output.document({"passage": output.plain(one), "link": link(one.uri)})
         return
     post = "in answer to" if one.kind == "answer" else "post"
-    out.Page().pairs(
+    output.Page().pairs(
         [
             ("passage", f"{name} · {one.text}"),
             ("said by", who),
-            ("said", out.when(one.at)),
+            ("said", output.when(one.at)),
             (post, one.uri),
             ("link", link(one.uri)),
         ]
@@ -130,10 +136,10 @@ def _why_passage(app: App, name: str, *, as_json: bool) -> None:
 
 
 def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
-    from bot import inbox
+    from bot import storage
 
     try:
-        return inbox.entry(tx, uri).parts
+        return storage.entry(tx, uri).parts
     except NotFound:
         return ()
 
@@ -147,12 +153,12 @@ def history(app: App, who: str, *, as_json: bool) -> None:
     with app.database.read() as tx:
         revisions = app.memory.history(tx, app.did(tx, who))
     if as_json:
-        out.document(revisions)
+        output.document(revisions)
     elif revisions:
         rows = [
             (
                 str(one.id),
-                out.when(one.at),
+                output.when(one.at),
                 f"n{one.note_id}",
                 one.op,
                 one.actor,
@@ -160,9 +166,9 @@ def history(app: App, who: str, *, as_json: bool) -> None:
             )
             for one in revisions
         ]
-        out.Page().table(("rev", "when", "note", "what", "by", "text"), rows, fold=("by", "text"))
+        output.Page().table(("rev", "when", "note", "what", "by", "text"), rows, fold=("by", "text"))
     if not revisions:
-        out.message(f"Nothing was ever remembered of {who}.")
+        output.message(f"Nothing was ever remembered of {who}.")
 
 
 def _change(before: str | None, after: str | None) -> str:
@@ -182,11 +188,11 @@ def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) 
         notes = app.memory.search(tx, query, did=did, limit=limit)
         rows = [(note.name, app.name(tx, note.did), note.text) for note in notes]
     if as_json:
-        out.document([_plain(note) for note in notes])
+        output.document([_plain(note) for note in notes])
     elif rows:
-        out.Page().table(("note", "who", "text"), rows, fold=("who", "text"))
+        output.Page().table(("note", "who", "text"), rows, fold=("who", "text"))
     if not notes:
-        out.message("No note has these words.")
+        output.message("No note has these words.")
 
 
 @memory.command()
@@ -197,8 +203,8 @@ def edit(app: App, name: str, text: str) -> None:
     """Replace a note; the old text stays as history."""
     with app.database.write() as tx:
         note = app.memory.edit(tx, _id(name), text, actor=OPERATOR, at=now())
-    out.message(f"{name} is replaced.")
-    click.echo(f"{note.name} · {out.clean(note.text)}")
+    output.message(f"{name} is replaced.")
+    click.echo(f"{note.name} · {output.clean(note.text)}")
 
 
 @memory.command()
@@ -217,14 +223,14 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
     with app.database.read() as tx:
         note = app.memory.note(tx, _id(name))
         who = app.name(tx, note.did)
-    agree(f"Erase {note.name} of {who} ({out.clean(note.text)}) and all it replaced, for good?", yes=yes)
-    from bot.erasure import forgetting, scrub
+    agree(f"Erase {note.name} of {who} ({output.clean(note.text)}) and all it replaced, for good?", yes=yes)
+    from bot.privacy.erasure import forgetting, scrub
 
     at = now()
     with app.database.write() as tx, forgetting(tx, app.memory, note.did, at):
         erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
     scrub(app.database)
-    out.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
+    output.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 
 
 def _forget_person(app: App, who: str, *, yes: bool) -> None:
@@ -232,10 +238,10 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
         did = app.did(tx, who)
         name = app.full_name(tx, did)
     agree(f"Erase all that is held about {name}, for good?", yes=yes)
-    from bot.erasure import erase_person
+    from bot.privacy.erasure import erase_person
 
     erased = erase_person(app.database, app.memory, app.ledger, did, now())
-    out.message(
+    output.message(
         f"Erased all about {name}: {erased} rows of memory, and their words in the queue and in turns."
     )
 
@@ -243,24 +249,26 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
 def _id(name: str) -> int:
     if not NOTE.fullmatch(name):
         raise click.UsageError(
-            f"{out.clean(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
+            f"{output.clean(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
         )
     return int(name.lower().removeprefix("n"))
 
 
 def _plain(note: Note) -> dict[str, Any]:
-    return {"name": note.name, **out.plain(note)}
+    return {"name": note.name, **output.plain(note)}
 
 
 def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
-    gone = f"{out.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
+    gone = (
+        f"{output.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
+    )
     if note.withdrawn_at:
-        gone = f"{out.when(note.withdrawn_at)}, then withdrawn by a rollback"
+        gone = f"{output.when(note.withdrawn_at)}, then withdrawn by a rollback"
     return [
         ("note", f"{note.name} · {note.text}"),
         ("until", gone),
         ("said by", who),
-        ("said", out.when(note.receipt.said_at)),
-        ("written", out.when(note.written_at)),
+        ("said", output.when(note.receipt.said_at)),
+        ("written", output.when(note.written_at)),
         ("post", note.receipt.uri),
     ]

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, agree, json_option, limit_option, link, now, pass_app, yes_option
-from bot.model import State
+from bot.cli import output
+from bot.cli.context import App, agree, json_option, limit_option, link, now, pass_app, yes_option
+from bot.domain.mention import State
 
 if TYPE_CHECKING:
-    from bot.model import Entry
+    from bot.domain.mention import Entry
 
 uri_argument = click.argument("uri", metavar="URI")
 
@@ -29,24 +29,24 @@ def mention() -> None:
 @pass_app
 def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: bool) -> None:
     """Mentions, the latest first."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
         did = app.did(tx, who) if who else None
-        entries = inbox.mentions(tx, did=did, state=State(state) if state else None, limit=limit)
+        entries = storage.mentions(tx, did=did, state=State(state) if state else None, limit=limit)
         names = {did: app.name(tx, did) for did in {entry.mention.did for entry in entries}}
     if as_json:
-        out.document(entries)
+        output.document(entries)
         return
-    page = out.Page()
+    page = output.Page()
     for entry in entries:
         page.card(_head(entry, names[entry.mention.did]), _body(entry))
     if not entries:
-        out.message("There is no such mention." if who or state else "Nobody has mentioned it yet.")
+        output.message("There is no such mention." if who or state else "Nobody has mentioned it yet.")
 
 
 def _head(entry: Entry, who: str) -> list[str]:
-    return [entry.state, out.when(entry.seen_at), who, entry.mention.reason, entry.why or ""]
+    return [entry.state, output.when(entry.seen_at), who, entry.mention.reason, entry.why or ""]
 
 
 def _body(entry: Entry) -> list[str]:
@@ -59,15 +59,15 @@ def _body(entry: Entry) -> list[str]:
 @pass_app
 def show(app: App, uri: str, *, as_json: bool) -> None:
     """One mention with its whole fate."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
-        entry = inbox.entry(tx, app.uri(tx, uri))
+        entry = storage.entry(tx, app.uri(tx, uri))
         who = app.full_name(tx, entry.mention.did)
     if as_json:
-        out.document({**out.plain(entry), "link": link(entry.mention.uri)})
+        output.document({**output.plain(entry), "link": link(entry.mention.uri)})
     else:
-        out.Page().pairs([*_said(entry, who), *_fate(entry)])
+        output.Page().pairs([*_said(entry, who), *_fate(entry)])
 
 
 def _said(entry: Entry, who: str) -> list[tuple[str, str]]:
@@ -79,8 +79,8 @@ def _said(entry: Entry, who: str) -> list[tuple[str, str]]:
         ("how", one.reason),
         ("parent", one.parent.uri if one.parent else ""),
         ("thread", one.root.uri if one.root.uri != one.uri else ""),
-        ("said", out.when(one.said_at)),
-        ("heard", out.when(entry.seen_at)),
+        ("said", output.when(one.said_at)),
+        ("heard", output.when(entry.seen_at)),
         ("command", one.command or ""),
         ("text", one.text),
     ]
@@ -101,7 +101,7 @@ def _fate(entry: Entry) -> list[tuple[str, str]]:
         ("brain", " ".join(name for name in (entry.brain, entry.model) if name)),
         ("tokens", spent),
         ("cost", "" if not entry.cost else f"${entry.cost / 1e6:.4f}"),
-        *((name, out.when(at)) for name, at in dates.items() if at),
+        *((name, output.when(at)) for name, at in dates.items() if at),
         *(
             (f"answer {part.index + 1}", f"{part.text}\n{part.ref.uri if part.ref else '(not posted)'}")
             for part in entry.parts
@@ -114,13 +114,13 @@ def _fate(entry: Entry) -> list[tuple[str, str]]:
 @pass_app
 def retry(app: App, uri: str) -> None:
     """Try a failed or refused mention again, now."""
-    from bot import inbox
+    from bot import storage
 
     if uri.startswith("forgotten:"):
         raise click.UsageError("its author asked to be forgotten; nothing is left to answer.")
     with app.database.write() as tx:
-        inbox.retry(tx, app.uri(tx, uri), now())
-    out.message("It will be tried again at once, if the bot is running.")
+        storage.retry(tx, app.uri(tx, uri), now())
+    output.message("It will be tried again at once, if the bot is running.")
 
 
 @mention.command()
@@ -130,12 +130,12 @@ def retry(app: App, uri: str) -> None:
 @pass_app
 def skip(app: App, uri: str, why: str, *, yes: bool) -> None:
     """Leave a mention unanswered."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
-        entry = inbox.entry(tx, app.uri(tx, uri))
+        entry = storage.entry(tx, app.uri(tx, uri))
         who = app.name(tx, entry.mention.did)
     agree(f"Never answer the mention of {who} that is {entry.state} now?", yes=yes)
     with app.database.write() as tx:
-        inbox.skip(tx, entry.mention.uri, now(), why)
-    out.message("It stays unanswered.")
+        storage.skip(tx, entry.mention.uri, now(), why)
+    output.message("It stays unanswered.")

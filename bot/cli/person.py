@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, limit_option, pass_app, who_argument
+from bot.cli import output
+from bot.cli.context import App, json_option, limit_option, pass_app, who_argument
 
 if TYPE_CHECKING:
     from memory.model import Person
@@ -27,12 +27,12 @@ def list_(app: App, limit: int, *, as_json: bool) -> None:
     with app.database.read() as tx:
         people = app.memory.people(tx, limit)
     if as_json:
-        out.document([_summary(one, notes) for one, notes in people])
+        output.document([_summary(one, notes) for one, notes in people])
     elif people:
-        rows = [(_handle(one), str(notes), out.when(one.last_seen), one.did) for one, notes in people]
-        out.Page().table(("who", "notes", "last seen", "did"), rows, fold=("who",))
+        rows = [(_handle(one), str(notes), output.when(one.last_seen), one.did) for one, notes in people]
+        output.Page().table(("who", "notes", "last seen", "did"), rows, fold=("who",))
     if not people:
-        out.message("Nobody has spoken to it yet.")
+        output.message("Nobody has spoken to it yet.")
 
 
 @person.command()
@@ -47,24 +47,24 @@ def show(app: App, who: str, *, as_json: bool) -> None:
         handles = app.memory.handles(tx, one.did)
     if as_json:
         named = [{"handle": handle, "since": since} for since, handle in handles]
-        out.document(_summary(one, len(known.notes)) | {"handles": out.plain(named)})
+        output.document(_summary(one, len(known.notes)) | {"handles": output.plain(named)})
         return
     items = [
         ("who", _handle(one)),
         ("did", one.did),
         ("profile", f"https://bsky.app/profile/{one.did}"),
-        ("first seen", out.when(one.first_seen)),
-        ("last seen", out.when(one.last_seen)),
+        ("first seen", output.when(one.first_seen)),
+        ("last seen", output.when(one.last_seen)),
         ("account", one.status or "active"),
-        ("introduced", out.when(one.introduced_at)),
+        ("introduced", output.when(one.introduced_at)),
         ("notes", _count(len(known.notes), known.block.hidden)),
-        ("handles", "\n".join(f"@{handle} since {out.when(since)}" for since, handle in handles)),
+        ("handles", "\n".join(f"@{handle} since {output.when(since)}" for since, handle in handles)),
     ]
-    out.Page().pairs(items)
+    output.Page().pairs(items)
 
 
 def _summary(one: Person, notes: int) -> dict[str, object]:
-    return {**out.plain(one), "notes": notes}
+    return {**output.plain(one), "notes": notes}
 
 
 def _count(notes: int, hidden: int) -> str:

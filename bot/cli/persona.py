@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, now, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, now, pass_app
 
 if TYPE_CHECKING:
-    from bot.model import Prompt
+    from bot.domain.mention import Prompt
 
 file_argument = click.argument(
     "file", metavar="[FILE]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -31,26 +31,26 @@ def persona() -> None:
 @pass_app
 def check(app: App, file: Path | None, *, as_json: bool) -> None:
     """Check a persona, and show the whole prompt it makes, for a sample mention."""
-    from bot import parts
-    from bot.persona_file import advice, digest
+    from bot import factory
+    from bot.prompt.persona import advice, digest
     from bot.tools import Toolbox
     from memory.model import tokens
 
     settings = app.settings
-    found = parts.read_persona(file or settings.persona_file)
+    found = factory.read_persona(file or settings.persona_file)
     prompt = sample(found.text(), settings.prompt_tokens, settings.block_tokens)
-    tools = tokens(json.dumps([out.plain(spec) for spec in Toolbox.specs]))
+    tools = tokens(json.dumps([output.plain(spec) for spec in Toolbox.specs]))
     costs = [tokens(str(section)) for section in prompt.sections]
     head = {"name": found.name, "version": found.version, "digest": digest(found.text())}
     if as_json:
         sections = [
-            {**out.plain(section), "tokens": cost}
+            {**output.plain(section), "tokens": cost}
             for section, cost in zip(prompt.sections, costs, strict=True)
         ]
         counts = {"tools_tokens": tools, "tokens": sum(costs) + tools, "allowed": settings.prompt_tokens}
-        out.document({**head, "advice": advice(found), "sections": sections, **counts})
+        output.document({**head, "advice": advice(found), "sections": sections, **counts})
         return
-    page = out.Page()
+    page = output.Page()
     page.pairs([*head.items(), ("languages", ", ".join(found.languages) or "any")])
     for section, cost in zip(prompt.sections, costs, strict=True):
         page.heading(f"# {section.name}", f"{section.trust}: {section.source} · {cost:,} tokens")
@@ -60,7 +60,7 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     total = ("in all", f"{sum(costs) + tools:,} (the prompt may have {settings.prompt_tokens:,})")
     page.pairs([*rows, ("The tools' descriptions", f"{tools:,}"), total])
     for one in advice(found):
-        out.message(f"Advice: {one}.")
+        output.message(f"Advice: {one}.")
 
 
 @persona.command()
@@ -69,25 +69,25 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
 @pass_app
 def show(app: App, file: Path | None, *, as_json: bool) -> None:
     """The persona in use, as a prompt has it."""
-    from bot import parts
-    from bot.persona_file import digest
+    from bot import factory
+    from bot.prompt.persona import digest
 
     path = file or app.settings.persona_file
-    found = parts.read_persona(path)
+    found = factory.read_persona(path)
     if as_json:
-        out.document(
-            {**out.plain(found), "digest": digest(found.text()), "file": str(path) if path else None}
+        output.document(
+            {**output.plain(found), "digest": digest(found.text()), "file": str(path) if path else None}
         )
         return
-    out.message(f"{path or 'the persona that ships'} · {digest(found.text())}")
-    out.Page().prose(found.text(), 0)
+    output.message(f"{path or 'the persona that ships'} · {digest(found.text())}")
+    output.Page().prose(found.text(), 0)
 
 
 def sample(persona: str, total: int, block_tokens: int) -> Prompt:
     """The prompt of a mention such as people write."""
-    from bot.embeds import Embeds, Media
-    from bot.model import Mention, Reason, StrongRef, ThreadPost
-    from bot.persona import compose
+    from bot.domain.embeds import Embeds, Media
+    from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost
+    from bot.prompt.compose import compose
     from memory.model import Note, Person, Receipt, Recollection, render
 
     at, did, bot = now(), "did:plc:samplesamplesamplesample", "at://did:plc:bot/app.bsky.feed.post/3l1"

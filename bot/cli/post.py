@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, limit_option, link, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, limit_option, link, pass_app
 
 if TYPE_CHECKING:
-    from bot.model import Said
+    from bot.domain.mention import Said
 
 
 @click.group()
@@ -25,24 +25,24 @@ def post() -> None:
 @pass_app
 def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
     """Its posts, the latest first."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
-        said = inbox.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
+        said = storage.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
         names = {did: app.name(tx, did) for did in {one.did for one in said}}
     if as_json:
-        out.document(said)
+        output.document(said)
         return
-    page = out.Page()
+    page = output.Page()
     for one in said:
         page.card(_head(one, names[one.did]), _body(one))
     if not said:
-        out.message("It has not said anything to this person." if who else "It has not said anything yet.")
+        output.message("It has not said anything to this person." if who else "It has not said anything yet.")
 
 
 def _head(one: Said, who: str) -> list[str]:
     number = f"part {one.part.index + 1}" if one.part.index else ""
-    return ["posted" if one.part.ref else "planned", out.when(one.posted_at), f"to {who}", number]
+    return ["posted" if one.part.ref else "planned", output.when(one.posted_at), f"to {who}", number]
 
 
 def _body(one: Said) -> list[str]:
@@ -55,14 +55,14 @@ def _body(one: Said) -> list[str]:
 @pass_app
 def show(app: App, uri: str, *, as_json: bool) -> None:
     """One post: whom it answers, and its exact record."""
-    from bot import inbox
+    from bot import storage
 
     with app.database.read() as tx:
-        one = inbox.said(tx, app.uri(tx, uri))
+        one = storage.said(tx, app.uri(tx, uri))
         who = app.full_name(tx, one.did)
     place = one.part.ref.uri if one.part.ref else ""
     if as_json:
-        out.document({**out.plain(one), "link": link(place)})
+        output.document({**output.plain(one), "link": link(place)})
         return
     items = [
         ("post", place),
@@ -70,9 +70,9 @@ def show(app: App, uri: str, *, as_json: bool) -> None:
         ("cid", one.part.ref.cid if one.part.ref else ""),
         ("to", who),
         ("answers", one.mention_uri),
-        ("posted", out.when(one.posted_at)),
+        ("posted", output.when(one.posted_at)),
         ("part", str(one.part.index + 1)),
         ("text", one.part.text),
         ("record", one.part.record or ""),
     ]
-    out.Page().pairs(items)
+    output.Page().pairs(items)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, limit_option, now, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, limit_option, now, pass_app
 from bot.cli.turn import answer, find, money, plain, said, thinker
 from bot.errors import NotFound
 
 if TYPE_CHECKING:
-    from bot.kept import KeptTurn
+    from bot.config.settings import Settings
+    from bot.domain.turn import KeptTurn
     from bot.ports import Brain
-    from bot.replay import Replay
-    from bot.settings import Settings
+    from bot.worker.replay import Replay
     from memory.model import Note
 
 SPAN = re.compile(r"(\d{1,4})([dh])")
@@ -73,16 +73,16 @@ def replay(
         raise click.UsageError("The brain `rules` asks no model.")
     turns, erased = _turns(app, uri, since, limit)
     if not turns:
-        out.message(f"No turn is kept since then{f', but {erased} without words' if erased else ''}.")
+        output.message(f"No turn is kept since then{f', but {erased} without words' if erased else ''}.")
         return
     import asyncio
 
-    from bot import parts
+    from bot import factory
 
-    persona = parts.read_persona(file).text() if file else None
+    persona = factory.read_persona(file).text() if file else None
     done = asyncio.run(_think(app.settings, turns, persona, brain, model))
     if as_json:
-        out.document(_document(done[0]) if uri else {"turns": list(map(_document, done)), **_totals(done)})
+        output.document(_document(done[0]) if uri else {"turns": list(map(_document, done)), **_totals(done)})
     else:
         _show(done, whole=uri is not None, erased=erased)
 
@@ -91,15 +91,15 @@ def _turns(
     app: App, uri: str | None, since: datetime | None, limit: int
 ) -> tuple[list[tuple[KeptTurn, tuple[Note, ...]]], int]:
     """The last turn over each mention with the notes known then; and how many were erased."""
-    from bot import turns
-    from bot.replay import known_then
+    from bot.storage import turns
+    from bot.worker.replay import known_then
 
     with app.database.read() as tx:
         kept = find(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
         newest = list({one.uri: one for one in reversed(kept)}.values())[::-1]
         whole = [(one, known_then(tx, app.memory, one.told)) for one in newest if one.told]
     if since and len(kept) == limit:
-        out.message(f"Only the last {limit} turns are looked at: -n asks for more.")
+        output.message(f"Only the last {limit} turns are looked at: -n asks for more.")
     if uri and not whole:
         raise NotFound(f"prompt of the turn over {uri} any more: its words were erased.")
     return whole, len(newest) - len(whole)
@@ -113,8 +113,8 @@ async def _think(
     model: str | None,
 ) -> list[Replay]:
     """One after the other, so that a provider's limits are not met; each brain is made once."""
-    from bot import minds, parts
-    from bot.replay import replay as again
+    from bot import factory, minds
+    from bot.worker.replay import replay as again
 
     def name(turn: KeptTurn) -> str:
         """A model is asked by a brain that asks one."""
@@ -128,7 +128,8 @@ async def _think(
             made[one] = minds.make(settings.model_copy(update={"brain": one, **chosen}))
             await minds.start(made[one])
         return [
-            await again(turn, notes, made[name(turn)], parts.clock, within, persona) for turn, notes in turns
+            await again(turn, notes, made[name(turn)], factory.clock, within, persona)
+            for turn, notes in turns
         ]
     finally:
         for asked in made.values():
@@ -139,10 +140,10 @@ async def _think(
 
 
 def _show(done: list[Replay], *, whole: bool, erased: int) -> None:
-    page = out.Page()
+    page = output.Page()
     for one in done:
         asked = one.then.told.mention.text if one.then.told else ""
-        page.card(["changed" if one.changed else "same", out.when(one.then.at), one.then.uri], [asked])
+        page.card(["changed" if one.changed else "same", output.when(one.then.at), one.then.uri], [asked])
         page.table(("", "then", "now"), _rows(one), fold=("then", "now"))
         page.prose("", 0)
     page.heading("Alike for both")

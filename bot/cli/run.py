@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, pass_app
 from bot.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.config.settings import Settings
     from bot.doctor import Check
-    from bot.settings import Settings
 
 
 @click.command()
@@ -45,7 +45,7 @@ def run(app: App, role: Literal["all", "listen", "work"], source: str | None, sp
 
 def _heard_from(settings: Settings, source: str | None, speed: float | None = None) -> Settings:
     """The settings with another source."""
-    from bot.settings_kinds import check_source
+    from bot.config.types import check_source
 
     try:
         changes = {"source": source and check_source(source), "replay_speed": speed}
@@ -65,17 +65,17 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
     import asyncio
 
     from bot import log
-    from bot.sources import choice, replay
+    from bot.streams import choice, recording
 
     settings = _heard_from(app.settings, source)
     if settings.replayed is not None:
         raise click.UsageError("A recording cannot be recorded: give --source.")
     log.configure(settings.log_level, settings.log_format)
-    with file.open("wb") as recording:
-        stream, tape = choice.recorder(settings, recording)
+    with file.open("wb") as target:
+        stream, tape = choice.recorder(settings, target)
         with suppress(KeyboardInterrupt):
-            asyncio.run(replay.record(stream, seconds))
-    out.message(f"{tape.count} messages written to {file}; {stream.counts['gaps']} gaps.")
+            asyncio.run(recording.record(stream, seconds))
+    output.message(f"{tape.count} messages written to {file}; {stream.counts['gaps']} gaps.")
     context.exit(0 if stream.counts["connected"] else 1)
 
 
@@ -99,7 +99,7 @@ def chat(context: click.Context, app: App) -> None:
 @click.pass_context
 def demo(context: click.Context, *, as_json: bool, keep: bool, kills: int, seed: int | None) -> None:
     """Watch it at work on a network of its own."""
-    from bot import demo as demonstration
+    from bot.demo import stage as demonstration
 
     context.exit(demonstration.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
 
@@ -116,10 +116,10 @@ def doctor(context: click.Context, app: App, *, as_json: bool) -> None:
         if not as_json:
             _print(check)
     if as_json:
-        out.document(found)
+        output.document(found)
     bad = sum(not check.ok for check in found)
     if bad:
-        out.message(f"{bad} of {len(found)} checks failed.")
+        output.message(f"{bad} of {len(found)} checks failed.")
     context.exit(1 if bad else 0)
 
 
@@ -136,6 +136,6 @@ def _checks(app: App) -> Iterator[Check]:
 
 def _print(check: Check) -> None:
     mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red", bold=True)
-    click.echo(f"{mark}  {check.name:<9} {out.clean(check.detail)}")
+    click.echo(f"{mark}  {check.name:<9} {output.clean(check.detail)}")
     if check.mend:
-        click.echo(f"      {'':<9} mend: {out.clean(check.mend)}")
+        click.echo(f"      {'':<9} mend: {output.clean(check.mend)}")

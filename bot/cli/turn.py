@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import out
-from bot.cli.common import App, json_option, limit_option, link, pass_app
+from bot.cli import output
+from bot.cli.context import App, json_option, limit_option, link, pass_app
 from bot.errors import NotFound
 from memory.errors import UnknownNote
 
 if TYPE_CHECKING:
-    from bot.embeds import Media
-    from bot.kept import Call, KeptTurn, Told
-    from bot.model import Entry, Section
+    from bot.domain.embeds import Media
+    from bot.domain.mention import Entry, Section
+    from bot.domain.turn import Call, KeptTurn, Told
     from memory.db import Tx
     from memory.model import Edit, Note
 
@@ -35,21 +35,21 @@ def turn() -> None:
 @pass_app
 def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
     """Turns of the brain, the latest first."""
-    from bot import turns
+    from bot.storage import turns
 
     with app.database.read() as tx:
         found = turns.latest(tx, did=app.did(tx, who) if who else None, limit=limit)
         names = {did: app.name(tx, did) for did in {one.did for one in found}}
     if as_json:
-        out.document([plain(one) for one in found])
+        output.document([plain(one) for one in found])
         return
-    page = out.Page()
+    page = output.Page()
     for one in found:
-        head = [one.outcome, out.when(one.at), names[one.did], thinker(one), spent(one)]
+        head = [one.outcome, output.when(one.at), names[one.did], thinker(one), spent(one)]
         asked = " ".join(one.told.mention.text.split()) if one.told else ERASED
         page.card(head, filter(None, (asked, f"→ {answer(one)}", one.uri)))
     if not found:
-        out.message("No turn is kept about this person." if who else "No turn is kept yet.")
+        output.message("No turn is kept about this person." if who else "No turn is kept yet.")
 
 
 @turn.command()
@@ -64,9 +64,9 @@ def show(app: App, uri: str, *, full: bool, as_json: bool) -> None:
         who = app.full_name(tx, found[0].did)
         notes = {number: _note(app, tx, number) for one in found if one.told for number in one.told.shown}
     if as_json:
-        out.document([plain(one) for one in found])
+        output.document([plain(one) for one in found])
         return
-    page = out.Page()
+    page = output.Page()
     for number, one in enumerate(found, 1):
         if number > 1:
             page.heading("─" * 78)
@@ -79,15 +79,16 @@ def show(app: App, uri: str, *, full: bool, as_json: bool) -> None:
 
 def find(tx: Tx, uri: str) -> tuple[tuple[KeptTurn, ...], Entry | None]:
     """The turns over a mention, named by itself or by the bot's answer. Raises NotFound."""
-    from bot import inbox, turns
+    from bot import storage
+    from bot.storage import turns
 
     try:
-        mention = inbox.said(tx, uri).mention_uri
+        mention = storage.said(tx, uri).mention_uri
     except NotFound:
         mention = uri
     found = turns.of(tx, mention)
     try:
-        return found, inbox.entry(tx, mention)
+        return found, storage.entry(tx, mention)
     except NotFound:
         return found, None
 
@@ -107,7 +108,7 @@ def _facts(one: KeptTurn, who: str, number: int, of: int, entry: Entry | None) -
         ("mention", one.uri),
         ("link", link(one.uri)),
         ("who", who),
-        ("when", f"{out.when(one.at)}{attempt}"),
+        ("when", f"{output.when(one.at)}{attempt}"),
         ("brain", thinker(one)),
         ("persona", one.persona),
         ("spent", spent(one)),
@@ -118,7 +119,7 @@ def _facts(one: KeptTurn, who: str, number: int, of: int, entry: Entry | None) -
     ]
 
 
-def _tell(page: out.Page, one: KeptTurn, notes: dict[int, Note | None], *, full: bool) -> None:
+def _tell(page: output.Page, one: KeptTurn, notes: dict[int, Note | None], *, full: bool) -> None:
     told = one.told
     assert told is not None
     from memory.model import tokens
@@ -154,7 +155,7 @@ def _shortened(section: Section, *, full: bool) -> str:
 
 
 def _picture(told: Told, image: Media) -> str:
-    from bot.pictures import place
+    from bot.prompt.images import place
 
     where = place(told.post, told.thread, image)
     return f"{where} · {image.mime}, {image.size or 0:,} bytes\n{image.cid}"
@@ -163,7 +164,7 @@ def _picture(told: Told, image: Media) -> str:
 def _receipt(number: int, note: Note | None) -> str:
     if note is None:
         return f"n{number} was erased since"
-    return f"n{number} · said {out.when(note.receipt.said_at)}\n{note.receipt.uri}"
+    return f"n{number} · said {output.when(note.receipt.said_at)}\n{note.receipt.uri}"
 
 
 def _call(call: Call, *, full: bool) -> str:
@@ -211,5 +212,5 @@ def said(edit: Edit) -> str:
 
 def plain(one: KeptTurn) -> dict[str, Any]:
     """As JSON, with each edit's name."""
-    edits = [{"op": type(edit).__name__.lower(), **out.plain(edit)} for edit in one.edits]
-    return {**out.plain(one), "edits": edits, "erased": one.erased}
+    edits = [{"op": type(edit).__name__.lower(), **output.plain(edit)} for edit in one.edits]
+    return {**output.plain(one), "edits": edits, "erased": one.erased}

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from bot.domain.mention import Thought, ToolAnswer, Usage
 from bot.errors import ToolRefused
-from bot.model import Thought, ToolAnswer, Usage
 from bot.tools import notes, speech
-from bot.tools.turn import Arguments, Tool, Turn
+from bot.tools.overlay import Arguments, Tool, Turn
 from memory.errors import EditRefused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.tools.turn import Search
+    from bot.tools.overlay import Search
     from memory.model import Limits, Receipt, Recollection
 
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(

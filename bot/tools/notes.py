@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.errors import ToolRefused
-from bot.persona import fence
-from bot.tools.turn import Arguments, Text, Turn, tool
+from bot.prompt.compose import fence
+from bot.tools.overlay import Arguments, Text, Turn, tool
 from memory.model import Forget, Remember, Revise, note_id, of_passage
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bot.tools.turn import Arguments, Text, Turn, tool
+from bot.tools.overlay import Arguments, Text, Turn, tool
 from memory.model import one_line
 
 WHY_CHARS = 120

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from letta_double import MODEL, LettaDouble, serving
 from pydantic import SecretStr
 
-from bot.brains.letta import Letta, LettaOptions
+from bot.brains.letta.brain import Letta, LettaOptions
 
 from .steps import strings
 

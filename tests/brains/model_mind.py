@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from bot.brains.model import Model, ModelOptions
+from bot.brains.llm import Model, ModelOptions
 
 from .loopback import Answer, Loopback
 from .steps import Cuts, Fails, Hangs, Says, strings

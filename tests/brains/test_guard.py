@@ -12,8 +12,8 @@ from factory import ANA, BEN, Clock
 from structlog.testing import capture_logs
 
 from bot.brains.guard import FAILURES, TRIES, Guarded
+from bot.domain.mention import ToolAnswer, Usage
 from bot.errors import BrainRefused, BrainResting, BrainTrouble
-from bot.model import ToolAnswer, Usage
 
 TROUBLE = BrainTrouble("HTTP 503")
 PEOPLE = [f"did:plc:person{number}" for number in range(20)]

@@ -12,10 +12,10 @@ from letta_double import MODEL, TOKENS, Breaks, LettaDouble, serving
 from pydantic import SecretStr
 
 from bot.brains import make
-from bot.brains.letta import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
-from bot.brains.letta_agent import KEPT, OVERDUE, TURN
+from bot.brains.letta.agent import KEPT, OVERDUE, TURN
+from bot.brains.letta.brain import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
+from bot.domain.mention import State, Usage
 from bot.errors import BrainRefused, BrainTrouble
-from bot.model import State, Usage
 from brains.loopback import Answer
 from brains.steps import Call, Cuts, Fails, Hangs, Says, calls, replies, silent, strings
 from memory.model import Remember

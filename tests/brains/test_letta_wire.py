@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.brains.letta_wire import BLIND, Round, judge, read, require_whole
+from bot.brains.letta.responses import BLIND, Round, judge, read, require_whole
 from bot.errors import BrainRefused, BrainTrouble
 
 

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from bot import minds
-from bot.brains.model import Model, ModelOptions
+from bot.brains.llm import Model, ModelOptions
+from bot.config.settings import load
 from bot.errors import BrainTrouble, SettingsError
-from bot.settings import load
 from memory.model import Remember
 
 from .loopback import Answer, Loopback

@@ -15,9 +15,9 @@ from crew import Crew
 from factory import ANA, Clock
 
 from bot.brains.guard import Guarded
-from bot.brains.model import Model, ModelOptions
+from bot.brains.llm import Model, ModelOptions
+from bot.domain.mention import State
 from bot.errors import BrainTrouble
-from bot.model import State
 
 from .turns import Talker
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.brains import make
-from bot.brains.clauses import plain, sentences, stated
-from bot.brains.facts import Mode, read
-from bot.brains.phrases import hear
-from bot.brains.voice import CANNOT_ANSWER, yours
+from bot.brains.rules.clauses import plain, sentences, stated
+from bot.brains.rules.facts import Mode, read
+from bot.brains.rules.understanding import hear
+from bot.brains.rules.wording import CANNOT_ANSWER, yours
 from bot.errors import SettingsError
 from memory.model import Limits
 

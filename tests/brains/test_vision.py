@@ -10,8 +10,8 @@ from crew import Crew
 from factory import ANA, BEN
 
 from bot.brains.guard import FAILURES, Guarded
+from bot.domain.mention import State
 from bot.errors import BrainResting
-from bot.model import State
 
 from .minds import NO_MODEL, Fails, calls, over_minds, replies
 

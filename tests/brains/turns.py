@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.embeds import Embeds, Media
-from bot.model import Mention, Reason, StrongRef, ThreadPost
-from bot.persona import compose
+from bot.domain.embeds import Embeds, Media
+from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost
+from bot.prompt.compose import compose
 from bot.tools import Toolbox
 from memory.edits import propose
 from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render

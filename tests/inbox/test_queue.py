@@ -11,9 +11,9 @@ import pytest
 from factory import ANA, BEN, LIMITS, NO_PAUSE, NOW, mention
 from sqlalchemy import text
 
-from bot import inbox
+from bot import storage
+from bot.domain.mention import OUTCOMES, Pace, Part, State, StrongRef, Usage
 from bot.errors import FenceLost, NotFound
-from bot.model import OUTCOMES, Pace, Part, State, StrongRef, Usage
 
 LEASE = timedelta(seconds=30)
 LATER = Pace(timedelta(0), timedelta(hours=1), timedelta(0), timedelta(0))
@@ -21,29 +21,29 @@ LATER = Pace(timedelta(0), timedelta(hours=1), timedelta(0), timedelta(0))
 
 def put_in(db, *mentions, due_at=NOW):
     with db.write() as tx:
-        return [inbox.accept(tx, one, now=NOW, due_at=due_at) for one in mentions]
+        return [storage.accept(tx, one, now=NOW, due_at=due_at) for one in mentions]
 
 
 def take(db, at=NOW, worker="w"):
-    return inbox.claim(db, worker, now=at, lease=LEASE)
+    return storage.claim(db, worker, now=at, lease=LEASE)
 
 
 def state_of(db, uri):
     with db.read() as tx:
-        return inbox.entry(tx, uri).state
+        return storage.entry(tx, uri).state
 
 
 def draft(db, claim, *texts, plan=NO_PAUSE, now=NOW):
     with db.write() as tx:
-        return inbox.draft(tx, claim, [Part(i, it, ()) for i, it in enumerate(texts)], plan, now)
+        return storage.draft(tx, claim, [Part(i, it, ()) for i, it in enumerate(texts)], plan, now)
 
 
 def test_cursors_are_of_every_host_and_the_one_that_was_moved_last_is_first(db):
     with db.write() as tx:
         for minute, (host, seq) in enumerate([("a", 1), ("b", 900), ("c", 5), ("a", 2)]):
-            inbox.move_cursor(tx, host, seq, NOW + timedelta(minutes=minute))
+            storage.move_cursor(tx, host, seq, NOW + timedelta(minutes=minute))
     with db.read() as tx:
-        assert list(inbox.cursors(tx).items()) == [("a", 2), ("c", 5), ("b", 900)]
+        assert list(storage.cursors(tx).items()) == [("a", 2), ("c", 5), ("b", 900)]
 
 
 def test_a_mention_is_accepted_once(db):
@@ -51,26 +51,26 @@ def test_a_mention_is_accepted_once(db):
     assert put_in(db, mention(1, text="edited")) == [False]
 
     with db.read() as tx:
-        assert [entry.mention for entry in inbox.mentions(tx)] == [mention(1)]
+        assert [entry.mention for entry in storage.mentions(tx)] == [mention(1)]
 
 
 def test_the_cursor_moves_in_the_transaction_that_accepts(db):
     with suppress(ZeroDivisionError), db.write() as tx:
-        inbox.accept(tx, mention(1), now=NOW, due_at=NOW)
-        inbox.move_cursor(tx, "host", 31_527_015_322, 1 / 0)
+        storage.accept(tx, mention(1), now=NOW, due_at=NOW)
+        storage.move_cursor(tx, "host", 31_527_015_322, 1 / 0)
 
     with db.read() as tx:
-        assert (inbox.cursor(tx, "host"), inbox.mentions(tx)) == (None, ())
+        assert (storage.cursor(tx, "host"), storage.mentions(tx)) == (None, ())
 
 
 def test_cursors_are_kept_per_host(db):
     with db.write() as tx:
-        inbox.move_cursor(tx, "a", 1, NOW)
-        inbox.move_cursor(tx, "b", 31_527_015_322, NOW)
-        inbox.move_cursor(tx, "a", 2, NOW)
+        storage.move_cursor(tx, "a", 1, NOW)
+        storage.move_cursor(tx, "b", 31_527_015_322, NOW)
+        storage.move_cursor(tx, "a", 2, NOW)
 
     with db.read() as tx:
-        assert (inbox.cursor(tx, "a"), inbox.cursor(tx, "b")) == (2, 31_527_015_322)
+        assert (storage.cursor(tx, "a"), storage.cursor(tx, "b")) == (2, 31_527_015_322)
 
 
 def test_nothing_is_claimed_before_it_is_due(db):
@@ -78,8 +78,8 @@ def test_nothing_is_claimed_before_it_is_due(db):
 
     assert take(db) is None
     with db.read() as tx:
-        assert not inbox.is_due(tx, NOW)
-        assert inbox.is_due(tx, NOW + timedelta(seconds=1))
+        assert not storage.is_due(tx, NOW)
+        assert storage.is_due(tx, NOW + timedelta(seconds=1))
 
 
 def test_a_claim_takes_what_is_due_longest(db):
@@ -105,7 +105,7 @@ def test_a_claim_whose_lease_is_over_is_taken_over_and_its_worker_can_write_no_m
 
     assert (taken.mention, taken.fence, taken.attempts, taken.abandoned) == (dead.mention, 2, 2, True)
     with pytest.raises(FenceLost), db.write() as tx:
-        inbox.finish(tx, dead, State.SILENT, None, NOW)
+        storage.finish(tx, dead, State.SILENT, None, NOW)
     assert state_of(db, taken.mention.uri) == State.THINKING
 
 
@@ -113,7 +113,7 @@ def test_a_renewed_lease_is_not_taken_over(db):
     put_in(db, mention(1))
     claim = take(db)
     with db.write() as tx:
-        inbox.renew(tx, claim, NOW + 2 * LEASE)
+        storage.renew(tx, claim, NOW + 2 * LEASE)
 
     assert take(db, NOW + LEASE) is None
 
@@ -128,15 +128,15 @@ def test_a_mention_goes_from_waiting_to_answered(db):
     posting = take(db)
     seen.append(state_of(db, uri))
     with db.write() as tx:
-        inbox.posted(tx, posting, Part(0, "hi", (), "3l", "{}", StrongRef("at://me/x/3l", "cid")), NOW)
-        inbox.finish(tx, posting, State.ANSWERED, None, NOW)
+        storage.posted(tx, posting, Part(0, "hi", (), "3l", "{}", StrongRef("at://me/x/3l", "cid")), NOW)
+        storage.finish(tx, posting, State.ANSWERED, None, NOW)
     seen.append(state_of(db, uri))
 
     assert seen == [State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED]
     assert take(db, NOW + timedelta(days=1)) is None
     with db.read() as tx:
-        assert inbox.answers_of(tx, uri) == ("at://me/x/3l",)
-        assert inbox.said(tx, "at://me/x/3l").did == ANA
+        assert storage.answers_of(tx, uri) == ("at://me/x/3l",)
+        assert storage.said(tx, "at://me/x/3l").did == ANA
 
 
 def test_what_was_drafted_is_never_thought_of_again(db):
@@ -154,7 +154,7 @@ def test_a_postponed_mention_waits_and_counts_only_failed_attempts(db, failed, a
     put_in(db, mention(1))
     claim = take(db)
     with db.write() as tx:
-        inbox.postpone(tx, claim, NOW + LEASE, "later", failed=failed)
+        storage.postpone(tx, claim, NOW + LEASE, "later", failed=failed)
 
     assert take(db) is None
     assert take(db, NOW + LEASE).attempts == attempts
@@ -173,10 +173,10 @@ def test_stop_ends_what_is_open_and_takes_it_from_its_worker(db):
     put_in(db, mention(1), mention(2), mention(3, BEN))
     claim = take(db)
     with db.write() as tx:
-        inbox.stop(tx, ANA, NOW)
+        storage.stop(tx, ANA, NOW)
 
     with db.read() as tx:
-        fates = {entry.mention.uri: (entry.state, entry.why) for entry in inbox.mentions(tx)}
+        fates = {entry.mention.uri: (entry.state, entry.why) for entry in storage.mentions(tx)}
     assert fates == {
         mention(1).uri: (State.DECLINED, "stop"),
         mention(2).uri: (State.DECLINED, "stop"),
@@ -188,10 +188,10 @@ def test_stop_ends_what_is_open_and_takes_it_from_its_worker(db):
 
 def test_start_lifts_a_stop(db):
     with db.write() as tx:
-        inbox.stop(tx, ANA, NOW)
-        stopped = inbox.facts(tx, mention(1), LIMITS, NOW).stopped
-        inbox.start(tx, ANA)
-        lifted = inbox.facts(tx, mention(1), LIMITS, NOW).stopped
+        storage.stop(tx, ANA, NOW)
+        stopped = storage.facts(tx, mention(1), LIMITS, NOW).stopped
+        storage.start(tx, ANA)
+        lifted = storage.facts(tx, mention(1), LIMITS, NOW).stopped
 
     assert (stopped, lifted) == (True, False)
 
@@ -201,17 +201,17 @@ def test_facts_count_what_was_admitted_and_not_what_came_to_nothing(db):
         put_in(db, mention(number, root=mention(1).ref))
         claim = take(db)
         with db.write() as tx:
-            inbox.admit(tx, claim, NOW + timedelta(minutes=number))
-            inbox.thought(tx, claim, "rules", Usage("m", 10, 5))
+            storage.admit(tx, claim, NOW + timedelta(minutes=number))
+            storage.thought(tx, claim, "rules", Usage("m", 10, 5))
         if number == 3:
             with db.write() as tx:
-                inbox.finish(tx, claim, State.SILENT, "noise", NOW)
+                storage.finish(tx, claim, State.SILENT, "noise", NOW)
         else:
             draft(db, claim, "one", "two", plan=LATER)
 
     with db.read() as tx:
-        facts = inbox.facts(tx, mention(9, root=mention(1).ref), LIMITS, NOW + timedelta(minutes=10))
-        other = inbox.facts(tx, mention(9, BEN), LIMITS, NOW + timedelta(minutes=10))
+        facts = storage.facts(tx, mention(9, root=mention(1).ref), LIMITS, NOW + timedelta(minutes=10))
+        other = storage.facts(tx, mention(9, BEN), LIMITS, NOW + timedelta(minutes=10))
 
     first = NOW + timedelta(minutes=1)
     assert (facts.person_hour.count, facts.person_hour.oldest, facts.partner.count) == (2, first, 2)
@@ -227,18 +227,18 @@ def test_what_a_mention_costs_adds_up_and_is_unknown_if_a_part_of_it_is(db, cost
     claim = take(db)
     with db.write() as tx:
         for one in costs:
-            inbox.thought(tx, claim, "model", Usage("m", 10, 5, one))
-        assert inbox.entry(tx, mention().uri).cost == cost
+            storage.thought(tx, claim, "model", Usage("m", 10, 5, one))
+        assert storage.entry(tx, mention().uri).cost == cost
 
 
 def test_a_scrubbed_mention_leaves_its_outcome_and_nothing_else(db):
     put_in(db, mention(1, text="I am a spy"))
     draft(db, take(db), "so you are a spy")
     with db.write() as tx:
-        inbox.scrub(tx, inbox.uris_of(tx, ANA), lambda uri: f"forgotten:{len(uri)}", NOW)
+        storage.scrub(tx, storage.uris_of(tx, ANA), lambda uri: f"forgotten:{len(uri)}", NOW)
 
     with db.read() as tx:
-        (entry,) = inbox.mentions(tx)
+        (entry,) = storage.mentions(tx)
         rows = [
             str(row) for table in ("mention", "outbox") for row in tx.execute(text(f"SELECT * FROM {table}"))
         ]
@@ -250,22 +250,22 @@ def test_a_failed_mention_can_be_retried_and_an_answered_one_cannot(db):
     put_in(db, mention(1))
     failed = take(db)
     with db.write() as tx:
-        inbox.finish(tx, failed, State.FAILED, "broken", NOW)
-        inbox.retry(tx, mention(1).uri, NOW)
+        storage.finish(tx, failed, State.FAILED, "broken", NOW)
+        storage.retry(tx, mention(1).uri, NOW)
     draft(db, take(db), "hi")
     posting = take(db)
     with db.write() as tx:
-        inbox.finish(tx, posting, State.ANSWERED, None, NOW)
+        storage.finish(tx, posting, State.ANSWERED, None, NOW)
 
     with pytest.raises(NotFound, match="answered"), db.write() as tx:
-        inbox.retry(tx, mention(1).uri, NOW)
+        storage.retry(tx, mention(1).uri, NOW)
 
 
 def test_a_skipped_mention_is_declined_and_its_worker_loses_it(db):
     put_in(db, mention(1))
     claim = take(db)
     with db.write() as tx:
-        inbox.skip(tx, mention(1).uri, NOW, "operator")
+        storage.skip(tx, mention(1).uri, NOW, "operator")
 
     assert state_of(db, mention(1).uri) == State.DECLINED
     with pytest.raises(FenceLost):
@@ -277,13 +277,13 @@ def test_a_failure_can_be_cleared_and_an_answer_cannot(db):
     for state in (State.FAILED, State.ANSWERED):
         claim = take(db)
         with db.write() as tx:
-            inbox.finish(tx, claim, state, None, NOW)
+            storage.finish(tx, claim, state, None, NOW)
     with db.write() as tx:
-        inbox.skip(tx, mention(1).uri, NOW, "operator")
+        storage.skip(tx, mention(1).uri, NOW, "operator")
 
     assert state_of(db, mention(1).uri) == State.DECLINED
     with pytest.raises(NotFound, match="answered"), db.write() as tx:
-        inbox.skip(tx, mention(2, BEN).uri, NOW, "operator")
+        storage.skip(tx, mention(2, BEN).uri, NOW, "operator")
 
 
 def test_many_workers_at_once_serve_every_mention_once_and_no_person_twice_at_a_time(db):
@@ -307,7 +307,7 @@ def test_many_workers_at_once_serve_every_mention_once_and_no_person_twice_at_a_
             with guard:
                 serving[did] -= 1
             with db.write() as tx:
-                inbox.finish(tx, claim, State.SILENT, None, NOW)
+                storage.finish(tx, claim, State.SILENT, None, NOW)
 
     threads = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
     for thread in threads:
@@ -317,4 +317,4 @@ def test_many_workers_at_once_serve_every_mention_once_and_no_person_twice_at_a_
 
     assert (len(served), set(served.values()), any(clashes)) == (25, {1}, False)
     with db.read() as tx:
-        assert {entry.state for entry in inbox.mentions(tx)} <= set(OUTCOMES)
+        assert {entry.state for entry in storage.mentions(tx)} <= set(OUTCOMES)

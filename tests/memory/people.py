@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-import bot.tables  # noqa: F401 - registers its tables
+import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.model import Edit, Limits, Note, Receipt
 from memory.store import Memory
 from memory.tables import Base

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
 
-import bot.tables  # noqa: F401 - registers its tables
+import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.db import Database, _alembic, lock
 from memory.errors import DatabaseTrouble, SchemaNewer
 from memory.model import Remember

@@ -1,0 +1,1 @@
+"""The `letta` brain: a model behind a Letta server."""

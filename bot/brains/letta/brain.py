@@ -1,0 +1,247 @@
+"""The `letta` brain: a model behind a Letta server, asked through letta-client.
+
+Letta runs the model and its step loop; SQL keeps the memory. One agent without tools and blocks, one fresh
+conversation a turn. The compiled prompt goes as `override_system` with every request, because Letta does not
+rebuild an agent's own prompt when its blocks change (seen with 0.16.8); our tools go as `client_tools`, so
+the server hands each call to us and waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from letta_client import AsyncLetta
+
+from bot.brains.letta.agent import Household
+from bot.brains.letta.responses import read, require_whole, told
+from bot.domain.mention import ToolAnswer, Trust, Usage
+from bot.errors import BrainError, BrainRefused, BrainTrouble
+from bot.prompt.images import attached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Any
+
+    from pydantic import SecretStr
+
+    from bot.brains.letta.agent import Agent
+    from bot.brains.letta.responses import Call, Round
+    from bot.domain.mention import Prompt, ToolSpec
+    from bot.ports import Clock, Toolbox
+    from bot.prompt.images import Picture
+
+OURS = (Trust.OPERATOR, Trust.MEMORY)  # what the system prompt is made of; the rest is what was said
+ENDS = ("reply", "stay_silent")
+ROUNDS = 8  # requests in one turn
+MENDS = 2  # answers without a call
+STEPS = (
+    3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
+)
+LOOK_EVERY = timedelta(minutes=10)
+NOT_ENDED = (
+    "Nothing is posted yet: only what `reply` is called with will be. Call it with your whole answer, or "
+    "call `stay_silent` if an answer would be noise."
+)
+PROBE = "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
+ASKED = "Which word were you given?"
+TRIES = 2  # of the probe: a model may chatter once
+
+
+@dataclass(frozen=True, slots=True)
+class LettaOptions:
+    """Where Letta is and what thinks there. `timeout` bounds each wait for the server; `key` may be none."""
+
+    url: str
+    key: SecretStr | None
+    agent: str
+    model: str
+    timeout: timedelta
+    clock: Clock
+
+
+class Letta:
+    """Refuses a server that ignores `override_system`, and an agent that could act or remember by itself."""
+
+    name = "letta"
+
+    def __init__(self, options: LettaOptions) -> None:
+        self._client = AsyncLetta(
+            api_key="none",
+            base_url=options.url,
+            timeout=options.timeout.total_seconds(),
+            max_retries=0,  # a message sent twice is a turn taken twice; the worker tries again
+        )
+        # set here, because the client would take the environment's if there is none
+        self._client.api_key = options.key.get_secret_value() if options.key else None
+        self._house = Household(self._client, options.agent, options.model, options.clock)
+        self._options = options
+        self._agent: Agent | None = None
+        self._looked: datetime | None = None
+        self._obeyed = False
+        self._looking = asyncio.Lock()
+
+    async def start(self) -> None:
+        await self._ready()
+
+    async def think(self, prompt: Prompt, tools: Toolbox) -> None:
+        tools.spend(Usage(self._options.model, cost=None))
+        turn = _Turn(self._client, _part(prompt, OURS), tools)
+        try:
+            async with asyncio.timeout(self._options.timeout.total_seconds()):
+                agent = await self._ready()
+                async with self._house.conversation(agent) as conversation:
+                    await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)), attached(prompt))
+        except BrainTrouble:
+            self._looked = None  # the agent may be gone: look before the next turn
+            raise
+        except BrainRefused as error:  # no fault of this mention's: it waits until the brain is mended
+            raise BrainTrouble(*error.args) from error
+        except TimeoutError as error:
+            raise BrainTrouble("it took too long") from error
+
+    async def forget(self) -> None:
+        """Throw the agent away, with every trace of its conversations; the next turn makes another."""
+        async with self._looking:
+            self._looked = self._agent = None
+            await self._house.clear()
+
+    async def health(self) -> str | None:
+        """Ask the model for a word; costs a few tokens."""
+        self._obeyed = False
+        try:
+            await self._ready()
+        except BrainError as error:
+            return " ".join(map(str, error.args))
+        return None
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def _ready(self) -> Agent:
+        """Return the agent, looked at not long ago, behind a server that is known to obey."""
+        async with self._looking:
+            now = self._options.clock()
+            if self._agent is None or self._looked is None or now - self._looked >= LOOK_EVERY:
+                self._agent = await self._house.open()
+                self._looked = now
+            if not self._obeyed:
+                await self._probe(self._agent)
+                self._obeyed = True
+            return self._agent
+
+    async def _probe(self, agent: Agent) -> None:
+        """Raise BrainRefused unless a canary in `override_system` reaches the model."""
+        for _ in range(TRIES):
+            word = f"kestrel{secrets.token_hex(3)}"
+            turn = _Turn(self._client, PROBE.format(word=word), None)
+            async with self._house.conversation(agent) as conversation:
+                said = (await turn.ask(conversation, [_user(ASKED)])).text
+            if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
+                return
+        raise BrainRefused(
+            f"{agent.model} on this Letta server did not say the word that its system prompt told it. Either "
+            "the server ignores `override_system`, and people's notes could mix, or the model is too weak: "
+            "use a server that honours it (0.16.8 does), or another SCRUBJAY_LETTA_MODEL."
+        )
+
+
+class _Turn:
+    """One system prompt and one set of tools."""
+
+    def __init__(self, client: AsyncLetta, system: str, tools: Toolbox | None) -> None:
+        self._client = client
+        self._system = system
+        self._tools = tools
+        self._shows = False
+
+    async def take(self, conversation: str, said: str, shown: tuple[Picture, ...]) -> None:
+        """Go round by round until the model has replied or chosen silence. Raises BrainError."""
+        self._shows = bool(shown)
+        messages, mends = [_user(said, shown)], 0
+        for _ in range(ROUNDS):
+            came = await self.ask(conversation, messages)
+            ended, messages = await self._answer(came)
+            if ended:
+                return
+            mends += not came.calls
+            if mends > MENDS:
+                raise BrainTrouble("it called no tool to reply with", of_turn=True)
+        raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
+
+    async def ask(self, conversation: str, messages: list[dict[str, Any]]) -> Round:
+        """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""
+        with told(shows=self._shows):
+            stream = await self._client.conversations.messages.create(
+                conversation,
+                messages=messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
+                override_system=_plain(self._system),
+                client_tools=[_tool(spec) for spec in self._tools.specs] if self._tools else [],
+                max_steps=STEPS,
+                include_pings=False,
+                streaming=True,
+            )
+            async with stream:
+                came = await read(stream, shows=self._shows)
+        if self._tools:
+            self._tools.spend(Usage("", came.tokens_in, came.tokens_out, None))
+        require_whole(came)
+        return came
+
+    async def _answer(self, came: Round) -> tuple[bool, list[dict[str, Any]]]:
+        """Run what was asked for. Returns whether the turn has ended, and what to tell the model if not.
+
+        Plain text is never said: Letta tells of it neither that a provider's filter cut it short nor why.
+        """
+        assert self._tools is not None
+        if not came.calls:
+            return False, [_user(NOT_ENDED)]
+        answers = [(call, await self._tools.call(call.name, call.arguments)) for call in came.calls]
+        ended = any(call.name in ENDS and answer.ok for call, answer in answers)
+        return ended, [_approval(answers)]
+
+
+def _part(prompt: Prompt, trusted: Iterable[Trust]) -> str:
+    return replace(prompt, sections=tuple(one for one in prompt.sections if one.trust in trusted)).text()
+
+
+def _user(text: str, shown: Iterable[Picture] = ()) -> dict[str, Any]:
+    parts = [part for one in shown for part in (_text(one.label), _image(one))]
+    return {"role": "user", "content": [_text(_plain(text)), *parts] if parts else _plain(text)}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _image(shown: Picture) -> dict[str, Any]:
+    data = b64encode(shown.data).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": shown.kind, "data": data}}
+
+
+def _plain(text: str) -> str:
+    """`text` without lone surrogates, which JSON in UTF-8 cannot hold."""
+    return text.encode(errors="replace").decode()
+
+
+def _tool(spec: ToolSpec) -> Any:
+    return {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
+
+
+def _approval(answers: Iterable[tuple[Call, ToolAnswer]]) -> dict[str, Any]:
+    returns = [
+        {
+            "type": "tool",
+            "tool_call_id": call.id,
+            "tool_return": _plain(answer.text),
+            "status": "success" if answer.ok else "error",
+        }
+        for call, answer in answers
+    ]
+    return {"type": "approval", "approvals": returns}

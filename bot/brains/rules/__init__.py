@@ -1,0 +1,1 @@
+"""The `rules` brain: deterministic, without a key or a network."""

@@ -1,0 +1,163 @@
+"""What the commands share: the parts they open, how people and posts are named, how errors are told."""
+
+from __future__ import annotations
+
+import errno
+import re
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli import output
+from bot.errors import ScrubjayError
+from memory.errors import MemoryFault, UnknownPerson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.config.settings import Settings
+    from bot.storage.ledger import Ledger
+    from memory.db import Database, Tx
+    from memory.store import Memory
+
+OPERATOR = "operator"
+POST = "app.bsky.feed.post"
+FORMS = (
+    re.compile(rf"at://([^/\s]+)/{re.escape(POST)}/([^/\s]+)"),
+    re.compile(r"https://bsky\.app/profile/([^/\s]+)/post/([^/?#\s]+)/?"),
+)
+
+
+class Root(click.Group):
+    """Tells what goes wrong in one clear message, never in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ScrubjayError, MemoryFault) as error:
+            raise click.ClickException(output.clean(str(error))) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click ends quietly when the reader has gone
+                raise
+            raise click.ClickException(output.clean(str(error))) from error
+        except Exception as error:
+            if type(error).__module__.startswith("sqlalchemy"):
+                # the whole message would show parameters, which are what people wrote
+                raise click.ClickException(output.clean(f"The database: {_first_line(error)}")) from error
+            raise
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).split("\n")[0]
+
+
+@dataclass
+class App:
+    """The parts that commands work with, each opened when first needed."""
+
+    config: Path | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        from bot.config.settings import load
+
+        return load(config=self.config)
+
+    @cached_property
+    def database(self) -> Database:
+        from bot import factory, log
+
+        log.configure(self.settings.log_level, self.settings.log_format)
+        return factory.open_database(self.settings)
+
+    @cached_property
+    def memory(self) -> Memory:
+        from bot import factory
+
+        return factory.open_memory(self.settings)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from bot import factory
+
+        return factory.open_ledger(self.settings)
+
+    def close(self) -> None:
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def did(self, tx: Tx, who: str) -> str:
+        """The DID behind a handle or a DID. Raises UnknownPerson."""
+        bare = who.removeprefix("@")
+        return bare if bare.startswith("did:") else self.memory.person(tx, bare).did
+
+    def name(self, tx: Tx, did: str) -> str:
+        """How a person is shown: the handle, if it is known."""
+        if did.startswith("forgotten:"):
+            return "(forgotten)"
+        try:
+            person = self.memory.person(tx, did)
+        except UnknownPerson:
+            return did
+        return f"@{person.handle}" if person.handle else did
+
+    def full_name(self, tx: Tx, did: str) -> str:
+        name = self.name(tx, did)
+        return f"{name} ({did})" if name.startswith("@") else name
+
+    def uri(self, tx: Tx, text: str) -> str:
+        """The AT URI of a post, from an AT URI or a link to bsky.app. Raises UnknownPerson."""
+        if text.startswith("forgotten:"):
+            return text
+        found = next((found for form in FORMS if (found := form.fullmatch(text))), None)
+        if found is None:
+            raise click.UsageError(
+                f"{output.clean(text)!r} is no post. Give its AT URI (at://did:plc:.../{POST}/...) or its "
+                "link (https://bsky.app/profile/.../post/...)."
+            )
+        return f"at://{self._author(tx, found[1])}/{POST}/{found[2]}"
+
+    def _author(self, tx: Tx, who: str) -> str:
+        if who.removeprefix("@").lower() != self.settings.handle:
+            return self.did(tx, who)
+        from bot import storage
+
+        own = (said.part.ref for said in storage.posts(tx, limit=50))
+        return next((ref.uri.split("/")[2] for ref in own if ref), who)
+
+
+def link(uri: str) -> str:
+    """Where a person looks at the post. '' if it is none."""
+    found = FORMS[0].fullmatch(uri)
+    return f"https://bsky.app/profile/{found[1]}/post/{found[2]}" if found else ""
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def agree(question: str, *, yes: bool) -> None:
+    """Ask before what cannot be undone.
+
+    Raises UsageError if there is nobody to ask, and click's Abort on a no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            f"{question} This asks first, and here is no terminal to ask on. Say --yes to do it."
+        )
+    click.confirm(question, abort=True, err=True)
+
+
+pass_app = click.make_pass_decorator(App)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+who_argument = click.argument("who", metavar="WHO")
+limit_option = click.option(
+    "-n", "limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most."
+)

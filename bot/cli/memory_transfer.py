@@ -1,0 +1,125 @@
+"""What it remembers, out of one database and into another."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from bot.cli import output
+from bot.cli.context import App, pass_app
+from memory.errors import ImportRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from memory.db import Tx
+
+MOST = 1_000_000
+
+
+@click.command()
+@click.argument("who", required=False)
+@click.option("--all", "everyone", is_flag=True, help="Everyone, a line each.")
+@click.option(
+    "--output", "path", type=click.Path(dir_okay=False, path_type=Path), help="A new file, instead of stdout."
+)
+@pass_app
+def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> None:
+    """All that is held about a person, as JSON."""
+    if (who is None) is not everyone:
+        raise click.UsageError("Name a person, or say --all.")
+    with app.database.read() as tx, _file(path) as file:
+        if who is not None:
+            output.document(_held(app, tx, app.did(tx, who)), file)
+        else:
+            dids = [person.did for person, _ in app.memory.people(tx, MOST)]
+            for did in _progress("exporting", dids):
+                file.write(json.dumps(output.plain(_held(app, tx, did))) + "\n")
+    if path is not None:
+        output.message(f"Written to {path}, readable only by you.")
+
+
+def _held(app: App, tx: Tx, did: str) -> dict[str, Any]:
+    from bot import storage
+    from bot.cli.turn import plain
+    from bot.storage import turns
+
+    return app.memory.export(tx, did) | {
+        "mentions": storage.mentions(tx, did=did, limit=MOST),
+        "turns": [plain(turn) for turn in turns.latest(tx, did=did, limit=MOST)],
+    }
+
+
+@contextmanager
+def _file(path: Path | None) -> Iterator[TextIO]:
+    """Where the export goes; a file that could not be filled is not left behind."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise click.UsageError(f"{path} exists already; name a new file.") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
+
+
+@click.command("import")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@pass_app
+def import_(app: App, file: TextIO) -> None:
+    """Take in what `memory export` wrote; a person is taken in whole or not at all.
+
+    Who is here already with the same memory is passed over, who is here with another is left alone.
+    """
+    from memory.carry import documents
+
+    try:
+        text = file.read()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
+    found, broken = _until_broken(documents(text))
+    refused = [broken] if broken else []
+    taken = known = 0
+    for line, document in _progress("importing", found):
+        try:
+            with app.database.write() as tx:
+                fresh = app.memory.import_(tx, document)
+        except ImportRefused as error:
+            refused.append(f"line {line}: {error}")
+        else:
+            taken, known = taken + fresh, known + (not fresh)
+    output.message(f"Took in {taken}, {known} were here already, {len(refused)} refused.")
+    for each in refused:
+        output.message(output.clean(each))
+    if refused:
+        raise click.exceptions.Exit(1)
+
+
+def _until_broken(found: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], str]:
+    """The documents up to where the text is no JSON any more, and where that is."""
+    documents: list[tuple[int, str]] = []
+    try:
+        documents.extend(found)
+    except ImportRefused as error:
+        return documents, str(error)
+    return documents, ""
+
+
+def _progress(what: str, items: Sequence[Any]) -> Iterator[Any]:
+    """The items, with a bar on stderr if somebody watches."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    yield from track(items, what, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,1 @@
+"""The settings: their fields, their types, and where their values come from."""

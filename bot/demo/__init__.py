@@ -1,0 +1,1 @@
+"""The demo: a real network on loopback, and the conversation that is played on it."""

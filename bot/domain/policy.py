@@ -1,0 +1,258 @@
+"""May the bot answer this mention, and what do people command without a brain: pure rules."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from bot.domain.mention import Command, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from bot.domain.mention import Limits
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+BOT_LABEL = "bot"
+ALLOWED_BOT_POSTS = 2  # in one thread with an allow-listed bot
+
+NOTICE = (
+    "(I'm a bot, and I remember what people tell me about themselves. "
+    "Write “stop” and I'll leave you alone, “forget me” and I'll erase it all.)"
+)
+FORGOTTEN = (
+    "Done: I've erased everything I remembered about you. What we both posted stays on Bluesky until it is "
+    "deleted there. If you talk to me again, we start from nothing."
+)
+
+
+def introduce(reply: str, notice: str = NOTICE) -> str:
+    """The first reply to a person, which says what they are talking to."""
+    return f"{reply}\n\n{notice}" if notice else reply
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+HANDLE = re.compile(r"@[\w.-]+")
+HANDLES = re.compile(rf"^\W*?{HANDLE.pattern}|{HANDLE.pattern}\W*$")
+LONGEST = 200  # characters; no command is longer
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0f\ufeff]")
+FILLER = r"(?:please|pls|plz|hey|hi|ok|okay|now|bot|thanks|thank you|kindly)"
+FILLERS = re.compile(rf"^(?:{FILLER}\s+)+|(?:\s+{FILLER})+$")
+
+COMMANDS = {
+    Command.STOP: re.compile(
+        r"stop(?: it| that| this)?|unsubscribe|opt out|go away|leave me (?:alone|be)"
+        r"|(?:stop|quit) (?:replying|responding|answering|talking|writing|posting|messaging|tagging"
+        r"|mentioning|bothering|contacting)(?: to| at)?(?: me)?"
+        r"|(?:do not|don t|dont|never) (?:reply|respond|answer|talk|write)(?: to)?(?: me)?"
+        r"(?: again| any ?more)?"
+    ),
+    Command.FORGET: re.compile(
+        r"(?:forget|erase|delete|remove|wipe) (?:"
+        r"me|(?:all )?(?:of )?my (?:data|memory|memories|notes|information)"
+        r"|(?:everything|all|all data|what)(?: that)?(?: (?:you know|you have|you ve got|you remember))? "
+        r"(?:about|on|of) me)"
+    ),
+    Command.START: re.compile(
+        r"start(?: again)?|resume|unstop|resubscribe"
+        r"|start (?:replying|responding|answering|talking)(?: to)?(?: me)?(?: again)?"
+        r"|(?:you (?:can|may) )?(?:talk|reply|write|speak|answer)(?: to)? me again"
+    ),
+}
+
+
+def command(text: str) -> Command | None:
+    """The command that `text` is, if it is nothing else. It comes without the bot's own @mention.
+
+    A question erases and restarts nothing, for neither is easily undone; `stop?` stops.
+    """
+    if len(text) > LONGEST:
+        return None
+    words = _bare(text)
+    for name, pattern in COMMANDS.items():
+        if pattern.fullmatch(words):
+            return None if "?" in text and name is not Command.STOP else name
+    return None
+
+
+def _bare(text: str) -> str:
+    """Lower case, without punctuation, handles at the ends and courtesies."""
+    plain = HANDLES.sub(" ", INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
+    if HANDLE.search(plain):
+        return ""
+    words = " ".join(re.findall(r"[^\W_]+", plain.casefold()))
+    return FILLERS.sub("", words)
+
+
+# --- judgement -----------------------------------------------------------------------------------
+
+
+class Why(StrEnum):
+    """Every reason why a mention is not answered, or not yet."""
+
+    STOPPED = "stopped"
+    THREAD_STOPPED = "thread stopped"
+    BLOCKED = "blocked"
+    HIDDEN = "account not active"
+    GONE = "gone"
+    GATED = "gated"
+    BOT = "bot"
+    TOO_OLD = "too old"
+    THREAD = "thread limit"
+    PERSON_HOUR = "person hour limit"
+    PERSON_DAY = "person day limit"
+    PERSON_TOKENS = "person token limit"
+    PARTNER = "partner limit"
+    HOUR = "hour limit"
+    DAY = "day limit"
+
+
+class Scope(StrEnum):
+    """What else waits: only this mention, all of this person, or everyone."""
+
+    MENTION = "mention"
+    PERSON = "person"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What counted against a sliding limit: how much (replies, or tokens), and the time of the oldest."""
+
+    count: int = 0
+    oldest: datetime | None = None
+
+
+EMPTY = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision about one mention needs. `gone` and `labels` are None until they were looked up.
+
+    `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate shuts it
+    out, or hides a reply of it. `blocked`: by the asker or the thread's first author. `hidden`: the asker's
+    account is not active.
+
+    `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
+    thread within the partner window; the others are of one hour or 24 hours.
+    """
+
+    age: timedelta
+    stopped: bool = False
+    thread_stopped: bool = False
+    blocked: bool = False
+    hidden: bool = False
+    gated: bool = False
+    gone: bool | None = None
+    labels: frozenset[str] | None = None
+    allowed_bot: bool = False
+    thread: int = 0
+    partner: Window = field(default=EMPTY)
+    person_hour: Window = field(default=EMPTY)
+    person_day: Window = field(default=EMPTY)
+    person_tokens: Window = field(default=EMPTY)
+    hour: Window = field(default=EMPTY)
+    day: Window = field(default=EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Answer it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Ask again at `until`, when the oldest reply has left the window that is full."""
+
+    until: datetime
+    reason: Why
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """Never answer it. `state` is DECLINED, or EXPIRED if it is or would become too old."""
+
+    reason: Why
+    state: State
+
+
+Verdict: TypeAlias = Go | Later | No
+
+
+def judge(facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False) -> Verdict:
+    """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
+
+    An admitted mention was counted already, so limits do not refuse it.
+    """
+    refusal = _refusal(facts, limits)
+    if refusal or admitted:
+        return refusal or Go()
+    if facts.thread >= _thread_posts(facts, limits):
+        return No(Why.THREAD, State.DECLINED)
+    return _wait(facts, limits, now)
+
+
+def _refusal(facts: Facts, limits: Limits) -> No | None:
+    unwelcome = {
+        Why.STOPPED: facts.stopped,
+        Why.THREAD_STOPPED: facts.thread_stopped,
+        Why.BLOCKED: facts.blocked,
+        Why.HIDDEN: facts.hidden,
+        Why.GONE: facts.gone,
+        Why.GATED: facts.gated,
+        Why.BOT: _is_bot(facts) and not facts.allowed_bot,
+    }
+    why = next((why for why, holds in unwelcome.items() if holds), None)
+    if why is not None:
+        return No(why, State.DECLINED)
+    if facts.age > limits.max_age:
+        return No(Why.TOO_OLD, State.EXPIRED)
+    return None
+
+
+def _is_bot(facts: Facts) -> bool:
+    return BOT_LABEL in (facts.labels or ())
+
+
+def _thread_posts(facts: Facts, limits: Limits) -> int:
+    return min(limits.thread_posts, ALLOWED_BOT_POSTS) if _is_bot(facts) else limits.thread_posts
+
+
+def _wait(facts: Facts, limits: Limits, now: datetime) -> Verdict:
+    """The longest wait that a full window asks for; one beyond the mention's life is none."""
+    waits = list(_waits(facts, limits))
+    for wait in waits:
+        if isinstance(wait, No):
+            return wait
+    longest = max((wait for wait in waits if isinstance(wait, Later)), key=lambda w: w.until, default=None)
+    if longest is None:
+        return Go()
+    if longest.until > now + limits.max_age - facts.age:
+        return No(longest.reason, State.EXPIRED)
+    return longest
+
+
+def _waits(facts: Facts, limits: Limits) -> Iterator[Later | No]:
+    for why, scope, window, limit, length in (
+        (Why.PARTNER, Scope.MENTION, facts.partner, limits.partner_posts, limits.partner_window),
+        (Why.PERSON_HOUR, Scope.PERSON, facts.person_hour, limits.person_hour, HOUR),
+        (Why.PERSON_DAY, Scope.PERSON, facts.person_day, limits.person_day, DAY),
+        (Why.PERSON_TOKENS, Scope.PERSON, facts.person_tokens, limits.person_day_tokens, DAY),
+        (Why.HOUR, Scope.ALL, facts.hour, limits.hour, HOUR),
+        (Why.DAY, Scope.ALL, facts.day, limits.day, DAY),
+    ):
+        if window.count < limit:
+            continue
+        if window.oldest is None:  # a limit of zero: no wait will help
+            yield No(why, State.DECLINED)
+        else:
+            yield Later(window.oldest + length, why, scope)

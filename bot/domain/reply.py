@@ -1,0 +1,207 @@
+"""From a reply's text to its records. Pure: nothing here knows the clock or the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import regex
+
+from memory.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bot.domain.mention import Record, StrongRef
+
+MAX_GRAPHEMES, MAX_BYTES = 300, 3000  # the lexicon of app.bsky.feed.post
+GRAPHEME = regex.compile(r"\X")
+SENTENCE = re.compile(r".*(?:[.!?…][\"'”’»)\]]*\s|[。！？」]|\n)", re.DOTALL)  # noqa: RUF001 - Japanese
+LINK = re.compile(
+    r"(?<!\w)https://(?P<host>[A-Za-z0-9.-]++)(?::[0-9]{1,5})?+(?:[/?#][^\s<>\"\\]*+)?+(?![\w@\\]|:\S)"
+)
+LINK_TAIL = ".,;:!?'\"]}*_"
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def clean(text: str) -> str:
+    """The text as it may leave: NFC, nothing invisible but what emoji and scripts need, no blank ends."""
+    return visible(text).strip()
+
+
+def split(text: str, limit: int = MAX_GRAPHEMES) -> tuple[str, ...]:
+    """Parts of at most `limit` graphemes and 3000 bytes, none blank; only whitespace is lost, at the seams.
+
+    They end where a sentence does, else a word. Only a grapheme too long for any post is cut.
+    """
+    graphemes, parts, start = list(_graphemes(text)), [], 0
+    while start < len(graphemes):
+        if graphemes[start].isspace():
+            start += 1
+            continue
+        end = _fitting(graphemes, start, limit)
+        if end < len(graphemes):
+            end = _seam(graphemes, start, end)
+        parts.append("".join(graphemes[start:end]).rstrip())
+        start = end
+    return tuple(parts)
+
+
+def _graphemes(text: str) -> Iterator[str]:
+    for found in GRAPHEME.finditer(text):
+        grapheme = found[0]
+        if len(grapheme.encode()) <= MAX_BYTES:
+            yield grapheme
+        else:
+            longest = MAX_BYTES // 4
+            yield from (grapheme[i : i + longest] for i in range(0, len(grapheme), longest))
+
+
+def _fitting(graphemes: Sequence[str], start: int, limit: int) -> int:
+    """The end of the longest part from `start`."""
+    end, size = start, 0
+    while end < len(graphemes) and end - start < limit:
+        size += len(graphemes[end].encode())
+        if size > MAX_BYTES:
+            break
+        end += 1
+    return end
+
+
+def _seam(graphemes: Sequence[str], start: int, end: int) -> int:
+    """Where to end a part that could reach to `end`: behind a sentence, if not too early, or a word."""
+    text, ends, at = "", {}, start
+    for grapheme in graphemes[start : end + 1]:  # with what follows, to see the space behind a last word
+        text, at = text + grapheme, at + 1
+        ends[len(text)] = min(at, end)
+    sentence = SENTENCE.match(text)
+    behind = ends.get(sentence.end(), start) if sentence else start
+    if start + (end - start) // 2 <= behind != start:
+        return behind
+    spaces = [index for index in range(start, end + 1) if graphemes[index].isspace()]
+    return spaces[-1] if spaces else end
+
+
+# --- facets --------------------------------------------------------------------------------------
+
+
+def facets(
+    text: str, asker_did: str, asker_handle: str | None, link_hosts: frozenset[str]
+) -> tuple[dict[str, Any], ...]:
+    """Mentions of the asker, and links to `link_hosts` (lower case) or hosts below them, by UTF-8 bytes.
+
+    Nobody else is ever mentioned, and nothing else linked (app.bsky.richtext.facet).
+    """
+    found = sorted(
+        [*_links(text, link_hosts), *_mentions(text, asker_did, asker_handle)], key=lambda each: each[:2]
+    )
+    return tuple(
+        {
+            "index": {"byteStart": len(text[:start].encode()), "byteEnd": len(text[:end].encode())},
+            "features": [feature],
+        }
+        for start, end, feature in found
+    )
+
+
+def _links(text: str, hosts: frozenset[str]) -> Iterator[tuple[int, int, dict[str, str]]]:
+    for link in LINK.finditer(text):
+        host = link["host"].rstrip(".").lower()
+        if not any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts):
+            continue
+        uri = link[0].rstrip(LINK_TAIL)
+        uri = uri if "(" in uri else uri.rstrip(LINK_TAIL + ")")
+        yield link.start(), link.start() + len(uri), {"$type": "app.bsky.richtext.facet#link", "uri": uri}
+
+
+def _mentions(text: str, did: str, handle: str | None) -> Iterator[tuple[int, int, dict[str, str]]]:
+    if handle is None:
+        return
+    written = rf"(?<!\S)[(]?(@(?ai:{re.escape(handle)}))(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
+    for found in re.finditer(written, text):
+        yield found.start(1), found.end(1), {"$type": "app.bsky.richtext.facet#mention", "did": did}
+
+
+# --- records -------------------------------------------------------------------------------------
+
+
+def record(
+    part_text: str,
+    facets: Sequence[Record],
+    *,
+    root: StrongRef,
+    parent: StrongRef,
+    created_at: datetime,
+    langs: Sequence[str],
+) -> str:
+    """The exact JSON of a reply's part: the same arguments always make the same bytes."""
+    created = created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    fields: dict[str, Any] = {
+        "$type": "app.bsky.feed.post",
+        "text": part_text,
+        "reply": {"root": root.to_json(), "parent": parent.to_json()},
+        "createdAt": created,
+    }
+    if facets:
+        fields["facets"] = [dict(facet) for facet in facets]
+    if langs:
+        fields["langs"] = list(langs)
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def answers(record: object, mention_uri: str) -> bool:
+    """Whether this record replies to that mention (its `reply.parent`), however odd the record."""
+    for key in ("reply", "parent", "uri"):
+        record = record.get(key) if isinstance(record, Mapping) else None
+    return record == mention_uri
+
+
+# --- record keys ---------------------------------------------------------------------------------
+
+ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
+TID = re.compile(r"[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
+HASH_BITS = 36  # 10 of the clock id and 26 of the time: 67 seconds
+CLOCK_BITS = 10
+EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (2020, 2040))
+
+
+def record_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> str:
+    """The key of a reply's part: a TID, the same whenever and wherever it is asked for.
+
+    Its time is the mention's own to 67 seconds, its other 36 bits a hash, so that nobody can aim a mention at
+    the key of another reply. TIDs: https://atproto.com/specs/tid
+    """
+    time = tid_time(mention_uri.rpartition("/")[2])
+    if time is None or not EARLIEST <= time < LATEST:
+        time = EARLIEST + _hash(bot_did, mention_uri) % (LATEST - EARLIEST)
+    upper = time << CLOCK_BITS >> HASH_BITS << HASH_BITS
+    return _base32(upper | _hash(bot_did, mention_uri, part, salt) % (1 << HASH_BITS))
+
+
+def tid(at: datetime) -> str:
+    """The TID of this moment."""
+    return _base32(int(at.timestamp() * 1_000_000) << CLOCK_BITS)
+
+
+def tid_time(rkey: str) -> int | None:
+    """The time of a TID in microseconds since 1970; None if it is none."""
+    if not TID.fullmatch(rkey):
+        return None
+    number = 0
+    for char in rkey:
+        number = number << 5 | ALPHABET.index(char)
+    return number >> CLOCK_BITS
+
+
+def _base32(number: int) -> str:
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def _hash(*values: object) -> int:
+    return int.from_bytes(hashlib.sha256("\0".join(map(str, values)).encode()).digest())

@@ -1,0 +1,184 @@
+"""A turn as it is kept: what the brain was told, what it did and said, what it cost. Pure, with its JSON."""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bot.domain import embeds, mention
+from memory import model as memory
+from memory.model import Forget, Remember, Revise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from bot.domain.embeds import Media
+    from bot.domain.mention import Mention, Prompt, Section, ThreadPost
+    from memory.model import Edit, Limits, Passage, Person
+
+T = TypeVar("T")
+NAMES: Mapping[str, Any] = types.MappingProxyType(
+    {**vars(mention), **vars(embeds), **vars(memory), "datetime": datetime}
+)
+EDITS = types.MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forget})
+
+
+class Outcome(StrEnum):
+    """How a turn ended. Only the first two let the mention go on."""
+
+    REPLY = "reply"
+    SILENCE = "silence"
+    TROUBLE = "trouble"
+    REFUSED = "refused"
+    STUMBLED = "stumbled"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call: arguments as the brain gave them, the answer it got, how long that took."""
+
+    name: str
+    arguments: object
+    answer: str
+    ok: bool
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a brain was told: the prompt as sent, and what it takes to ask again.
+
+    `notes` are the ids of all that was known then, `shown` of what stood in the prompt. Notes' texts are not
+    copied: memory keeps what they were, and forgets it in one place. `images` went along; their bytes are
+    not kept.
+    """
+
+    sections: tuple[Section, ...]
+    mention: Mention
+    person: Person
+    thread: tuple[ThreadPost, ...]
+    now: datetime
+    notes: tuple[int, ...]
+    shown: tuple[int, ...]
+    hidden: int
+    limits: Limits
+    reply_limit: int
+    post: ThreadPost | None = None
+    images: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTurn:
+    """One thinking about one mention. What was erased since (`told` is None) took calls and texts along.
+
+    `persona` is the digest of the persona's text, `took_ms` from prompt to thought, `cost` in millionths
+    of a US dollar, None where that is not known.
+    """
+
+    id: int
+    uri: str
+    did: str
+    at: datetime
+    brain: str
+    model: str
+    persona: str
+    outcome: Outcome
+    error: str | None
+    told: Told | None
+    calls: tuple[Call, ...]
+    reply: str | None
+    why: str | None
+    edits: tuple[Edit, ...]
+    tokens_in: int
+    tokens_out: int
+    cost: int | None
+    took_ms: int
+
+    @property
+    def erased(self) -> bool:
+        return self.told is None
+
+
+def told(prompt: Prompt, limits: Limits, reply_limit: int) -> Told:
+    known = prompt.recollection
+    return Told(
+        sections=prompt.sections,
+        mention=prompt.mention,
+        person=prompt.person,
+        thread=prompt.thread,
+        now=prompt.now,
+        notes=tuple(note.id for note in known.notes),
+        shown=tuple(note.id for note in known.block.shown),
+        hidden=known.block.hidden,
+        limits=limits,
+        reply_limit=reply_limit,
+        post=prompt.post,
+        images=prompt.images,
+    )
+
+
+def sources(prompt: Prompt, found: Iterable[Passage]) -> frozenset[str]:
+    """The AT URIs of all posts whose words a turn has seen: in its prompt, or as what it `found`."""
+    known = prompt.recollection
+    notes = (note.receipt.uri for note in known.block.shown)
+    tiers = (known.exchanges, known.summary, known.recalled, known.archived)
+    items = (item.uri for tier in tiers for item in tier.items)
+    posts = [post.uri for one in (*prompt.thread, prompt.post) if one for post in _with_quoted(one)]
+    recalled = (passage.uri for passage in found)
+    return frozenset(filter(None, (prompt.mention.uri, *posts, *notes, *items, *recalled)))
+
+
+def _with_quoted(post: ThreadPost) -> Iterator[ThreadPost]:
+    yield post
+    if post.quoted:
+        yield post.quoted
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+
+
+def dumps(value: Any) -> str:
+    """A frozen value, or a list of them, as JSON in ASCII (no database minds what a stranger wrote)."""
+    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    if isinstance(plain, list | tuple):
+        plain = [asdict(one) for one in plain]
+    return json.dumps(plain, default=_plain, separators=(",", ":"))
+
+
+def loads(kind: type[T], text: str) -> T:
+    """The value that `dumps` wrote; fields that came later take their defaults, those that went are left."""
+    return typing.cast("T", _build(kind, json.loads(text)))
+
+
+def dump_edits(edits: Iterable[Edit]) -> str:
+    return json.dumps([{"op": type(edit).__name__.lower(), **asdict(edit)} for edit in edits])
+
+
+def load_edits(text: str) -> tuple[Edit, ...]:
+    return tuple(EDITS[edit.pop("op")](**edit) for edit in json.loads(text))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
+
+
+def _build(kind: Any, value: Any) -> Any:
+    inner = typing.get_args(kind)
+    if value is None or kind in (Any, object):
+        return value
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return _build(next(one for one in inner if one is not types.NoneType), value)
+    if typing.get_origin(kind) is tuple:
+        return tuple(_build(inner[0], one) for one in value)
+    if isinstance(kind, type) and is_dataclass(kind):
+        hints = typing.get_type_hints(kind, dict(NAMES))
+        known = (field.name for field in fields(kind) if field.name in value)
+        return kind(**{name: _build(hints[name], value[name]) for name in known})
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    return kind(value) if issubclass(kind, StrEnum) else value

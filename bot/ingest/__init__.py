@@ -1,0 +1,1 @@
+"""What the events of a stream mean for the queue and for memory."""

@@ -1,0 +1,83 @@
+"""The ears: what a source tells is acted on, each event with the cursor in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import storage
+from bot.domain.events import Gap
+from bot.log import log_stumble
+from bot.privacy.erasure import scrub
+from memory.db import TROUBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bot.domain.events import Event
+    from bot.ingest.handler import Hearing
+    from bot.ports import Clock, Source
+    from memory.db import Database
+
+log = structlog.get_logger()
+
+DATABASE_RETRY = 1.0  # seconds; the stream waits for the database, nothing is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """`announce` is called with the time when something falls due because of what was heard."""
+
+    source: Source
+    db: Database
+    hearing: Hearing
+    clock: Clock
+    announce: Callable[[datetime], None]
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        cursor = await asyncio.to_thread(self._cursor)
+        log.info("listener.started", host=self.source.host, cursor=cursor)
+        async with aclosing(self.source.events(cursor)) as events:
+            async for event in events:
+                due_at = await self._patiently(event)
+                if due_at is not None:
+                    self.announce(due_at)
+
+    async def _patiently(self, event: Event) -> datetime | None:
+        """Take the event; one that this program stumbles over was missed, and is taken as a gap."""
+        while True:
+            try:
+                return await asyncio.to_thread(self.take, event)
+            except TROUBLE as error:
+                log.warning("listener.database_trouble", error=type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY)
+            except Exception as error:
+                if isinstance(event, Gap):
+                    raise
+                log_stumble("event.stumbled", error, kind=type(event).__name__, cursor=event.cursor)
+                event = Gap(
+                    event.cursor, self.source.host, event.cursor - 1, event.cursor, "stumbled", self.clock()
+                )
+
+    def _cursor(self) -> int | None:
+        with self.db.read() as tx:
+            return storage.cursor(tx, self.source.host)
+
+    def take(self, event: Event) -> datetime | None:
+        """Act on one event. Returns when something falls due."""
+        if self.hearing.passes_by(event):
+            return None
+        now = self.clock()
+        with self.db.write() as tx:
+            heard = self.hearing.hear(tx, event, now)
+            if not isinstance(event, Gap):  # its cursor is the one before it
+                storage.move_cursor(tx, self.source.host, event.cursor, now)
+        if heard.erased:
+            scrub(self.db)
+        return heard.due_at

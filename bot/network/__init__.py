@@ -1,0 +1,1 @@
+"""The AT Protocol adapter: the account, identities, and bounded reads from other hosts."""

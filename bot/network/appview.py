@@ -1,0 +1,71 @@
+"""Answers of an AppView and of other people's servers, read without believing a type of theirs. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.domain.events import Notification, Page
+from bot.domain.mention import StrongRef
+from bot.errors import NetworkTrouble
+
+REASONS = ("mention", "reply", "quote")
+
+
+def page(answer: Any) -> Page:
+    """A page of app.bsky.notification.listNotifications. Raises NetworkTrouble if it is none."""
+    listed = answer.get("notifications") if isinstance(answer, dict) else None
+    if not isinstance(listed, list):
+        raise NetworkTrouble("the AppView did not answer with notifications")
+    found = (_notification(one) for one in listed)
+    return Page(tuple(one for one in found if one), cursor_of(answer))
+
+
+def may_reply(answer: Any, root: str) -> bool | None:
+    """What app.bsky.feed.getPosts says of the thread; a post that is not shown to the bot is a no."""
+    posts = answer.get("posts") if isinstance(answer, dict) else None
+    if not isinstance(posts, list):
+        return None
+    for post in posts:
+        if isinstance(post, dict) and post.get("uri") == root:
+            viewer = post.get("viewer")
+            return not (isinstance(viewer, dict) and viewer.get("replyDisabled"))
+    return False
+
+
+def block_of(answer: Any, did: str, me: str) -> str | None:
+    """The block of `me` in a page of com.atproto.repo.listRecords of app.bsky.graph.block."""
+    records = answer.get("records") if isinstance(answer, dict) else None
+    for record in records if isinstance(records, list) else []:
+        if not isinstance(record, dict):
+            continue
+        value, uri = record.get("value"), record.get("uri")
+        ours = isinstance(value, dict) and value.get("subject") == me
+        if ours and isinstance(uri, str) and uri.startswith(f"at://{did}/"):
+            return uri
+    return None
+
+
+def cursor_of(answer: Any) -> str | None:
+    """What leads to the next page, if there is one."""
+    cursor = answer.get("cursor") if isinstance(answer, dict) else None
+    return cursor if isinstance(cursor, str) and cursor else None
+
+
+def _notification(one: Any) -> Notification | None:
+    if not isinstance(one, dict) or one.get("reason") not in REASONS:
+        return None
+    author, record = one.get("author"), one.get("record")
+    did = author.get("did") if isinstance(author, dict) else None
+    uri, cid, at = one.get("uri"), one.get("cid"), _instant(one.get("indexedAt"))
+    if not (isinstance(did, str) and isinstance(uri, str) and isinstance(cid, str) and at):
+        return None
+    return Notification(StrongRef(uri, cid), did, record, at) if isinstance(record, dict) else None
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else None

@@ -1,0 +1,269 @@
+"""The bot's account on the network: the Network port over the SDK (atproto) and plain reads.
+
+Records are read at their author's own PDS, found by the DID document. The session is stored and reused: a
+login is made only when there is none, or when the stored one is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+from bot.domain.embeds import blob_cid
+from bot.domain.events import ACTIVE_ACCOUNT
+from bot.domain.mention import Post, Profile, StrongRef
+from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
+from bot.network import appview
+from bot.network.http import Reader
+from bot.network.identity import Cache, Directory, Identity
+from bot.network.session import Login
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.domain.events import Page
+    from bot.domain.mention import Record
+
+POST = "app.bsky.feed.post"
+PROFILE = "app.bsky.actor.profile"
+BLOCK = "app.bsky.graph.block"
+BLOCKS_A_PAGE, MOST_PAGES = 100, 10  # whoever blocks a thousand in one gap is blocking by machine
+GET_STATUS = "com.atproto.sync.getRepoStatus"
+DELETED = "deleted"
+GET_RECORD = "com.atproto.repo.getRecord"
+GET_BLOB = "com.atproto.sync.getBlob"
+BOT = "bot"
+POST_URI = re.compile(
+    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/app\.bsky\.feed\.post/([A-Za-z0-9._:~-]{1,512})"
+)
+RECORD_URI = re.compile(
+    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/([A-Za-z][A-Za-z0-9.-]{0,316})/([A-Za-z0-9._:~-]{1,512})"
+)
+TIMEOUT = 20.0
+
+
+class Bluesky:
+    """An account that is logged in. Raises NetworkTrouble, NetworkRefused, KeyTaken."""
+
+    def __init__(self, login: Login, reader: Reader, *, pds_url: str, plc_url: str) -> None:
+        self._login = login
+        self._reader = reader
+        self._pds_url = pds_url.rstrip("/")
+        self._directory = Directory(plc_url, self._pds_url, reader.get)
+        self._profiles: Cache[Profile] = Cache()
+        self.did = login.did
+        self.handle = login.handle
+
+    @classmethod
+    async def connect(
+        cls,
+        *,
+        handle: str,
+        password: str,
+        pds_url: str,
+        plc_url: str,
+        load: Callable[[], str | None],
+        save: Callable[[str], None],
+        timeout: float = TIMEOUT,  # noqa: ASYNC109 - of each later call
+        require_label: bool = True,
+    ) -> Self:
+        """Resume the session that `load` gives, or log in; `save` is given every new session.
+
+        Both may block; they are called in worker threads. Raises Unlabelled if the profile has no `bot`
+        self-label, NetworkRefused if the PDS takes neither session nor password, NetworkTrouble.
+        """
+        async with AsyncExitStack() as stack:
+            login = Login(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
+            stack.push_async_callback(login.close)
+            reader = await stack.enter_async_context(Reader(timeout))
+            await login.open(load)
+            found = cls(login, reader, pds_url=pds_url, plc_url=plc_url)
+            if require_label and BOT not in await found._own_labels():
+                raise Unlabelled
+            stack.pop_all()
+            return found
+
+    async def post(self, uri: str) -> Post | None:
+        """The post as its author's PDS has it; None if post, account or address are gone or never were."""
+        place = POST_URI.fullmatch(uri)
+        return await self._read(place[1], POST, place[2]) if place else None
+
+    async def record(self, uri: str) -> Record | None:
+        """Any record as its owner's PDS has it."""
+        place = RECORD_URI.fullmatch(uri)
+        found = await self._read(place[1], place[2], place[3]) if place else None
+        return found.record if found else None
+
+    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
+        """Self-labels, and the handle if it leads back to this DID. Ten minutes old at most."""
+        known = None if fresh else self._profiles.get(did)
+        if known is not None:
+            return known
+        identity = await self._directory.find(did, fresh=fresh)
+        if identity is None:
+            return Profile(did, None)
+        record = await self._read(did, PROFILE, "self")
+        labels = _self_labels(record.record) if record else frozenset()
+        found = Profile(did, await self._proven_handle(identity), labels)
+        self._profiles.put(did, found)
+        return found
+
+    async def status(self, did: str) -> str:
+        """What the PDS says of the repo; deleted, if neither directory nor PDS know it."""
+        identity = await self._directory.find(did, fresh=True)
+        if identity is None:
+            return DELETED
+        try:
+            answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_STATUS}", {"did": did})
+        except NetworkRefused:
+            return DELETED
+        if not isinstance(answer, dict) or answer.get("did") != did:
+            raise NetworkTrouble("the PDS does not tell of a repo")
+        return ACTIVE_ACCOUNT if answer.get("active") is True else str(answer.get("status"))
+
+    async def blocked_by(self, did: str) -> str | None:
+        """The newest come first: record keys grow with time (com.atproto.repo.listRecords)."""
+        identity = await self._directory.find(did)
+        if identity is None:
+            return None
+        params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_A_PAGE)}
+        for _ in range(MOST_PAGES):
+            try:
+                answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
+            except NetworkRefused:
+                return None
+            found, cursor = appview.block_of(answer, did, self.did), appview.cursor_of(answer)
+            if found is not None or cursor is None:
+                return found
+            params["cursor"] = cursor
+        return None
+
+    async def may_reply(self, root: str) -> bool | None:
+        try:
+            return appview.may_reply(await self._login.get("app.bsky.feed.getPosts", {"uris": root}), root)
+        except NetworkError:
+            return None
+
+    async def notifications(self, cursor: str | None = None) -> Page:
+        params = {"limit": "100", "reasons": appview.REASONS} | ({"cursor": cursor} if cursor else {})
+        return appview.page(await self._login.get("app.bsky.notification.listNotifications", params))
+
+    async def own(self, rkey: str) -> Post | None:
+        """The bot's own post under this record key."""
+        return await self._own(POST, rkey)
+
+    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+        """The bytes behind the CID, as its owner's PDS has them, if they are what the CID names."""
+        identity = await self._directory.find(did)
+        if identity is None:
+            return None
+        try:
+            params = {"did": did, "cid": cid}
+            data = await self._reader.get_bytes(f"{identity.pds}/xrpc/{GET_BLOB}", params, limit)
+        except NetworkRefused:
+            return None
+        return data if blob_cid(data) == cid else None
+
+    async def put(self, rkey: str, record: str) -> StrongRef:
+        """Put exactly these JSON bytes under the key, unless another record stands there (KeyTaken).
+
+        `swapRecord` is JSON null: "only if there is none". The SDK's models drop None, which would overwrite.
+        """
+        try:
+            is_object = isinstance(json.loads(record), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            raise NetworkRefused("the record is not a JSON object")
+        head = json.dumps({"repo": self.did, "collection": POST, "rkey": rkey, "swapRecord": None})
+        body = f'{head[:-1]}, "record": {record}}}'
+        made = await self._login.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
+        ref = _ref(made)
+        if ref is None:  # stored or not: the same call again will tell
+            raise NetworkTrouble("the PDS did not answer with a reference")
+        return ref
+
+    async def delete(self, rkey: str) -> None:
+        """Twice is no error, says the reference PDS."""
+        place = {"repo": self.did, "collection": POST, "rkey": rkey}
+        await self._login.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
+
+    async def close(self) -> None:
+        await self._login.close()
+        await self._reader.close()
+
+    async def _own_labels(self) -> frozenset[str]:
+        profile = await self._own(PROFILE, "self")
+        return _self_labels(profile.record) if profile else frozenset()
+
+    async def _own(self, collection: str, rkey: str) -> Post | None:
+        params = {"repo": self.did, "collection": collection, "rkey": rkey}
+        try:
+            return _post(self.did, await self._login.get(GET_RECORD, params))
+        except NetworkRefused as error:
+            if "RecordNotFound" in str(error):
+                return None
+            raise
+
+    async def _read(self, did: str, collection: str, rkey: str) -> Post | None:
+        identity = await self._directory.find(did)
+        found = await self._read_at(identity, collection, rkey)
+        if found is None and identity is not None:  # or has its author moved to another PDS?
+            newer = await self._directory.find(did, fresh=True)
+            if newer != identity:
+                found = await self._read_at(newer, collection, rkey)
+        return found
+
+    async def _read_at(self, identity: Identity | None, collection: str, rkey: str) -> Post | None:
+        if identity is None:
+            return None
+        params = {"repo": identity.did, "collection": collection, "rkey": rkey}
+        try:
+            answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_RECORD}", params)
+        except NetworkRefused:  # no record, no repo, deactivated, taken down: servers word it in many ways
+            return None
+        return _post(identity.did, answer)
+
+    async def _proven_handle(self, identity: Identity) -> str | None:
+        """Anyone may claim a handle in their document; it counts if the handle names their DID as well."""
+        if identity.handle is None:
+            return None
+        url = f"{self._pds_url}/xrpc/com.atproto.identity.resolveHandle"
+        try:
+            answer = await self._reader.get(url, {"handle": identity.handle})
+        except NetworkRefused:
+            return None
+        names_it = isinstance(answer, dict) and answer.get("did") == identity.did
+        return identity.handle if names_it else None
+
+
+async def describe_server(pds_url: str, *, timeout: float = TIMEOUT) -> str | None:  # noqa: ASYNC109 - of the call
+    """None if a PDS answers at this URL; else what is wrong."""
+    async with Reader(timeout) as reader:
+        try:
+            answer = await reader.get(f"{pds_url.rstrip('/')}/xrpc/com.atproto.server.describeServer")
+        except NetworkError as error:
+            return str(error)
+    return None if isinstance(answer, dict) and "did" in answer else "it answers, but not as a PDS does"
+
+
+def _post(did: str, answer: Any) -> Post | None:
+    ref = _ref(answer)
+    return Post(ref, did, answer["value"]) if ref and isinstance(answer.get("value"), dict) else None
+
+
+def _ref(answer: Any) -> StrongRef | None:
+    if not isinstance(answer, dict):
+        return None
+    uri, cid = answer.get("uri"), answer.get("cid")
+    return StrongRef(uri, cid) if isinstance(uri, str) and isinstance(cid, str) else None
+
+
+def _self_labels(profile: Any) -> frozenset[str]:
+    """com.atproto.label.defs#selfLabels of a profile record."""
+    labels = profile.get("labels")
+    values = labels.get("values") if isinstance(labels, dict) else None
+    named = [it.get("val") for it in values if isinstance(it, dict)] if isinstance(values, list) else []
+    return frozenset(it for it in named if isinstance(it, str))

@@ -1,0 +1,270 @@
+"""A network in memory: the shipped double of the Network port, behind `scrubjay chat` and the tests.
+
+It keeps the rules of the reference PDS for records, as tests/test_network.py proves on both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections import Counter, deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import libipld
+import regex
+
+from bot.domain import addressing
+from bot.domain.embeds import blob_cid
+from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
+from bot.domain.mention import Ignored, Post, Profile, StrongRef
+from bot.errors import KeyTaken, NetworkRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.domain.mention import Record
+
+POST = "app.bsky.feed.post"
+BLOCK = "app.bsky.graph.block"
+RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
+GRAPHEME = regex.compile(r"\X")
+MAX_GRAPHEMES = 300
+MAX_BYTES = 3000
+DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    error: Exception
+    after: bool
+
+
+class MemoryNetwork:
+    """Everybody's posts in a dict; `calls` keeps (method, arguments), `fired` counts the faults of `fail`."""
+
+    def __init__(self, did: str = "did:plc:scrubjay", handle: str = "scrubjay.test") -> None:
+        self.did = did
+        self.handle = handle
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self.fired: Counter[str] = Counter()
+        self.has_appview = True
+        self.shut: set[str] = set()  # threads in which the AppView lets the bot not reply
+        self._posts: dict[str, Post] = {}  # records of any collection
+        self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
+        self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
+        self._faults: dict[str, deque[_Fault]] = {}
+        self._blobs: dict[tuple[str, str], bytes] = {}
+        self._written = 0
+
+    async def post(self, uri: str) -> Post | None:
+        await asyncio.sleep(0)
+        with self._fault("post", uri):
+            return self._shown(uri) if f"/{POST}/" in uri else None
+
+    async def record(self, uri: str) -> Record | None:
+        await asyncio.sleep(0)
+        with self._fault("record", uri):
+            found = self._shown(uri)
+            return found.record if found else None
+
+    async def profile(self, did: str, *, fresh: bool = False) -> Profile:  # noqa: ARG002 - always fresh
+        await asyncio.sleep(0)
+        with self._fault("profile", did):
+            return self._profiles.get(did, Profile(did, None))
+
+    async def status(self, did: str) -> str:
+        await asyncio.sleep(0)
+        with self._fault("status", did):
+            return self._statuses.get(did, "deleted")
+
+    async def blocked_by(self, did: str) -> str | None:
+        await asyncio.sleep(0)
+        with self._fault("blocked_by", did):
+            return next((block.ref.uri for block in self._blocks() if block.did == did), None)
+
+    async def may_reply(self, root: str) -> bool | None:
+        await asyncio.sleep(0)
+        with self._fault("may_reply", root):
+            return root in self._posts and root not in self.shut if self.has_appview else None
+
+    async def notifications(self, cursor: str | None = None) -> Page:
+        """Two on a page, so that there are pages."""
+        await asyncio.sleep(0)
+        with self._fault("notifications", cursor or ""):
+            if not self.has_appview:
+                raise NetworkRefused("400 InvalidRequest No service configured")
+            heard, first = list(self._heard()), int(cursor or 0)
+            more = str(first + 2) if first + 2 < len(heard) else None
+            return Page(tuple(heard[first : first + 2]), more)
+
+    async def delete(self, rkey: str) -> None:
+        await asyncio.sleep(0)
+        with self._fault("delete", rkey):
+            self.remove(_uri(self.did, rkey))
+
+    async def own(self, rkey: str) -> Post | None:
+        await asyncio.sleep(0)
+        with self._fault("own", rkey):
+            return self._posts.get(_uri(self.did, rkey))
+
+    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+        await asyncio.sleep(0)
+        with self._fault("blob", did, cid):
+            data = self._blobs.get((did, cid))
+            return data if data is not None and len(data) <= limit else None
+
+    async def put(self, rkey: str, record: str) -> StrongRef:
+        await asyncio.sleep(0)
+        with self._fault("put", rkey, record):
+            post = Post(StrongRef(_uri(self.did, rkey), ""), self.did, _checked(rkey, record))
+            post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)
+            if self._posts.setdefault(post.ref.uri, post).ref != post.ref:
+                raise KeyTaken
+            return post.ref
+
+    async def close(self) -> None:
+        return
+
+    # --- people ---
+
+    def name(self, did: str, handle: str | None) -> None:
+        """Give this person a handle."""
+        self._statuses.setdefault(did, ACTIVE_ACCOUNT)
+        self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
+
+    def label(self, did: str, *labels: str) -> None:
+        """Let their profile carry exactly these self-labels."""
+        known = self._profiles.get(did, Profile(did, None))
+        self._profiles[did] = Profile(did, known.handle, frozenset(labels))
+
+    def write(self, did: str, record: Record, rkey: str | None = None, collection: str = POST) -> StrongRef:
+        """Somebody writes any record, be it malformed; the same key writes over."""
+        self._written += 1
+        self._statuses.setdefault(did, ACTIVE_ACCOUNT)
+        uri = _uri(did, rkey or _tid(self._written), collection)
+        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+        return self._posts[uri].ref
+
+    def upload(self, did: str, data: bytes, mime: str) -> dict[str, Any]:
+        """Somebody uploads a picture; returns the blob as a record refers to it."""
+        cid = blob_cid(data)
+        self._blobs[did, cid] = data
+        return {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime, "size": len(data)}
+
+    def stand(self, did: str, status: str) -> None:
+        """Let their account be active, deactivated, takendown, suspended or deleted."""
+        self._statuses[did] = status
+
+    def remove(self, uri: str) -> None:
+        self._posts.pop(uri, None)
+
+    def posts(self, did: str) -> list[Post]:
+        """Their posts, oldest record key first."""
+        return [self._posts[uri] for uri in sorted(self._posts) if uri.startswith(f"at://{did}/{POST}/")]
+
+    def _shown(self, uri: str) -> Post | None:
+        """An account that is not active shows nothing."""
+        post = self._posts.get(uri)
+        return post if post and self._statuses.get(post.did, ACTIVE_ACCOUNT) == ACTIVE_ACCOUNT else None
+
+    def _blocks(self) -> list[Post]:
+        records = [post for uri, post in self._posts.items() if f"/{BLOCK}/" in uri]
+        return [block for block in reversed(records) if block.record.get("subject") == self.did]
+
+    def _heard(self) -> Iterator[Notification]:
+        """What speaks to the bot, the newest first; whoever blocks it is not heard."""
+        blockers = {block.did for block in self._blocks()}
+        for uri in sorted((uri for uri in self._posts if f"/{POST}/" in uri), key=_rkey, reverse=True):
+            post = self._shown(uri)
+            if post is None or post.did in blockers:
+                continue
+            event = PostCreated(0, post.ref, post.did, post.record, _instant(post.record))
+            if not isinstance(addressing.judge(event, self.did, lambda _: None), Ignored):
+                yield Notification(post.ref, post.did, post.record, event.at)
+
+    # --- faults ---
+
+    def fail(self, method: str, error: Exception, *, times: int = 1, after: bool = False) -> None:
+        """Let the next `times` calls raise; `after`: when their work is done (stored, then timed out)."""
+        self._faults.setdefault(method, deque()).extend([_Fault(error, after)] * times)
+
+    @contextmanager
+    def _fault(self, method: str, *arguments: str) -> Iterator[None]:
+        self.calls.append((method, arguments))
+        planned = self._faults.get(method)
+        fault = planned.popleft() if planned else None
+        if fault is not None:
+            self.fired[method] += 1
+            if not fault.after:
+                raise fault.error
+        yield
+        if fault is not None:
+            raise fault.error
+
+
+def _uri(did: str, rkey: str, collection: str = POST) -> str:
+    return f"at://{did}/{collection}/{rkey}"
+
+
+def _rkey(uri: str) -> str:
+    return uri.rpartition("/")[2]
+
+
+def _instant(record: Record) -> datetime:
+    value = record.get("createdAt")
+    return datetime.fromisoformat(str(value)) if _is_instant(value) else datetime.now(UTC)
+
+
+def _tid(number: int) -> str:
+    """A valid record key; later numbers sort later."""
+    alphabet = "234567abcdefghijklmnopqrstuvwxyz"
+    return "3" + "".join(alphabet[number >> shift & 31] for shift in range(55, -1, -5))
+
+
+def _cid(record: Record) -> str:
+    """The CID that a PDS gives a record without blobs: sha256 of its DAG-CBOR."""
+    try:
+        encoded = libipld.encode_dag_cbor(record)
+    except (ValueError, RecursionError) as error:
+        raise NetworkRefused(f"no record: {error}") from error
+    return str(libipld.encode_cid(DAG_CBOR_SHA256 + sha256(encoded).digest()))
+
+
+def _checked(rkey: str, record: str) -> dict[str, Any]:
+    """The record, if a PDS would take it as a post. Raises NetworkRefused."""
+    try:
+        value = json.loads(record)
+    except ValueError as error:
+        raise NetworkRefused("the record is not JSON") from error
+    complaint = "the record is not a JSON object" if not isinstance(value, dict) else _complaint(rkey, value)
+    if complaint:
+        raise NetworkRefused(complaint)
+    return dict(value)
+
+
+def _complaint(rkey: str, record: dict[str, Any]) -> str | None:
+    """What the lexicon app.bsky.feed.post, or the syntax of its keys, has against this."""
+    text, reply = record.get("text"), record.get("reply", {"root": "", "parent": ""})
+    if not RKEY.fullmatch(rkey):
+        return "the record key is no TID"
+    if record.get("$type") != POST:
+        return f"$type is not {POST}"
+    if not isinstance(text, str):
+        return "text is missing"
+    if len(text.encode()) > MAX_BYTES or len(GRAPHEME.findall(text)) > MAX_GRAPHEMES:
+        return "text is too big"
+    if not isinstance(reply, dict) or not {"root", "parent"} <= reply.keys():
+        return "reply has no root or no parent"
+    return None if _is_instant(record.get("createdAt")) else "createdAt is no time"
+
+
+def _is_instant(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""Erasure and retention: what is deleted, when, and everywhere it stands."""

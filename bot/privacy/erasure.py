@@ -1,0 +1,85 @@
+"""Forget a person: their memory, their words in the queue and in turns, and what was said to them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import storage
+from bot.storage import turns
+from bot.storage.jobs import BRAIN, ErrandKind
+from bot.storage.ledger import Fate
+
+log = structlog.get_logger()
+
+TRIES, PAUSE = 2, 0.1  # seconds; the database itself waits half a minute for its readers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from bot.storage.ledger import Ledger
+    from memory.db import Database, Tx
+    from memory.store import Memory
+
+
+def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:
+    """Erase within `tx` and return how many rows of memory went. `keep` is a mention to be answered first."""
+    erased = memory.erase(tx, did)
+    erase_beside(tx, ledger, did, now, keep=keep)
+    return erased
+
+
+def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> None:
+    """Erase what is held of a person whom memory has forgotten.
+
+    The ledger learns of it before the commit: a replay of the stream must not bring anything back. The brain
+    is told by an errand: it may be out of reach, or of another process.
+    """
+    forget_mentions(tx, ledger, [uri for uri in storage.uris_of(tx, did) if uri != keep], now)
+    turns.erase(tx, did)
+    storage.jobs.drop(tx, did)
+    storage.jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+
+
+@contextmanager
+def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
+    """Whatever notes of this person are erased within go out of turns and brain, too."""
+    before = memory.sources(tx, did)
+    yield
+    gone = before - memory.sources(tx, did)
+    turns.redact(tx, {uri for _, uri in gone})
+    if gone:
+        storage.jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+
+
+def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
+    """A post of this person was deleted. Returns how many notes and turns that took along."""
+    with forgetting(tx, memory, did, now):
+        notes = memory.forget_source(tx, uri, now)
+    return notes + turns.redact(tx, [uri])
+
+
+def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
+    ledger.add(Fate.ERASED, *uris)
+    storage.scrub(tx, uris, ledger.pseudonym, now)
+
+
+def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:
+    """Erase for good: when this returns, no copy is left in the database's files."""
+    with db.write() as tx:
+        erased = erase(tx, memory, ledger, did, now)
+    scrub(db)
+    return erased
+
+
+def scrub(db: Database) -> None:
+    """Leave no copy in the database's log; a reader still in its snapshot is waited for a while."""
+    for _ in range(TRIES):
+        if db.scrub():
+            return
+        time.sleep(PAUSE)
+    log.warning("erasure.copy_left", file="write-ahead log", until="the next checkpoint")

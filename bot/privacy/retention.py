@@ -1,0 +1,51 @@
+"""Once a day: erase what was kept for its time, in memory and in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import storage
+from bot.privacy.erasure import erase_beside, scrub
+from bot.storage import turns
+from memory.db import TROUBLE
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.ports import Clock
+    from bot.storage.ledger import Ledger
+    from memory.db import Database
+    from memory.keeper import Keep, Retained
+    from memory.store import Memory
+
+log = structlog.get_logger()
+
+
+def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: datetime) -> Retained:
+    """Erase posts and answers beyond `keep.text`, and everything about people silent for `keep.idle`."""
+    with db.write() as tx:
+        done = memory.retain(tx, now, keep)
+        for did in done.people:
+            erase_beside(tx, ledger, did, now)
+        mentions = storage.blank(tx, now - keep.text)
+        expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
+    if done.passages or done.people or mentions or expired:
+        scrub(db)
+    log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=mentions)
+    return done
+
+
+async def keep_house(
+    db: Database, memory: Memory, ledger: Ledger, keep: Keep, clock: Clock, bell: asyncio.Event
+) -> None:
+    """Retain whenever `bell` rings, until cancelled. Several processes may: what is gone is gone."""
+    while True:
+        await bell.wait()
+        bell.clear()
+        try:
+            await asyncio.to_thread(retain, db, memory, ledger, keep, clock())
+        except TROUBLE as error:
+            log.warning("memory.not_retained", error=type(error).__name__)

@@ -1,0 +1,1 @@
+"""From persona, memory and thread to one prompt. Pure."""

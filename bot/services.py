@@ -1,0 +1,84 @@
+"""What every worker works with, put together once in `bot.app`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from bot.domain.mention import Limits, Pace, State
+    from bot.domain.tracked import Tracked
+    from bot.ports import Brain, Clock, Network
+    from bot.storage.ledger import Ledger
+    from memory.db import Database, Tx
+    from memory.store import Memory
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnOptions:
+    """How one turn is held.
+
+    `persona` is its text in the prompt, `thread_posts` how many posts above the mention are read,
+    `reply_parts` how many a reply may take, `link_hosts` where the bot's links may lead. A prompt, its tools
+    included, has `prompt_tokens` at most.
+    """
+
+    persona: str
+    thread_posts: int
+    reply_parts: int
+    link_hosts: frozenset[str]
+    allowed_bots: frozenset[str]
+    lease: timedelta
+    prompt_tokens: int = 12_000
+    vision: bool = False
+    retain_turns: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """`tracked` is what the source looks for: it grows with what is heard, and with what a turn shows."""
+
+    db: Database
+    memory: Memory
+    ledger: Ledger
+    network: Network
+    brain: Brain
+    clock: Clock
+    limits: Limits
+    plan: Pace
+    options: TurnOptions
+    tracked: Tracked
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a reading transaction, in a thread of its own."""
+
+        def run() -> T:
+            with self.db.read() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(run)
+
+    async def write(self, work: Callable[[Tx], T]) -> T:
+        """Run `work` in a writing transaction, in a thread of its own."""
+
+        def run() -> T:
+            with self.db.write() as tx:
+                return work(tx)
+
+        return await asyncio.to_thread(run)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one worker's turn came to: the mention's new state, why, and when it falls due again."""
+
+    state: State
+    why: str | None = None
+    due_at: datetime | None = None

@@ -1,0 +1,152 @@
+"""Who does not want to be answered, or not here; and what was said too late for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select, update
+
+from bot.domain.mention import Command
+from bot.domain.threadgate import Gate
+from bot.storage import jobs
+from bot.storage.jobs import ErrandKind
+from bot.storage.mentions import insert
+from bot.storage.outcomes import decline_where
+from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.mention import Mention
+    from bot.domain.policy import Facts
+    from memory.db import Tx
+
+WITHDRAWN_WITHIN = timedelta(seconds=60)  # what was said longer ago was said before the stop
+
+
+def stop(tx: Tx, did: str, now: datetime) -> None:
+    """No more talk with this person: from now on, in what is still open, and in what was said just now."""
+    tx.execute(insert(tx, StopRow).values(did=did, at=now).on_conflict_do_nothing())
+    _end(tx, MentionRow.did == did, "stop", now)
+
+
+def start(tx: Tx, did: str) -> None:
+    """Talk with this person again, in all their threads."""
+    tx.execute(delete(StopRow).where(StopRow.did == did))
+    tx.execute(delete(ThreadStopRow).where(ThreadStopRow.did == did))
+
+
+def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
+    """Say no more in this thread, whoever asks."""
+    row = insert(tx, ThreadStopRow).values(root_uri=root_uri, did=author(root_uri), at=now)
+    tx.execute(row.on_conflict_do_nothing())
+    _end(tx, MentionRow.root_uri == root_uri, "thread stopped", now)
+
+
+def overruled(tx: Tx, mention: Mention) -> bool:
+    """Did the same person command something else after this (which is heard late)?"""
+    later = select(MentionRow.uri).where(
+        MentionRow.did == mention.did,
+        MentionRow.command.in_((Command.STOP, Command.START)),
+        MentionRow.said_at > mention.said_at,
+    )
+    return tx.execute(later.limit(1)).first() is not None
+
+
+def block(tx: Tx, uri: str, at: datetime, now: datetime) -> bool:
+    """Its author blocks the bot since `at`. False if that was known."""
+    row = insert(tx, BlockRow).values(uri=uri, did=author(uri), at=at)
+    fresh = tx.execute(row.on_conflict_do_nothing().returning(BlockRow.uri)).first() is not None
+    if fresh:
+        _end(tx, (MentionRow.did == author(uri)) & (MentionRow.said_at <= at), "blocked", now)
+    return fresh
+
+
+def blocks_of(tx: Tx, did: str) -> list[str]:
+    return list(tx.execute(select(BlockRow.uri).where(BlockRow.did == did)).scalars())
+
+
+def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetime) -> None:
+    """Keep the gate of the thread under `post`; what waits behind a shut one is declined."""
+    changed = {"post": post, "record": gate.to_json(), "at": at}
+    row = insert(tx, GateRow).values(uri=uri, **changed)
+    tx.execute(row.on_conflict_do_update(index_elements=["uri"], set_=changed))
+    if gate.opens(mentioned=None, ours=ours_in(tx, post)) is False:
+        _end(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
+
+
+def gate_of(tx: Tx, root_uri: str) -> Gate | None:
+    found = tx.execute(select(GateRow.record).where(GateRow.post == root_uri).limit(1)).scalar()
+    return Gate.from_json(found) if found else None
+
+
+def record_deleted(tx: Tx, uri: str) -> bool:
+    """A block or a gate is gone. False if it was not known."""
+    gone = [tx.execute(delete(table).where(table.uri == uri)).rowcount for table in (BlockRow, GateRow)]
+    return any(gone)
+
+
+def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
+    """The bot's posts in this thread."""
+    said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
+    mine = said.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))
+    return frozenset(uri for uri in tx.execute(mine).scalars() if uri)
+
+
+def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
+    """`facts`, with what SQL knows of consent."""
+    root = mention.root.uri
+    gate = gate_of(tx, root)
+
+    def any_of(column: Any, *values: str) -> bool:
+        return tx.execute(select(column).where(column.in_(values)).limit(1)).first() is not None
+
+    return replace(
+        facts,
+        stopped=any_of(StopRow.did, mention.did),
+        thread_stopped=any_of(ThreadStopRow.root_uri, root),
+        blocked=any_of(BlockRow.did, mention.did, author(root)),
+        gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
+    )
+
+
+def withdraw(tx: Tx, mention_uri: str, now: datetime) -> None:
+    """Take back what of this answer may have reached the network unseen."""
+    _withdraw(tx, (OutboxRow.mention_uri == mention_uri) & OutboxRow.uri.is_(None), now)
+
+
+def withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
+    """The bot's post under this key is gone. False if that is no news."""
+    mine = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
+    return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)
+
+
+def is_settled(tx: Tx, rkey: str) -> bool:
+    """Is it known that the post under this key was put? Otherwise that may still be under way."""
+    return (
+        tx.execute(
+            select(OutboxRow.part).where(OutboxRow.rkey == rkey, OutboxRow.uri.is_not(None)).limit(1)
+        ).first()
+        is not None
+    )
+
+
+def author(uri: str) -> str:
+    """The authority of an AT URI."""
+    return uri.removeprefix("at://").partition("/")[0]
+
+
+def _end(tx: Tx, which: Any, why: str, now: datetime) -> None:
+    """Decline what is open, and take back what was put within the last minute or is being put now."""
+    recent = OutboxRow.posted_at.is_(None) | (OutboxRow.posted_at > now - WITHDRAWN_WITHIN)
+    asked = select(MentionRow.uri).where(which)
+    _withdraw(tx, OutboxRow.mention_uri.in_(asked) & recent, now)
+    decline_where(tx, which, why, now)
+
+
+def _withdraw(tx: Tx, which: Any, now: datetime) -> None:
+    fixed = select(OutboxRow.rkey).where(which, OutboxRow.rkey.is_not(None), OutboxRow.withdrawn_at.is_(None))
+    for rkey in filter(None, tx.execute(fixed).scalars().all()):
+        jobs.add(tx, ErrandKind.WITHDRAW, rkey, now)

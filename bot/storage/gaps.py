@@ -1,0 +1,96 @@
+"""Where a stream was disturbed, what was done about it, and whom it may concern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, select, update
+
+from bot.domain.mention import OPEN
+from bot.storage import jobs
+from bot.storage.jobs import ErrandKind
+from bot.storage.tables import BlockRow, ErrandRow, GapRow, MentionRow
+from memory.tables import PersonRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.events import Gap
+    from memory.db import Tx
+
+
+class Recovery(StrEnum):
+    """What closed a gap."""
+
+    REPLAY = "replay"  # the stream went back to where it began
+    SECOND_LOOK = "second look"  # notifications were read, and everybody was looked at
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGap:
+    """A recorded gap. `since` and `until` are cursors of `host`, if known; `at` is when it was over."""
+
+    host: str
+    why: str
+    since: int | None
+    until: int | None
+    at: datetime
+    closed_at: datetime | None
+
+    @property
+    def closed_by(self) -> Recovery | None:
+        """None: it is still open."""
+        if self.closed_at is None:
+            return None
+        return Recovery.REPLAY if self.closed_at == self.at else Recovery.SECOND_LOOK
+
+
+def record(tx: Tx, gap: Gap, now: datetime) -> bool:
+    """Record it. One that was not replayed asks for a look at everybody of whom something is held.
+
+    False if it was known.
+    """
+    same = (GapRow.host == gap.host, GapRow.since == gap.since, GapRow.until == gap.until)
+    known = select(GapRow.id).where(*same, GapRow.reason == gap.why, GapRow.closed_at.is_(None))
+    if tx.execute(known).first() is not None:
+        return False
+    place = {"host": gap.host, "since": gap.since, "until": gap.until}
+    closed_at = now if gap.replayed else None
+    tx.execute(insert(GapRow).values(reason=gap.why, at=now, closed_at=closed_at, **place))
+    for did in () if gap.replayed else people(tx):
+        jobs.add(tx, ErrandKind.RECHECK, did, now)
+    return True
+
+
+def close_gaps(tx: Tx, since: datetime, now: datetime) -> int:
+    """Close the gaps from before `since`, when notifications were read, if all their people were seen."""
+    asked = select(func.min(ErrandRow.at)).where(ErrandRow.kind == ErrandKind.RECHECK)
+    oldest = tx.execute(asked).scalar()
+    before = min(since, oldest) if oldest else since
+    healed = update(GapRow).where(GapRow.closed_at.is_(None), GapRow.at < before)
+    return tx.execute(healed.values(closed_at=now)).rowcount
+
+
+def latest(tx: Tx, *, limit: int, still_open: bool = False) -> tuple[KnownGap, ...]:
+    """The newest first; or only those `still_open`."""
+    columns = (GapRow.host, GapRow.reason, GapRow.since, GapRow.until, GapRow.at, GapRow.closed_at)
+    rows = select(*columns).order_by(GapRow.id.desc()).limit(limit)
+    if still_open:
+        rows = rows.where(GapRow.closed_at.is_(None))
+    return tuple(KnownGap(*row) for row in tx.execute(rows))
+
+
+def people(tx: Tx) -> list[str]:
+    """Everybody with memory or with an open mention."""
+    waiting = select(MentionRow.did).where(MentionRow.state.in_(OPEN))
+    return list(tx.execute(select(PersonRow.did).union(waiting)).scalars())
+
+
+def posts(tx: Tx) -> list[str]:
+    """Records that matter by themselves, beside all those of the people: threads, words of others, blocks."""
+    roots = select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)))
+    stranger = MentionRow.did.not_in(select(PersonRow.did))
+    words = select(MentionRow.uri).where(stranger, MentionRow.text != "")
+    return list(tx.execute(roots.union(words, select(BlockRow.uri))).scalars())

@@ -1,0 +1,95 @@
+"""Errands: what is to be looked up or done on the network or by the brain, kept until it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from bot.storage.mentions import insert
+from bot.storage.tables import ErrandRow
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from memory.db import Tx
+
+
+class ErrandKind(StrEnum):
+    """What is to be done, and about whom or what (the errand's subject)."""
+
+    IDENTITY = "identity"  # a DID: which handle is theirs?
+    RECHECK = "recheck"  # a DID: does what is held of them still stand?
+    PURGE = "purge"  # a DID: their account is deleted; forget them
+    FORGET = "forget"  # BRAIN: somebody was forgotten, so it throws away what it holds
+    WITHDRAW = "withdraw"  # a record key: take the bot's post back
+
+
+BRAIN = "brain"  # a subject; who was forgotten is not told, for that would be kept
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """An errand that was asked for at `at`; `attempts` counts this one."""
+
+    kind: ErrandKind
+    subject: str
+    at: datetime
+    attempts: int
+
+
+def add(tx: Tx, kind: ErrandKind, subject: str, now: datetime, due_at: datetime | None = None) -> None:
+    """Ask for it; asked again, it is done anew."""
+    asked = {"at": now, "due_at": due_at or now, "attempts": 0}
+    row = insert(tx, ErrandRow).values(kind=kind, subject=subject, **asked)
+    tx.execute(row.on_conflict_do_update(index_elements=["kind", "subject"], set_=asked))
+
+
+def cancel(tx: Tx, kind: ErrandKind, subject: str) -> bool:
+    gone = delete(ErrandRow).where(ErrandRow.kind == kind, ErrandRow.subject == subject)
+    return bool(tx.execute(gone).rowcount)
+
+
+def drop(tx: Tx, did: str) -> None:
+    """Whatever it was, it is not done for this person any more."""
+    tx.execute(delete(ErrandRow).where(ErrandRow.subject == did))
+
+
+def due(tx: Tx, now: datetime) -> bool:
+    return tx.execute(select(ErrandRow.kind).where(ErrandRow.due_at <= now).limit(1)).first() is not None
+
+
+def take(tx: Tx, now: datetime, lease: timedelta) -> Errand | None:
+    """The errand that is due longest, not to be taken by another until the lease is over."""
+    row = tx.execute(
+        select(ErrandRow.__table__)
+        .where(ErrandRow.due_at <= now)
+        .order_by(ErrandRow.due_at, ErrandRow.subject)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    if row is None:
+        return None
+    taken = Errand(ErrandKind(row.kind), row.subject, row.at, row.attempts + 1)
+    _set(tx, taken, due_at=now + lease, attempts=taken.attempts)
+    return taken
+
+
+def done(tx: Tx, errand: Errand) -> None:
+    """Strike it out, unless it was asked for again meanwhile."""
+    tx.execute(
+        delete(ErrandRow).where(
+            ErrandRow.kind == errand.kind, ErrandRow.subject == errand.subject, ErrandRow.at == errand.at
+        )
+    )
+
+
+def postpone(tx: Tx, errand: Errand, until: datetime) -> None:
+    _set(tx, errand, due_at=until)
+
+
+def _set(tx: Tx, errand: Errand, **values: object) -> None:
+    mine = (ErrandRow.kind == errand.kind, ErrandRow.subject == errand.subject, ErrandRow.at == errand.at)
+    tx.execute(update(ErrandRow).where(*mine).values(**values))

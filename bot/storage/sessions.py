@@ -1,0 +1,25 @@
+"""The account's session in the database, so that a restart is no login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, insert, select
+
+from bot.storage.tables import SessionRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from memory.db import Tx
+
+
+def load(tx: Tx, account: str) -> str | None:
+    """The stored session string of this handle or DID."""
+    return tx.execute(select(SessionRow.session).where(SessionRow.account == account)).scalar_one_or_none()
+
+
+def save(tx: Tx, account: str, session: str, at: datetime) -> None:
+    """Keep this session string instead of the last one. It is a secret."""
+    tx.execute(delete(SessionRow).where(SessionRow.account == account))
+    tx.execute(insert(SessionRow).values(account=account, session=session, at=at))

@@ -1,0 +1,43 @@
+"""The firehose of a PDS or a relay: com.atproto.sync.subscribeRepos over a websocket."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from bot.streams import filter as filters
+from bot.streams import frames
+from bot.streams.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from bot.domain.tracked import Tracked
+    from bot.streams.message import Message, Notice
+
+
+class FrameDialect:
+    """Frames of DAG-CBOR. The cursor is a number of the host's own; servers resume behind it, or at it."""
+
+    path = "/xrpc/com.atproto.sync.subscribeRepos"
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = MappingProxyType({})
+    text = False
+    oldest = 0
+    rewind = 0
+    shared: str | None = None
+
+    def __init__(self, tracked: Tracked) -> None:
+        self.concerns = filters.frames(tracked)
+        self._judge = filters.Judge(tracked)
+
+    def read(self, data: bytes, now: datetime) -> Message | Notice:
+        return frames.read(data, self._judge, now)
+
+
+class Firehose(Stream):
+    """A Source. `urls`: the servers', e.g. ws://localhost:2583; the other arguments are a Stream's."""
+
+    def __init__(self, urls: str | Sequence[str], tracked: Tracked, **more: Any) -> None:
+        super().__init__(urls, FrameDialect(tracked), **more)

@@ -1,0 +1,48 @@
+"""The gaps of a stream: noted when something disturbs it, told when that is over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.events import Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.ports import Clock
+
+GAP_SECONDS = 60.0  # a gap of the same kind is told once in so long, and reaches over all that came meanwhile
+
+log = structlog.get_logger()
+
+
+class Gaps:
+    """Those not told yet. `hole`: something in them will not come again, however far back the stream goes."""
+
+    def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
+        self.hole = False
+        self._clock = clock
+        self._monotonic = monotonic
+        self._noted: dict[str, Gap] = {}
+        self._told_at: dict[str, float] = {}
+
+    def note(self, host: str, cursor: int | None, why: str, *, hole: bool) -> None:
+        """Something was disturbed behind `cursor`."""
+        self.hole |= hole
+        if why not in self._noted:
+            log.warning("stream.gap", host=host, why=why, cursor=cursor)
+            self._noted[why] = Gap(cursor or 0, host, cursor, None, why, self._clock())
+
+    def over(self, cursor: int | None, host: str | None = None, seq: int = 0) -> Iterator[Gap]:
+        """Those to be told now, at `cursor`. They ended where `host` goes on, at `seq`, if that is known."""
+        now = self._monotonic()
+        for why, gap in tuple(self._noted.items()):
+            if now - self._told_at.get(why, float("-inf")) >= GAP_SECONDS:
+                self._told_at[why] = now
+                del self._noted[why]
+                until = max(seq, gap.since or 0) if host == gap.host else None
+                yield replace(gap, cursor=cursor or 0, until=until, replayed=not self.hole)
+        self.hole &= bool(self._noted)

@@ -1,0 +1,90 @@
+"""A line of Jetstream's network.bsky.jetstream.subscribeEvents (subprotocol xrpc.v1.json), read: no I/O.
+
+The cursor is the event's own time in microseconds, not its number: it means the same on every host, and a
+server keeps them apart by size (1e15). A frame that is not an event has neither.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from bot.streams.filter import ACTIONS, COLLECTIONS, Op
+from bot.streams.frames import MAX_DEPTH, person
+from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, text, tid
+
+if TYPE_CHECKING:
+    from bot.streams.filter import Judge
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+FIRST_TIME = 10**15  # a smaller cursor is a number of one host's stream
+SKEW = timedelta(hours=1)  # between the server's clock and ours
+
+
+def read(line: bytes, judge: Judge, now: datetime) -> Message | Notice:
+    """The line's meaning. Raises BadFrame.
+
+    A time that cannot be read, or lies in the future, is taken for `now` and moves no cursor.
+    """
+    try:
+        envelope = orjson.loads(line)
+    except ValueError as error:
+        raise BadFrame("json") from error
+    if not isinstance(envelope, dict):
+        raise BadFrame("shape")
+    if envelope.get("$type") == "error":
+        return Notice(text(envelope.get("error")) or "unnamed", fatal=True)
+    body = envelope.get("payload")
+    if envelope.get("$type") != "message" or not isinstance(body, dict):
+        raise BadFrame("shape")
+    kind = str(body.get("$type")).rpartition("#")[2]
+    if kind == "info":
+        return Notice(text(body.get("name")) or "unnamed", fatal=False)
+    at = instant(body.get("time"), EPOCH)
+    cursor = (at - EPOCH) // MICROSECOND
+    if cursor < FIRST_TIME or at - now > SKEW:
+        at, cursor = now, 0
+    return _event(kind, body, judge, cursor, at)
+
+
+def _event(kind: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+    did, inner = body.get("did"), body.get(kind)
+    if kind not in ("commit", "identity", "account", "sync"):
+        return Message(cursor, at, faults=("kind",))
+    if not is_did(did):
+        return Message(cursor, at, faults=("did",))
+    if kind == "commit":
+        return _commit(str(did), body, judge, cursor, at)
+    if not isinstance(inner, dict):
+        return Message(cursor, at, faults=("shape",))
+    event = person(f"#{kind}", str(did), inner, judge, cursor, at)
+    return Message(cursor, at, () if event is None else (event,))
+
+
+def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+    action, collection, rkey = (body.get(name) for name in ("operation", "collection", "rkey"))
+    if not (isinstance(action, str) and isinstance(collection, str) and isinstance(rkey, str)):
+        return Message(cursor, at, faults=("op",))
+    if collection not in COLLECTIONS:
+        return Message(cursor, at)
+    if action not in ACTIONS or not RKEY.fullmatch(rkey):
+        return Message(cursor, at, faults=("op",))
+    cid, record = body.get("cid"), body.get("record")
+    if action == "delete":
+        cid = record = None
+    elif not isinstance(record, dict) or not isinstance(cid, str) or not _shallow(record):
+        event = judge.sync(did, "record", cursor, at)
+        return Message(cursor, at, () if event is None else (event,), ("record",))
+    event = judge.op(Op(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at)
+    return Message(cursor, at, () if event is None else (event,))
+
+
+def _shallow(value: Any, room: int = MAX_DEPTH) -> bool:
+    if isinstance(value, dict):
+        return room > 0 and all(_shallow(it, room - 1) for it in value.values())
+    if isinstance(value, list):
+        return room > 0 and all(_shallow(it, room - 1) for it in value)
+    return True

@@ -1,0 +1,145 @@
+"""A recorded stream: played to the bot as if it happened now, or written.
+
+Frames stand each behind their length (u32, little endian), lines of Jetstream each on a line of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections import Counter
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+import structlog
+
+from bot.domain.events import Progress
+from bot.streams.firehose import FrameDialect
+from bot.streams.jetstream import LineDialect
+from bot.streams.message import BadFrame, Message, placed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+    from pathlib import Path
+
+    from bot.domain.events import Event
+    from bot.domain.tracked import Tracked
+    from bot.streams.message import Dialect
+    from bot.streams.stream import Stream
+
+EVERY = 1000  # messages between two signs of progress
+LENGTH = struct.Struct("<I")
+
+log = structlog.get_logger()
+
+
+class Replay:
+    """A Source that plays the recording `path` once, and is then quiet for ever.
+
+    `speed`: how many times faster than it happened; 0: as fast as it is taken. Every start begins anew.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tracked: Tracked,
+        *,
+        speed: float = 0,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.host = f"replay:{path.name}"
+        self.counts: Counter[str] = Counter()
+        self._path = path
+        self._tracked = tracked
+        self._speed = speed
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - a port
+        """Play the events. Raises OSError if there is no such file."""
+        messages = _messages(self._path)
+        dialect = LineDialect(self._tracked) if _is_lines(self._path) else FrameDialect(self._tracked)
+        first, position, begun = None, 0, self._monotonic()
+        for message in messages:
+            told = self._read(dialect, message)
+            if told is None:
+                continue
+            if self._speed:
+                first = first or told.at
+                due = begun + (told.at - first).total_seconds() / self._speed
+                await self._sleep(max(0.0, due - self._monotonic()))
+            for event in placed(told, position):
+                yield event
+            position = max(position, told.seq)
+            if self.counts["frames"] % EVERY == 0:
+                yield Progress(position, told.at)
+        log.info("replay.ended", host=self.host, **self.counts)
+        yield Progress(position, datetime.now(UTC))
+        await asyncio.Event().wait()
+
+    def _read(self, dialect: Dialect, data: bytes) -> Message | None:
+        """The message, unless it is of no concern; at a given speed all are read, for their time."""
+        self.counts["frames"] += 1
+        if not (self._speed or dialect.concerns(data) or self.counts["frames"] % EVERY == 0):
+            return None
+        self.counts["candidates"] += 1
+        try:
+            told = dialect.read(data, datetime.now(UTC))
+        except BadFrame as bad:
+            self.counts[f"bad: {bad}"] += 1
+            return None
+        if not isinstance(told, Message):
+            return None
+        self.counts["hits"] += len(told.events)
+        return told
+
+
+def _is_lines(path: Path) -> bool:
+    with path.open("rb") as recording:
+        return recording.read(2) == b'{"'
+
+
+def _messages(path: Path) -> Iterator[bytes]:
+    """The recorded messages; a last one that was cut off is left out."""
+    lines = _is_lines(path)
+    with path.open("rb") as recording:
+        if lines:
+            yield from (line.rstrip(b"\n") for line in recording)
+            return
+        while len(head := recording.read(LENGTH.size)) == LENGTH.size:
+            (size,) = LENGTH.unpack(head)
+            data = recording.read(size)
+            if len(data) == size:
+                yield data
+
+
+class Tape:
+    """A dialect that writes every message to `out` as it comes; `count` tells how many."""
+
+    def __init__(self, dialect: Dialect, out: BinaryIO) -> None:
+        self.path, self.query, self.headers = dialect.path, dialect.query, dialect.headers
+        self.text, self.oldest, self.rewind = dialect.text, dialect.oldest, dialect.rewind
+        self.shared = dialect.shared
+        self.read = dialect.read
+        self._concerns = dialect.concerns
+        self._out = out
+        self.count = 0
+
+    def concerns(self, data: bytes) -> bool:
+        self.count += 1
+        self._out.write(data + b"\n" if self.text else LENGTH.pack(len(data)) + data)
+        return self._concerns(data)
+
+
+async def record(stream: Stream, seconds: float | None) -> None:
+    """Listen to `stream`, whose dialect is a Tape, for so long; None: until this is cancelled.
+
+    After a lost connection it may send once more what is on the tape already: a replay does not mind.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds), aclosing(stream.events(None)) as events:
+            async for _ in events:
+                pass

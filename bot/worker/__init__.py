@@ -1,0 +1,1 @@
+"""One mention through its steps, and the jobs beside it."""

@@ -1,0 +1,212 @@
+"""From claimed to drafted: may we, what do we know, what do we say, what do we keep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from bot import storage
+from bot.domain import policy, reply, turn
+from bot.domain.mention import Part, State
+from bot.privacy.erasure import forgetting
+from bot.prompt import compose
+from bot.services import Step
+from bot.storage.ledger import Fate
+from bot.tools import Toolbox
+from bot.worker import thread
+from bot.worker.preflight import facts, forget_words, look, read_again
+from bot.worker.publish import find_answer
+from bot.worker.recorder import Recorder, recorded
+from memory.db import lock
+from memory.model import Forget, Passage, Receipt, tokens
+from memory.passages import thread_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.mention import Claim, Mention, Post, Profile, Thought, ThreadPost
+    from bot.services import Bench
+    from bot.worker.preflight import Look
+    from memory.db import Tx
+    from memory.model import Limits, Recollection
+
+
+async def think(bench: Bench, claim: Claim) -> Step:
+    """Take a claimed mention to its draft, or to an outcome without one.
+
+    Raises NetworkError, BrainError and FenceLost.
+    """
+    mention = claim.mention
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim))
+    if refused:
+        return refused
+    adopted = await _adopt(bench, claim)
+    if adopted:
+        return adopted
+    seen = await look(bench, mention)
+    edited = await read_again(bench, claim, seen)
+    if edited:
+        return edited
+    profile = await bench.network.profile(mention.did)
+    refused = await bench.write(lambda tx: _admit(bench, tx, claim, seen, profile.labels))
+    if refused:
+        return refused
+    assert seen.post is not None
+    thought = await _ask_brain(bench, claim, seen.post, profile)
+    return await bench.write(lambda tx: _keep(bench, tx, claim, profile, thought))
+
+
+def _admit(
+    bench: Bench, tx: Tx, claim: Claim, seen: Look | None = None, labels: frozenset[str] | None = None
+) -> Step | None:
+    """Ask conduct, and reserve the place among the limits. None: go on."""
+    lock(tx, "admit")
+    now, mention = bench.clock(), claim.mention
+    known = facts(bench, tx, mention, seen, now)
+    allowed = mention.did in bench.options.allowed_bots
+    match policy.judge(replace(known, labels=labels, allowed_bot=allowed), bench.limits, now):
+        case policy.Go():
+            storage.admit(tx, claim, now)
+            return None
+        case policy.Later(until, why, scope):
+            storage.postpone(tx, claim, until, why, failed=False)
+            if scope is not policy.Scope.MENTION:
+                storage.postpone_waiting(
+                    tx, until, why, mention.did if scope is policy.Scope.PERSON else None
+                )
+            return Step(State.WAITING, why, until)
+        case policy.No(why, state):
+            storage.finish(tx, claim, state, why, now)
+            forget_words(bench, tx, mention, seen)
+            return Step(state, why)
+
+
+async def _adopt(bench: Bench, claim: Claim) -> Step | None:
+    """An answer of ours that stands on the network already, though this database knows nothing of it."""
+    mention = claim.mention
+    rkey, there = await find_answer(bench.network, mention.uri, mention.uri, 0)
+    if there is None:
+        return None
+    answer = there
+
+    def keep(tx: Tx) -> Step:
+        now = bench.clock()
+        storage.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
+        storage.posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
+        storage.finish(tx, claim, State.ANSWERED, "adopted", now)
+        return Step(State.ANSWERED, "adopted")
+
+    await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
+    return await bench.write(keep)
+
+
+async def _ask_brain(bench: Bench, claim: Claim, there: Post, profile: Profile) -> Thought:
+    mention, options, found = claim.mention, bench.options, list[Passage]()
+    above = await thread.above(bench.network, mention, options.thread_posts)
+    shown = await thread.shown(bench.network, there, mention.did)
+    recollection, limits = await bench.write(lambda tx: _recall(bench, tx, mention, profile, above))
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        passages = await bench.read(
+            lambda tx: bench.memory.find(tx, mention.did, query, now=bench.clock(), names=_names(bench))
+        )
+        found.extend(passages)
+        return passages
+
+    now, reply_limit = bench.clock(), options.reply_parts * reply.MAX_GRAPHEMES
+    prompt = compose.compose(
+        options.persona,
+        recollection,
+        above,
+        mention,
+        now,
+        post=shown,
+        total=_prompt_tokens(bench),
+        vision=options.vision,
+    )
+    prompt = await thread.with_pictures(bench.network, prompt)
+    receipt = _receipt(mention)
+    tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
+    recorder = Recorder(tools, bench.clock, found)
+    async with recorded(bench, claim, prompt, turn.told(prompt, limits, reply_limit), recorder):
+        await bench.brain.think(prompt, recorder)
+        recorder.thought = thought = tools.thought()
+    return thought
+
+
+def _recall(
+    bench: Bench, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
+) -> tuple[Recollection, Limits]:
+    """Meet the person, and compile what is known of them into memory's share of the prompt."""
+    now, memory = bench.clock(), bench.memory
+    memory.meet(tx, mention.did, mention.said_at)
+    if profile.handle:
+        memory.rename(tx, mention.did, profile.handle, now)
+    seen = {mention.uri, *(one.uri for one in above)}
+    total = compose.memory_room(bench.options.persona, _prompt_tokens(bench))
+    known = memory.compile(
+        tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(bench)
+    )
+    return known, memory.room(tx, mention.did, now)
+
+
+def _names(bench: Bench) -> dict[str, str]:
+    return {bench.network.did: bench.network.handle}
+
+
+def _prompt_tokens(bench: Bench) -> int:
+    """What a prompt may have beside its tools."""
+    tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
+    return max(0, bench.options.prompt_tokens - tools)
+
+
+def _receipt(mention: Mention) -> Receipt:
+    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
+
+
+def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought) -> Step:
+    """What was learned and what will be said commit together, or neither does."""
+    now, mention = bench.clock(), claim.mention
+    storage.thought(tx, claim, bench.brain.name, thought.usage)
+    with forgetting(tx, bench.memory, mention.did, now):
+        bench.memory.apply(
+            tx,
+            mention.did,
+            thought.edits,
+            _receipt(mention),
+            key=f"{mention.uri}@{claim.fence}",  # an edited post is thought about more than once
+            actor=f"brain:{bench.brain.name}",
+            at=now,
+        )
+    text = reply.clean(thought.reply or "")
+    _record(bench, tx, mention, thought, text, now)
+    if not text:
+        storage.finish(tx, claim, State.SILENT, thought.why, now)
+        return Step(State.SILENT, thought.why)
+    if bench.memory.person(tx, mention.did).introduced_at is None:
+        text = policy.introduce(text, policy.NOTICE)
+        bench.memory.introduced(tx, mention.did, now)
+    parts = _parts(text, profile, bench.options.link_hosts)
+    return Step(State.DRAFTED, due_at=storage.draft(tx, claim, parts, bench.plan, now))
+
+
+def _record(bench: Bench, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime) -> None:
+    """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
+    if any(isinstance(edit, Forget) for edit in thought.edits):
+        return
+    thread = thread_of(mention.root.uri)
+    lang = mention.langs[0] if len(mention.langs) == 1 else None
+    said = Passage(
+        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
+    )
+    answered = replace(said, kind="answer", author=bench.network.did, text=answer, at=now)
+    bench.memory.record(tx, said, *([answered] if answer else []))
+
+
+def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
+    return [
+        Part(index, piece, reply.facets(piece, asker.did, asker.handle, link_hosts))
+        for index, piece in enumerate(reply.split(text))
+    ]

@@ -1,0 +1,140 @@
+"""From drafted to answered: each part of a reply under its reserved key, once, whatever crashes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot import storage
+from bot.domain import policy, reply
+from bot.domain.mention import Command, State
+from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
+from bot.privacy.erasure import forget_mentions
+from bot.services import Step
+from bot.storage.jobs import ErrandKind
+from bot.storage.ledger import Fate
+from bot.worker.preflight import facts, forget_words, look, read_again
+
+if TYPE_CHECKING:
+    from bot.domain.mention import Claim, Part, Post, StrongRef
+    from bot.ports import Network
+    from bot.services import Bench
+    from bot.worker.preflight import Look
+    from memory.db import Tx
+
+SALTS = 8  # nobody occupies eight of our keys by chance
+
+
+async def find_answer(
+    network: Network, mention_uri: str, parent_uri: str, part: int
+) -> tuple[str, Post | None]:
+    """Return the record key for this part, and what of ours stands under it already, answering `parent_uri`.
+
+    A key that something else occupies is passed over (salt + 1).
+    """
+    for salt in range(SALTS):
+        rkey = reply.record_key(network.did, mention_uri, part, salt)
+        there = await network.own(rkey)
+        if there is None or reply.answers(there.record, parent_uri):
+            return rkey, there
+    raise NetworkRefused(f"all {SALTS} record keys of part {part} are occupied")
+
+
+async def say(bench: Bench, claim: Claim) -> Step:
+    """Put what was drafted, unless something speaks against it by now.
+
+    Raises NetworkError, BrainError and FenceLost. What was put stays known: the next try goes on from there.
+    """
+    mention = claim.mention
+    if bench.ledger.has(Fate.ANSWERED, mention.uri):
+        return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, "in the ledger"))
+    parts = await bench.read(lambda tx: storage.parts(tx, mention.uri))
+    seen = await look(bench, mention)
+    edited = None if any(part.ref for part in parts) else await read_again(bench, claim, seen)
+    refused = edited or await bench.write(lambda tx: _last_check(bench, tx, claim, parts, seen))
+    if refused:
+        return refused
+    parent = mention.ref
+    for part in parts:
+        parent = part.ref or await _put(bench, claim, part, parent)
+    await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
+    return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, None))
+
+
+def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Look) -> Step | None:
+    now, mention = bench.clock(), claim.mention
+    verdict = policy.judge(facts(bench, tx, mention, seen, now), bench.limits, now, admitted=True)
+    if not isinstance(verdict, policy.No):
+        return None
+    storage.withdraw(tx, mention.uri, now)
+    said = sum(part.ref is not None for part in parts)
+    if said:
+        step = _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
+    else:
+        step = _finish(bench, tx, claim, verdict.state, verdict.reason)
+    forget_words(bench, tx, mention, seen)
+    return step
+
+
+async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
+    """Put one part; its bytes are fixed before they are first sent."""
+    network = bench.network
+    for _ in range(SALTS):
+        if part.rkey is None or part.record is None:
+            part = await _fix(bench, claim, part, parent)
+        rkey, record = part.rkey, part.record
+        assert rkey is not None
+        assert record is not None
+        try:
+            ref = part.ref or await network.put(rkey, record)
+        except KeyTaken:
+            part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
+            continue
+        try:
+            await bench.write(partial(_keep, bench, claim, replace(part, ref=ref)))
+        except FenceLost:
+            await bench.write(partial(_take_back, bench, claim, rkey))
+            raise
+        return ref
+    raise NetworkRefused(f"part {part.index} found no free record key")
+
+
+async def _fix(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Part:
+    """Settle key and bytes for good; `ref` is set if our answer stands there already."""
+    rkey, answer = await find_answer(bench.network, claim.mention.uri, parent.uri, part.index)
+    fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
+    await bench.write(lambda tx: storage.fix_record(tx, claim, fixed))
+    return fixed
+
+
+def _keep(bench: Bench, claim: Claim, part: Part, tx: Tx) -> None:
+    storage.posted(tx, claim, part, bench.clock())
+
+
+def _take_back(bench: Bench, claim: Claim, rkey: str, tx: Tx) -> None:
+    """A stop came between the last check and the put: what stands there now must go."""
+    try:
+        ended = storage.entry(tx, claim.mention.uri).state is State.DECLINED
+    except NotFound:  # forgotten
+        ended = True
+    if ended:
+        storage.jobs.add(tx, ErrandKind.WITHDRAW, rkey, bench.clock())
+
+
+def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
+    created_at = (claim.post_at or claim.seen_at) + timedelta(milliseconds=part.index)
+    mention = claim.mention
+    return reply.record(
+        part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs
+    )
+
+
+def _finish(bench: Bench, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
+    now = bench.clock()
+    storage.finish(tx, claim, state, why, now)
+    if claim.mention.command is Command.FORGET:
+        forget_mentions(tx, bench.ledger, [claim.mention.uri], now)
+    return Step(state, why)

@@ -1,0 +1,184 @@
+"""Keeps every turn: one recorder between any brain and its tools, one row when the brain is done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot import storage
+from bot.domain.mention import Usage
+from bot.domain.turn import Call, KeptTurn, Outcome
+from bot.domain.turn import sources as turn_sources
+from bot.errors import BrainRefused, BrainTrouble, ScrubjayError
+from bot.prompt.persona import digest
+from bot.storage import turns
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from datetime import datetime
+
+    from bot.domain.mention import Claim, Prompt, Thought, ToolAnswer
+    from bot.domain.turn import Told
+    from bot.ports import Clock, Toolbox
+    from bot.services import Bench
+    from memory.db import Tx
+    from memory.model import Passage
+
+log = structlog.get_logger()
+
+ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
+
+
+class Recorder:
+    """The Toolbox of a turn, with a memory for its calls. `thought` is set when the brain is done.
+
+    `spent` is what is known of the cost by now, `found` collects the passages that searches brought up.
+    """
+
+    def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
+        self.specs = tools.specs
+        self.calls: list[Call] = []
+        self.spent = Usage()
+        self.found = found
+        self.thought: Thought | None = None
+        self._tools = tools
+        self._clock = clock
+
+    async def call(self, name: str, arguments: object) -> ToolAnswer:
+        started = self._clock()
+        answer = await self._tools.call(name, arguments)
+        took = millis(started, self._clock())
+        self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
+        return answer
+
+    def spend(self, usage: Usage) -> None:
+        self.spent += usage
+        self._tools.spend(usage)
+
+
+@asynccontextmanager
+async def recorded(
+    bench: Bench, claim: Claim, prompt: Prompt, told: Told, recorder: Recorder
+) -> AsyncGenerator[None]:
+    """Keep what happens within, as a turn: in a transaction of its own, however it ends.
+
+    What a failed turn has cost is counted against the limits, too. If all that cannot be written, the reply
+    goes its way all the same.
+    """
+    started = bench.clock()
+    bench.tracked.add_posts(turn_sources(prompt, ()))  # deleted while the brain thinks, they are not kept
+
+    async def keep(error: BaseException | None) -> None:
+        turn = turn_of(
+            prompt,
+            told,
+            recorder,
+            error,
+            brain=bench.brain.name,
+            persona=bench.options.persona,
+            started=started,
+            ended=bench.clock(),
+        )
+        await _keep(bench, claim, prompt, recorder, turn)
+
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as error:
+        await asyncio.shield(keep(error))
+        raise
+    await keep(None)
+
+
+def turn_of(
+    prompt: Prompt,
+    told: Told,
+    recorder: Recorder,
+    error: BaseException | None,
+    *,
+    brain: str,
+    persona: str,
+    started: datetime,
+    ended: datetime,
+) -> KeptTurn:
+    """The turn that ended, with `error` or not. It has no number until it is written."""
+    thought, usage = recorder.thought, recorder.spent
+    return KeptTurn(
+        id=0,
+        uri=prompt.mention.uri,
+        did=prompt.mention.did,
+        at=started,
+        brain=brain,
+        model=usage.model,
+        persona=digest(persona),
+        outcome=outcome(thought, error),
+        error=describe(error) if error else None,
+        told=told,
+        calls=tuple(recorder.calls),
+        reply=thought.reply if thought else None,
+        why=thought.why or None if thought else None,
+        edits=thought.edits if thought else (),
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        cost=usage.cost,
+        took_ms=millis(started, ended),
+    )
+
+
+def outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
+    match error:
+        case None:
+            return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
+        case BrainTrouble() | asyncio.CancelledError():
+            return Outcome.TROUBLE
+        case BrainRefused():
+            return Outcome.REFUSED
+        case _:
+            return Outcome.STUMBLED
+
+
+def describe(error: BaseException) -> str:
+    """Our own errors in full; of all others, which may quote anything, only the kind."""
+    if isinstance(error, asyncio.CancelledError):
+        return "The bot was stopped while the brain was thinking."
+    text = str(error) if isinstance(error, ScrubjayError) else type(error).__name__
+    return text.replace("\0", "").encode(errors="replace").decode()[:500]
+
+
+def millis(start: datetime, end: datetime) -> int:
+    return round((end - start).total_seconds() * 1000)
+
+
+async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, turn: KeptTurn) -> None:
+    sources = turn_sources(prompt, recorder.found)
+    shown = {note.id for note in prompt.recollection.block.shown}
+    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
+
+    def write(tx: Tx) -> None:
+        if recorder.thought is None and recorder.spent != Usage():
+            storage.thought(tx, claim, bench.brain.name, recorder.spent)
+        if not bench.options.retain_turns:
+            return
+        storage.hold(tx, claim)
+        still = {number for number, _ in bench.memory.sources(tx, turn.did)}
+        if shown <= still and all(map(bench.tracked.post, turn_sources(prompt, ()))):
+            turns.keep(tx, turn, sources)
+        else:  # something was forgotten or deleted while the brain was thinking
+            turns.keep(tx, turns.without_words(turn), ())
+
+    try:
+        await bench.write(write)
+    except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
+        log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
+
+
+def _arguments(arguments: object) -> object:
+    """As JSON's values, where they are any."""
+    try:
+        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+        return json.loads(text) if len(text) <= ARGUMENT_CHARS else text[:ARGUMENT_CHARS]
+    except (TypeError, ValueError, RecursionError):
+        return str(arguments)[:ARGUMENT_CHARS]
