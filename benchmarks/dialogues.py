@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from memory.model import Passage
-from memory.passages import thread_of
+from memory.rows.passages import thread_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -23,18 +23,18 @@ from sqlalchemy import text
 
 from benchmarks.dialogues import Dialogue, load
 from benchmarks.rivals import rivals
-from memory import embed
 from memory.db import Database
 from memory.model import of_passage
-from memory.passages import thread_of
+from memory.rows.passages import thread_of
+from memory.search import embed
 from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.dialogues import Query
-    from memory.embed import Embedder
     from memory.model import Passage
+    from memory.search.embed import Embedder
 
 BUDGETS = (250, 500, 1000, 2000, 4000)
 SHOWN = 10  # what the bot asks for

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from benchmarks.dialogues import Dialogue
-    from memory.embed import Embedder
+    from memory.search.embed import Embedder
 
 WORD = re.compile(r"\w+")
 

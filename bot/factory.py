@@ -10,7 +10,7 @@ from bot.errors import SettingsError
 from bot.prompt import persona
 from bot.storage.ledger import Ledger
 from memory.db import Database
-from memory.embed import load
+from memory.search.embed import load
 from memory.store import Memory
 
 if TYPE_CHECKING:

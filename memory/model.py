@@ -81,8 +81,8 @@ class Passage:
     """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
 
     `uri` is its receipt: the post itself, the one answered, or the note's source. `author` is a DID, `thread`
-    `memory.passages.thread_of` the root. It holds from `valid_from` (None: `at`) to `valid_to`, when the note
-    `superseded_by` replaced it. `score`: 0 where nothing was asked.
+    `memory.rows.passages.thread_of` the root. It holds from `valid_from` (None: `at`) to `valid_to`, when the
+    note `superseded_by` replaced it. `score`: 0 where nothing was asked.
     """
 
     did: str

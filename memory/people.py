@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from memory.errors import UnknownPerson
 from memory.model import Person, tidy_handle
-from memory.notes import HOLDS, NOTE
+from memory.rows.notes import HOLDS, NOTE
 from memory.tables import HandleRow, PersonRow
 
 if TYPE_CHECKING:

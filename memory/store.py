@@ -12,29 +12,31 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import carry, common, dossiers, passages, past
-from memory import notes as rows
-from memory.edits import check_quota, check_receipt, propose
+from memory import history, zeitgeist
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.finding import NOBODY, Finding
-from memory.keeper import Retained
+from memory.exchange import Turn, forget, forget_sourced
 from memory.model import Limits, Recollection, Revise, render
-from memory.notes import NOTE
-from memory.passages import PASSAGE
 from memory.people import HIDDEN, PERSON, People
-from memory.search import rank
+from memory.retrieval import NOBODY, Finding
+from memory.rows import notes as rows
+from memory.rows import passages
+from memory.rows.notes import NOTE
+from memory.rows.passages import PASSAGE
+from memory.rules.budget import POLICY, Tier, compiled
+from memory.rules.consolidation import Retained
+from memory.rules.edits import check_quota, check_receipt, propose
+from memory.search.ranking import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
-from memory.tiers import POLICY, Tier, compiled
-from memory.turn import Turn, forget, forget_sourced
+from memory.transfer import document, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from memory.db import Tx
-    from memory.embed import Embedder
-    from memory.keeper import Keep
+    from memory.history import Diff, Point, Rollback
     from memory.model import Edit, Note, Passage, Receipt, Revision
-    from memory.past import Diff, Point, Rollback
+    from memory.rules.consolidation import Keep
+    from memory.search.embed import Embedder
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
@@ -82,8 +84,8 @@ class Memory(People, Finding):
     ) -> Recollection:
         """What a prompt is shown of this person for `total` tokens, when `query` is what they said.
 
-        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `find`. `memory.tiers` tells how
-        the tokens are shared.
+        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `find`. `memory.rules.budget`
+        tells how the tokens are shared.
         Raises UnknownPerson.
         """
         core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
@@ -134,12 +136,12 @@ class Memory(People, Finding):
 
         What was forgotten since is not told. Raises UnknownRevision.
         """
-        return past.at(tx, did, point)
+        return history.at(tx, did, point)
 
     def diff(self, tx: Tx, did: str, a: Point, b: Point) -> Diff:
         """What changed from point `a` to point `b`. Raises UnknownRevision."""
         notes = rows.by_id(self.notes(tx, did))
-        return past.compare(notes, past.at(tx, did, a), past.at(tx, did, b))
+        return history.compare(notes, history.at(tx, did, a), history.at(tx, did, b))
 
     def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
         """Every edit of this person's notes, oldest first."""
@@ -150,21 +152,21 @@ class Memory(People, Finding):
         return frozenset((note.id, note.receipt.uri) for note in rows.find(tx, NOTE.did == did))
 
     def export(self, tx: Tx, did: str) -> dict[str, Any]:
-        """All that is held about this person, ready for JSON (`memory.carry` tells the form).
+        """All that is held about this person, ready for JSON (`memory.transfer.document` tells the form).
 
         Raises UnknownPerson.
         """
-        return dossiers.export(tx, self, did)
+        return transfer.export(tx, self, did)
 
-    def import_(self, tx: Tx, document: str | bytes) -> bool:
+    def import_(self, tx: Tx, text: str | bytes) -> bool:
         """Take in what `export` wrote, as JSON. False if all of it is here already.
 
         Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
         """
-        dossier = carry.read(document)
-        if not dossiers.import_(tx, self, dossier):
+        dossier = document.read(text)
+        if not transfer.import_(tx, self, dossier):
             return False
-        self.record(tx, *dossiers.said(dossier))
+        self.record(tx, *transfer.said(dossier))
         self.sync(tx, dossier.person.did)
         return True
 
@@ -175,7 +177,7 @@ class Memory(People, Finding):
 
     def zeitgeist(self, tx: Tx) -> tuple[tuple[str, int], ...]:
         """What at least three people say, and how many; it names nobody and goes when they are fewer."""
-        return common.find(tx)
+        return zeitgeist.find(tx)
 
     # --- editing ---------------------------------------------------------------------------------
 
@@ -227,7 +229,7 @@ class Memory(People, Finding):
         What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
         """
         _hold(tx, did)
-        done = past.roll_back(tx, did, to, actor=actor, now=at)
+        done = history.roll_back(tx, did, to, actor=actor, now=at)
         self.sync(tx, did)
         return done
 

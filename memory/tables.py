@@ -114,7 +114,7 @@ class HandleRow(Base):
 
 
 class NoteRow(Base):
-    """`gist` is `memory.keeper.gist` of the text: what several people say is counted by it."""
+    """`gist` is `memory.rules.consolidation.gist` of the text: what several people say is counted by it."""
 
     __tablename__ = "note"
 
@@ -192,9 +192,10 @@ class PassageRow(Base):
     """What was said, and what is noted, as search finds it.
 
     `source` is the receipt, without `at://did/`: the post itself (`said`), the post that was answered
-    (`answer`), the note's source (`note`). `key` is `memory.passages.key_of` it, so that nothing is recorded
-    twice. `author` NULL: the person. `thread` is `memory.passages.thread_of` the thread's root. `valid_from`
-    NULL: since `at`. `superseded_by` is the note that replaced this one. `stems` and `emb` come of the text.
+    (`answer`), the note's source (`note`). `key` is `memory.rows.passages.key_of` it, so that nothing is
+    recorded twice. `author` NULL: the person. `thread` is `memory.rows.passages.thread_of` the thread's root.
+    `valid_from` NULL: since `at`. `superseded_by` is the note that replaced this one. `stems` and `emb` come
+    of the text.
     """
 
     __tablename__ = "passage"

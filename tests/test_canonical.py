@@ -14,7 +14,7 @@ from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import BrainRefused
 from bot.privacy.erasure import erase_person
 from bot.privacy.retention import retain
-from memory.keeper import Keep
+from memory.rules.consolidation import Keep
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from crew import Crew, ScriptedBrain
 from factory import ANA, BEN, ME
 
 from bot import storage
-from memory import passages
-from memory.passages import PASSAGE, thread_of
+from memory.rows import passages
+from memory.rows.passages import PASSAGE, thread_of
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
 REPLY = ("reply", {"text": "Noted."})

@@ -15,7 +15,7 @@ from bot.privacy.retention import keep_house, retain
 from bot.scheduler import Cadence
 from bot.storage.ledger import Fate
 from memory.errors import UnknownPerson
-from memory.keeper import Keep
+from memory.rules.consolidation import Keep
 from tests.memory.people import everything
 
 KEEP = Keep(timedelta(days=30), timedelta(days=180))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bot.domain.mention import Thought, Usage
 from bot.tools import TOOLS, Toolbox
-from memory.edits import propose
 from memory.errors import EditRefused
 from memory.model import (
     Forget,
@@ -25,7 +24,8 @@ from memory.model import (
     Revise,
     render,
 )
-from memory.passages import of_note
+from memory.rows.passages import of_note
+from memory.rules.edits import propose
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"

@@ -82,7 +82,7 @@ def import_(app: App, file: TextIO) -> None:
 
     Who is here already with the same memory is passed over, who is here with another is left alone.
     """
-    from memory.carry import documents
+    from memory.transfer.document import documents
 
     try:
         text = file.read()

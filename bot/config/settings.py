@@ -34,8 +34,8 @@ from bot.config.types import (
 )
 from bot.domain.mention import Limits, Pace
 from bot.errors import SettingsError
-from memory.keeper import Keep
 from memory.model import Limits as MemoryLimits
+from memory.rules.consolidation import Keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

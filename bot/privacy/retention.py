@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bot.ports import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
-    from memory.keeper import Keep, Retained
+    from memory.rules.consolidation import Keep, Retained
     from memory.store import Memory
 
 log = structlog.get_logger()

@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from bot.domain.mention import ToolSpec
 from bot.errors import ToolRefused
-from memory.edits import propose
 from memory.model import Forget, Remember, Revise
-from memory.passages import of_note
+from memory.rows.passages import of_note
+from memory.rules.edits import propose
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -21,7 +21,7 @@ from bot.worker.publish import find_answer
 from bot.worker.recorder import Recorder, recorded
 from memory.db import lock
 from memory.model import Forget, Passage, Receipt, tokens
-from memory.passages import thread_of
+from memory.rows.passages import thread_of
 
 if TYPE_CHECKING:
     from datetime import datetime

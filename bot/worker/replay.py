@@ -12,7 +12,7 @@ from bot.tools import Toolbox
 from bot.worker.recorder import Recorder, turn_of
 from memory.errors import UnknownNote
 from memory.model import Block, Passage, Receipt, Recollection, of_note
-from memory.search import rank
+from memory.search.ranking import rank
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from memory.keeper import gist
+from memory.rules.consolidation import gist
 from memory.tables import HOLDS, Instant
 
 revision = "0003"

@@ -9,9 +9,9 @@ from bot.domain.embeds import Embeds, Media
 from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost
 from bot.prompt.compose import compose
 from bot.tools import Toolbox
-from memory.edits import propose
 from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render
-from memory.passages import of_note
+from memory.rows.passages import of_note
+from memory.rules.edits import propose
 
 DID = "did:plc:ana"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from memory.db import Database
-from memory.passages import PASSAGE
+from memory.rows.passages import PASSAGE
 
 
 def models(home) -> dict[str, int]:

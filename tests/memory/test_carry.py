@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from memory.carry import documents
 from memory.errors import ImportRefused
 from memory.model import Passage, Remember, Revise
+from memory.transfer.document import documents
 from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 

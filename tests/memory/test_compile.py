@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.errors import UnknownPerson
-from memory.keeper import Keep
 from memory.model import Forget, Passage, Remember, Revise, tokens
-from memory.passages import thread_of
+from memory.rows.passages import thread_of
+from memory.rules.consolidation import Keep
 from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
-from memory.keeper import Keep
 from memory.model import Forget, Passage, Remember, Revise
-from memory.passages import thread_of
+from memory.rows.passages import thread_of
+from memory.rules.consolidation import Keep
 from tests.memory.people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from memory import embed
-from memory.embed import ENCODERS, NoEmbedder, WordLlama, quantised
 from memory.errors import EncoderMissing
-from memory.passages import PASSAGE, count, not_of
+from memory.rows.passages import PASSAGE, count, not_of
+from memory.search import embed
+from memory.search.embed import ENCODERS, NoEmbedder, WordLlama, quantised
 from memory.store import Memory
 from tests.memory.people import ALICE, later
 from tests.memory.test_search import find, record, said
@@ -84,7 +84,7 @@ def test_wordllama_asks_no_hub_and_leaves_logging_alone():
     code = """
 import logging, socket, sys
 socket.socket.connect = None
-from memory.embed import WordLlama
+from memory.search.embed import WordLlama
 WordLlama().passages(["a dog"])
 print(logging.getLogger().handlers, "wordllama" in sys.modules, "requests" in sys.modules)
 """

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.edits import propose
 from memory.errors import EditRefused
-from memory.keeper import PEOPLE_AT_LEAST, common, contradicted, duplicate
 from memory.model import Forget, Limits, Remember, Revise
-from memory.slots import slot
+from memory.rules.consolidation import PEOPLE_AT_LEAST, common, contradicted, duplicate
+from memory.rules.edits import propose
+from memory.rules.slots import slot
 from tests.memory.people import ALICE, MEMORY, everything, later, note, receipt, say, texts
 
 if TYPE_CHECKING:

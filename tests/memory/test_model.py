@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused
 from memory.model import (
     Forget,
@@ -20,6 +19,7 @@ from memory.model import (
     tidy_handle,
     tokens,
 )
+from memory.rules.edits import check_quota, check_receipt, propose
 from memory.text import visible
 from tests.memory.people import ALICE, BOB, NOW, later, note, receipt
 

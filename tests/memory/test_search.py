@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from memory import passages
 from memory.db import Database
-from memory.embed import WordLlama
 from memory.errors import EditRefused
 from memory.model import Forget, Passage, Remember, Revise, of_passage
-from memory.passages import PASSAGE, thread_of
-from memory.search import ask
+from memory.rows import passages
+from memory.rows.passages import PASSAGE, thread_of
+from memory.search.embed import WordLlama
+from memory.search.ranking import ask
 from memory.store import Memory
 from memory.tables import ShelfRow
 from tests.memory.people import ALICE, BOB, MEMORY, NOW, later, receipt, say

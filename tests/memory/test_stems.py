@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.languages import COMMON, MONTHS
-from memory.stems import BITS, MOST, STEMMERS, Words, number, pack, read, unpack
+from memory.search.languages import COMMON, MONTHS
+from memory.search.stems import BITS, MOST, STEMMERS, Words, number, pack, read, unpack
 
 
 @pytest.mark.parametrize(

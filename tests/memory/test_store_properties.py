@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory.edits import propose
 from memory.errors import EditRefused, MemoryFault, UnknownPerson
 from memory.model import Forget, Remember, Revise
+from memory.rules.edits import propose
 from memory.store import Memory
 from tests.memory.people import ALICE, NOW, ROOMY, later, receipt
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 
-from memory import passages
-from memory.embed import NoEmbedder, WordLlama
-from memory.languages import BEFORE
 from memory.model import Passage, Remember, Revise
-from memory.passages import PASSAGE, thread_of
-from memory.search import ask
-from memory.stems import STEMMERS
+from memory.rows import passages
+from memory.rows.passages import PASSAGE, thread_of
+from memory.search.embed import NoEmbedder, WordLlama
+from memory.search.languages import BEFORE
+from memory.search.ranking import ask
+from memory.search.stems import STEMMERS
 from memory.store import Memory
 from tests.memory.people import ALICE, MEMORY, ROOMY, later, receipt, say
 from tests.memory.steps import ON_A_DATABASE, STEPS, walk

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory.model import Item, Passage, of_note, of_passage
-from memory.tiers import POLICY, Tier, fit, spent, split, summary
+from memory.rules.budget import POLICY, Tier, fit, spent, split, summary
 from tests.memory.people import ALICE, later, note, receipt
 
 TOTALS = st.integers(0, 12_000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from memory import keeper
 from memory.errors import EditRefused
 from memory.model import Forget, Note, Remember, Revise, one_line
+from memory.rules import consolidation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,21 +76,21 @@ def _remembered(
     notes: tuple[Note, ...], text: str, receipt: Receipt, at: datetime, limits: Limits
 ) -> tuple[Note, ...]:
     """Keep `text`: as a further receipt of a note that says so, in place of one it contradicts, or anew."""
-    same = keeper.duplicate(notes, text)
+    same = consolidation.duplicate(notes, text)
     if same is not None and receipt.uri not in {one.uri for one in same.receipts}:
         return (*(note for note in notes if note is not same), replace(same, also=(*same.also, receipt)))
     _refuse_repetition(notes, text)
-    old = keeper.contradicted(notes, text, receipt.said_at)
+    old = consolidation.contradicted(notes, text, receipt.said_at)
     if old is None and len(notes) >= limits.notes:
         raise EditRefused(
             f"all {limits.notes} notes are taken. Merge some first: revise one to say what two say, forget "
-            f"the other ({keeper.mergeable(notes)})."
+            f"the other ({consolidation.mergeable(notes)})."
         )
     return _with(notes, text, receipt, at, old)
 
 
 def _refuse_repetition(notes: tuple[Note, ...], text: str) -> None:
-    same = keeper.duplicate(notes, text)
+    same = consolidation.duplicate(notes, text)
     if same is not None:
         raise EditRefused(f"{same.name} already says so.")
 

@@ -19,7 +19,7 @@ import numpy as np
 import regex
 import snowballstemmer
 
-from memory.languages import COMMON, detect
+from memory.search.languages import COMMON, detect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

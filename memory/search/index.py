@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.stems import unpack
+from memory.search.stems import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -5,7 +5,7 @@ costs 18 points of recall@10 on LoCoMo. What goes, goes for a reason that can be
 was said twice, its time to be kept is over, or its person wished so.
 
 Contradiction is decided by form alone and in few cases, because a wrong guess hides what is true: the new
-note fills the same slot (`memory.slots`) as exactly one that holds, and was said later. A brain that
+note fills the same slot (`memory.rules.slots`) as exactly one that holds, and was said later. A brain that
 understands more revises.
 """
 
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from memory.slots import slot
+from memory.rules.slots import slot
 from memory.text import ENDS, folded
 
 if TYPE_CHECKING:

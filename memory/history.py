@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from memory import notes as rows
 from memory.errors import UnknownRevision
-from memory.notes import NOTE
+from memory.rows import notes as rows
+from memory.rows.notes import NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

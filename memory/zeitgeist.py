@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
 
-from memory import keeper
-from memory.notes import HOLDS, NOTE
 from memory.people import HIDDEN
+from memory.rows.notes import HOLDS, NOTE
+from memory.rules import consolidation
 from memory.tables import HandleRow
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ def find(tx: Tx) -> tuple[tuple[str, int], ...]:
     """What at least three people say, and how many, most first. `keeper.common` has the last word."""
     told = (*HOLDS, NOTE.did.not_in(HIDDEN))
     shared = select(NOTE.gist).where(*told).group_by(NOTE.gist)
-    shared = shared.having(func.count(NOTE.did.distinct()) >= keeper.PEOPLE_AT_LEAST)
+    shared = shared.having(func.count(NOTE.did.distinct()) >= consolidation.PEOPLE_AT_LEAST)
     said = tx.execute(select(NOTE.did, NOTE.text).where(*told, NOTE.gist.in_(shared))).all()
     pairs = [(row.did, row.text) for row in said]
-    candidates = keeper.common(pairs)[:LINES]
-    nameless = keeper.common(
-        pairs, _names(tx, {word for text, _ in candidates for word in keeper.words(text)})
+    candidates = consolidation.common(pairs)[:LINES]
+    nameless = consolidation.common(
+        pairs, _names(tx, {word for text, _ in candidates for word in consolidation.words(text)})
     )
     return tuple(each for each in candidates if each in nameless)
 

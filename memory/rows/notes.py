@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
-from memory import passages
-from memory.keeper import gist
 from memory.model import Note, Receipt, Revision
+from memory.rows import passages
+from memory.rules.consolidation import gist
 from memory.tables import NoteRow, ReceiptRow, RevisionRow
 
 if TYPE_CHECKING:

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
-from memory import carry, passages
-from memory import notes as rows
 from memory.errors import ImportRefused, UnknownPerson
 from memory.model import Note, Passage, Receipt
-from memory.notes import NOTE, REVISION
-from memory.passages import PASSAGE
+from memory.rows import notes as rows
+from memory.rows import passages
+from memory.rows.notes import NOTE, REVISION
+from memory.rows.passages import PASSAGE
 from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
+from memory.transfer import document
 
 if TYPE_CHECKING:
-    from memory.carry import Dossier, NoteEntry, ReceiptEntry
     from memory.db import Tx
     from memory.people import People
+    from memory.transfer.document import Dossier, NoteEntry, ReceiptEntry
 
 
 def export(tx: Tx, people: People, did: str) -> dict[str, Any]:
     """Raises UnknownPerson."""
     keys = select(REVISION.key).where(REVISION.did == did).order_by(REVISION.id)
-    return carry.write(
+    return document.write(
         people.person(tx, did),
         people.handles(tx, did),
         rows.find(tx, NOTE.did == did),
@@ -37,7 +38,7 @@ def import_(tx: Tx, people: People, dossier: Dossier) -> bool:
     """Write a checked document. False if all of it is here already. Raises ImportRefused."""
     did = dossier.person.did
     try:
-        here = carry.read(json.dumps(export(tx, people, did)))
+        here = document.read(json.dumps(export(tx, people, did)))
     except UnknownPerson:
         here = None
     if here is not None:

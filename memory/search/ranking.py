@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from memory.languages import MONTHS, PAST
-from memory.stems import number, read
+from memory.search.languages import MONTHS, PAST
+from memory.search.stems import number, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from memory.model import Note
-    from memory.shelf import Floats, Shelf
+    from memory.search.index import Floats, Shelf
 
     Vector: TypeAlias = NDArray[np.float32]
 

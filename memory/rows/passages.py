@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from memory.errors import EditRefused
 from memory.model import Passage
-from memory.shelf import build
-from memory.stems import pack, read, unpack
+from memory.search.index import build
+from memory.search.stems import pack, read, unpack
 from memory.tables import NoteRow, PassageRow, ReceiptRow, ShelfRow
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from memory.db import Tx
     from memory.model import Kind, Note
-    from memory.shelf import Shelf
+    from memory.search.index import Shelf
 
 PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")

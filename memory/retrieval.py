@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from memory import notes, passages
-from memory.embed import NoEmbedder, quantised
-from memory.passages import PASSAGE
 from memory.people import PERSON
-from memory.search import ask, best, score
-from memory.shelf import Shelves
-from memory.stems import pack, read
+from memory.rows import notes, passages
+from memory.rows.passages import PASSAGE
+from memory.search.embed import NoEmbedder, quantised
+from memory.search.index import Shelves
+from memory.search.ranking import ask, best, score
+from memory.search.stems import pack, read
 from memory.tables import EPOCH, MICROSECOND, PersonRow, ShelfRow
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from memory.db import Database, Tx
-    from memory.embed import Embedder
     from memory.model import Passage
+    from memory.search.embed import Embedder
 
 SHELF = ShelfRow.__table__.c
 NOBODY: Mapping[str, str] = MappingProxyType({})
