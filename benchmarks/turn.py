@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the minds are the tests' own
-from brains.minds import MINDS, replies
-from factory import LIMITS, NO_PAUSE
+from support.factory import LIMITS, NO_PAUSE
+from support.scripted_brains import MINDS, replies
 
 from bot import factory, storage
 from bot.brains.guard import Guarded

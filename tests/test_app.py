@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from crew import Crew, ScriptedBrain
-from factory import ANA
+from support.factory import ANA
+from support.harness import Crew, ScriptedBrain
 
 from bot import app
 from bot.config.settings import load

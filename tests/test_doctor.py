@@ -6,7 +6,8 @@ from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from factory import mention
+from support.cli_seed import NOON, fill
+from support.factory import mention
 
 from bot import doctor, storage
 from bot.config.settings import load
@@ -14,7 +15,6 @@ from bot.doctor import Check
 from bot.domain.events import Gap
 from bot.errors import BrainResting, NetworkTrouble, SettingsError
 from memory.db import Database
-from tests.cli.seed import NOON, fill
 
 NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
 NETWORK = {"pds", "clock", "stream"}

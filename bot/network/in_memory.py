@@ -1,6 +1,6 @@
 """A network in memory: the shipped double of the Network port, behind `scrubjay chat` and the tests.
 
-It keeps the rules of the reference PDS for records, as tests/test_network.py proves on both.
+It keeps the rules of the reference PDS for records, as tests/network/test_conformance.py proves on both.
 """
 
 from __future__ import annotations

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 import stamina
+from support.letta_brain import LIVE
+from support.scripted_brains import MINDS
 
 from bot.brains.guard import TRIES
-
-from .letta_mind import LIVE
-from .minds import MINDS
 
 UNFIT_LIVE = {  # where the live server's provider is what fails, and not the server
     "test_a_server_that_fails_after_a_call_is_not_asked_again_in_that_turn": "Letta asks its provider again",

@@ -1,6 +1,7 @@
-"""What any brain must keep, whatever it is told and whatever its model does. A new one joins in `minds.py`.
+"""What any brain must keep, whatever it is told and whatever its model does.
 
-`rules` has no model: the post alone leads it to a case, and where only a model could, the reason is given.
+A new one joins in `support/scripted_brains.py`. `rules` has no model: the
+post alone leads it to a case, and where only a model could, the reason is given.
 """
 
 from __future__ import annotations
@@ -12,17 +13,28 @@ from itertools import chain
 
 import pytest
 import regex
-from factory import Clock
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.factory import Clock
+from support.scripted_brains import (
+    MINDS,
+    NO_MODEL,
+    Call,
+    Cuts,
+    Fails,
+    Hangs,
+    Says,
+    calls,
+    over_minds,
+    replies,
+    silent,
+)
+from support.talker import Talker, above
 
 from bot.brains import BRAINS
 from bot.brains.guard import Guarded
 from bot.errors import BrainTrouble
 from memory.model import Forget, Limits, Remember, Revise
-
-from .minds import MINDS, NO_MODEL, Call, Cuts, Fails, Hangs, Says, calls, over_minds, replies, silent
-from .turns import Talker, above
 
 CANARY = "ZEBRAFISH"
 NO_WORDS = "its words are its own, and stand in its phrase book"

@@ -7,9 +7,9 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from crew import ScriptedBrain
-from factory import ANA, BEN, Clock
 from structlog.testing import capture_logs
+from support.factory import ANA, BEN, Clock
+from support.harness import ScriptedBrain
 
 from bot.brains.guard import FAILURES, TRIES, Guarded
 from bot.domain.mention import ToolAnswer, Usage

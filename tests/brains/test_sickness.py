@@ -6,14 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from crew import Crew
-from factory import ANA, BEN
+from support.factory import ANA, BEN
+from support.harness import Crew
+from support.scripted_brains import NO_MODEL, Cuts, Fails, Hangs, Says, calls, over_minds, replies
 
 from bot.brains.guard import FAILURES, Guarded
 from bot.domain.mention import State
 from bot.errors import BrainResting
-
-from .minds import NO_MODEL, Cuts, Fails, Hangs, Says, calls, over_minds, replies
 
 CANARY = "ZEBRAFISH"
 EVERYBODY = [f"did:plc:person{number}" for number in range(FAILURES)]

@@ -6,14 +6,13 @@ from base64 import b64encode
 from dataclasses import replace
 
 import pytest
-from crew import Crew
-from factory import ANA, BEN
+from support.factory import ANA, BEN
+from support.harness import Crew
+from support.scripted_brains import NO_MODEL, Fails, calls, over_minds, replies
 
 from bot.brains.guard import FAILURES, Guarded
 from bot.domain.mention import State
 from bot.errors import BrainResting
-
-from .minds import NO_MODEL, Fails, calls, over_minds, replies
 
 OWN, QUOTED = b"\x89PNG\r\n\x1a\n pixels of a cat", b"\xff\xd8\xff pixels of a dog"
 LABELS = "[image 1 of the post to answer: ", "[image 1 of the post that it quotes: "

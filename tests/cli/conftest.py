@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 from click.testing import CliRunner
+from support.cli_seed import fill
 
 from bot.cli import main
 from memory.db import Database
-from tests.cli.seed import fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

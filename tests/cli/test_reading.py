@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-
-from tests.cli.seed import AGAIN, BOT, EVIL, HELLO, IRIS, MALLORY, REPLY
+from support.cli_seed import AGAIN, BOT, EVIL, HELLO, IRIS, MALLORY, REPLY
 
 READING = [
     ("person", "list"),

@@ -7,10 +7,10 @@ import sys
 from datetime import UTC, datetime
 
 import pytest
-from crew import Crew
+from support.cli_seed import AGAIN, EVIL, HELLO, IRIS, MALLORY
+from support.harness import Crew
 
 from memory.db import Database
-from tests.cli.seed import AGAIN, EVIL, HELLO, IRIS, MALLORY
 
 ASKING = [
     ("memory", "forget", "iris.test"),

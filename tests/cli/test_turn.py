@@ -7,15 +7,15 @@ import re
 from dataclasses import replace
 
 import pytest
-from brains.model_mind import model_mind
-from brains.steps import Fails, calls, replies
-from crew import Crew, ScriptedBrain
-from factory import ANA, BEN, ME
+from support.brain_script import Fails, calls, replies
+from support.cli_seed import HOSTILE
+from support.factory import ANA, BEN, ME
+from support.harness import Crew, ScriptedBrain
+from support.model_brain import model_mind
 
 from bot.brains import make
 from bot.errors import BrainTrouble
 from memory.db import Database
-from tests.cli.seed import HOSTILE
 
 
 @pytest.fixture

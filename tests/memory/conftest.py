@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.memory.people import ALICE, BOB, MEMORY, NOW
+from support.memory_people import ALICE, BOB, MEMORY, NOW
 
 if TYPE_CHECKING:
     from memory.db import Database

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
+from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import UnknownPerson
 from memory.model import Forget, Passage, Remember, Revise, tokens
 from memory.rows.passages import thread_of
 from memory.rules.consolidation import Keep
-from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
-from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 
 if TYPE_CHECKING:
     from memory.db import Database

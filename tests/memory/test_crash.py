@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
+from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
 
 from memory.model import Forget, Passage, Remember, Revise
 from memory.rows.passages import thread_of
 from memory.rules.consolidation import Keep
-from tests.memory.people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError, StatementError
+from support.memory_people import ALICE, NOW, later, receipt
 
 import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.db import Database, _alembic, lock
@@ -20,7 +21,6 @@ from memory.errors import DatabaseTrouble, SchemaNewer
 from memory.model import Remember
 from memory.store import Memory
 from memory.tables import Base, PersonRow
-from tests.memory.people import ALICE, NOW, later, receipt
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 from memory.errors import UnknownPerson
 from memory.model import Forget, Remember, Revise
-from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 if TYPE_CHECKING:
     from memory.db import Database

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.memory_people import ALICE, BOB, NOW, later, note, receipt
 
 from memory.errors import EditRefused
 from memory.model import (
@@ -21,7 +22,6 @@ from memory.model import (
 )
 from memory.rules.edits import check_quota, check_receipt, propose
 from memory.text import visible
-from tests.memory.people import ALICE, BOB, NOW, later, note, receipt
 
 USUAL = Limits()
 TIGHT = Limits(note_chars=40, notes=4)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt
+from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import UnknownPerson
 from memory.model import Person, Remember
-from tests.memory.people import ALICE, BOB, MEMORY, NOW, later, receipt
-from tests.memory.steps import ON_A_DATABASE, STEPS, walk
 
 if TYPE_CHECKING:
     from memory.db import Database

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
+from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.model import Forget, Limits, Note, Remember, Revise
 from memory.store import Memory
 from memory.tables import NoteRow
-from tests.memory.people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 if TYPE_CHECKING:
     from memory.db import Database

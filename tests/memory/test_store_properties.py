@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.memory_people import ALICE, NOW, ROOMY, later, receipt
 
 from memory.errors import EditRefused, MemoryFault, UnknownPerson
 from memory.model import Forget, Remember, Revise
 from memory.rules.edits import propose
 from memory.store import Memory
-from tests.memory.people import ALICE, NOW, ROOMY, later, receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

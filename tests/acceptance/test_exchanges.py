@@ -1,0 +1,90 @@
+"""Every exchange is recorded, and found again by the recall tool."""
+
+from __future__ import annotations
+
+from support.factory import ANA, BEN, ME
+from support.harness import Crew, ScriptedBrain
+
+from bot import storage
+from memory.rows import passages
+from memory.rows.passages import PASSAGE, thread_of
+
+REMEMBER = ("remember", {"text": "lives in Lisbon"})
+REPLY = ("reply", {"text": "Noted."})
+SILENT = ("stay_silent", {"why": "nothing to say"})
+
+
+def recorded(crew, *where):
+    with crew.bench.db.read() as tx:
+        return [(each.kind, each.author, each.text) for each in passages.find(tx, *where)]
+
+
+def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
+    crew = Crew(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    ref = crew.say(ANA, "I live in Lisbon")
+    crew.work()
+    with db.read() as tx:
+        mention = storage.entry(tx, ref.uri)
+        said, answer, note = sorted(passages.find(tx), key=lambda each: each.kind == "note")
+    assert (said.kind, said.author, said.uri, said.at) == ("said", ANA, ref.uri, mention.mention.said_at)
+    assert (answer.kind, answer.author, answer.uri) == ("answer", ME, ref.uri)
+    assert answer.text == "Noted."  # what every first reply says is no memory
+    assert (note.kind, note.text, note.uri) == ("note", "lives in Lisbon", ref.uri)
+    assert {said.thread, answer.thread} == {thread_of(ref.uri)}
+
+
+def test_what_was_said_is_recorded_though_the_bot_kept_silent(db, tmp_path):
+    crew = Crew(db, tmp_path, ScriptedBrain(SILENT))
+    crew.say(ANA, "I live in Lisbon")
+    crew.work()
+    assert [(kind, author) for kind, author, _ in recorded(crew)] == [("said", ANA)]
+
+
+def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, monkeypatch):
+    crew = Crew(db, tmp_path, ScriptedBrain(REPLY))
+    crew.say(ANA, "I live in Lisbon")
+    with monkeypatch.context() as broken:
+        broken.setattr(storage, "draft", lambda *_: 1 / 0)
+        crew.work(1)
+    stumbled = recorded(crew)
+    crew.clock.forward(minutes=1)
+    crew.work()
+    assert (stumbled, len(recorded(crew))) == ([], 2)
+
+
+def test_an_exchange_that_asks_to_forget_is_not_recorded_and_what_it_forgets_is_gone(db, tmp_path):
+    crew = Crew(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    crew.say(ANA, "I live in Lisbon")
+    crew.work()
+    crew.brain.script = [("forget", {"note": "n1"}), REPLY]
+    crew.say(ANA, "forget that I live in Lisbon")
+    crew.work()
+    assert recorded(crew) == []
+
+
+def test_recall_finds_what_was_said_before_and_nobody_elses_words(db, tmp_path):
+    crew, heard = Crew(db, tmp_path, ScriptedBrain(REPLY)), []
+    crew.say(ANA, "my canary Ada sings in Lisbon")
+    crew.say(BEN, "my canary Bob sings in Bonn")
+    crew.work()
+
+    class Asking(ScriptedBrain):
+        async def think(self, prompt, tools):
+            heard.append((await tools.call("recall", {"query": "which canary sings?"})).text)
+            return await super().think(prompt, tools)
+
+    object.__setattr__(crew.bench, "brain", Asking(REPLY))
+    crew.say(ANA, "what did I say?")
+    crew.work()
+    (found,) = heard
+    assert "canary Ada" in found
+    assert "Bob" not in found
+
+
+def test_a_deleted_post_is_not_recalled(db, tmp_path):
+    crew = Crew(db, tmp_path, ScriptedBrain(REPLY))
+    ref = crew.say(ANA, "my canary sings")
+    crew.work()
+    with db.write() as tx:
+        crew.bench.memory.forget_source(tx, ref.uri, crew.clock())
+    assert recorded(crew, PASSAGE.did == ANA) == []

@@ -1,0 +1,194 @@
+"""A bench, a worker and a listener, over the network in memory and a brain that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+from bot import storage
+from bot.domain.events import PostCreated
+from bot.domain.mention import Usage
+from bot.domain.reply import answers
+from bot.domain.tracked import Tracked
+from bot.ingest.handler import Hearing
+from bot.ingest.listener import Listener
+from bot.ingest.reconcile import Reconciler
+from bot.network.in_memory import MemoryNetwork
+from bot.services import Bench, TurnOptions
+from bot.storage.ledger import Ledger
+from bot.worker.jobs import Errands
+from bot.worker.worker import Worker
+from memory.store import Memory
+from support.factory import LIMITS, ME, NO_PAUSE, Clock
+
+
+class ScriptedBrain:
+    """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
+
+    name = "scripted"
+    costs = Usage("scripted-1", 100, 20)
+
+    def __init__(self, *script):
+        self.script = list(script) or [("reply", {"text": "hello"})]
+        self.prompts = []
+        self.forgotten = 0
+
+    async def think(self, prompt, tools):
+        self.prompts.append(prompt)
+        tools.spend(self.costs)
+        for step in self.script:
+            if isinstance(step, BaseException):
+                raise step
+            if callable(step):
+                await step()
+                continue
+            await tools.call(*step)
+
+    async def start(self):
+        pass
+
+    async def forget(self):
+        self.forgotten += 1
+
+    async def health(self):
+        return None
+
+    async def close(self):
+        pass
+
+
+class Bell:
+    """Stands for the cadence: remembers when it was asked to ring."""
+
+    def __init__(self):
+        self.rings = []
+
+    def ring_at(self, when):
+        self.rings.append(when)
+
+
+class Crew:
+    """Everything around one database, with its own clock."""
+
+    def __init__(self, db, folder, brain=None, **bench):
+        self.clock = Clock()
+        self.network = bench.pop("network", None) or MemoryNetwork(ME, "jay.test")
+        self.brain = brain or ScriptedBrain()
+        self.bell = Bell()
+        self.limits = bench.pop("limits", LIMITS)
+        self.bench = Bench(
+            db=db,
+            memory=Memory(),
+            ledger=Ledger(folder / "ledger", self.clock),
+            network=self.network,
+            brain=self.brain,
+            clock=self.clock,
+            limits=self.limits,
+            plan=NO_PAUSE,
+            options=TurnOptions(
+                persona="A bird.",
+                thread_posts=20,
+                reply_parts=3,
+                link_hosts=frozenset({"bsky.app"}),
+                allowed_bots=frozenset(),
+                lease=timedelta(seconds=30),
+            ),
+            tracked=Tracked(self.network.did),
+        )
+        self.with_brain(self.brain)
+        self.hearing = Hearing(
+            memory=self.bench.memory,
+            ledger=self.bench.ledger,
+            me=self.network.did,
+            plan=NO_PAUSE,
+            tracked=self.bench.tracked,
+            counts=Counter(),
+            purge_grace=timedelta(hours=24),
+        )
+        self.listener = Listener(
+            SimpleNamespace(host="test"), db, self.hearing, self.clock, self.bell.ring_at
+        )
+        self.errands = Errands(self.bench, self.hearing, lambda: 0.0)
+        self.reconciler = Reconciler(self.bench, self.hearing, self.bell.ring_at)
+        self._seq = 0
+
+    def with_brain(self, brain):
+        """Let the worker ask this one, for example `brain` behind a guard."""
+        self.bench = replace(self.bench, brain=brain)
+        self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
+        return self
+
+    def say(self, did, text, *, rkey=None, heard=True, **fields):
+        """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
+        ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)
+        if heard:
+            self.hear(ref)
+        return ref
+
+    def _addressed(self, text):
+        name = "@jay.test"
+        return {
+            "$type": "app.bsky.feed.post",
+            "text": f"{name} {text}",
+            "createdAt": self.clock().isoformat(),
+            "facets": [
+                {
+                    "index": {"byteStart": 0, "byteEnd": len(name)},
+                    "features": [{"$type": "app.bsky.richtext.facet#mention", "did": ME}],
+                }
+            ],
+        }
+
+    def hear(self, ref, *, edited=False):
+        did = ref.uri.split("/")[2]
+        post = next(post for post in self.network.posts(did) if post.ref == ref)
+        return self.take(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
+
+    def take(self, event, *values, **more):
+        """An event of this kind, as the listener takes it."""
+        self._seq += 1
+        return self.listener.take(event(self._seq, *values, **more))
+
+    def edit(self, ref, text, *, away=False):
+        """Put other words, to the bot or `away` from it, in the place of this post; not heard yet."""
+        did, _, rkey = ref.uri.removeprefix("at://").split("/")
+        now = {"$type": "app.bsky.feed.post", "text": text, "createdAt": self.clock().isoformat()}
+        return self.network.write(did, now if away else self._addressed(text), rkey=rkey)
+
+    def work(self, steps=20):
+        """Let the worker work until nothing is due (at most `steps`)."""
+        self._exhaust(self.worker, steps)
+
+    def run_errands(self, steps=50):
+        self._exhaust(self.errands, steps)
+
+    def reconcile(self):
+        return asyncio.run(self.reconciler.reconcile())
+
+    @staticmethod
+    def _exhaust(hand, steps):
+        async def run():
+            for _ in range(steps):
+                if not await hand.work():
+                    return
+
+        asyncio.run(run())
+
+    def entry(self, ref):
+        with self.bench.db.read() as tx:
+            return storage.entry(tx, ref.uri)
+
+    def fate(self, ref):
+        entry = self.entry(ref)
+        return entry.state, entry.why
+
+    def replies(self, ref):
+        """The bot's posts that answer this one."""
+        return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
+
+    def notes(self, did):
+        with self.bench.db.read() as tx:
+            return [note.text for note in self.bench.memory.recall(tx, did).notes]

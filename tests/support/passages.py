@@ -1,0 +1,39 @@
+"""Passages that were said, recorded and found."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from memory.model import Passage
+from memory.rows.passages import thread_of
+from support.memory_people import ALICE, MEMORY, later
+
+if TYPE_CHECKING:
+    from memory.db import Database
+    from memory.store import Memory
+
+BOT = "did:plc:jay"
+NUMBERS = itertools.count()
+
+
+def said(
+    text: str, post: str | None = None, *, did: str = ALICE, thread: str = "t", hours: float = 0, **more
+):
+    uri = f"at://{did}/app.bsky.feed.post/{post or f's{next(NUMBERS)}'}"
+    return Passage(did, "said", did, text, thread_of(thread), uri, later(hours), **more)
+
+
+def answer(to: Passage, text: str) -> Passage:
+    return replace(to, kind="answer", author=BOT, text=text)
+
+
+def record(db: Database, *each: Passage, memory: Memory = MEMORY) -> None:
+    with db.write() as tx:
+        memory.record(tx, *each)
+
+
+def find(db: Database, query: str, did: str = ALICE, *, memory: Memory = MEMORY, hours=1000, **more):
+    with db.read() as tx:
+        return [each.text for each in memory.find(tx, did, query, now=later(hours), **more)]
