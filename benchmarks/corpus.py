@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import libipld
 
+from bot.domain.uris import BLOCK, GATE, POST
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
@@ -28,7 +30,6 @@ DAG_CBOR = b"\x01\x71\x12\x20"
 FIRST_LINE = 24_000_000_000
 FIRST_SEQ = 31_600_000_000
 TIME = "2026-07-04T14:38:{:02d}.{:03d}Z"
-POST, GATE, BLOCK = "app.bsky.feed.post", "app.bsky.feed.threadgate", "app.bsky.graph.block"
 FILLER = 10  # blocks of a commit besides its records, as on the network of 2026
 FILLER_BYTES = 420
 

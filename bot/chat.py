@@ -19,6 +19,7 @@ from bot.domain.addressing import MENTION
 from bot.domain.events import PostCreated
 from bot.domain.mention import OUTCOMES, StrongRef
 from bot.domain.reply import tid
+from bot.domain.uris import POST
 from bot.network.in_memory import MemoryNetwork
 from memory.errors import UnknownPerson
 
@@ -70,7 +71,7 @@ class Keyboard:
         """Post what was typed, in reply to the last post; return its reference."""
         name, now = f"@{self._network.handle}", factory.clock()
         record: dict[str, object] = {
-            "$type": "app.bsky.feed.post",
+            "$type": POST,
             "text": f"{name} {text}",
             "createdAt": now.isoformat(),
             "facets": [

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-    from datetime import datetime
-    from typing import TypeAlias
+    from collections.abc import AsyncGenerator
 
     from bot.domain.events import Event, Page
-    from bot.domain.mention import Post, Profile, Prompt, Record, StrongRef, ToolAnswer, ToolSpec, Usage
-
-    Clock: TypeAlias = Callable[[], datetime]
+    from bot.domain.mention import Post, Profile, Record, StrongRef
+    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
 
 
 class Source(Protocol):

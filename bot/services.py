@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from bot.domain.mention import Limits, Pace, State
+    from bot.clock import Clock
+    from bot.domain.limits import Limits, Pace
     from bot.domain.tracked import Tracked
-    from bot.ports import Brain, Clock, Network
+    from bot.ports import Brain, Network
     from bot.storage.ledger import Ledger
     from memory.db import Database, Tx
     from memory.store import Memory
@@ -73,12 +73,3 @@ class Bench:
                 return work(tx)
 
         return await asyncio.to_thread(run)
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What one worker's turn came to: the mention's new state, why, and when it falls due again."""
-
-    state: State
-    why: str | None = None
-    due_at: datetime | None = None

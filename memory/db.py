@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
 from alembic import command
@@ -19,6 +19,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -26,7 +27,6 @@ from memory.errors import DatabaseTrouble, SchemaNewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from sqlalchemy import Engine
 
@@ -140,6 +140,11 @@ class Database:
 def after_commit(tx: Tx, act: Callable[[], None]) -> None:
     """Do this when the transaction, a writing one, is committed; if it fails, never."""
     tx.info[AFTER].append(act)
+
+
+def insert(tx: Tx, table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT, which both databases have and SQL has not."""
+    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def lock(tx: Tx, name: str) -> None:

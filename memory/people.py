@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from memory.db import insert
 from memory.errors import UnknownPerson
 from memory.model import Person, tidy_handle
 from memory.rows.notes import HOLDS, NOTE
@@ -30,7 +30,7 @@ class People:
 
     def meet(self, tx: Tx, did: str, at: datetime) -> Person:
         """Remember that this person spoke to the bot at `at`; events may come in any order."""
-        statement = _insert(tx)(PersonRow).values(did=did, first_seen=at, last_seen=at)
+        statement = insert(tx, PersonRow).values(did=did, first_seen=at, last_seen=at)
         new = statement.excluded
         first = case((new.first_seen < PersonRow.first_seen, new.first_seen), else_=PersonRow.first_seen)
         last = case((new.last_seen > PersonRow.last_seen, new.last_seen), else_=PersonRow.last_seen)
@@ -55,7 +55,7 @@ class People:
             tx.execute(
                 update(PersonRow).where(PersonRow.handle == tidy, PersonRow.did != did).values(handle=None)
             )
-            statement = _insert(tx)(HandleRow).values(did=did, since=at, handle=tidy)
+            statement = insert(tx, HandleRow).values(did=did, since=at, handle=tidy)
             tx.execute(
                 statement.on_conflict_do_update(index_elements=["did", "since"], set_={"handle": tidy})
             )
@@ -116,11 +116,6 @@ class People:
         """Every handle this person had: (since, handle), oldest first."""
         mine = select(HandleRow.since, HandleRow.handle).where(HandleRow.did == did)
         return tuple((row.since, row.handle) for row in tx.execute(mine.order_by(HandleRow.since)))
-
-
-def _insert(tx: Tx) -> Any:
-    """An insert that knows ON CONFLICT, which SQLAlchemy has per dialect."""
-    return postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
 
 
 def _with_near(tx: Tx, who: str) -> str:

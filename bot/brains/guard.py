@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bot.domain.mention import Prompt, ToolAnswer, ToolSpec, Usage
-    from bot.ports import Brain, Clock, Toolbox
+    from bot.clock import Clock
+    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.ports import Brain, Toolbox
 
 log = structlog.get_logger()
 

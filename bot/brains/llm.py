@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from bot.domain.mention import Trust, Usage
+from bot.domain.prompt import Trust, Usage
 from bot.errors import BrainError, BrainTrouble, SettingsError
 from bot.prompt import images
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
     from pydantic_ai.models import Model as Asked
 
-    from bot.domain.mention import Prompt, ToolSpec
+    from bot.domain.prompt import Prompt, ToolSpec
     from bot.ports import Toolbox
 
 ROUNDS = 8  # requests of one turn; the toolbox limits its calls

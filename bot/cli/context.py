@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli import output
+from bot.domain.uris import POST, AtUri, author
 from bot.errors import ScrubjayError
 from memory.errors import MemoryFault, UnknownPerson
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from memory.store import Memory
 
 OPERATOR = "operator"
-POST = "app.bsky.feed.post"
 FORMS = (
     re.compile(rf"at://([^/\s]+)/{re.escape(POST)}/([^/\s]+)"),
     re.compile(r"https://bsky\.app/profile/([^/\s]+)/post/([^/?#\s]+)/?"),
@@ -119,7 +119,7 @@ class App:
                 f"{output.clean(text)!r} is no post. Give its AT URI (at://did:plc:.../{POST}/...) or its "
                 "link (https://bsky.app/profile/.../post/...)."
             )
-        return f"at://{self._author(tx, found[1])}/{POST}/{found[2]}"
+        return str(AtUri(self._author(tx, found[1]), POST, found[2]))
 
     def _author(self, tx: Tx, who: str) -> str:
         if who.removeprefix("@").lower() != self.settings.handle:
@@ -127,7 +127,7 @@ class App:
         from bot import storage
 
         own = (said.part.ref for said in storage.posts(tx, limit=50))
-        return next((ref.uri.split("/")[2] for ref in own if ref), who)
+        return next((author(ref.uri) for ref in own if ref), who)
 
 
 def link(uri: str) -> str:

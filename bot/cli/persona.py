@@ -13,7 +13,7 @@ from bot.cli import output
 from bot.cli.context import App, json_option, now, pass_app
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Prompt
+    from bot.domain.prompt import Prompt
 
 file_argument = click.argument(
     "file", metavar="[FILE]", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -33,7 +33,7 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     """Check a persona, and show the whole prompt it makes, for a sample mention."""
     from bot import factory
     from bot.prompt.persona import advice, digest
-    from bot.tools import Toolbox
+    from bot.tools.toolbox import Toolbox
     from memory.model import tokens
 
     settings = app.settings
@@ -86,7 +86,8 @@ def show(app: App, file: Path | None, *, as_json: bool) -> None:
 def sample(persona: str, total: int, block_tokens: int) -> Prompt:
     """The prompt of a mention such as people write."""
     from bot.domain.embeds import Embeds, Media
-    from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost
+    from bot.domain.mention import Mention, Reason, StrongRef
+    from bot.domain.prompt import ThreadPost
     from bot.prompt.compose import compose
     from memory.model import Note, Person, Receipt, Recollection, render
 

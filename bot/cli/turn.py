@@ -14,7 +14,8 @@ from memory.errors import UnknownNote
 
 if TYPE_CHECKING:
     from bot.domain.embeds import Media
-    from bot.domain.mention import Entry, Section
+    from bot.domain.mention import Entry
+    from bot.domain.prompt import Section
     from bot.domain.turn import Call, KeptTurn, Told
     from memory.db import Tx
     from memory.model import Edit, Note

@@ -32,7 +32,7 @@ from bot.config.types import (
     SocketUrls,
     SourceName,
 )
-from bot.domain.mention import Limits, Pace
+from bot.domain.limits import Limits, Pace
 from bot.errors import SettingsError
 from memory.model import Limits as MemoryLimits
 from memory.rules.consolidation import Keep

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 from atproto import Client, Request
 
 from bot.domain.mention import Post, StrongRef
+from bot.domain.uris import POST, PROFILE, AtUri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.domain.mention import Record
 
-POST = "app.bsky.feed.post"
-PROFILE = "app.bsky.actor.profile"
 JSON = "application/json"
 SECONDS = 30.0
 
@@ -170,8 +169,9 @@ def _now() -> str:
 
 
 def _place(uri: str) -> dict[str, str]:
-    repo, collection, rkey = uri.removeprefix("at://").split("/")
-    return {"repo": repo, "collection": collection, "rkey": rkey}
+    place = AtUri.parse(uri)
+    assert place is not None
+    return {"repo": place.did, "collection": place.collection, "rkey": place.rkey}
 
 
 def _facet(text: str, person: Actor | Account) -> dict[str, Any]:

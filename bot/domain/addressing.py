@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from bot.domain.embeds import items, mapping, quoted_ref
 from bot.domain.mention import Ignored, Mention, Reason, StrongRef
+from bot.domain.uris import POST, AtUri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,32 +17,13 @@ if TYPE_CHECKING:
     from bot.domain.events import PostCreated
     from bot.domain.mention import Command
 
-POST = "app.bsky.feed.post"
 MENTION = "app.bsky.richtext.facet#mention"
 MAX_BYTES = 3000  # the lexicon's limit of a text; beyond it no app shows the post
 MAX_LANGS = 3
 
-AT_URI = re.compile(
-    r"at://(?P<did>did:[a-z]+:[A-Za-z0-9._:%-]{1,256})"
-    r"/(?P<collection>[A-Za-z][A-Za-z0-9.-]{0,316})/(?P<rkey>(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,512})"
-)
 CID = re.compile(r"[A-Za-z0-9]{1,256}")
 LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 OWN_MENTION = re.compile(r"\s*@\S+\s*")
-
-
-class AtUri(NamedTuple):
-    """The parts of an AT URI that names a record (https://atproto.com/specs/at-uri-scheme)."""
-
-    did: str
-    collection: str
-    rkey: str
-
-
-def at_uri(uri: object) -> AtUri | None:
-    """The parts of a record's AT URI; None unless its authority is a DID."""
-    found = AT_URI.fullmatch(uri) if isinstance(uri, str) else None
-    return AtUri(*found.groups()) if found else None
 
 
 def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -> Mention | Ignored:
@@ -99,7 +81,7 @@ def without_mentions(text: str, facets: object, me: str) -> str:
 
 def _is_post(event: PostCreated) -> bool:
     record: Any = event.record
-    place = at_uri(event.ref.uri)
+    place = AtUri.parse(event.ref.uri)
     sound = isinstance(record, Mapping) and record.get("$type", POST) == POST
     return sound and place is not None and place[:2] == (event.did, POST)
 
@@ -135,14 +117,14 @@ def _spans(facets: object, me: str) -> set[tuple[int, int]]:
 def _post(ref: object) -> StrongRef | None:
     """The strong ref, if it names a post soundly."""
     uri, cid = mapping(ref).get("uri"), mapping(ref).get("cid")
-    place = at_uri(uri)
+    place = AtUri.parse(uri)
     if place is None or place.collection != POST or not isinstance(cid, str) or not CID.fullmatch(cid):
         return None
     return StrongRef(str(uri), cid)
 
 
 def _author(ref: StrongRef) -> str:
-    place = at_uri(ref.uri)
+    place = AtUri.parse(ref.uri)
     assert place is not None
     return place.did
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-from bot.domain.embeds import Embeds
-from bot.domain.limits import Limits as Limits  # noqa: PLC0414 - values like these, kept apart for their length
-from bot.domain.limits import Pace as Pace  # noqa: PLC0414 - the same
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from bot.domain.embeds import Media
-    from memory.model import Edit, Person, Recollection
 
 Record: TypeAlias = "Mapping[str, Any]"
 
@@ -169,124 +163,3 @@ class Profile:
     did: str
     handle: str | None
     labels: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadPost:
-    """A post as the brain is shown it. `text` is None if it is gone, `at` is what its author claims.
-
-    `quoted` is the post that it quotes, where that was read.
-    """
-
-    author: str
-    text: str | None
-    by_bot: bool = False
-    by_asker: bool = False
-    uri: str = ""
-    at: datetime | None = None
-    embeds: Embeds = field(default_factory=Embeds)
-    quoted: ThreadPost | None = None
-
-
-class Trust(StrEnum):
-    """Who speaks in a section of the prompt."""
-
-    OPERATOR = "operator"
-    MEMORY = "memory"
-    ASKER = "asker"
-    STRANGER = "stranger"
-
-
-OWN = (Trust.OPERATOR, Trust.MEMORY)
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """`source` tells where the text comes from, in code's words."""
-
-    name: str
-    trust: Trust
-    text: str
-    source: str = ""
-
-    def __str__(self) -> str:
-        return f"# {self.name} ({self.trust}{f': {self.source}' if self.source else ''})\n{self.text}"
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """All that a brain may know in one turn: as text in sections, and the same as values.
-
-    `post` is the mention with all it shows. `images` are for models that see; `pixels` has their bytes by
-    CID, once they were fetched.
-    """
-
-    sections: tuple[Section, ...]
-    mention: Mention
-    person: Person
-    recollection: Recollection
-    thread: tuple[ThreadPost, ...]
-    now: datetime
-    post: ThreadPost | None = None
-    images: tuple[Media, ...] = ()
-    pixels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-
-    def text(self) -> str:
-        return "\n\n".join(map(str, self.sections))
-
-    def system(self) -> str:
-        """What the operator and the bot itself wrote: the most stable first, for the providers' caches."""
-        return "\n\n".join(str(one) for one in self.sections if one.trust in OWN)
-
-    def user(self) -> str:
-        """What others wrote: the thread and the post to answer."""
-        return "\n\n".join(str(one) for one in self.sections if one.trust not in OWN)
-
-
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """A tool as a model is told of it; `parameters` is a JSON schema."""
-
-    name: str
-    description: str
-    parameters: Record
-
-
-@dataclass(frozen=True, slots=True)
-class ToolAnswer:
-    """What a tool call came to. A refusal (`ok` false) tells how to mend the call."""
-
-    text: str
-    ok: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one turn cost. Tokens are the provider's count, 0 where no model was asked.
-
-    `cost` is in millionths of a US dollar; None if the model's price is not known.
-    """
-
-    model: str = ""
-    tokens_in: int = 0
-    tokens_out: int = 0
-    cost: int | None = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        known = self.cost is not None and other.cost is not None
-        return Usage(
-            other.model or self.model,
-            self.tokens_in + other.tokens_in,
-            self.tokens_out + other.tokens_out,
-            (self.cost or 0) + (other.cost or 0) if known else None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Thought:
-    """What a turn asks for, already validated: a reply or silence, and edits of memory."""
-
-    reply: str | None
-    why: str = ""
-    edits: tuple[Edit, ...] = ()
-    usage: Usage = field(default_factory=Usage)

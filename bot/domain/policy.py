@@ -2,93 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.domain.mention import Command, State
+from bot.domain.mention import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from bot.domain.mention import Limits
+    from bot.domain.limits import Limits
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 BOT_LABEL = "bot"
 ALLOWED_BOT_POSTS = 2  # in one thread with an allow-listed bot
 
-NOTICE = (
-    "(I'm a bot, and I remember what people tell me about themselves. "
-    "Write “stop” and I'll leave you alone, “forget me” and I'll erase it all.)"
-)
-FORGOTTEN = (
-    "Done: I've erased everything I remembered about you. What we both posted stays on Bluesky until it is "
-    "deleted there. If you talk to me again, we start from nothing."
-)
-
-
-def introduce(reply: str, notice: str = NOTICE) -> str:
-    """The first reply to a person, which says what they are talking to."""
-    return f"{reply}\n\n{notice}" if notice else reply
-
 
 # --- commands ------------------------------------------------------------------------------------
-
-HANDLE = re.compile(r"@[\w.-]+")
-HANDLES = re.compile(rf"^\W*?{HANDLE.pattern}|{HANDLE.pattern}\W*$")
-LONGEST = 200  # characters; no command is longer
-INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0f\ufeff]")
-FILLER = r"(?:please|pls|plz|hey|hi|ok|okay|now|bot|thanks|thank you|kindly)"
-FILLERS = re.compile(rf"^(?:{FILLER}\s+)+|(?:\s+{FILLER})+$")
-
-COMMANDS = {
-    Command.STOP: re.compile(
-        r"stop(?: it| that| this)?|unsubscribe|opt out|go away|leave me (?:alone|be)"
-        r"|(?:stop|quit) (?:replying|responding|answering|talking|writing|posting|messaging|tagging"
-        r"|mentioning|bothering|contacting)(?: to| at)?(?: me)?"
-        r"|(?:do not|don t|dont|never) (?:reply|respond|answer|talk|write)(?: to)?(?: me)?"
-        r"(?: again| any ?more)?"
-    ),
-    Command.FORGET: re.compile(
-        r"(?:forget|erase|delete|remove|wipe) (?:"
-        r"me|(?:all )?(?:of )?my (?:data|memory|memories|notes|information)"
-        r"|(?:everything|all|all data|what)(?: that)?(?: (?:you know|you have|you ve got|you remember))? "
-        r"(?:about|on|of) me)"
-    ),
-    Command.START: re.compile(
-        r"start(?: again)?|resume|unstop|resubscribe"
-        r"|start (?:replying|responding|answering|talking)(?: to)?(?: me)?(?: again)?"
-        r"|(?:you (?:can|may) )?(?:talk|reply|write|speak|answer)(?: to)? me again"
-    ),
-}
-
-
-def command(text: str) -> Command | None:
-    """The command that `text` is, if it is nothing else. It comes without the bot's own @mention.
-
-    A question erases and restarts nothing, for neither is easily undone; `stop?` stops.
-    """
-    if len(text) > LONGEST:
-        return None
-    words = _bare(text)
-    for name, pattern in COMMANDS.items():
-        if pattern.fullmatch(words):
-            return None if "?" in text and name is not Command.STOP else name
-    return None
-
-
-def _bare(text: str) -> str:
-    """Lower case, without punctuation, handles at the ends and courtesies."""
-    plain = HANDLES.sub(" ", INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
-    if HANDLE.search(plain):
-        return ""
-    words = " ".join(re.findall(r"[^\W_]+", plain.casefold()))
-    return FILLERS.sub("", words)
 
 
 # --- judgement -----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from bot.domain.uris import POST, record_key
 from memory.text import visible
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def record(
     """The exact JSON of a reply's part: the same arguments always make the same bytes."""
     created = created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     fields: dict[str, Any] = {
-        "$type": "app.bsky.feed.post",
+        "$type": POST,
         "text": part_text,
         "reply": {"root": root.to_json(), "parent": parent.to_json()},
         "createdAt": created,
@@ -171,13 +172,13 @@ CLOCK_BITS = 10
 EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000 for year in (2020, 2040))
 
 
-def record_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> str:
+def reserved_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> str:
     """The key of a reply's part: a TID, the same whenever and wherever it is asked for.
 
     Its time is the mention's own to 67 seconds, its other 36 bits a hash, so that nobody can aim a mention at
     the key of another reply. TIDs: https://atproto.com/specs/tid
     """
-    time = tid_time(mention_uri.rpartition("/")[2])
+    time = tid_time(record_key(mention_uri))
     if time is None or not EARLIEST <= time < LATEST:
         time = EARLIEST + _hash(bot_did, mention_uri) % (LATEST - EARLIEST)
     upper = time << CLOCK_BITS >> HASH_BITS << HASH_BITS

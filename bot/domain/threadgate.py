@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.domain.uris import GATE, POST
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-GATE = "app.bsky.feed.threadgate"
-POST = "app.bsky.feed.post"
 MENTIONED = f"{GATE}#mentionRule"
 
 

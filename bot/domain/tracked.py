@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.domain.uris import author
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -55,8 +57,3 @@ class Tracked:
     def repo(self, did: str) -> bool:
         """Whether anything in this repo may matter."""
         return did.encode() in self.repos
-
-
-def author(uri: str) -> str:
-    """The authority of an AT URI."""
-    return uri.removeprefix("at://").partition("/")[0]

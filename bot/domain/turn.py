@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from bot.domain.embeds import Media
-    from bot.domain.mention import Mention, Prompt, Section, ThreadPost
+    from bot.domain.mention import Mention
+    from bot.domain.prompt import Prompt, Section, ThreadPost
     from memory.model import Edit, Limits, Passage, Person
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot import storage
-from bot.domain import policy
+from bot.domain import commands
 from bot.domain.mention import OPEN, Command, Ignored, Part
+from bot.domain.uris import author, is_by
 from bot.privacy.erasure import erase, forgetting
 from bot.storage import turns
 
@@ -37,10 +38,10 @@ def obey(
         case Command.FORGET:
             erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
             if answer:
-                storage.draft_at_once(tx, mention.uri, [Part(0, policy.FORGOTTEN, ())], now)
+                storage.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
         case Command.STOP if not storage.overruled(tx, mention):
             storage.stop(tx, mention.did, now)
-            if mention.root.uri.startswith(f"at://{mention.did}/"):
+            if is_by(mention.root.uri, mention.did):
                 storage.stop_thread(tx, mention.root.uri, now)
         case Command.START if not storage.overruled(tx, mention):
             storage.start(tx, mention.did)
@@ -52,7 +53,7 @@ def take_edit(
     tx: Tx, memory: Memory, ledger: Ledger, ref: StrongRef, verdict: Mention | Ignored, now: datetime
 ) -> Edit:
     """The post stands as `ref` now: notes and turns of the old text go, what was not answered waits anew."""
-    with forgetting(tx, memory, storage.author(ref.uri), now):
+    with forgetting(tx, memory, author(ref.uri), now):
         erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
     if (
         storage.known(tx, [ref.uri]).get(ref.uri) != ref.cid

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from bot import storage
-from bot.domain import addressing, pacing, policy, threadgate
+from bot.domain import addressing, commands, pacing, threadgate
 from bot.domain.events import (
     AccountChanged,
     Blocked,
@@ -26,6 +26,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import Command, Ignored
+from bot.domain.uris import record_key
 from bot.ingest.edits import obey, take_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import turns
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from bot.domain.events import Event
-    from bot.domain.mention import Mention, Pace
+    from bot.domain.limits import Pace
+    from bot.domain.mention import Mention
     from bot.domain.tracked import Tracked
     from bot.storage.ledger import Ledger
     from memory.db import Tx
@@ -113,7 +115,7 @@ class Hearing:
         return heard
 
     def _judge(self, event: PostCreated) -> Mention | Ignored:
-        verdict = addressing.judge(event, self.me, policy.command)
+        verdict = addressing.judge(event, self.me, commands.command)
         if isinstance(verdict, Ignored):
             return verdict
         settled = any(self.ledger.has(fate, verdict.uri) for fate in (Fate.ANSWERED, Fate.ERASED))
@@ -153,7 +155,7 @@ class Hearing:
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Heard:
         if event.did == self.me:
-            storage.withdrawn(tx, event.uri.rpartition("/")[2], now)
+            storage.withdrawn(tx, record_key(event.uri), now)
             return NOTHING
         self.tracked.drop_post(event.uri)
         known = storage.unsay(tx, event.uri, "deleted", now)

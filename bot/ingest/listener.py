@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from bot.clock import Clock
     from bot.domain.events import Event
     from bot.ingest.handler import Hearing
-    from bot.ports import Clock, Source
+    from bot.ports import Source
     from memory.db import Database
 
 log = structlog.get_logger()

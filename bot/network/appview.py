@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.domain.events import Notification, Page
 from bot.domain.mention import StrongRef
+from bot.domain.uris import is_by
 from bot.errors import NetworkTrouble
 
 REASONS = ("mention", "reply", "quote")
@@ -41,7 +42,7 @@ def block_of(answer: Any, did: str, me: str) -> str | None:
             continue
         value, uri = record.get("value"), record.get("uri")
         ours = isinstance(value, dict) and value.get("subject") == me
-        if ours and isinstance(uri, str) and uri.startswith(f"at://{did}/"):
+        if ours and isinstance(uri, str) and is_by(uri, did):
             return uri
     return None
 

@@ -7,13 +7,13 @@ login is made only when there is none, or when the stored one is refused.
 from __future__ import annotations
 
 import json
-import re
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT
 from bot.domain.mention import Post, Profile, StrongRef
+from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
 from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
 from bot.network import appview
 from bot.network.http import Reader
@@ -26,21 +26,12 @@ if TYPE_CHECKING:
     from bot.domain.events import Page
     from bot.domain.mention import Record
 
-POST = "app.bsky.feed.post"
-PROFILE = "app.bsky.actor.profile"
-BLOCK = "app.bsky.graph.block"
 BLOCKS_A_PAGE, MOST_PAGES = 100, 10  # whoever blocks a thousand in one gap is blocking by machine
 GET_STATUS = "com.atproto.sync.getRepoStatus"
 DELETED = "deleted"
 GET_RECORD = "com.atproto.repo.getRecord"
 GET_BLOB = "com.atproto.sync.getBlob"
 BOT = "bot"
-POST_URI = re.compile(
-    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/app\.bsky\.feed\.post/([A-Za-z0-9._:~-]{1,512})"
-)
-RECORD_URI = re.compile(
-    r"at://(did:[a-z]+:[A-Za-z0-9._:%-]{1,2000})/([A-Za-z][A-Za-z0-9.-]{0,316})/([A-Za-z0-9._:~-]{1,512})"
-)
 TIMEOUT = 20.0
 
 
@@ -87,13 +78,13 @@ class Bluesky:
 
     async def post(self, uri: str) -> Post | None:
         """The post as its author's PDS has it; None if post, account or address are gone or never were."""
-        place = POST_URI.fullmatch(uri)
-        return await self._read(place[1], POST, place[2]) if place else None
+        place = AtUri.parse(uri)
+        return await self._read(*place) if place and place.collection == POST else None
 
     async def record(self, uri: str) -> Record | None:
         """Any record as its owner's PDS has it."""
-        place = RECORD_URI.fullmatch(uri)
-        found = await self._read(place[1], place[2], place[3]) if place else None
+        place = AtUri.parse(uri)
+        found = await self._read(*place) if place else None
         return found.record if found else None
 
     async def profile(self, did: str, *, fresh: bool = False) -> Profile:

@@ -22,6 +22,7 @@ from bot.domain import addressing
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
 from bot.domain.mention import Ignored, Post, Profile, StrongRef
+from bot.domain.uris import BLOCK, POST, AtUri, record_key
 from bot.errors import KeyTaken, NetworkRefused
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from bot.domain.mention import Record
 
-POST = "app.bsky.feed.post"
-BLOCK = "app.bsky.graph.block"
 RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
 GRAPHEME = regex.compile(r"\X")
 MAX_GRAPHEMES = 300
@@ -105,12 +104,12 @@ class MemoryNetwork:
     async def delete(self, rkey: str) -> None:
         await asyncio.sleep(0)
         with self._fault("delete", rkey):
-            self.remove(_uri(self.did, rkey))
+            self.remove(str(AtUri(self.did, POST, rkey)))
 
     async def own(self, rkey: str) -> Post | None:
         await asyncio.sleep(0)
         with self._fault("own", rkey):
-            return self._posts.get(_uri(self.did, rkey))
+            return self._posts.get(str(AtUri(self.did, POST, rkey)))
 
     async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
         await asyncio.sleep(0)
@@ -121,7 +120,7 @@ class MemoryNetwork:
     async def put(self, rkey: str, record: str) -> StrongRef:
         await asyncio.sleep(0)
         with self._fault("put", rkey, record):
-            post = Post(StrongRef(_uri(self.did, rkey), ""), self.did, _checked(rkey, record))
+            post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, _checked(rkey, record))
             post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)
             if self._posts.setdefault(post.ref.uri, post).ref != post.ref:
                 raise KeyTaken
@@ -146,7 +145,7 @@ class MemoryNetwork:
         """Somebody writes any record, be it malformed; the same key writes over."""
         self._written += 1
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
-        uri = _uri(did, rkey or _tid(self._written), collection)
+        uri = str(AtUri(did, collection, rkey or _tid(self._written)))
         self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
         return self._posts[uri].ref
 
@@ -179,7 +178,7 @@ class MemoryNetwork:
     def _heard(self) -> Iterator[Notification]:
         """What speaks to the bot, the newest first; whoever blocks it is not heard."""
         blockers = {block.did for block in self._blocks()}
-        for uri in sorted((uri for uri in self._posts if f"/{POST}/" in uri), key=_rkey, reverse=True):
+        for uri in sorted((uri for uri in self._posts if f"/{POST}/" in uri), key=record_key, reverse=True):
             post = self._shown(uri)
             if post is None or post.did in blockers:
                 continue
@@ -205,14 +204,6 @@ class MemoryNetwork:
         yield
         if fault is not None:
             raise fault.error
-
-
-def _uri(did: str, rkey: str, collection: str = POST) -> str:
-    return f"at://{did}/{collection}/{rkey}"
-
-
-def _rkey(uri: str) -> str:
-    return uri.rpartition("/")[2]
 
 
 def _instant(record: Record) -> datetime:

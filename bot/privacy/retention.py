@@ -15,7 +15,7 @@ from memory.db import TROUBLE
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.ports import Clock
+    from bot.clock import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
     from memory.rules.consolidation import Keep, Retained

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.mention import Prompt, Section, ThreadPost, Trust
+from bot.domain.prompt import Prompt, Section, ThreadPost, Trust
 from memory.model import render, tokens
 
 if TYPE_CHECKING:

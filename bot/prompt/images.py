@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.domain.embeds import Media
-    from bot.domain.mention import Prompt, ThreadPost
+    from bot.domain.prompt import Prompt, ThreadPost
 
 # What Anthropic, OpenAI and Gemini all take; of GIF and HEIC one of them does not.
 KINDS: Mapping[str, re.Pattern[bytes]] = MappingProxyType(

@@ -10,12 +10,9 @@ A claim carries a lease and a fence that only grows; every later write of that w
 
 from bot.storage import gaps, jobs
 from bot.storage.consent import (
-    author,
     block,
     blocks_of,
     gate_of,
-    is_settled,
-    ours_in,
     overruled,
     record_deleted,
     set_gate,
@@ -23,19 +20,17 @@ from bot.storage.consent import (
     stop,
     stop_thread,
     withdraw,
-    withdrawn,
 )
+from bot.storage.cursors import cursor, cursors, move_cursor
 from bot.storage.edits import is_late, known, reread, unsay, worded
+from bot.storage.facts import facts
 from bot.storage.mentions import (
     accept,
     admit,
     blank,
     claim,
-    cursor,
-    cursors,
     hold,
     is_due,
-    move_cursor,
     owned,
     postpone,
     postpone_waiting,
@@ -43,15 +38,25 @@ from bot.storage.mentions import (
     thought,
     uris_of,
 )
-from bot.storage.outbox import answers_of, draft, draft_at_once, fix_record, parts, posted, write_parts
+from bot.storage.outbox import (
+    answers_of,
+    draft,
+    draft_at_once,
+    fix_record,
+    is_settled,
+    ours_in,
+    posted,
+    withdrawn,
+    write_parts,
+)
 from bot.storage.outcomes import decline, finish, scrub
-from bot.storage.views import entry, facts, mentions, posts, retry, said, skip
+from bot.storage.rows import parts
+from bot.storage.views import entry, mentions, posts, retry, said, skip
 
 __all__ = [
     "accept",
     "admit",
     "answers_of",
-    "author",
     "blank",
     "block",
     "blocks_of",

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from bot.domain.mention import Command
 from bot.domain.threadgate import Gate
+from bot.domain.uris import author
 from bot.storage import jobs
 from bot.storage.jobs import ErrandKind
-from bot.storage.mentions import insert
+from bot.storage.outbox import ours_in
 from bot.storage.outcomes import decline_where
 from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Mention
-    from bot.domain.policy import Facts
     from memory.db import Tx
 
 WITHDRAWN_WITHIN = timedelta(seconds=60)  # what was said longer ago was said before the stop
@@ -88,54 +88,9 @@ def record_deleted(tx: Tx, uri: str) -> bool:
     return any(gone)
 
 
-def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
-    """The bot's posts in this thread."""
-    said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
-    mine = said.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))
-    return frozenset(uri for uri in tx.execute(mine).scalars() if uri)
-
-
-def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
-    """`facts`, with what SQL knows of consent."""
-    root = mention.root.uri
-    gate = gate_of(tx, root)
-
-    def any_of(column: Any, *values: str) -> bool:
-        return tx.execute(select(column).where(column.in_(values)).limit(1)).first() is not None
-
-    return replace(
-        facts,
-        stopped=any_of(StopRow.did, mention.did),
-        thread_stopped=any_of(ThreadStopRow.root_uri, root),
-        blocked=any_of(BlockRow.did, mention.did, author(root)),
-        gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
-    )
-
-
 def withdraw(tx: Tx, mention_uri: str, now: datetime) -> None:
     """Take back what of this answer may have reached the network unseen."""
     _withdraw(tx, (OutboxRow.mention_uri == mention_uri) & OutboxRow.uri.is_(None), now)
-
-
-def withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
-    """The bot's post under this key is gone. False if that is no news."""
-    mine = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
-    return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)
-
-
-def is_settled(tx: Tx, rkey: str) -> bool:
-    """Is it known that the post under this key was put? Otherwise that may still be under way."""
-    return (
-        tx.execute(
-            select(OutboxRow.part).where(OutboxRow.rkey == rkey, OutboxRow.uri.is_not(None)).limit(1)
-        ).first()
-        is not None
-    )
-
-
-def author(uri: str) -> str:
-    """The authority of an AT URI."""
-    return uri.removeprefix("at://").partition("/")[0]
 
 
 def _end(tx: Tx, which: Any, why: str, now: datetime) -> None:

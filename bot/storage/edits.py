@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage.mentions import columns
 from bot.storage.outcomes import decline
+from bot.storage.rows import columns
 from bot.storage.tables import MentionRow, OutboxRow
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select, update
 
-from bot.storage.mentions import insert
 from bot.storage.tables import ErrandRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

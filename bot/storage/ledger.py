@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from bot.ports import Clock
+    from bot.clock import Clock
 
 KEEP = timedelta(days=400)
 MAGIC = "scrubjay-ledger-1"

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from bot.domain.mention import ACTIVE, Claim, Command, Mention, Reason, State, StrongRef
+from bot.domain.mention import ACTIVE, Claim, Mention, State
 from bot.errors import FenceLost
-from bot.storage.tables import CursorRow, MentionRow, OutboxRow
+from bot.storage.rows import columns, to_mention
+from bot.storage.tables import MentionRow, OutboxRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from bot.domain.mention import Usage
+    from bot.domain.prompt import Usage
     from memory.db import Database, Tx
 
 CLAIM_TRIES = 5
@@ -31,21 +32,6 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: st
     row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
     added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))
     return added.first() is not None
-
-
-def cursor(tx: Tx, host: str) -> int | None:
-    return tx.execute(select(CursorRow.seq).where(CursorRow.host == host)).scalar_one_or_none()
-
-
-def cursors(tx: Tx) -> dict[str, int]:
-    """Of every host, the one that was moved last first."""
-    rows = tx.execute(select(CursorRow.host, CursorRow.seq).order_by(CursorRow.at.desc()))
-    return {row.host: row.seq for row in rows}
-
-
-def move_cursor(tx: Tx, host: str, seq: int, now: datetime) -> None:
-    moved = insert(tx, CursorRow).values(host=host, seq=seq, at=now)
-    tx.execute(moved.on_conflict_do_update(index_elements=["host"], set_={"seq": seq, "at": now}))
 
 
 def is_due(tx: Tx, now: datetime) -> bool:
@@ -182,38 +168,3 @@ def blank(tx: Tx, before: datetime) -> int:
     )
     blanked = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
     return tx.execute(blanked).rowcount
-
-
-def insert(tx: Tx, table: Any) -> Any:
-    """An INSERT that knows ON CONFLICT, which both databases have and SQL has not."""
-    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
-
-
-def columns(mention: Mention) -> dict[str, Any]:
-    """What its post says of a mention, as columns."""
-    return {
-        "cid": mention.ref.cid,
-        "reason": mention.reason,
-        "text": mention.text,
-        "langs": " ".join(mention.langs),
-        "root_uri": mention.root.uri,
-        "root_cid": mention.root.cid,
-        "parent_uri": mention.parent.uri if mention.parent else None,
-        "parent_cid": mention.parent.cid if mention.parent else None,
-        "command": mention.command,
-        "said_at": mention.said_at,
-    }
-
-
-def to_mention(row: Any) -> Mention:
-    return Mention(
-        ref=StrongRef(row.uri, row.cid),
-        did=row.did,
-        reason=Reason(row.reason),
-        text=row.text,
-        root=StrongRef(row.root_uri, row.root_cid),
-        parent=StrongRef(row.parent_uri, row.parent_cid) if row.parent_uri else None,
-        said_at=row.said_at,
-        langs=tuple(row.langs.split()),
-        command=Command(row.command) if row.command else None,
-    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, insert, select, update
 
 from bot.domain import pacing
-from bot.domain.mention import Entry, Part, State, StrongRef
-from bot.storage.mentions import hold, owned, to_mention
+from bot.domain.mention import Part, State
+from bot.storage.mentions import hold, owned
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from bot.domain.mention import Claim, Pace
+    from bot.domain.limits import Pace
+    from bot.domain.mention import Claim
     from memory.db import Tx
 
 
@@ -65,13 +66,6 @@ def _last_planned(tx: Tx, did: str) -> tuple[datetime | None, datetime | None]:
     )
 
 
-def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
-    rows = tx.execute(
-        select(OutboxRow.__table__).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
-    )
-    return tuple(map(to_part, rows))
-
-
 def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
     """From now on this part is these bytes under this key."""
     hold(tx, claim)
@@ -96,32 +90,24 @@ def answers_of(tx: Tx, uri: str) -> tuple[str, ...]:
     return tuple(answer for answer in tx.execute(rows).scalars() if answer)
 
 
-def to_part(row: Any) -> Part:
-    return Part(
-        index=row.part,
-        text=row.text,
-        facets=tuple(json.loads(row.facets)),
-        rkey=row.rkey,
-        record=row.record,
-        ref=StrongRef(row.uri, row.cid) if row.uri else None,
-    )
+def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
+    """The bot's posts in this thread."""
+    said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
+    mine = said.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))
+    return frozenset(uri for uri in tx.execute(mine).scalars() if uri)
 
 
-def to_entry(tx: Tx, row: Any) -> Entry:
-    return Entry(
-        mention=to_mention(row),
-        state=State(row.state),
-        why=row.why,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        seen_at=row.seen_at,
-        drafted_at=row.drafted_at,
-        post_at=row.post_at,
-        ended_at=row.ended_at,
-        brain=row.brain,
-        model=row.model,
-        tokens_in=row.tokens_in,
-        tokens_out=row.tokens_out,
-        cost=row.cost,
-        parts=parts(tx, row.uri),
+def withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
+    """The bot's post under this key is gone. False if that is no news."""
+    mine = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
+    return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)
+
+
+def is_settled(tx: Tx, rkey: str) -> bool:
+    """Is it known that the post under this key was put? Otherwise that may still be under way."""
+    return (
+        tx.execute(
+            select(OutboxRow.part).where(OutboxRow.rkey == rkey, OutboxRow.uri.is_not(None)).limit(1)
+        ).first()
+        is not None
     )

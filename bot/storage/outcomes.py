@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 from bot.domain.mention import OPEN, State
 from bot.storage.canonical import log_ended
 from bot.storage.mentions import owned
-from bot.storage.outbox import to_entry
+from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import after_commit
 

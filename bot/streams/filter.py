@@ -27,6 +27,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import StrongRef
+from bot.domain.uris import BLOCK, GATE, POST, AtUri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from bot.domain.tracked import Tracked
     from bot.streams.message import Heard
 
-POST = "app.bsky.feed.post"
-GATE = "app.bsky.feed.threadgate"
-BLOCK = "app.bsky.graph.block"
 COLLECTIONS = frozenset({POST, GATE, BLOCK})
 ACTIONS = frozenset({"create", "update", "delete"})
 
@@ -105,7 +103,7 @@ class Op(NamedTuple):
 
     @property
     def uri(self) -> str:
-        return f"at://{self.repo}/{self.collection}/{self.rkey}"
+        return str(AtUri(self.repo, self.collection, self.rkey))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class Judge:
         return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.post(op.uri) else None
 
     def _gate(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
-        post = f"at://{op.repo}/{POST}/{op.rkey}"  # a gate shares the key of its post, or means nothing
+        post = str(AtUri(op.repo, POST, op.rkey))  # a gate shares the key of its post, or means nothing
         if not (self._ours(op) or self.tracked.post(post)):
             return None
         if record.get("post") != post:
@@ -162,7 +160,7 @@ class Judge:
         return GateChanged(seq, op.uri, op.repo, post, record, at)
 
     def _deleted(self, op: Op, seq: int, at: datetime) -> Heard | None:
-        gated = op.collection == GATE and self.tracked.post(f"at://{op.repo}/{POST}/{op.rkey}")
+        gated = op.collection == GATE and self.tracked.post(str(AtUri(op.repo, POST, op.rkey)))
         if not (gated or self._ours(op)):
             return None
         kind = PostDeleted if op.collection == POST else RecordDeleted

@@ -12,7 +12,7 @@ from bot.domain.events import Gap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bot.ports import Clock
+    from bot.clock import Clock
 
 GAP_SECONDS = 60.0  # a gap of the same kind is told once in so long, and reaches over all that came meanwhile
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
+    from bot.clock import Clock
     from bot.domain.events import Event
-    from bot.ports import Clock
     from bot.streams.message import Dialect, Message
 
 FIRST_DELAY = 0.5

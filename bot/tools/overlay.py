@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
 import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from bot.domain.mention import ToolSpec
+from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
 from memory.model import Forget, Remember, Revise
 from memory.rows.passages import of_note

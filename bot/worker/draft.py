@@ -8,17 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import storage
-from bot.domain import policy, reply, turn
+from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import forgetting
 from bot.prompt import compose
-from bot.services import Step
 from bot.storage.ledger import Fate
-from bot.tools import Toolbox
+from bot.tools.toolbox import Toolbox
 from bot.worker import thread
-from bot.worker.preflight import facts, forget_words, look, read_again
-from bot.worker.publish import find_answer
+from bot.worker.preflight import facts, find_answer, forget_words, look, read_again
 from bot.worker.recorder import Recorder, recorded
+from bot.worker.step import Step
 from memory.db import lock
 from memory.model import Forget, Passage, Receipt, tokens
 from memory.rows.passages import thread_of
@@ -26,7 +25,8 @@ from memory.rows.passages import thread_of
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.mention import Claim, Mention, Post, Profile, Thought, ThreadPost
+    from bot.domain.mention import Claim, Mention, Post, Profile
+    from bot.domain.prompt import Thought, ThreadPost
     from bot.services import Bench
     from bot.worker.preflight import Look
     from memory.db import Tx
@@ -186,7 +186,7 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
         storage.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
     if bench.memory.person(tx, mention.did).introduced_at is None:
-        text = policy.introduce(text, policy.NOTICE)
+        text = commands.introduce(text, commands.NOTICE)
         bench.memory.introduced(tx, mention.did, now)
     parts = _parts(text, profile, bench.options.link_hosts)
     return Step(State.DRAFTED, due_at=storage.draft(tx, claim, parts, bench.plan, now))

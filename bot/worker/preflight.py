@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot import storage
-from bot.domain import addressing, policy, threadgate
+from bot.domain import policy, reply
+from bot.domain.mention import State
+from bot.errors import NetworkRefused
+from bot.worker.step import Step
+
+if TYPE_CHECKING:
+    from bot.domain.mention import Claim, Post
+    from bot.ports import Network
+    from bot.services import Bench
+    from memory.db import Tx
+
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.domain import addressing, commands, threadgate
 from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
-from bot.domain.mention import State
+from bot.domain.uris import is_by
 from bot.errors import NetworkTrouble
 from bot.ingest.edits import take_edit
 from bot.privacy.erasure import forget_post, scrub
-from bot.services import Step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +73,7 @@ async def read_again(bench: Bench, claim: Claim, seen: Look) -> Step | None:
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, bench.network.did, policy.command)
+    verdict = addressing.judge(event, bench.network.did, commands.command)
 
     def take(tx: Tx) -> Step:
         now = bench.clock()
@@ -83,7 +97,7 @@ def forget_words(bench: Bench, tx: Tx, mention: Mention, seen: Look | None) -> N
 async def _gate(bench: Bench, mention: Mention) -> Gate | None:
     """The thread's gate as it stands; as it was last heard of, if its author's server does not answer."""
     root = mention.root.uri
-    if root.startswith(f"at://{bench.network.did}/"):
+    if is_by(root, bench.network.did):
         return None
     try:
         record = await bench.network.record(threadgate.gate_uri(root))
@@ -103,3 +117,21 @@ async def _opens(bench: Bench, mention: Mention, gate: Gate) -> bool:
 async def _mentions_us(bench: Bench, root: str) -> bool:
     post = await bench.network.post(root)
     return post is not None and addressing.mentions(post.record, bench.network.did)
+
+
+SALTS = 8  # nobody occupies eight of our keys by chance
+
+
+async def find_answer(
+    network: Network, mention_uri: str, parent_uri: str, part: int
+) -> tuple[str, Post | None]:
+    """Return the record key for this part, and what of ours stands under it already, answering `parent_uri`.
+
+    A key that something else occupies is passed over (salt + 1).
+    """
+    for salt in range(SALTS):
+        rkey = reply.reserved_key(network.did, mention_uri, part, salt)
+        there = await network.own(rkey)
+        if there is None or reply.answers(there.record, parent_uri):
+            return rkey, there
+    raise NetworkRefused(f"all {SALTS} record keys of part {part} are occupied")

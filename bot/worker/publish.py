@@ -13,34 +13,16 @@ from bot.domain import policy, reply
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
 from bot.privacy.erasure import forget_mentions
-from bot.services import Step
 from bot.storage.jobs import ErrandKind
 from bot.storage.ledger import Fate
-from bot.worker.preflight import facts, forget_words, look, read_again
+from bot.worker.preflight import SALTS, facts, find_answer, forget_words, look, read_again
+from bot.worker.step import Step
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Claim, Part, Post, StrongRef
-    from bot.ports import Network
+    from bot.domain.mention import Claim, Part, StrongRef
     from bot.services import Bench
     from bot.worker.preflight import Look
     from memory.db import Tx
-
-SALTS = 8  # nobody occupies eight of our keys by chance
-
-
-async def find_answer(
-    network: Network, mention_uri: str, parent_uri: str, part: int
-) -> tuple[str, Post | None]:
-    """Return the record key for this part, and what of ours stands under it already, answering `parent_uri`.
-
-    A key that something else occupies is passed over (salt + 1).
-    """
-    for salt in range(SALTS):
-        rkey = reply.record_key(network.did, mention_uri, part, salt)
-        there = await network.own(rkey)
-        if there is None or reply.answers(there.record, parent_uri):
-            return rkey, there
-    raise NetworkRefused(f"all {SALTS} record keys of part {part} are occupied")
 
 
 async def say(bench: Bench, claim: Claim) -> Step:

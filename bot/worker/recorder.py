@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot import storage
-from bot.domain.mention import Usage
+from bot.domain.prompt import Usage
 from bot.domain.turn import Call, KeptTurn, Outcome
 from bot.domain.turn import sources as turn_sources
 from bot.errors import BrainRefused, BrainTrouble, ScrubjayError
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import datetime
 
-    from bot.domain.mention import Claim, Prompt, Thought, ToolAnswer
+    from bot.clock import Clock
+    from bot.domain.mention import Claim
+    from bot.domain.prompt import Prompt, Thought, ToolAnswer
     from bot.domain.turn import Told
-    from bot.ports import Clock, Toolbox
+    from bot.ports import Toolbox
     from bot.services import Bench
     from memory.db import Tx
     from memory.model import Passage

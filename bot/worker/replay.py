@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain.mention import Prompt
+from bot.domain.prompt import Prompt
 from bot.errors import BrainTrouble, NotFound
-from bot.tools import Toolbox
+from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, turn_of
 from memory.errors import UnknownNote
 from memory.model import Block, Passage, Receipt, Recollection, of_note
@@ -17,8 +17,9 @@ from memory.search.ranking import rank
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from bot.clock import Clock
     from bot.domain.turn import KeptTurn, Told
-    from bot.ports import Brain, Clock
+    from bot.ports import Brain
     from memory.db import Tx
     from memory.model import Note
     from memory.store import Memory

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from bot.domain import embeds
 from bot.domain.embeds import mapping
-from bot.domain.mention import ThreadPost
+from bot.domain.prompt import ThreadPost
 from bot.errors import NetworkError
 from bot.prompt.images import kind
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Mention, Post, Prompt, Record
+    from bot.domain.mention import Mention, Post, Record
+    from bot.domain.prompt import Prompt
     from bot.ports import Network
 
 PICTURE_BYTES = 2_000_000  # the lexicon's limit

@@ -22,9 +22,9 @@ from bot.errors import (
     NetworkTrouble,
 )
 from bot.log import log_stumble
-from bot.services import Step
 from bot.worker.draft import think
 from bot.worker.publish import say
+from bot.worker.step import Step
 from memory.db import TROUBLE
 
 if TYPE_CHECKING:

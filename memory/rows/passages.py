@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select, type_coerce, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from memory.db import insert
 from memory.errors import EditRefused
 from memory.model import Passage
 from memory.search.index import build
@@ -72,7 +72,7 @@ def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) ->
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of `passage`; what is recorded already stays as it is."""
     if rows:
-        tx.execute(_insert(tx)(PassageRow).on_conflict_do_nothing(), rows)
+        tx.execute(insert(tx, PassageRow).on_conflict_do_nothing(), rows)
         touch(tx, {row["did"] for row in rows})
 
 
@@ -163,7 +163,7 @@ def touch(tx: Tx, dids: Collection[str]) -> None:
     The stamp is random: a counter would come again after a rollback, or when an erased person returns.
     """
     if dids:
-        statement = _insert(tx)(ShelfRow)
+        statement = insert(tx, ShelfRow)
         fresh = statement.on_conflict_do_update(
             index_elements=["did"], set_={"stamp": statement.excluded.stamp}
         )
@@ -212,7 +212,3 @@ def unsynced(tx: Tx) -> tuple[str, ...]:
     noted = select(PASSAGE.note_id).where(PASSAGE.note_id.is_not(None))
     missing = NoteRow.id.not_in(noted) & NoteRow.withdrawn_at.is_(None)
     return tuple(tx.scalars(select(NoteRow.did).where(missing).distinct().order_by("did")))
-
-
-def _insert(tx: Tx) -> Any:
-    return postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert

@@ -12,7 +12,7 @@ from support.factory import ANA, BEN, Clock
 from support.harness import ScriptedBrain
 
 from bot.brains.guard import FAILURES, TRIES, Guarded
-from bot.domain.mention import ToolAnswer, Usage
+from bot.domain.prompt import ToolAnswer, Usage
 from bot.errors import BrainRefused, BrainResting, BrainTrouble
 
 TROUBLE = BrainTrouble("HTTP 503")

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.addressing import at_uri, judge, without_mentions
+from bot.domain.addressing import judge, without_mentions
 from bot.domain.events import PostCreated
 from bot.domain.mention import Command, Ignored, Mention, Reason, StrongRef
+from bot.domain.uris import AtUri
 
 ME, ALICE, BOB = "did:plc:scrubjay", "did:plc:alice", "did:web:bob.test"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -202,7 +203,7 @@ def test_a_command_is_parsed_from_the_text_without_the_mention():
 
 
 def test_the_parts_of_an_at_uri_are_told():
-    assert at_uri(BOBS["uri"]) == (BOB, "app.bsky.feed.post", "3kbobs")
+    assert AtUri.parse(BOBS["uri"]) == (BOB, "app.bsky.feed.post", "3kbobs")
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_the_parts_of_an_at_uri_are_told():
     ],
 )
 def test_what_names_no_record_has_no_parts(uri):
-    assert at_uri(uri) is None
+    assert AtUri.parse(uri) is None
 
 
 # --- anything at all -----------------------------------------------------------------------------
@@ -269,7 +270,7 @@ def test_whatever_a_stranger_wrote_it_is_judged_and_what_passes_is_sound(record)
     assert "\0" not in found.text
     found.text.encode()
     for ref in (found.root, found.parent or found.root):
-        assert at_uri(ref.uri).collection == "app.bsky.feed.post"
+        assert AtUri.parse(ref.uri).collection == "app.bsky.feed.post"
     assert len(found.langs) <= 3
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from support.factory import NOW
 
 from bot.domain import pacing
-from bot.domain.mention import Pace
+from bot.domain.limits import Pace
 
 SPANS = st.timedeltas(timedelta(0), timedelta(hours=1))
 PACES = st.builds(Pace, SPANS, SPANS, SPANS, SPANS)

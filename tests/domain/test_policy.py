@@ -8,21 +8,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, NOW
 
+from bot.domain.commands import FORGOTTEN, NOTICE, command, introduce
 from bot.domain.mention import Command, State
-from bot.domain.policy import (
-    FORGOTTEN,
-    NOTICE,
-    Facts,
-    Go,
-    Later,
-    No,
-    Scope,
-    Why,
-    Window,
-    command,
-    introduce,
-    judge,
-)
+from bot.domain.policy import Facts, Go, Later, No, Scope, Why, Window, judge
 
 FRESH = Facts(age=timedelta(minutes=1))
 WINDOWS = ("partner", "person_hour", "person_day", "person_tokens", "hour", "day")

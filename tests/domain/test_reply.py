@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.mention import StrongRef
-from bot.domain.reply import answers, clean, facets, record, record_key, split, tid_time
+from bot.domain.reply import answers, clean, facets, record, reserved_key, split, tid_time
 
 ME, ALICE = "did:plc:scrubjay", "did:plc:alice"
 HOSTS = frozenset({"bsky.app", "example.com"})
@@ -250,10 +250,10 @@ tids = st.integers(EARLIEST << 10, (LATEST << 10) - 1).map(
 
 
 def test_record_keys_never_change():
-    assert record_key(ME, URI, 0) == "3lbmkqgepkxws"
-    assert record_key(ME, URI, 1) == "3lbmkrlegb4fh"
-    assert record_key(ME, URI, 0, salt=1) == "3lbmkresa3ow7"
-    assert record_key(ME, f"at://{ALICE}/app.bsky.feed.post/self", 0) == "3peto6amx2pta"
+    assert reserved_key(ME, URI, 0) == "3lbmkqgepkxws"
+    assert reserved_key(ME, URI, 1) == "3lbmkrlegb4fh"
+    assert reserved_key(ME, URI, 0, salt=1) == "3lbmkresa3ow7"
+    assert reserved_key(ME, f"at://{ALICE}/app.bsky.feed.post/self", 0) == "3peto6amx2pta"
 
 
 def test_the_time_of_a_tid_is_read_as_the_network_writes_it():
@@ -264,14 +264,14 @@ def test_the_time_of_a_tid_is_read_as_the_network_writes_it():
 
 @given(tids, st.integers(0, 9), st.integers(0, 9))
 def test_a_record_key_is_a_tid_of_the_mentions_own_minute(tid: str, part: int, salt: int):
-    key = record_key(ME, f"at://{ALICE}/app.bsky.feed.post/{tid}", part, salt)
+    key = reserved_key(ME, f"at://{ALICE}/app.bsky.feed.post/{tid}", part, salt)
     assert KEY.match(key)
     assert abs(tid_time(key) - tid_time(tid)) < 67.2 * 10**6
 
 
 @given(st.text("234567abcdefghijklmnopqrstuvwxyz.-:~_", min_size=1, max_size=20))
 def test_whatever_the_mentions_key_the_reply_gets_a_sane_one(rkey: str):
-    key = record_key(ME, f"at://{ALICE}/app.bsky.feed.post/{rkey}", 0)
+    key = reserved_key(ME, f"at://{ALICE}/app.bsky.feed.post/{rkey}", 0)
     assert KEY.match(key)
     assert EARLIEST - 68 * 10**6 <= tid_time(key) < LATEST
 
@@ -281,4 +281,4 @@ def test_parts_salts_bots_and_mentions_have_keys_of_their_own(tid: str):
     uri = f"at://{ALICE}/app.bsky.feed.post/{tid}"
     asked = [(ME, uri, part, salt) for part in range(4) for salt in range(4)]
     asked += [(ALICE, uri, 0, 0), (ME, uri.replace("alice", "bob"), 0, 0)]
-    assert len({record_key(*each) for each in asked}) == len(asked)
+    assert len({reserved_key(*each) for each in asked}) == len(asked)

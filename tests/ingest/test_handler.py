@@ -10,6 +10,7 @@ from support.factory import ANA, BEN, ME
 from support.harness import Crew, ScriptedBrain
 
 from bot import storage
+from bot.domain.commands import FORGOTTEN
 from bot.domain.events import (
     AccountChanged,
     Blocked,
@@ -22,7 +23,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import State
-from bot.domain.policy import FORGOTTEN, Why
+from bot.domain.policy import Why
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import NetworkTrouble
 from memory.errors import UnknownPerson

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.embeds import Card, Embeds, Media
-from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost, Trust
+from bot.domain.mention import Mention, Reason, StrongRef
+from bot.domain.prompt import ThreadPost, Trust
 from bot.prompt.compose import ago, compose, fence
 from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
 

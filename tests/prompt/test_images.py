@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.embeds import Embeds, Media
-from bot.domain.mention import ThreadPost
+from bot.domain.prompt import ThreadPost
 from bot.prompt.images import attached, kind, place
 
 ANA = "did:plc:ana"

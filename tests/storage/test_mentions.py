@@ -12,7 +12,9 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, LIMITS, NO_PAUSE, NOW, mention
 
 from bot import storage
-from bot.domain.mention import OUTCOMES, Pace, Part, State, StrongRef, Usage
+from bot.domain.limits import Pace
+from bot.domain.mention import OUTCOMES, Part, State, StrongRef
+from bot.domain.prompt import Usage
 from bot.errors import FenceLost, NotFound
 
 LEASE = timedelta(seconds=30)

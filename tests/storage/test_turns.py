@@ -14,7 +14,8 @@ from support.harness import Crew, ScriptedBrain
 
 from bot import app, storage
 from bot.domain.events import PostDeleted
-from bot.domain.mention import State, Usage
+from bot.domain.mention import State
+from bot.domain.prompt import Usage
 from bot.domain.turn import Outcome
 from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
 from bot.privacy.erasure import erase_person, forgetting, scrub

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.mention import Limits, Mention, Pace, Reason, StrongRef
+from bot.domain.limits import Limits, Pace
+from bot.domain.mention import Mention, Reason, StrongRef
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 ANA, BEN, ME = "did:plc:ana", "did:plc:ben", "did:plc:scrubjay"

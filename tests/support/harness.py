@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from bot import storage
 from bot.domain.events import PostCreated
-from bot.domain.mention import Usage
+from bot.domain.prompt import Usage
 from bot.domain.reply import answers
 from bot.domain.tracked import Tracked
 from bot.ingest.handler import Hearing

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.embeds import Embeds, Media
-from bot.domain.mention import Mention, Reason, StrongRef, ThreadPost
+from bot.domain.mention import Mention, Reason, StrongRef
+from bot.domain.prompt import ThreadPost
 from bot.prompt.compose import compose
-from bot.tools import Toolbox
+from bot.tools.toolbox import Toolbox
 from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render
 from memory.rows.passages import of_note
 from memory.rules.edits import propose

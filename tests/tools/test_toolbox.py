@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.mention import Thought, Usage
-from bot.tools import TOOLS, Toolbox
+from bot.domain.prompt import Thought, Usage
+from bot.tools.toolbox import TOOLS, Toolbox
 from memory.errors import EditRefused
 from memory.model import (
     Forget,

@@ -13,10 +13,11 @@ from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Crew, ScriptedBrain
 
 from bot import storage
+from bot.domain.commands import FORGOTTEN, NOTICE
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
-from bot.domain.policy import FORGOTTEN, NOTICE, Why
-from bot.domain.reply import record_key
+from bot.domain.policy import Why
+from bot.domain.reply import reserved_key
 from bot.errors import BrainRefused, BrainTrouble, KeyTaken, NetworkRefused, NetworkTrouble
 from memory.errors import UnknownPerson
 
@@ -35,7 +36,7 @@ def test_a_mention_is_answered_once_under_its_reserved_key(crew):
 
     (reply,) = crew.replies(ref)
     assert crew.fate(ref) == (State.ANSWERED, None)
-    assert reply.ref.uri == f"at://{ME}/app.bsky.feed.post/{record_key(ME, ref.uri, 0)}"
+    assert reply.ref.uri == f"at://{ME}/app.bsky.feed.post/{reserved_key(ME, ref.uri, 0)}"
     assert reply.record["reply"] == {"root": ref.to_json(), "parent": ref.to_json()}
 
 
@@ -153,13 +154,13 @@ def test_an_answered_mention_heard_again_after_the_database_was_lost_is_left_alo
 
 
 def test_a_key_that_something_else_occupies_is_passed_over(crew):
-    taken = record_key(ME, f"at://{ANA}/app.bsky.feed.post/3lbbbbbbbbbbb", 0)
+    taken = reserved_key(ME, f"at://{ANA}/app.bsky.feed.post/3lbbbbbbbbbbb", 0)
     crew.network.write(ME, {"$type": "app.bsky.feed.post", "text": "of another kind"}, rkey=taken)
     ref = crew.say(ANA, "hi", rkey="3lbbbbbbbbbbb")
     crew.work()
 
     (reply,) = crew.replies(ref)
-    assert reply.ref.uri.endswith(record_key(ME, ref.uri, 0, salt=1))
+    assert reply.ref.uri.endswith(reserved_key(ME, ref.uri, 0, salt=1))
 
 
 def test_a_key_taken_between_look_and_put_is_passed_over_too(crew):

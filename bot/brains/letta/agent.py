@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from letta_client import AsyncLetta
     from letta_client.types import AgentState
 
-    from bot.ports import Clock
+    from bot.clock import Clock
 
 log = structlog.get_logger()
 

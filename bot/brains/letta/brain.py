@@ -20,7 +20,7 @@ from letta_client import AsyncLetta
 
 from bot.brains.letta.agent import Household
 from bot.brains.letta.responses import read, require_whole, told
-from bot.domain.mention import ToolAnswer, Trust, Usage
+from bot.domain.prompt import ToolAnswer, Trust, Usage
 from bot.errors import BrainError, BrainRefused, BrainTrouble
 from bot.prompt.images import attached
 
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from bot.brains.letta.agent import Agent
     from bot.brains.letta.responses import Call, Round
-    from bot.domain.mention import Prompt, ToolSpec
-    from bot.ports import Clock, Toolbox
+    from bot.clock import Clock
+    from bot.domain.prompt import Prompt, ToolSpec
+    from bot.ports import Toolbox
     from bot.prompt.images import Picture
 
 OURS = (Trust.OPERATOR, Trust.MEMORY)  # what the system prompt is made of; the rest is what was said

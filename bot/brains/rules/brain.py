@@ -16,7 +16,7 @@ from bot.brains.rules.wording import pick
 if TYPE_CHECKING:
     from bot.brains.rules.facts import Fact
     from bot.brains.rules.understanding import Heard, Topic
-    from bot.domain.mention import Prompt
+    from bot.domain.prompt import Prompt
     from bot.ports import Toolbox
 
 FACTS = 3  # kept of one post

@@ -17,7 +17,8 @@ from support.talker import Talker, above
 from bot.brains import make
 from bot.brains.letta.agent import KEPT, OVERDUE, TURN
 from bot.brains.letta.brain import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
-from bot.domain.mention import State, Usage
+from bot.domain.mention import State
+from bot.domain.prompt import Usage
 from bot.errors import BrainRefused, BrainTrouble
 from memory.model import Remember
 

@@ -1,0 +1,16 @@
+"""The clock that everything is given, so that a test can be at any time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Clock: TypeAlias = "Callable[[], datetime]"
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,48 @@
+"""AT URIs, and the collections that the bot reads or writes (https://atproto.com/specs/at-uri-scheme)."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Self
+
+POST = "app.bsky.feed.post"
+GATE = "app.bsky.feed.threadgate"
+BLOCK = "app.bsky.graph.block"
+PROFILE = "app.bsky.actor.profile"
+
+AT_URI = re.compile(
+    r"at://(?P<did>did:[a-z]+:[A-Za-z0-9._:%-]{1,256})"
+    r"/(?P<collection>[A-Za-z][A-Za-z0-9.-]{0,316})/(?P<rkey>(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,512})"
+)
+
+
+class AtUri(NamedTuple):
+    """The parts of an AT URI that names a record. Its `str` is the URI."""
+
+    did: str
+    collection: str
+    rkey: str
+
+    @classmethod
+    def parse(cls, uri: object) -> Self | None:
+        """The parts of a record's AT URI; None unless its authority is a DID."""
+        found = AT_URI.fullmatch(uri) if isinstance(uri, str) else None
+        return cls(*found.groups()) if found else None
+
+    def __str__(self) -> str:
+        return f"at://{self.did}/{self.collection}/{self.rkey}"
+
+
+def author(uri: str) -> str:
+    """The authority of an AT URI that is known to be one."""
+    return uri.removeprefix("at://").partition("/")[0]
+
+
+def record_key(uri: str) -> str:
+    """The record key of an AT URI that is known to be one."""
+    return uri.rpartition("/")[2]
+
+
+def is_by(uri: str, did: str) -> bool:
+    """Whether the record stands in the repo of `did`."""
+    return author(uri) == did

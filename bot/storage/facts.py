@@ -1,0 +1,98 @@
+"""What SQL knows for a decision of policy about one mention."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from bot.domain.mention import State
+from bot.domain.policy import Facts, Window
+from bot.domain.uris import author
+from bot.storage.consent import gate_of
+from bot.storage.outbox import ours_in
+from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import ColumnElement
+
+    from bot.domain.limits import Limits
+    from bot.domain.mention import Mention
+    from memory.db import Tx
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+COUNTED = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
+
+
+def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
+    """What SQL knows for a decision about this mention. What has been admitted counts as said."""
+    person = MentionRow.did == mention.did
+    thread = MentionRow.root_uri == mention.root.uri
+
+    def window(span: timedelta, *which: ColumnElement[bool]) -> Window:
+        recent = select(func.count(), func.min(MentionRow.admitted_at)).where(
+            MentionRow.admitted_at > now - span,
+            MentionRow.uri != mention.uri,
+            MentionRow.state.in_(COUNTED),
+            *which,
+        )
+        return Window(*tx.execute(recent).one())
+
+    known = Facts(
+        age=_age(tx, mention, now),
+        thread=_thread_posts(tx, mention),
+        partner=window(limits.partner_window, person, thread),
+        person_hour=window(HOUR, person),
+        person_day=window(DAY, person),
+        person_tokens=_tokens(tx, mention.did, now),
+        hour=window(HOUR),
+        day=window(DAY),
+    )
+    return unwelcome(tx, mention, known)
+
+
+def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
+    """Time since it was said, or since the operator asked for another try."""
+    retried = tx.execute(select(MentionRow.retried_at).where(MentionRow.uri == mention.uri)).scalar()
+    return now - (retried or mention.said_at)
+
+
+def _tokens(tx: Tx, did: str, now: datetime) -> Window:
+    """Count the tokens spent on this person in a day, on silence too."""
+    spent = select(
+        func.coalesce(func.sum(MentionRow.tokens_in + MentionRow.tokens_out), 0),
+        func.min(MentionRow.admitted_at),
+    ).where(MentionRow.did == did, MentionRow.admitted_at > now - DAY)
+    return Window(*tx.execute(spent).one())
+
+
+def _thread_posts(tx: Tx, mention: Mention) -> int:
+    """Count the bot's posts in this thread, planned ones included."""
+    planned = (
+        select(func.count())
+        .select_from(OutboxRow)
+        .join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
+        .where(MentionRow.root_uri == mention.root.uri, MentionRow.state.in_(COUNTED))
+    )
+    return int(tx.execute(planned).scalar_one())
+
+
+def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
+    """`facts`, with what SQL knows of consent."""
+    root = mention.root.uri
+    gate = gate_of(tx, root)
+
+    def any_of(column: Any, *values: str) -> bool:
+        return tx.execute(select(column).where(column.in_(values)).limit(1)).first() is not None
+
+    return replace(
+        facts,
+        stopped=any_of(StopRow.did, mention.did),
+        thread_stopped=any_of(ThreadStopRow.root_uri, root),
+        blocked=any_of(BlockRow.did, mention.did, author(root)),
+        gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
+    )

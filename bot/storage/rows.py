@@ -1,0 +1,82 @@
+"""Rows of the queue as frozen values, and back. No row leaves storage."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from bot.domain.mention import Command, Entry, Mention, Part, Reason, State, StrongRef
+from bot.storage.tables import OutboxRow
+
+if TYPE_CHECKING:
+    from memory.db import Tx
+
+
+def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
+    rows = tx.execute(
+        select(OutboxRow.__table__).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
+    )
+    return tuple(map(to_part, rows))
+
+
+def to_part(row: Any) -> Part:
+    return Part(
+        index=row.part,
+        text=row.text,
+        facets=tuple(json.loads(row.facets)),
+        rkey=row.rkey,
+        record=row.record,
+        ref=StrongRef(row.uri, row.cid) if row.uri else None,
+    )
+
+
+def to_entry(tx: Tx, row: Any) -> Entry:
+    return Entry(
+        mention=to_mention(row),
+        state=State(row.state),
+        why=row.why,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        seen_at=row.seen_at,
+        drafted_at=row.drafted_at,
+        post_at=row.post_at,
+        ended_at=row.ended_at,
+        brain=row.brain,
+        model=row.model,
+        tokens_in=row.tokens_in,
+        tokens_out=row.tokens_out,
+        cost=row.cost,
+        parts=parts(tx, row.uri),
+    )
+
+
+def columns(mention: Mention) -> dict[str, Any]:
+    """What its post says of a mention, as columns."""
+    return {
+        "cid": mention.ref.cid,
+        "reason": mention.reason,
+        "text": mention.text,
+        "langs": " ".join(mention.langs),
+        "root_uri": mention.root.uri,
+        "root_cid": mention.root.cid,
+        "parent_uri": mention.parent.uri if mention.parent else None,
+        "parent_cid": mention.parent.cid if mention.parent else None,
+        "command": mention.command,
+        "said_at": mention.said_at,
+    }
+
+
+def to_mention(row: Any) -> Mention:
+    return Mention(
+        ref=StrongRef(row.uri, row.cid),
+        did=row.did,
+        reason=Reason(row.reason),
+        text=row.text,
+        root=StrongRef(row.root_uri, row.root_cid),
+        parent=StrongRef(row.parent_uri, row.parent_cid) if row.parent_uri else None,
+        said_at=row.said_at,
+        langs=tuple(row.langs.split()),
+        command=Command(row.command) if row.command else None,
+    )
