@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - whoever keeps these values reads the annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,7 +13,6 @@ from memory.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
 Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
 Kind: TypeAlias = Literal["said", "answer", "note"]

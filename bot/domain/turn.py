@@ -1,32 +1,22 @@
-"""A turn as it is kept: what the brain was told, what it did and said, what it cost. Pure, with its JSON."""
+"""A turn as it is kept: what the brain was told, what it did and said, what it cost. Pure."""
 
 from __future__ import annotations
 
-import json
-import types
-import typing
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotations of what is kept
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from bot.domain import embeds, mention
-from memory import model as memory
-from memory.model import Forget, Remember, Revise
+from bot.domain.embeds import Media  # noqa: TC001
+from bot.domain.mention import Mention  # noqa: TC001
+from bot.domain.prompt import Section, ThreadPost  # noqa: TC001
+from memory.model import Limits, Person  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from bot.domain.embeds import Media
-    from bot.domain.mention import Mention
-    from bot.domain.prompt import Prompt, Section, ThreadPost
-    from memory.model import Edit, Limits, Passage, Person
-
-T = TypeVar("T")
-NAMES: Mapping[str, Any] = types.MappingProxyType(
-    {**vars(mention), **vars(embeds), **vars(memory), "datetime": datetime}
-)
-EDITS = types.MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forget})
+    from bot.domain.prompt import Prompt
+    from memory.model import Edit, Passage
 
 
 class Outcome(StrEnum):
@@ -138,48 +128,3 @@ def _with_quoted(post: ThreadPost) -> Iterator[ThreadPost]:
     yield post
     if post.quoted:
         yield post.quoted
-
-
-# --- JSON ----------------------------------------------------------------------------------------
-
-
-def dumps(value: Any) -> str:
-    """A frozen value, or a list of them, as JSON in ASCII (no database minds what a stranger wrote)."""
-    plain = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-    if isinstance(plain, list | tuple):
-        plain = [asdict(one) for one in plain]
-    return json.dumps(plain, default=_plain, separators=(",", ":"))
-
-
-def loads(kind: type[T], text: str) -> T:
-    """The value that `dumps` wrote; fields that came later take their defaults, those that went are left."""
-    return typing.cast("T", _build(kind, json.loads(text)))
-
-
-def dump_edits(edits: Iterable[Edit]) -> str:
-    return json.dumps([{"op": type(edit).__name__.lower(), **asdict(edit)} for edit in edits])
-
-
-def load_edits(text: str) -> tuple[Edit, ...]:
-    return tuple(EDITS[edit.pop("op")](**edit) for edit in json.loads(text))
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else repr(value)
-
-
-def _build(kind: Any, value: Any) -> Any:
-    inner = typing.get_args(kind)
-    if value is None or kind in (Any, object):
-        return value
-    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
-        return _build(next(one for one in inner if one is not types.NoneType), value)
-    if typing.get_origin(kind) is tuple:
-        return tuple(_build(inner[0], one) for one in value)
-    if isinstance(kind, type) and is_dataclass(kind):
-        hints = typing.get_type_hints(kind, dict(NAMES))
-        known = (field.name for field in fields(kind) if field.name in value)
-        return kind(**{name: _build(hints[name], value[name]) for name in known})
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    return kind(value) if issubclass(kind, StrEnum) else value

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import asdict, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import TypeAdapter
 from sqlalchemy import delete, insert, or_, select, update
 
-from bot.domain.turn import Call, KeptTurn, Outcome, Told, dump_edits, dumps, load_edits, loads
+from bot.domain.turn import Call, KeptTurn, Outcome, Told
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow, TurnSourceRow
+from memory.model import Forget, Remember, Revise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from memory.db import Tx
+    from memory.model import Edit
 
+T = TypeVar("T")
+TOLD: TypeAdapter[Told] = TypeAdapter(Told)
+CALLS: TypeAdapter[tuple[Call, ...]] = TypeAdapter(tuple[Call, ...])
+EDITS = MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forget})
 NO_WORDS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits"))
 
 
@@ -32,11 +41,11 @@ def keep(tx: Tx, turn: KeptTurn, sources: Collection[str]) -> int:
             persona=turn.persona,
             outcome=turn.outcome,
             error=turn.error,
-            told=dumps(turn.told) if turn.told else None,
-            calls=dumps(turn.calls),
+            told=_dump(TOLD, turn.told) if turn.told else None,
+            calls=_dump(CALLS, turn.calls),
             reply=turn.reply,
             why=turn.why,
-            edits=dump_edits(turn.edits),
+            edits=_dump_edits(turn.edits),
             tokens_in=turn.tokens_in,
             tokens_out=turn.tokens_out,
             cost=turn.cost,
@@ -115,8 +124,29 @@ def _turn(row: Any) -> KeptTurn:
         **{
             **row._mapping,  # noqa: SLF001 - SQLAlchemy's name for the row as a mapping
             "outcome": Outcome(row.outcome),
-            "told": loads(Told, row.told) if row.told else None,
-            "calls": loads(tuple[Call, ...], row.calls) if row.calls else (),
-            "edits": load_edits(row.edits) if row.edits else (),
+            "told": _load(TOLD, row.told) if row.told else None,
+            "calls": _load(CALLS, row.calls) if row.calls else (),
+            "edits": _load_edits(row.edits) if row.edits else (),
         }
     )
+
+
+# --- JSON ----------------------------------------------------------------------------------------
+# In ASCII, so that no database minds what a stranger wrote. Fields that came later take their defaults, those
+# that are gone are not read.
+
+
+def _dump(kind: TypeAdapter[T], value: T) -> str:
+    return json.dumps(kind.dump_python(value, mode="json"), separators=(",", ":"))
+
+
+def _load(kind: TypeAdapter[T], text: str) -> T:
+    return kind.validate_python(json.loads(text))
+
+
+def _dump_edits(edits: Iterable[Edit]) -> str:
+    return json.dumps([{"op": type(edit).__name__.lower(), **asdict(edit)} for edit in edits])
+
+
+def _load_edits(text: str) -> tuple[Edit, ...]:
+    return tuple(EDITS[edit.pop("op")](**edit) for edit in json.loads(text))

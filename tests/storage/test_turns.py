@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from support.factory import ANA, BEN, NOW
 from support.harness import Crew, ScriptedBrain
 
 from bot import app, storage
+from bot.domain.embeds import Card
 from bot.domain.events import PostDeleted
-from bot.domain.mention import State
+from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
-from bot.domain.turn import Outcome
+from bot.domain.turn import Call, Outcome
 from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
 from bot.privacy.erasure import erase_person, forgetting, scrub
 from bot.storage import turns
@@ -477,3 +478,49 @@ def test_the_recorder_changes_nothing_that_a_brain_sees(crew):
     assert "no such tool" in heard[1].text
     assert crew.replies(ref)
     assert kept(crew, ref)[0].calls[0].answer == heard[1].text
+
+
+# --- rows of earlier versions --------------------------------------------------------------------
+
+TOLD = """{"sections":[{"name":"Who you are","trust":"operator","text":"A bird.","source":"the persona's file"}],\
+"mention":{"ref":{"uri":"at://did:plc:ana/app.bsky.feed.post/3222222222224","cid":"bafyana"},"did":"did:plc:ana",\
+"reason":"mention","text":"I keep bees","root":{"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223",\
+"cid":"bafyben"},"parent":{"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223","cid":"bafyben"},\
+"said_at":"2026-11-22T12:00:00+00:00","langs":["en"],"command":null},"person":{"did":"did:plc:ana",\
+"handle":"ana.test","first_seen":"2026-11-22T12:00:00+00:00","last_seen":"2026-11-22T12:00:00+00:00",\
+"introduced_at":null,"status":null,"status_at":null},"thread":[{"author":"ben.test","text":"look","by_bot":false,\
+"by_asker":false,"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223","at":"2026-03-01T10:00:00+00:00",\
+"embeds":{"media":[],"card":{"title":"t","description":"d","uri":"https://example.org"},"quotes":null},\
+"quoted":null}],"now":"2026-11-22T12:00:00+00:00","notes":[4],"shown":[4],"hidden":0,"limits":{"note_chars":280,\
+"notes":60,"per_exchange":3,"per_day":20},"reply_limit":900,"long_gone":1}"""
+
+
+def test_a_turn_that_an_earlier_version_wrote_is_read_as_it_was(db: Database):
+    with db.write() as tx:
+        tx.execute(
+            insert(TurnRow).values(
+                uri="at://did:plc:ana/app.bsky.feed.post/3222222222224",
+                did=ANA,
+                at=NOW,
+                brain="rules",
+                model="",
+                persona="d",
+                outcome="reply",
+                told=TOLD,
+                calls='[{"name":"reply","arguments":{"text":"ok"},"answer":"This.","ok":true,"ms":0}]',
+                reply="ok",
+                edits='[{"op": "remember", "text": "keeps bees"}]',
+                tokens_in=0,
+                tokens_out=0,
+                took_ms=1,
+            )
+        )
+    with db.read() as tx:
+        [turn] = turns.latest(tx)
+    assert turn.told is not None
+    assert turn.told.thread[0].at == datetime(2026, 3, 1, 10, tzinfo=UTC)
+    assert turn.told.thread[0].embeds.card == Card("t", "d", "https://example.org")
+    assert (turn.told.mention.reason, turn.told.mention.langs) == (Reason.MENTION, ("en",))
+    assert (turn.told.notes, turn.told.post, turn.told.images) == ((4,), None, ())
+    assert turn.calls == (Call("reply", {"text": "ok"}, "This.", ok=True, ms=0),)
+    assert turn.edits == (Remember("keeps bees"),)
