@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the minds are th
 from support.factory import LIMITS, NO_PAUSE
 from support.scripted_brains import MINDS, replies
 
-from bot import factory, storage
+from bot import factory
 from bot.brains.guard import Guarded
 from bot.devnet.localnet import LocalNet
 from bot.domain.mention import Mention, Reason, State
@@ -39,6 +39,7 @@ from bot.log import configure
 from bot.network.bluesky import Bluesky
 from bot.network.in_memory import MemoryNetwork
 from bot.services import Bench, TurnOptions
+from bot.storage import mentions, views
 from bot.storage.ledger import Ledger
 from bot.worker.worker import Worker
 from memory.db import Database
@@ -104,12 +105,12 @@ async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], 
     """One mention of everybody: ms to each draft, to each answer, and mentions a second."""
     refs = {did: await asyncio.to_thread(post) for did, post in stage.people.items()}
     now = bench.clock()
-    mentions = [
+    asked = [
         Mention(ref, did, Reason.MENTION, "I live in Lisbon", ref, None, now) for did, ref in refs.items()
     ]
     with bench.db.write() as tx:
-        for mention in mentions:
-            storage.accept(tx, mention, now=now, due_at=now)
+        for mention in asked:
+            mentions.accept(tx, mention, now=now, due_at=now)
     crew = [Timed(str(number), bench, Bell(), random.random) for number in range(workers)]
     for worker in crew:
         worker.steps = {}
@@ -123,12 +124,12 @@ async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], 
     seconds = time.perf_counter() - began
     steps = {key: span for worker in crew for key, span in worker.steps.items()}
     with bench.db.read() as tx:
-        unanswered = [m.uri for m in mentions if storage.entry(tx, m.uri).state is not State.ANSWERED]
+        unanswered = [m.uri for m in asked if views.entry(tx, m.uri).state is not State.ANSWERED]
     if unanswered:
         raise SystemExit(f"{len(unanswered)} mentions were not answered")
-    drafted = [steps[m.uri, State.THINKING] for m in mentions]
-    answered = [steps[m.uri, State.THINKING] + steps[m.uri, State.POSTING] for m in mentions]
-    return drafted, answered, len(mentions) / seconds
+    drafted = [steps[m.uri, State.THINKING] for m in asked]
+    answered = [steps[m.uri, State.THINKING] + steps[m.uri, State.POSTING] for m in asked]
+    return drafted, answered, len(asked) / seconds
 
 
 def percentiles(rounds: list[list[float]]) -> dict[str, float]:

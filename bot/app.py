@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import factory, minds, storage
+from bot import factory, minds
 from bot.domain.tracked import Tracked
 from bot.errors import NetworkTrouble
 from bot.ingest.handler import Hearing
@@ -24,7 +24,7 @@ from bot.network.bluesky import Bluesky
 from bot.privacy.retention import keep_house
 from bot.scheduler import Cadence
 from bot.services import Bench, TurnOptions
-from bot.storage import sessions, turns
+from bot.storage import cursors, sessions, turns
 from bot.streams import choice
 from bot.worker.jobs import Errands
 from bot.worker.worker import Worker
@@ -118,8 +118,8 @@ async def run(settings: Settings, role: Role) -> None:
         if role != "listen":
             await _unless(stopping, minds.start(brain))
         bench = make_bench(settings, db, network, brain)
-        cursors = await bench.read(storage.cursors)
-        source = choice.source(settings, bench.tracked, cursors) if role != "work" else None
+        known = await bench.read(cursors.latest_first)
+        source = choice.source(settings, bench.tracked, known) if role != "work" else None
         await serve(settings, bench, source, stopping, work=role != "listen")
     finally:
         await brain.close()

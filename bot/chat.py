@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bot import app, factory, minds, storage
+from bot import app, factory, minds
 from bot.domain.addressing import MENTION
 from bot.domain.events import PostCreated
 from bot.domain.mention import OUTCOMES, StrongRef
 from bot.domain.reply import tid
 from bot.domain.uris import POST
 from bot.network.in_memory import MemoryNetwork
+from bot.storage import views
 from memory.errors import UnknownPerson
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ async def _outcome(bench: Bench, mention: StrongRef, serving: asyncio.Task[None]
     names = (mention.uri, bench.ledger.pseudonym(mention.uri))
 
     def look(tx: Tx) -> Entry | None:
-        found = (entry for entry in storage.mentions(tx, limit=3) if entry.mention.uri in names)
+        found = (entry for entry in views.entries(tx, limit=3) if entry.mention.uri in names)
         return next((entry for entry in found if entry.state in OUTCOMES), None)
 
     while not serving.done():

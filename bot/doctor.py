@@ -150,11 +150,11 @@ def mentions(settings: Settings, now: datetime | None = None) -> Check:
     """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
     if unreadable := _unreadable(settings, "mentions"):
         return unreadable
-    from bot import storage
+    from bot.storage import views
 
     now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
-        every = [storage.mentions(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
+        every = [views.entries(tx, state=state, limit=MOST) for state in (*OPEN, State.FAILED)]
     db.close()
     entries = list(chain.from_iterable(every))
     failed = sum(entry.state == State.FAILED and _end(entry) > now - DAY for entry in entries)
@@ -178,11 +178,11 @@ def gaps(settings: Settings, now: datetime | None = None) -> Check:
     """Look for gaps in which mentions may still wait to be found: older ones would expire."""
     if unreadable := _unreadable(settings, "gaps"):
         return unreadable
-    from bot import storage
+    from bot.storage import gaps
 
     now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
-        still_open = storage.gaps.latest(tx, limit=MOST, still_open=True)
+        still_open = gaps.latest(tx, limit=MOST, still_open=True)
     db.close()
     soon = timedelta(seconds=3 * settings.reconcile_every)
     late = [gap for gap in still_open if soon < now - gap.at < settings.limits.max_age]

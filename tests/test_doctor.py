@@ -9,11 +9,12 @@ import pytest
 from support.cli_seed import NOON, fill
 from support.factory import mention
 
-from bot import doctor, storage
+from bot import doctor
 from bot.config.settings import load
 from bot.doctor import Check
 from bot.domain.events import Gap
 from bot.errors import BrainResting, NetworkTrouble, SettingsError
+from bot.storage import gaps, mentions
 from memory.db import Database
 
 NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
@@ -116,10 +117,10 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     db.upgrade()
     resting = BrainResting("asked again in 60 s", retry_after=60)
     with db.write() as tx:
-        storage.accept(tx, mention(), now=NOON, due_at=NOON)
-    claim = storage.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
+        mentions.accept(tx, mention(), now=NOON, due_at=NOON)
+    claim = mentions.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
     with db.write() as tx:
-        storage.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
+        mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
     db.close()
     found = doctor.mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
@@ -133,8 +134,8 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
     db = Database(settings.database)
     db.upgrade()
     with db.write() as tx:
-        storage.gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
-        storage.gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
+        gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
+        gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
     db.close()
     found = doctor.gaps(settings, NOON + age)
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)

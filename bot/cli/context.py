@@ -124,9 +124,9 @@ class App:
     def _author(self, tx: Tx, who: str) -> str:
         if who.removeprefix("@").lower() != self.settings.handle:
             return self.did(tx, who)
-        from bot import storage
+        from bot.storage import views
 
-        own = (said.part.ref for said in storage.posts(tx, limit=50))
+        own = (said.part.ref for said in views.posts(tx, limit=50))
         return next((author(ref.uri) for ref in own if ref), who)
 
 

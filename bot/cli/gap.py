@@ -25,15 +25,15 @@ def gap() -> None:
 @pass_app
 def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
     """The gaps in what it heard, the latest first: from where to where, and what closed them."""
-    from bot import storage
+    from bot.storage import gaps
 
     with app.database.read() as tx:
-        gaps = storage.gaps.latest(tx, limit=limit, still_open=still_open)
+        found = gaps.latest(tx, limit=limit, still_open=still_open)
     if as_json:
-        output.document([{**output.plain(one), "closed_by": one.closed_by} for one in gaps])
-    elif gaps:
+        output.document([{**output.plain(one), "closed_by": one.closed_by} for one in found])
+    elif found:
         head = ("over", "stream", "why", "since", "until", "closed", "by")
-        output.Page().table(head, map(_row, gaps), fold=("why",))
+        output.Page().table(head, map(_row, found), fold=("why",))
     else:
         output.message("There is none open." if still_open else "Nothing has disturbed its streams yet.")
 

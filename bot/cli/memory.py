@@ -136,10 +136,10 @@ def _why_passage(app: App, name: str, *, as_json: bool) -> None:
 
 
 def _answer(tx: Tx, uri: str) -> tuple[Part, ...]:
-    from bot import storage
+    from bot.storage import views
 
     try:
-        return storage.entry(tx, uri).parts
+        return views.entry(tx, uri).parts
     except NotFound:
         return ()
 

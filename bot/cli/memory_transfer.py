@@ -46,12 +46,11 @@ def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> N
 
 
 def _held(app: App, tx: Tx, did: str) -> dict[str, Any]:
-    from bot import storage
     from bot.cli.turn import plain
-    from bot.storage import turns
+    from bot.storage import turns, views
 
     return app.memory.export(tx, did) | {
-        "mentions": storage.mentions(tx, did=did, limit=MOST),
+        "mentions": views.entries(tx, did=did, limit=MOST),
         "turns": [plain(turn) for turn in turns.latest(tx, did=did, limit=MOST)],
     }
 

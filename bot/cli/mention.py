@@ -29,11 +29,11 @@ def mention() -> None:
 @pass_app
 def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: bool) -> None:
     """Mentions, the latest first."""
-    from bot import storage
+    from bot.storage import views
 
     with app.database.read() as tx:
         did = app.did(tx, who) if who else None
-        entries = storage.mentions(tx, did=did, state=State(state) if state else None, limit=limit)
+        entries = views.entries(tx, did=did, state=State(state) if state else None, limit=limit)
         names = {did: app.name(tx, did) for did in {entry.mention.did for entry in entries}}
     if as_json:
         output.document(entries)
@@ -59,10 +59,10 @@ def _body(entry: Entry) -> list[str]:
 @pass_app
 def show(app: App, uri: str, *, as_json: bool) -> None:
     """One mention with its whole fate."""
-    from bot import storage
+    from bot.storage import views
 
     with app.database.read() as tx:
-        entry = storage.entry(tx, app.uri(tx, uri))
+        entry = views.entry(tx, app.uri(tx, uri))
         who = app.full_name(tx, entry.mention.did)
     if as_json:
         output.document({**output.plain(entry), "link": link(entry.mention.uri)})
@@ -114,12 +114,12 @@ def _fate(entry: Entry) -> list[tuple[str, str]]:
 @pass_app
 def retry(app: App, uri: str) -> None:
     """Try a failed or refused mention again, now."""
-    from bot import storage
+    from bot.storage import steering
 
     if uri.startswith("forgotten:"):
         raise click.UsageError("its author asked to be forgotten; nothing is left to answer.")
     with app.database.write() as tx:
-        storage.retry(tx, app.uri(tx, uri), now())
+        steering.retry(tx, app.uri(tx, uri), now())
     output.message("It will be tried again at once, if the bot is running.")
 
 
@@ -130,12 +130,12 @@ def retry(app: App, uri: str) -> None:
 @pass_app
 def skip(app: App, uri: str, why: str, *, yes: bool) -> None:
     """Leave a mention unanswered."""
-    from bot import storage
+    from bot.storage import steering, views
 
     with app.database.read() as tx:
-        entry = storage.entry(tx, app.uri(tx, uri))
+        entry = views.entry(tx, app.uri(tx, uri))
         who = app.name(tx, entry.mention.did)
     agree(f"Never answer the mention of {who} that is {entry.state} now?", yes=yes)
     with app.database.write() as tx:
-        storage.skip(tx, entry.mention.uri, now(), why)
+        steering.skip(tx, entry.mention.uri, now(), why)
     output.message("It stays unanswered.")

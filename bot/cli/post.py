@@ -25,10 +25,10 @@ def post() -> None:
 @pass_app
 def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
     """Its posts, the latest first."""
-    from bot import storage
+    from bot.storage import views
 
     with app.database.read() as tx:
-        said = storage.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
+        said = views.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
         names = {did: app.name(tx, did) for did in {one.did for one in said}}
     if as_json:
         output.document(said)
@@ -55,10 +55,10 @@ def _body(one: Said) -> list[str]:
 @pass_app
 def show(app: App, uri: str, *, as_json: bool) -> None:
     """One post: whom it answers, and its exact record."""
-    from bot import storage
+    from bot.storage import views
 
     with app.database.read() as tx:
-        one = storage.said(tx, app.uri(tx, uri))
+        one = views.post(tx, app.uri(tx, uri))
         who = app.full_name(tx, one.did)
     place = one.part.ref.uri if one.part.ref else ""
     if as_json:

@@ -80,16 +80,15 @@ def show(app: App, uri: str, *, full: bool, as_json: bool) -> None:
 
 def find(tx: Tx, uri: str) -> tuple[tuple[KeptTurn, ...], Entry | None]:
     """The turns over a mention, named by itself or by the bot's answer. Raises NotFound."""
-    from bot import storage
-    from bot.storage import turns
+    from bot.storage import turns, views
 
     try:
-        mention = storage.said(tx, uri).mention_uri
+        mention = views.post(tx, uri).mention_uri
     except NotFound:
         mention = uri
     found = turns.of(tx, mention)
     try:
-        return found, storage.entry(tx, mention)
+        return found, views.entry(tx, mention)
     except NotFound:
         return found, None
 

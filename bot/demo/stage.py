@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot import storage
 from bot.demo.daemon import Daemon
 from bot.demo.script import BEATS, LABELLED
 from bot.devnet.localnet import LocalNet
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound, ScrubjayError
+from bot.storage import views
 from bot.storage.ledger import Ledger
 from memory.db import Database
 from memory.store import Memory
@@ -177,7 +177,7 @@ class Stage:
         with self._db.read() as tx:
             for name in (uri, self._ledger.pseudonym(uri)):
                 try:
-                    return storage.entry(tx, name)
+                    return views.entry(tx, name)
                 except NotFound:
                     continue
         return None

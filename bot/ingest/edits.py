@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot import storage
 from bot.domain import commands
 from bot.domain.mention import OPEN, Command, Ignored, Part
 from bot.domain.uris import author, is_by
 from bot.privacy.erasure import erase, forgetting
-from bot.storage import turns
+from bot.storage import consent, edits, outbox, turns
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,13 +37,13 @@ def obey(
         case Command.FORGET:
             erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
             if answer:
-                storage.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
-        case Command.STOP if not storage.overruled(tx, mention):
-            storage.stop(tx, mention.did, now)
+                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
+        case Command.STOP if not consent.overruled(tx, mention):
+            consent.stop(tx, mention.did, now)
             if is_by(mention.root.uri, mention.did):
-                storage.stop_thread(tx, mention.root.uri, now)
-        case Command.START if not storage.overruled(tx, mention):
-            storage.start(tx, mention.did)
+                consent.stop_thread(tx, mention.root.uri, now)
+        case Command.START if not consent.overruled(tx, mention):
+            consent.start(tx, mention.did)
         case _:
             pass
 
@@ -56,12 +55,12 @@ def take_edit(
     with forgetting(tx, memory, author(ref.uri), now):
         erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
     if (
-        storage.known(tx, [ref.uri]).get(ref.uri) != ref.cid
+        edits.known(tx, [ref.uri]).get(ref.uri) != ref.cid
     ):  # heard again, it spares the turn over the new text
         erased += turns.redact(tx, [ref.uri])
     if isinstance(verdict, Ignored):  # it speaks to the bot no more
-        return Edit(storage.unsay(tx, ref.uri, "edited", now), waiting=False, erased=erased)
-    before = storage.reread(tx, verdict, now)
+        return Edit(edits.take_back(tx, ref.uri, "edited", now), waiting=False, erased=erased)
+    before = edits.take(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
         obey(tx, memory, ledger, verdict, now, answer=waiting)

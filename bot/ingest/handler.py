@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot import storage
 from bot.domain import addressing, commands, pacing, threadgate
 from bot.domain.events import (
     AccountChanged,
@@ -29,7 +28,7 @@ from bot.domain.mention import Command, Ignored
 from bot.domain.uris import record_key
 from bot.ingest.edits import obey, take_edit
 from bot.privacy.erasure import forget_post
-from bot.storage import turns
+from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import ErrandKind
 from bot.storage.ledger import Fate
 
@@ -76,8 +75,8 @@ class Hearing:
 
     def load(self, tx: Tx) -> None:
         """Begin to follow everybody and everything of whom this or another process holds something."""
-        self.tracked.add_people(storage.gaps.people(tx))
-        self.tracked.add_posts(storage.gaps.posts(tx))
+        self.tracked.add_people(gaps.people(tx))
+        self.tracked.add_posts(gaps.posts(tx))
         self.tracked.add_posts(turns.shown(tx))
 
     def passes_by(self, event: Event) -> bool:
@@ -104,7 +103,7 @@ class Hearing:
                 heard = self._consent(tx, event, now)
             case IdentityChanged() | RepoSync():
                 kind = ErrandKind.IDENTITY if isinstance(event, IdentityChanged) else ErrandKind.RECHECK
-                storage.jobs.add(tx, kind, event.did, now)
+                jobs.add(tx, kind, event.did, now)
                 heard = Heard(now)
             case Gap():
                 self._gap(tx, event, now)
@@ -123,7 +122,7 @@ class Hearing:
 
     def _post(self, tx: Tx, event: PostCreated, now: datetime) -> Heard:
         verdict = self._judge(event)
-        if event.edited and storage.is_late(tx, event.ref.uri, event.rev):
+        if event.edited and edits.is_late(tx, event.ref.uri, event.rev):
             self.counts["repeated"] += 1
             return NOTHING
         if event.edited:
@@ -133,7 +132,7 @@ class Hearing:
         if isinstance(verdict, Ignored) or (event.edited and self.ledger.has(Fate.ERASED, verdict.uri)):
             return NOTHING
         due_at = pacing.think_at(now, self.plan)
-        if not storage.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
+        if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return NOTHING
         self.counts["accepted"] += 1
@@ -149,16 +148,16 @@ class Hearing:
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._tell("edited", event.did, uri=event.ref.uri, erased=edit.erased)
-        elif not storage.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
+        elif not edits.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
             return None
         return Heard(now, erased=edit.changed or edit.erased > 0)
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Heard:
         if event.did == self.me:
-            storage.withdrawn(tx, record_key(event.uri), now)
+            outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return NOTHING
         self.tracked.drop_post(event.uri)
-        known = storage.unsay(tx, event.uri, "deleted", now)
+        known = edits.take_back(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
             self._tell("deleted", event.did, uri=event.uri, erased=gone)
@@ -168,21 +167,21 @@ class Hearing:
         match event:
             case Blocked():
                 self.tracked.add_posts([event.uri])
-                told = storage.block(tx, event.uri, event.at, now)
+                told = consent.block(tx, event.uri, event.at, now)
             case GateChanged():
                 told = event.uri == threadgate.gate_uri(
                     event.post
                 )  # anywhere else it is no gate of this post
                 if told:
-                    storage.set_gate(tx, event.uri, event.post, threadgate.read(event.record), event.at, now)
+                    consent.set_gate(tx, event.uri, event.post, threadgate.read(event.record), event.at, now)
             case RecordDeleted():
-                told = storage.record_deleted(tx, event.uri)
+                told = consent.record_deleted(tx, event.uri)
         if told:
             self._tell(type(event).__name__, event.did, uri=event.uri)
         return Heard(now) if told else NOTHING
 
     def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
-        if storage.gaps.record(tx, event, now):
+        if gaps.record(tx, event, now):
             self.counts["gaps"] += 1
             known = {"since": event.since, "until": event.until, "why": event.why}
             log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
@@ -196,9 +195,9 @@ class Hearing:
             return NOTHING
         self._tell("account", event.did, status=status)
         if status == "deleted":
-            storage.jobs.add(tx, ErrandKind.PURGE, event.did, now, event.at + self.purge_grace)
+            jobs.add(tx, ErrandKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
-            storage.jobs.cancel(tx, ErrandKind.PURGE, event.did)
+            jobs.cancel(tx, ErrandKind.PURGE, event.did)
         return Heard(now)
 
     def _tell(self, what: str, did: str, **fields: object) -> None:

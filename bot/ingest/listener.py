@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.domain.events import Gap
 from bot.log import log_stumble
 from bot.privacy.erasure import scrub
+from bot.storage import cursors
 from memory.db import TROUBLE
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Listener:
 
     def _cursor(self) -> int | None:
         with self.db.read() as tx:
-            return storage.cursor(tx, self.source.host)
+            return cursors.get(tx, self.source.host)
 
     def take(self, event: Event) -> datetime | None:
         """Act on one event. Returns when something falls due."""
@@ -78,7 +78,7 @@ class Listener:
         with self.db.write() as tx:
             heard = self.hearing.hear(tx, event, now)
             if not isinstance(event, Gap):  # its cursor is the one before it
-                storage.move_cursor(tx, self.source.host, event.cursor, now)
+                cursors.move(tx, self.source.host, event.cursor, now)
         if heard.erased:
             scrub(self.db)
         return heard.due_at

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.domain.events import ACTIVE_ACCOUNT, AccountChanged, Blocked, PostCreated, PostDeleted, RecordDeleted
 from bot.privacy.erasure import scrub
+from bot.storage import consent, edits
 
 if TYPE_CHECKING:
     from bot.domain.events import Event
@@ -64,7 +64,7 @@ async def _is_shown(bench: Bench, hearing: Hearing, did: str) -> bool:
 
 
 async def _blocks(bench: Bench, hearing: Hearing, did: str) -> None:
-    known = await bench.read(lambda tx: storage.blocks_of(tx, did))
+    known = await bench.read(lambda tx: consent.blocks_of(tx, did))
     found = await bench.network.blocked_by(did)
     if found is not None and found not in known:
         await _hear(bench, hearing, Blocked(0, found, did, bench.clock()))
@@ -75,7 +75,7 @@ async def _blocks(bench: Bench, hearing: Hearing, did: str) -> None:
 
 def _held(bench: Bench, tx: Tx, did: str) -> list[tuple[str, str]]:
     """Posts that still have words here, oldest first: URI and CID."""
-    noted, said = bench.memory.source_posts(tx, did), storage.worded(tx, did)
+    noted, said = bench.memory.source_posts(tx, did), edits.with_words(tx, did)
     others = [(uri, cid) for uri, cid in said.items() if uri not in noted]
     return [*others, *noted.items()][-MOST_POSTS:]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.errors import NetworkError
 from bot.log import log_stumble
 from bot.privacy.erasure import scrub
+from bot.storage import cursors, edits, gaps
 from bot.streams import notifications
 from memory.db import TROUBLE
 
@@ -59,7 +59,7 @@ class Reconciler:
         While this program stumbles over one of them, no gap is closed, and it is read again the next time.
         """
         begun = self.bench.clock()
-        mark = await self.bench.read(lambda tx: storage.cursor(tx, notifications.HOST))
+        mark = await self.bench.read(lambda tx: cursors.get(tx, notifications.HOST))
         last = EPOCH + timedelta(microseconds=mark) if mark else begun
         missed: list[PostCreated] = []
         async with aclosing(notifications.since(self.bench.network, last - OVERLAP)) as pages:
@@ -71,7 +71,7 @@ class Reconciler:
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[PostCreated]:
-        known = await self.bench.read(lambda tx: storage.known(tx, [post.ref.uri for post in page]))
+        known = await self.bench.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
         new = [post for post in page if post.ref.uri not in known]
         return [post for post in new if not self.hearing.passes_by(post)]
 
@@ -91,5 +91,5 @@ class Reconciler:
 
     def _close(self, tx: Tx, begun: datetime) -> int:
         now = self.bench.clock()
-        storage.move_cursor(tx, notifications.HOST, (begun - EPOCH) // MICROSECOND, now)
-        return storage.gaps.close_gaps(tx, begun, now)
+        cursors.move(tx, notifications.HOST, (begun - EPOCH) // MICROSECOND, now)
+        return gaps.close_gaps(tx, begun, now)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
-from bot.storage import turns
+from bot.storage import jobs, mentions, outcomes, turns
 from bot.storage.jobs import BRAIN, ErrandKind
 from bot.storage.ledger import Fate
 
@@ -39,10 +38,10 @@ def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str =
     The ledger learns of it before the commit: a replay of the stream must not bring anything back. The brain
     is told by an errand: it may be out of reach, or of another process.
     """
-    forget_mentions(tx, ledger, [uri for uri in storage.uris_of(tx, did) if uri != keep], now)
+    forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
-    storage.jobs.drop(tx, did)
-    storage.jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+    jobs.drop(tx, did)
+    jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None
     gone = before - memory.sources(tx, did)
     turns.redact(tx, {uri for _, uri in gone})
     if gone:
-        storage.jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+        jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
 
 
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
@@ -65,7 +64,7 @@ def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> in
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
     ledger.add(Fate.ERASED, *uris)
-    storage.scrub(tx, uris, ledger.pseudonym, now)
+    outcomes.scrub(tx, uris, ledger.pseudonym, now)
 
 
 def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.privacy.erasure import erase_beside, scrub
-from bot.storage import turns
+from bot.storage import mentions, turns
 from memory.db import TROUBLE
 
 if TYPE_CHECKING:
@@ -30,11 +29,11 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: dateti
         done = memory.retain(tx, now, keep)
         for did in done.people:
             erase_beside(tx, ledger, did, now)
-        mentions = storage.blank(tx, now - keep.text)
+        blanked = mentions.blank(tx, now - keep.text)
         expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
-    if done.passages or done.people or mentions or expired:
+    if done.passages or done.people or blanked or expired:
         scrub(db)
-    log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=mentions)
+    log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=blanked)
     return done
 
 

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
-def cursor(tx: Tx, host: str) -> int | None:
+def get(tx: Tx, host: str) -> int | None:
     return tx.execute(select(CursorRow.seq).where(CursorRow.host == host)).scalar_one_or_none()
 
 
-def cursors(tx: Tx) -> dict[str, int]:
+def latest_first(tx: Tx) -> dict[str, int]:
     """Of every host, the one that was moved last first."""
     rows = tx.execute(select(CursorRow.host, CursorRow.seq).order_by(CursorRow.at.desc()))
     return {row.host: row.seq for row in rows}
 
 
-def move_cursor(tx: Tx, host: str, seq: int, now: datetime) -> None:
+def move(tx: Tx, host: str, seq: int, now: datetime) -> None:
     moved = insert(tx, CursorRow).values(host=host, seq=seq, at=now)
     tx.execute(moved.on_conflict_do_update(index_elements=["host"], set_={"seq": seq, "at": now}))

@@ -35,13 +35,13 @@ def is_late(tx: Tx, uri: str, rev: str | None) -> bool:
     return False
 
 
-def worded(tx: Tx, did: str) -> dict[str, str]:
+def with_words(tx: Tx, did: str) -> dict[str, str]:
     """This person's mentions of which the words are kept, oldest first: URI to CID."""
     rows = select(MentionRow.uri, MentionRow.cid).where(MentionRow.did == did, MentionRow.text != "")
     return {row.uri: row.cid for row in tx.execute(rows.order_by(MentionRow.said_at, MentionRow.uri))}
 
 
-def reread(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
+def take(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     """Take the edited post in the place of what was read.
 
     What was not answered yet is thought anew, and a worker on it loses its fence; what has ended stays there.
@@ -64,7 +64,7 @@ def reread(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     return state
 
 
-def unsay(tx: Tx, uri: str, why: str, now: datetime) -> bool:
+def take_back(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """Its author took the words back: end what is open, and keep the words no longer. False if unknown."""
     decline(tx, uri, why, now)
     wordless = update(MentionRow).where(MentionRow.uri == uri, MentionRow.text != "")

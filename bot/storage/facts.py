@@ -28,7 +28,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COUNTED = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
 
 
-def facts(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
+def gather(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
     """What SQL knows for a decision about this mention. What has been admitted counts as said."""
     person = MentionRow.did == mention.did
     thread = MentionRow.root_uri == mention.root.uri

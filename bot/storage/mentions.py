@@ -120,7 +120,7 @@ def admit(tx: Tx, claim: Claim, now: datetime) -> None:
     owned(tx, claim, admitted_at=now)
 
 
-def thought(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
+def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
     """Keep what the thought cost, whatever came of it."""
     owned(
         tx,

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from bot.domain import pacing
 from bot.domain.mention import Part, State
 from bot.storage.mentions import hold, owned
+from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
 
@@ -66,13 +67,20 @@ def _last_planned(tx: Tx, did: str) -> tuple[datetime | None, datetime | None]:
     )
 
 
+def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
+    rows = tx.execute(
+        select(OutboxRow.__table__).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
+    )
+    return tuple(map(to_part, rows))
+
+
 def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
     """From now on this part is these bytes under this key."""
     hold(tx, claim)
     _part(tx, claim, part.index, rkey=part.rkey, record=part.record)
 
 
-def posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
+def mark_posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
     """The part stands on the network, at `part.ref`."""
     assert part.ref is not None
     hold(tx, claim)
@@ -97,7 +105,7 @@ def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
     return frozenset(uri for uri in tx.execute(mine).scalars() if uri)
 
 
-def withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
+def mark_withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
     """The bot's post under this key is gone. False if that is no news."""
     mine = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
     return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage.canonical import log_ended
+from bot.storage import outbox
 from bot.storage.mentions import owned
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import after_commit
 
+log = structlog.get_logger()
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from bot.domain.mention import Claim
+    from bot.domain.mention import Claim, Entry
     from memory.db import Tx
 
 
@@ -58,4 +61,29 @@ def tell(tx: Tx, uris: Iterable[str]) -> None:
     """Tell of these ends in the log, as they are now, once they are committed."""
     for uri in uris:
         row = tx.execute(select(MentionRow.__table__).where(MentionRow.uri == uri)).one()
-        after_commit(tx, partial(log_ended, to_entry(tx, row)))
+        after_commit(tx, partial(log_ended, to_entry(row, outbox.parts(tx, row.uri))))
+
+
+def log_ended(entry: Entry) -> None:
+    """Durations in milliseconds: heard to drafted, draft's due time to posted, heard to ended."""
+    log.info(
+        "mention.ended",
+        uri=entry.mention.uri,
+        state=entry.state,
+        why=entry.why if entry.state is not State.SILENT else None,  # a brain may quote the person in it
+        reason=entry.mention.reason,
+        brain=entry.brain,
+        model=entry.model,
+        tokens_in=entry.tokens_in,
+        tokens_out=entry.tokens_out,
+        cost=entry.cost,
+        attempts=entry.attempts,
+        parts=len(entry.parts),
+        drafted_ms=_ms(entry.seen_at, entry.drafted_at),
+        posted_ms=_ms(entry.post_at, entry.ended_at),
+        total_ms=_ms(entry.seen_at, entry.ended_at),
+    )
+
+
+def _ms(start: datetime | None, end: datetime | None) -> int | None:
+    return round((end - start).total_seconds() * 1000) if start and end else None

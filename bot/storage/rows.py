@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import select
+from typing import Any
 
 from bot.domain.mention import Command, Entry, Mention, Part, Reason, State, StrongRef
-from bot.storage.tables import OutboxRow
-
-if TYPE_CHECKING:
-    from memory.db import Tx
-
-
-def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
-    rows = tx.execute(
-        select(OutboxRow.__table__).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
-    )
-    return tuple(map(to_part, rows))
 
 
 def to_part(row: Any) -> Part:
@@ -32,7 +19,7 @@ def to_part(row: Any) -> Part:
     )
 
 
-def to_entry(tx: Tx, row: Any) -> Entry:
+def to_entry(row: Any, parts: tuple[Part, ...]) -> Entry:
     return Entry(
         mention=to_mention(row),
         state=State(row.state),
@@ -48,7 +35,7 @@ def to_entry(tx: Tx, row: Any) -> Entry:
         tokens_in=row.tokens_in,
         tokens_out=row.tokens_out,
         cost=row.cost,
-        parts=parts(tx, row.uri),
+        parts=parts,
     )
 
 

@@ -7,15 +7,15 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot import storage
 from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import forgetting
 from bot.prompt import compose
+from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import Fate
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
-from bot.worker.preflight import facts, find_answer, forget_words, look, read_again
+from bot.worker.preflight import decision_facts, find_answer, forget_words, look, read_again
 from bot.worker.recorder import Recorder, recorded
 from bot.worker.step import Step
 from memory.db import lock
@@ -64,21 +64,21 @@ def _admit(
     """Ask conduct, and reserve the place among the limits. None: go on."""
     lock(tx, "admit")
     now, mention = bench.clock(), claim.mention
-    known = facts(bench, tx, mention, seen, now)
+    known = decision_facts(bench, tx, mention, seen, now)
     allowed = mention.did in bench.options.allowed_bots
     match policy.judge(replace(known, labels=labels, allowed_bot=allowed), bench.limits, now):
         case policy.Go():
-            storage.admit(tx, claim, now)
+            mentions.admit(tx, claim, now)
             return None
         case policy.Later(until, why, scope):
-            storage.postpone(tx, claim, until, why, failed=False)
+            mentions.postpone(tx, claim, until, why, failed=False)
             if scope is not policy.Scope.MENTION:
-                storage.postpone_waiting(
+                mentions.postpone_waiting(
                     tx, until, why, mention.did if scope is policy.Scope.PERSON else None
                 )
             return Step(State.WAITING, why, until)
         case policy.No(why, state):
-            storage.finish(tx, claim, state, why, now)
+            outcomes.finish(tx, claim, state, why, now)
             forget_words(bench, tx, mention, seen)
             return Step(state, why)
 
@@ -93,9 +93,9 @@ async def _adopt(bench: Bench, claim: Claim) -> Step | None:
 
     def keep(tx: Tx) -> Step:
         now = bench.clock()
-        storage.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
-        storage.posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
-        storage.finish(tx, claim, State.ANSWERED, "adopted", now)
+        outbox.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
+        outbox.mark_posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
+        outcomes.finish(tx, claim, State.ANSWERED, "adopted", now)
         return Step(State.ANSWERED, "adopted")
 
     await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
@@ -169,7 +169,7 @@ def _receipt(mention: Mention) -> Receipt:
 def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought) -> Step:
     """What was learned and what will be said commit together, or neither does."""
     now, mention = bench.clock(), claim.mention
-    storage.thought(tx, claim, bench.brain.name, thought.usage)
+    mentions.add_usage(tx, claim, bench.brain.name, thought.usage)
     with forgetting(tx, bench.memory, mention.did, now):
         bench.memory.apply(
             tx,
@@ -183,13 +183,13 @@ def _keep(bench: Bench, tx: Tx, claim: Claim, profile: Profile, thought: Thought
     text = reply.clean(thought.reply or "")
     _record(bench, tx, mention, thought, text, now)
     if not text:
-        storage.finish(tx, claim, State.SILENT, thought.why, now)
+        outcomes.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
     if bench.memory.person(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
         bench.memory.introduced(tx, mention.did, now)
     parts = _parts(text, profile, bench.options.link_hosts)
-    return Step(State.DRAFTED, due_at=storage.draft(tx, claim, parts, bench.plan, now))
+    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, bench.plan, now))
 
 
 def _record(bench: Bench, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime) -> None:

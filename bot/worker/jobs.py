@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot import storage
 from bot.domain import pacing
 from bot.errors import BrainError, NetworkRefused, NetworkTrouble
 from bot.ingest.recheck import recheck, rename
 from bot.log import log_stumble
 from bot.privacy.erasure import erase, scrub
+from bot.storage import jobs, outbox
 from bot.storage.jobs import ErrandKind
 from memory.db import TROUBLE
 
@@ -45,9 +45,9 @@ class Errands:
     async def work(self) -> bool:
         """Run one errand. False if none is due."""
         now = self.bench.clock()
-        if not await self.bench.read(lambda tx: storage.jobs.due(tx, now)):
+        if not await self.bench.read(lambda tx: jobs.due(tx, now)):
             return False
-        errand = await self.bench.write(lambda tx: storage.jobs.take(tx, now, LEASE))
+        errand = await self.bench.write(lambda tx: jobs.take(tx, now, LEASE))
         if errand is None:
             return False
         try:
@@ -69,9 +69,9 @@ class Errands:
 
     async def _settle(self, errand: Errand, until: datetime | None) -> None:
         if until is None:
-            await self.bench.write(lambda tx: storage.jobs.done(tx, errand))
+            await self.bench.write(lambda tx: jobs.done(tx, errand))
         else:
-            await self.bench.write(lambda tx: storage.jobs.postpone(tx, errand, until))
+            await self.bench.write(lambda tx: jobs.postpone(tx, errand, until))
 
     async def _run(self, errand: Errand, now: datetime) -> datetime | None:
         """Returns when it has to be done once more, if so. Raises NetworkError and BrainError."""
@@ -94,10 +94,10 @@ class Errands:
         """A put under way may land after the deletion: then it is deleted again when none can be left."""
         rkey = errand.subject
         await self.bench.network.delete(rkey)
-        settled = await self.bench.read(lambda tx: storage.is_settled(tx, rkey))
+        settled = await self.bench.read(lambda tx: outbox.is_settled(tx, rkey))
         if not settled and now < errand.at + IN_FLIGHT:
             return errand.at + IN_FLIGHT
-        await self.bench.write(lambda tx: storage.withdrawn(tx, rkey, self.bench.clock()))
+        await self.bench.write(lambda tx: outbox.mark_withdrawn(tx, rkey, self.bench.clock()))
         log.info("post.withdrawn", rkey=rkey)
         return None
 

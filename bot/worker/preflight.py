@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot import storage
 from bot.domain import policy, reply
 from bot.domain.mention import State
 from bot.errors import NetworkRefused
+from bot.storage import consent, edits, facts, mentions, outbox
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ async def look(bench: Bench, mention: Mention) -> Look:
     return Look(post, gated=gate is not None and not await _opens(bench, mention, gate))
 
 
-def facts(bench: Bench, tx: Tx, mention: Mention, seen: Look | None, now: datetime) -> policy.Facts:
+def decision_facts(bench: Bench, tx: Tx, mention: Mention, seen: Look | None, now: datetime) -> policy.Facts:
     """All that is known now for a decision about this mention; None: the network was not asked yet."""
-    known = storage.facts(tx, mention, bench.limits, now)
+    known = facts.gather(tx, mention, bench.limits, now)
     known = replace(known, hidden=bench.memory.status(tx, mention.did) is not None)
     return known if seen is None else replace(known, gone=seen.post is None, gated=seen.gated)
 
@@ -77,7 +77,7 @@ async def read_again(bench: Bench, claim: Claim, seen: Look) -> Step | None:
 
     def take(tx: Tx) -> Step:
         now = bench.clock()
-        storage.renew(tx, claim, now + bench.options.lease)
+        mentions.renew(tx, claim, now + bench.options.lease)
         edit = take_edit(tx, bench.memory, bench.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
@@ -90,7 +90,7 @@ def forget_words(bench: Bench, tx: Tx, mention: Mention, seen: Look | None) -> N
     """What its author took back is not kept."""
     if seen is not None and seen.deleted:
         now = bench.clock()
-        storage.unsay(tx, mention.uri, policy.Why.GONE, now)
+        edits.take_back(tx, mention.uri, policy.Why.GONE, now)
         forget_post(tx, bench.memory, mention.did, mention.uri, now)
 
 
@@ -102,13 +102,13 @@ async def _gate(bench: Bench, mention: Mention) -> Gate | None:
     try:
         record = await bench.network.record(threadgate.gate_uri(root))
     except NetworkTrouble:
-        return await bench.read(lambda tx: storage.gate_of(tx, root))
+        return await bench.read(lambda tx: consent.gate_of(tx, root))
     return threadgate.read(record) if record is not None else None
 
 
 async def _opens(bench: Bench, mention: Mention, gate: Gate) -> bool:
     root = mention.root.uri
-    ours = await bench.read(lambda tx: storage.ours_in(tx, root))
+    ours = await bench.read(lambda tx: outbox.ours_in(tx, root))
     mentioned = await _mentions_us(bench, root) if threadgate.MENTIONED in (gate.allow or ()) else False
     opens = gate.opens(mentioned=mentioned, ours=ours)
     return bool(await bench.network.may_reply(root) if opens is None else opens)

@@ -8,14 +8,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot import storage
 from bot.domain import policy, reply
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
 from bot.privacy.erasure import forget_mentions
+from bot.storage import consent, jobs, outbox, outcomes, views
 from bot.storage.jobs import ErrandKind
 from bot.storage.ledger import Fate
-from bot.worker.preflight import SALTS, facts, find_answer, forget_words, look, read_again
+from bot.worker.preflight import SALTS, decision_facts, find_answer, forget_words, look, read_again
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def say(bench: Bench, claim: Claim) -> Step:
     mention = claim.mention
     if bench.ledger.has(Fate.ANSWERED, mention.uri):
         return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, "in the ledger"))
-    parts = await bench.read(lambda tx: storage.parts(tx, mention.uri))
+    parts = await bench.read(lambda tx: outbox.parts(tx, mention.uri))
     seen = await look(bench, mention)
     edited = None if any(part.ref for part in parts) else await read_again(bench, claim, seen)
     refused = edited or await bench.write(lambda tx: _last_check(bench, tx, claim, parts, seen))
@@ -48,10 +48,10 @@ async def say(bench: Bench, claim: Claim) -> Step:
 
 def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Look) -> Step | None:
     now, mention = bench.clock(), claim.mention
-    verdict = policy.judge(facts(bench, tx, mention, seen, now), bench.limits, now, admitted=True)
+    verdict = policy.judge(decision_facts(bench, tx, mention, seen, now), bench.limits, now, admitted=True)
     if not isinstance(verdict, policy.No):
         return None
-    storage.withdraw(tx, mention.uri, now)
+    consent.withdraw(tx, mention.uri, now)
     said = sum(part.ref is not None for part in parts)
     if said:
         step = _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
@@ -88,22 +88,22 @@ async def _fix(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Par
     """Settle key and bytes for good; `ref` is set if our answer stands there already."""
     rkey, answer = await find_answer(bench.network, claim.mention.uri, parent.uri, part.index)
     fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
-    await bench.write(lambda tx: storage.fix_record(tx, claim, fixed))
+    await bench.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
 
 
 def _keep(bench: Bench, claim: Claim, part: Part, tx: Tx) -> None:
-    storage.posted(tx, claim, part, bench.clock())
+    outbox.mark_posted(tx, claim, part, bench.clock())
 
 
 def _take_back(bench: Bench, claim: Claim, rkey: str, tx: Tx) -> None:
     """A stop came between the last check and the put: what stands there now must go."""
     try:
-        ended = storage.entry(tx, claim.mention.uri).state is State.DECLINED
+        ended = views.entry(tx, claim.mention.uri).state is State.DECLINED
     except NotFound:  # forgotten
         ended = True
     if ended:
-        storage.jobs.add(tx, ErrandKind.WITHDRAW, rkey, bench.clock())
+        jobs.add(tx, ErrandKind.WITHDRAW, rkey, bench.clock())
 
 
 def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
@@ -116,7 +116,7 @@ def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
 
 def _finish(bench: Bench, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
     now = bench.clock()
-    storage.finish(tx, claim, state, why, now)
+    outcomes.finish(tx, claim, state, why, now)
     if claim.mention.command is Command.FORGET:
         forget_mentions(tx, bench.ledger, [claim.mention.uri], now)
     return Step(state, why)

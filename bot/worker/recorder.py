@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, KeptTurn, Outcome
 from bot.domain.turn import sources as turn_sources
 from bot.errors import BrainRefused, BrainTrouble, ScrubjayError
 from bot.prompt.persona import digest
-from bot.storage import turns
+from bot.storage import mentions, turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -161,10 +160,10 @@ async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, 
 
     def write(tx: Tx) -> None:
         if recorder.thought is None and recorder.spent != Usage():
-            storage.thought(tx, claim, bench.brain.name, recorder.spent)
+            mentions.add_usage(tx, claim, bench.brain.name, recorder.spent)
         if not bench.options.retain_turns:
             return
-        storage.hold(tx, claim)
+        mentions.hold(tx, claim)
         still = {number for number, _ in bench.memory.sources(tx, turn.did)}
         if shown <= still and all(map(bench.tracked.post, turn_sources(prompt, ()))):
             turns.keep(tx, turn, sources)

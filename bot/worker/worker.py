@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot import storage
 from bot.domain import pacing
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import (
@@ -22,6 +21,7 @@ from bot.errors import (
     NetworkTrouble,
 )
 from bot.log import log_stumble
+from bot.storage import mentions, outcomes
 from bot.worker.draft import think
 from bot.worker.publish import say
 from bot.worker.step import Step
@@ -53,10 +53,10 @@ class Worker:
     async def work(self) -> bool:
         """Take one due mention one step further. False if nothing is due."""
         bench, now = self._bench, self._bench.clock()
-        if not await bench.read(lambda tx: storage.is_due(tx, now)):
+        if not await bench.read(lambda tx: mentions.is_due(tx, now)):
             return False
         claim = await asyncio.to_thread(
-            storage.claim, bench.db, self._name, now=now, lease=bench.options.lease
+            mentions.claim, bench.db, self._name, now=now, lease=bench.options.lease
         )
         if claim is None:
             return False
@@ -101,7 +101,7 @@ class Worker:
         now = self._bench.clock()
         until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
         postponed = await self._settle(
-            lambda tx: storage.postpone(tx, claim, until, why, failed=why is not None)
+            lambda tx: mentions.postpone(tx, claim, until, why, failed=why is not None)
         )
         return Step(claim.state, why, until) if postponed else None
 
@@ -110,14 +110,14 @@ class Worker:
         until = self._bench.clock() + timedelta(seconds=seconds)
 
         def give_back(tx: Tx) -> None:
-            storage.postpone(tx, claim, until, why, failed=False)
-            storage.postpone_waiting(tx, until, why, None)
+            mentions.postpone(tx, claim, until, why, failed=False)
+            mentions.postpone_waiting(tx, until, why, None)
 
         return Step(claim.state, why, until) if await self._settle(give_back) else None
 
     async def _fail(self, claim: Claim, why: str) -> Step | None:
         failed = await self._settle(
-            lambda tx: storage.finish(tx, claim, State.FAILED, why, self._bench.clock())
+            lambda tx: outcomes.finish(tx, claim, State.FAILED, why, self._bench.clock())
         )
         return Step(State.FAILED, why) if failed else None
 
@@ -135,7 +135,7 @@ class Worker:
             await asyncio.sleep(lease.total_seconds() / RENEWALS)
             until = self._bench.clock() + lease
             with suppress(FenceLost, *TROUBLE):
-                await self._bench.write(partial(storage.renew, claim=claim, until=until))
+                await self._bench.write(partial(mentions.renew, claim=claim, until=until))
 
     def _tell(self, claim: Claim, step: Step | None) -> None:
         if step is None:

@@ -15,11 +15,11 @@ from contextlib import suppress
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from bot import storage
 from bot.demo.daemon import Daemon
 from bot.devnet.localnet import LocalNet
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound
+from bot.storage import views
 from memory.db import Database
 from memory.errors import DatabaseTrouble
 
@@ -46,7 +46,7 @@ class Bot:
 
     def entry(self, ref):
         with self.database.read() as tx:
-            return storage.entry(tx, ref.uri)
+            return views.entry(tx, ref.uri)
 
     def outcome(self, ref):
         """Wait for what becomes of this post."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.factory import ANA, BEN, ME
 from support.harness import Crew, ScriptedBrain
 
-from bot import storage
+from bot.storage import outbox, views
 from memory.rows import passages
 from memory.rows.passages import PASSAGE, thread_of
 
@@ -24,7 +24,7 @@ def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
     ref = crew.say(ANA, "I live in Lisbon")
     crew.work()
     with db.read() as tx:
-        mention = storage.entry(tx, ref.uri)
+        mention = views.entry(tx, ref.uri)
         said, answer, note = sorted(passages.find(tx), key=lambda each: each.kind == "note")
     assert (said.kind, said.author, said.uri, said.at) == ("said", ANA, ref.uri, mention.mention.said_at)
     assert (answer.kind, answer.author, answer.uri) == ("answer", ME, ref.uri)
@@ -44,7 +44,7 @@ def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, m
     crew = Crew(db, tmp_path, ScriptedBrain(REPLY))
     crew.say(ANA, "I live in Lisbon")
     with monkeypatch.context() as broken:
-        broken.setattr(storage, "draft", lambda *_: 1 / 0)
+        broken.setattr(outbox, "draft", lambda *_: 1 / 0)
         crew.work(1)
     stumbled = recorded(crew)
     crew.clock.forward(minutes=1)

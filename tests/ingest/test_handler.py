@@ -9,7 +9,6 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, ME
 from support.harness import Crew, ScriptedBrain
 
-from bot import storage
 from bot.domain.commands import FORGOTTEN
 from bot.domain.events import (
     AccountChanged,
@@ -26,6 +25,7 @@ from bot.domain.mention import State
 from bot.domain.policy import Why
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import NetworkTrouble
+from bot.storage import cursors, gaps
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -724,8 +724,8 @@ def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_a
     crew.take(Gap, "test", 5, 9, "closed 1001", crew.clock(), replayed=True)
     crew.take(Gap, "test", 9, 12, "undecodable", crew.clock())
     with crew.bench.db.read() as tx:
-        known = storage.gaps.latest(tx, limit=9)
-        still_open = storage.gaps.latest(tx, limit=9, still_open=True)
+        known = gaps.latest(tx, limit=9)
+        still_open = gaps.latest(tx, limit=9, still_open=True)
 
     assert [(gap.why, gap.closed_by) for gap in known] == [("undecodable", None), ("closed 1001", "replay")]
     assert still_open == known[:1]
@@ -734,11 +734,11 @@ def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_a
 
 def test_a_gap_does_not_move_the_cursor(crew, told):
     with crew.bench.db.read() as tx:
-        before = storage.cursor(tx, "test")
+        before = cursors.get(tx, "test")
     crew.take(Gap, "test", 5, 9, "stall", crew.clock())
 
     with crew.bench.db.read() as tx:
-        assert storage.cursor(tx, "test") == before
+        assert cursors.get(tx, "test") == before
 
 
 def test_whom_and_what_is_followed_is_found_again_after_a_restart(crew, told, tmp_path):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.factory import LIMITS, ME, NOW
 from support.harness import Crew
 
-from bot import storage
 from bot.domain.events import AccountChanged, Blocked, IdentityChanged, PostDeleted, RecordDeleted, RepoSync
 from bot.domain.mention import State
+from bot.storage import views
 from memory.errors import UnknownPerson
 from memory.model import Limits
 from memory.store import Memory
@@ -227,7 +227,7 @@ class World:
     def check(self):
         for someone in self.people:
             with self.crew.bench.db.read() as tx:
-                states = {uri: storage.entry(tx, uri).state for uri in someone.said}
+                states = {uri: views.entry(tx, uri).state for uri in someone.said}
             assert states == {uri: state for uri, (_, state) in someone.said.items()}
             notes, handle = self._known(someone)
             assert notes == (sorted(someone.notes.values()) if someone.status is None else [])

@@ -10,10 +10,10 @@ from sqlalchemy.exc import OperationalError
 from support.factory import ANA, ME, NOW
 from support.harness import Crew
 
-from bot import storage
 from bot.domain.events import PostCreated, Progress
 from bot.domain.mention import State
 from bot.ingest import listener
+from bot.storage import cursors, mentions
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def crew(db, tmp_path):
 
 def cursor(crew):
     with crew.bench.db.read() as tx:
-        return storage.cursor(tx, "test")
+        return cursors.get(tx, "test")
 
 
 def test_a_mention_heard_twice_is_kept_once(crew):
@@ -53,14 +53,14 @@ def test_progress_moves_the_cursor(crew):
 def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkeypatch):
     monkeypatch.setattr(listener, "DATABASE_RETRY", 0)
     troubles = iter([OperationalError("INSERT", {}, Exception("disk full"))] * 3)
-    real = storage.accept
+    real = mentions.accept
 
     def accept(*arguments, **others):
         for trouble in troubles:
             raise trouble
         return real(*arguments, **others)
 
-    monkeypatch.setattr(storage, "accept", accept)
+    monkeypatch.setattr(mentions, "accept", accept)
     monkeypatch.setattr(crew, "hear", lambda ref: ref)
     ref = crew.say(ANA, "hi")
 
@@ -76,14 +76,14 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
 
 
 def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(crew, monkeypatch):
-    real = storage.accept
+    real = mentions.accept
 
     def accept(tx, mention, **others):
         if "poison" in mention.text:
             raise RuntimeError
         return real(tx, mention, **others)
 
-    monkeypatch.setattr(storage, "accept", accept)
+    monkeypatch.setattr(mentions, "accept", accept)
     refs = [crew.say(ANA, text, heard=False) for text in ("poison", "hi")]
 
     async def events(_cursor):

@@ -10,10 +10,10 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, ME, NOW
 from support.harness import Crew
 
-from bot import storage
 from bot.domain.events import Gap
 from bot.domain.mention import State
 from bot.errors import NetworkRefused, NetworkTrouble
+from bot.storage import cursors, gaps, mentions
 from bot.streams import notifications
 
 
@@ -34,7 +34,7 @@ def unheard(crew, did=ANA, words="hi", ago=timedelta(0)):
     return crew.network.write(did, record)
 
 
-def gaps(crew):
+def closed(crew):
     with crew.bench.db.read() as tx:
         return [row.closed_at for row in tx.execute(text("SELECT closed_at FROM gap"))]
 
@@ -100,13 +100,13 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     crew.take(Gap, "test", 5, 9, "stall", crew.clock())
     crew.clock.forward(minutes=1)
     crew.reconcile()
-    still_open = gaps(crew)
+    still_open = closed(crew)
     crew.run_errands()
     crew.reconcile()
     with crew.bench.db.read() as tx:
-        (gap,) = storage.gaps.latest(tx, limit=9)
+        (gap,) = gaps.latest(tx, limit=9)
 
-    assert (still_open, [at is not None for at in gaps(crew)]) == ([None], [True])
+    assert (still_open, [at is not None for at in closed(crew)]) == ([None], [True])
     assert gap.closed_by == "second look"
 
 
@@ -114,7 +114,7 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
     refs = [unheard(crew, words=words) for words in ("poison", "hi")]
     crew.take(Gap, "test", None, None, "closed", NOW)
     crew.clock.forward(seconds=1)
-    real = storage.accept
+    real = mentions.accept
 
     def accept(tx, mention, **others):
         if "poison" in mention.text:
@@ -122,15 +122,15 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
         return real(tx, mention, **others)
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "accept", accept)
+        patch.setattr(mentions, "accept", accept)
         crew.reconcile()
     crew.run_errands()
-    stumbled = gaps(crew), crew.entry(refs[1]).state
+    stumbled = closed(crew), crew.entry(refs[1]).state
     crew.clock.forward(seconds=1)
     crew.reconcile()
 
     assert stumbled == ([None], State.WAITING)
-    assert (crew.entry(refs[0]).state, None in gaps(crew)) == (State.WAITING, False)
+    assert (crew.entry(refs[0]).state, None in closed(crew)) == (State.WAITING, False)
 
 
 def test_a_gap_that_opens_while_notifications_are_read_stays_open(crew):
@@ -144,7 +144,7 @@ def test_a_gap_that_opens_while_notifications_are_read_stays_open(crew):
     crew.network.notifications = slow
     crew.reconcile()
 
-    assert gaps(crew) == [None]
+    assert closed(crew) == [None]
 
 
 @pytest.mark.parametrize("error", [NetworkTrouble("502"), NetworkRefused("400 No service configured")])
@@ -164,7 +164,7 @@ def test_without_an_appview_it_is_skipped_and_tried_again(crew, error):
 
     def mark():
         with crew.bench.db.read() as tx:
-            return storage.cursor(tx, notifications.HOST)
+            return cursors.get(tx, notifications.HOST)
 
     crew.network.fail("notifications", error)
     ref = unheard(crew)

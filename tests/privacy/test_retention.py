@@ -9,11 +9,11 @@ from support.factory import ANA, BEN
 from support.harness import Crew, ScriptedBrain
 from support.memory_people import everything
 
-from bot import storage
 from bot.domain.mention import State
 from bot.errors import NotFound
 from bot.privacy.retention import keep_house, retain
 from bot.scheduler import Cadence
+from bot.storage import steering
 from bot.storage.ledger import Fate
 from memory.errors import UnknownPerson
 from memory.rules.consolidation import Keep
@@ -58,7 +58,7 @@ def test_a_mention_without_its_words_is_not_tried_again(crew):
     crew.clock.forward(days=31)
     run(crew)
     with crew.bench.db.write() as tx, pytest.raises(NotFound):
-        storage.retry(tx, ref.uri, crew.clock())
+        steering.retry(tx, ref.uri, crew.clock())
 
 
 def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back(crew):

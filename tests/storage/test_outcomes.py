@@ -7,13 +7,13 @@ from structlog.testing import capture_logs
 from support.factory import ANA, BEN
 from support.harness import Crew, ScriptedBrain
 
-from bot import storage
 from bot.domain.events import AccountChanged, Blocked, GateChanged, PostDeleted
 from bot.domain.mention import State
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import BrainRefused
 from bot.privacy.erasure import erase_person
 from bot.privacy.retention import retain
+from bot.storage import steering
 from memory.rules.consolidation import Keep
 
 
@@ -61,7 +61,7 @@ def erase(crew, ref):
 
 def skip(crew, ref):
     with crew.bench.db.write() as tx:
-        storage.skip(tx, ref.uri, crew.clock(), "not now")
+        steering.skip(tx, ref.uri, crew.clock(), "not now")
 
 
 def refuse(crew, ref):
@@ -140,7 +140,7 @@ def test_an_end_that_is_not_committed_is_not_told(crew):
 
     def skip_and_fall():
         with crew.bench.db.write() as tx:
-            storage.skip(tx, ref.uri, crew.clock(), "not now")
+            steering.skip(tx, ref.uri, crew.clock(), "not now")
             raise ZeroDivisionError
 
     with capture_logs() as logs:
@@ -154,7 +154,7 @@ def test_an_end_that_is_not_committed_is_not_told(crew):
 
 def test_an_end_is_told_after_its_commit(crew, monkeypatch):
     ref, seen = crew.say(ANA, "hi"), []
-    monkeypatch.setattr("bot.storage.canonical.log.info", lambda *_, **__: seen.append(crew.fate(ref)))
+    monkeypatch.setattr("bot.storage.outcomes.log.info", lambda *_, **__: seen.append(crew.fate(ref)))
     delete(crew, ref)
 
     assert seen == [(State.DECLINED, "deleted")]

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from support.factory import ANA, BEN, NOW
 from support.harness import Crew, ScriptedBrain
 
-from bot import app, storage
+from bot import app
 from bot.domain.embeds import Card
 from bot.domain.events import PostDeleted
 from bot.domain.mention import Reason, State
@@ -20,7 +20,7 @@ from bot.domain.prompt import Usage
 from bot.domain.turn import Call, Outcome
 from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
 from bot.privacy.erasure import erase_person, forgetting, scrub
-from bot.storage import turns
+from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
 from memory.model import Limits, Remember
@@ -129,7 +129,7 @@ def test_what_a_turn_has_cost_counts_however_it_ends(crew, error, retain):
     with suppress(asyncio.CancelledError):
         ask(crew, ANA, "hi", error)
     with crew.bench.db.read() as tx:
-        (entry,), found = storage.mentions(tx), turns.latest(tx)
+        (entry,), found = views.entries(tx), turns.latest(tx)
     assert all((one.model, one.tokens_in, one.cost) == ("dear-1", 7, 120) for one in found)
     assert len(found) == bool(retain)
     assert (entry.model, entry.tokens_in, entry.tokens_out, entry.cost) == ("dear-1", 7, 3, 120)
@@ -482,17 +482,18 @@ def test_the_recorder_changes_nothing_that_a_brain_sees(crew):
 
 # --- rows of earlier versions --------------------------------------------------------------------
 
-TOLD = """{"sections":[{"name":"Who you are","trust":"operator","text":"A bird.","source":"the persona's file"}],\
-"mention":{"ref":{"uri":"at://did:plc:ana/app.bsky.feed.post/3222222222224","cid":"bafyana"},"did":"did:plc:ana",\
-"reason":"mention","text":"I keep bees","root":{"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223",\
+TOLD = """{"sections":[{"name":"Who you are","trust":"operator","text":"A bird.",\
+"source":"the persona's file"}],\
+"mention":{"ref":{"uri":"at://did:plc:ana/app.bsky.feed.post/3222222222224","cid":"bafyana"},\
+"did":"did:plc:ana","reason":"mention","text":"I keep bees","root":{"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223",\
 "cid":"bafyben"},"parent":{"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223","cid":"bafyben"},\
 "said_at":"2026-11-22T12:00:00+00:00","langs":["en"],"command":null},"person":{"did":"did:plc:ana",\
 "handle":"ana.test","first_seen":"2026-11-22T12:00:00+00:00","last_seen":"2026-11-22T12:00:00+00:00",\
-"introduced_at":null,"status":null,"status_at":null},"thread":[{"author":"ben.test","text":"look","by_bot":false,\
-"by_asker":false,"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223","at":"2026-03-01T10:00:00+00:00",\
+"introduced_at":null,"status":null,"status_at":null},"thread":[{"author":"ben.test","text":"look",\
+"by_bot":false,"by_asker":false,"uri":"at://did:plc:ben/app.bsky.feed.post/3222222222223","at":"2026-03-01T10:00:00+00:00",\
 "embeds":{"media":[],"card":{"title":"t","description":"d","uri":"https://example.org"},"quotes":null},\
-"quoted":null}],"now":"2026-11-22T12:00:00+00:00","notes":[4],"shown":[4],"hidden":0,"limits":{"note_chars":280,\
-"notes":60,"per_exchange":3,"per_day":20},"reply_limit":900,"long_gone":1}"""
+"quoted":null}],"now":"2026-11-22T12:00:00+00:00","notes":[4],"shown":[4],"hidden":0,"limits":{\
+"note_chars":280,"notes":60,"per_exchange":3,"per_day":20},"reply_limit":900,"long_gone":1}"""
 
 
 def test_a_turn_that_an_earlier_version_wrote_is_read_as_it_was(db: Database):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot import storage
 from bot.domain.events import Gap
+from bot.storage import gaps
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.model import Limits, Receipt, Remember, Revise
 
@@ -54,7 +54,7 @@ def fill(db: Database) -> None:
         for number, (why, replayed) in enumerate((("closed 1001", True), ("OutdatedCursor", False))):
             at = NOON + timedelta(minutes=number)
             gap = Gap(0, "bsky.network", 31_600_000_000 + number, None, why, at, replayed)
-            storage.gaps.record(tx, gap, at)
+            gaps.record(tx, gap, at)
 
 
 def mention(tx, uri, did, text, state, minutes, why=None) -> None:

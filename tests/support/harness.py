@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
-from bot import storage
 from bot.domain.events import PostCreated
 from bot.domain.prompt import Usage
 from bot.domain.reply import answers
@@ -18,6 +17,7 @@ from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
 from bot.network.in_memory import MemoryNetwork
 from bot.services import Bench, TurnOptions
+from bot.storage import views
 from bot.storage.ledger import Ledger
 from bot.worker.jobs import Errands
 from bot.worker.worker import Worker
@@ -179,7 +179,7 @@ class Crew:
 
     def entry(self, ref):
         with self.bench.db.read() as tx:
-            return storage.entry(tx, ref.uri)
+            return views.entry(tx, ref.uri)
 
     def fate(self, ref):
         entry = self.entry(ref)

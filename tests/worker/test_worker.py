@@ -12,13 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Crew, ScriptedBrain
 
-from bot import storage
 from bot.domain.commands import FORGOTTEN, NOTICE
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.policy import Why
 from bot.domain.reply import reserved_key
 from bot.errors import BrainRefused, BrainTrouble, KeyTaken, NetworkRefused, NetworkTrouble
+from bot.storage import consent, outbox, steering, views
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -52,7 +52,7 @@ def test_memory_and_reply_commit_together_or_not_at_all(db, tmp_path, monkeypatc
     crew = Crew(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     ref = crew.say(ANA, "I live in Lisbon")
     with monkeypatch.context() as broken:
-        broken.setattr(storage, "draft", lambda *_: 1 / 0)
+        broken.setattr(outbox, "draft", lambda *_: 1 / 0)
         crew.work(1)
     stumbled = crew.entry(ref).state, crew.notes(ANA)
     crew.clock.forward(minutes=1)
@@ -218,7 +218,7 @@ def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date
     crew.clock.forward(hours=30)
     crew.brain.script = [REMEMBER, REPLY]
     with db.write() as tx:
-        storage.retry(tx, ref.uri, crew.clock())
+        steering.retry(tx, ref.uri, crew.clock())
     said_at = crew.entry(ref).mention.said_at
     crew.work()
 
@@ -309,7 +309,7 @@ def test_a_stop_recorded_before_the_last_check_prevents_the_post(db, tmp_path, m
 
 def _stop(crew):
     with crew.bench.db.write() as tx:
-        storage.stop(tx, ANA, crew.clock())
+        consent.stop(tx, ANA, crew.clock())
 
 
 def test_forget_me_erases_at_once_is_confirmed_and_leaves_no_name(db, tmp_path):
@@ -325,7 +325,7 @@ def test_forget_me_erases_at_once_is_confirmed_and_leaves_no_name(db, tmp_path):
     with db.read() as tx:
         tables = ("person", "handle", "note", "revision", "mention", "outbox", "errand")
         rows = [str(row) for table in tables for row in tx.execute(text(f"SELECT * FROM {table}"))]
-        states = [entry.state for entry in storage.mentions(tx)]
+        states = [entry.state for entry in views.entries(tx)]
     assert not [row for row in rows if ANA in row or "Lisbon" in row]
     assert states == [State.ANSWERED, State.ANSWERED]
 
