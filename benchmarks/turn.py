@@ -26,19 +26,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the minds are the tests' own
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the rigs are the tests' own
 from support.factory import LIMITS, NO_PAUSE
-from support.scripted_brains import MINDS, replies
+from support.scripted_brains import RIGS, replies
 
-from bot import factory
+from bot import clock
 from bot.brains.guard import Guarded
 from bot.devnet.localnet import LocalNet
 from bot.domain.mention import Mention, Reason, State
 from bot.domain.tracked import Tracked
 from bot.log import configure
 from bot.network.bluesky import Bluesky
-from bot.network.in_memory import MemoryNetwork
-from bot.services import Bench, TurnOptions
+from bot.network.in_memory import InMemoryNetwork
+from bot.services import Services, TurnOptions
 from bot.storage import mentions, views
 from bot.storage.ledger import Ledger
 from bot.worker.worker import Worker
@@ -78,7 +78,7 @@ class Stage:
 
 
 class Bell:
-    def ring_at(self, _when: object) -> None:
+    def wake_at(self, _when: object) -> None:
         """Nobody sleeps here."""
 
 
@@ -101,18 +101,18 @@ class Timed(Worker):
         return await super()._attempt(claim)
 
 
-async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], list[float], float]:
+async def batch(services: Services, stage: Stage, workers: int) -> tuple[list[float], list[float], float]:
     """One mention of everybody: ms to each draft, to each answer, and mentions a second."""
     refs = {did: await asyncio.to_thread(post) for did, post in stage.people.items()}
-    now = bench.clock()
+    now = services.clock()
     asked = [
         Mention(ref, did, Reason.MENTION, "I live in Lisbon", ref, None, now) for did, ref in refs.items()
     ]
-    with bench.db.write() as tx:
+    with services.db.write() as tx:
         for mention in asked:
             mentions.accept(tx, mention, now=now, due_at=now)
-    crew = [Timed(str(number), bench, Bell(), random.random) for number in range(workers)]
-    for worker in crew:
+    team = [Timed(str(number), services, Bell(), random.random) for number in range(workers)]
+    for worker in team:
         worker.steps = {}
 
     async def drain(worker: Timed) -> None:
@@ -120,10 +120,10 @@ async def batch(bench: Bench, stage: Stage, workers: int) -> tuple[list[float], 
             pass
 
     began = time.perf_counter()
-    await asyncio.gather(*map(drain, crew))
+    await asyncio.gather(*map(drain, team))
     seconds = time.perf_counter() - began
-    steps = {key: span for worker in crew for key, span in worker.steps.items()}
-    with bench.db.read() as tx:
+    steps = {key: span for worker in team for key, span in worker.steps.items()}
+    with services.db.read() as tx:
         unanswered = [m.uri for m in asked if views.entry(tx, m.uri).state is not State.ANSWERED]
     if unanswered:
         raise SystemExit(f"{len(unanswered)} mentions were not answered")
@@ -156,7 +156,7 @@ def databases(folder: Path, stack: ExitStack) -> Iterator[tuple[str, Database]]:
 
 async def stages(kind: str, people: int, folder: Path, stack: AsyncExitStack) -> Stage:
     if kind == "memory":
-        network = MemoryNetwork()
+        network = InMemoryNetwork()
         dids = [f"did:plc:{number}" for number in range(people)]
         return Stage(network, {did: lambda did=did: network.write(did, {"text": "hello"}) for did in dids})
     net = stack.enter_context(LocalNet(folder / "net"))
@@ -177,17 +177,17 @@ async def stages(kind: str, people: int, folder: Path, stack: AsyncExitStack) ->
 
 async def brains(stack: AsyncExitStack) -> AsyncIterator[tuple[str, Brain, float | None]]:
     """Each brain, started, and what one bare round trip to its scripted model takes (ms)."""
-    for name, harness in MINDS.items():
-        mind = stack.enter_context(harness())
-        mind.script(replies("Hello there."))
-        await mind.brain.start()
-        stack.push_async_callback(mind.brain.close)
-        guarded = Guarded(mind.brain, timeout=timedelta(seconds=60), clock=factory.clock)
-        yield name, guarded, floor(mind)
+    for name, harness in RIGS.items():
+        rig = stack.enter_context(harness())
+        rig.script(replies("Hello there."))
+        await rig.brain.start()
+        stack.push_async_callback(rig.brain.close)
+        guarded = Guarded(rig.brain, timeout=timedelta(seconds=60), clock=clock.now)
+        yield name, guarded, floor(rig)
 
 
-def floor(mind: Any) -> float | None:
-    server = getattr(mind, "server", None)
+def floor(rig: Any) -> float | None:
+    server = getattr(rig, "server", None)
     if server is None:
         return None
     with httpx.Client() as client:
@@ -204,11 +204,11 @@ async def measure(kind: str, rounds: int, people: int, crews: list[int]) -> dict
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stage = await stages(kind, people, folder, stack)
-        minds = {name: (brain, bare) async for name, brain, bare in brains(stack)}
+        rigs = {name: (brain, bare) async for name, brain, bare in brains(stack)}
         dbs = dict(databases(folder, stack.enter_context(ExitStack())))
         benches = {
-            (name, base): bench(db, stage, brain, folder)
-            for (name, (brain, _)), (base, db) in itertools.product(minds.items(), dbs.items())
+            (name, base): services(db, stage, brain, folder)
+            for (name, (brain, _)), (base, db) in itertools.product(rigs.items(), dbs.items())
         }
         cases = [Case(*key, workers) for key, workers in itertools.product(benches, crews)]
         for number in range(rounds + 1):
@@ -221,19 +221,19 @@ async def measure(kind: str, rounds: int, people: int, crews: list[int]) -> dict
         "network": kind,
         "rounds": rounds,
         "mentions": people,
-        "bare_request_ms": {name: bare for name, (_, bare) in minds.items()},
+        "bare_request_ms": {name: bare for name, (_, bare) in rigs.items()},
         "cases": [vars(case) | told(found[case]) for case in cases],
     }
 
 
-def bench(db: Database, stage: Stage, brain: Brain, folder: Path) -> Bench:
-    return Bench(
+def services(db: Database, stage: Stage, brain: Brain, folder: Path) -> Services:
+    return Services(
         db=db,
         memory=Memory(),
-        ledger=Ledger(folder / "ledger", factory.clock),
+        ledger=Ledger(folder / "ledger", clock.now),
         network=stage.network,
         brain=brain,
-        clock=factory.clock,
+        clock=clock.now,
         limits=replace(
             LIMITS,
             **dict.fromkeys(("person_hour", "person_day", "person_day_tokens", "hour", "day"), NO_LIMIT),

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from bot import app, factory, minds
+from bot import app, clock, factory
 from bot.domain.addressing import MENTION
 from bot.domain.events import PostCreated
 from bot.domain.mention import OUTCOMES, StrongRef
 from bot.domain.reply import tid
 from bot.domain.uris import POST
-from bot.network.in_memory import MemoryNetwork
+from bot.network.in_memory import InMemoryNetwork
 from bot.storage import views
 from memory.errors import UnknownPerson
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.config.settings import Settings
     from bot.domain.events import Event
     from bot.domain.mention import Entry, Post
-    from bot.services import Bench
+    from bot.services import Services
     from memory.db import Tx
 
 LOOK_EVERY = 0.02  # seconds
@@ -56,11 +56,11 @@ UNHURRIED = {
 
 
 class Keyboard:
-    """The Source: what is typed, as posts that mention the bot. They form one thread."""
+    """The EventStream: what is typed, as posts that mention the bot. They form one thread."""
 
     host = "terminal"
 
-    def __init__(self, network: MemoryNetwork, did: str) -> None:
+    def __init__(self, network: InMemoryNetwork, did: str) -> None:
         self._network = network
         self._did = did
         self._typed: asyncio.Queue[Event] = asyncio.Queue()
@@ -70,7 +70,7 @@ class Keyboard:
 
     def say(self, text: str) -> StrongRef:
         """Post what was typed, in reply to the last post; return its reference."""
-        name, now = f"@{self._network.handle}", factory.clock()
+        name, now = f"@{self._network.handle}", clock.now()
         record: dict[str, object] = {
             "$type": POST,
             "text": f"{name} {text}",
@@ -113,16 +113,16 @@ def run(settings: Settings) -> int:
 async def _converse(settings: Settings, console: Console) -> None:
     name = re.sub(r"[^a-z0-9-]", "", getpass.getuser().lower()) or "you"
     did = f"did:web:{name}.invalid"
-    network = MemoryNetwork(did=ME, handle="scrubjay.invalid")
+    network = InMemoryNetwork(did=ME, handle="scrubjay.invalid")
     network.name(did, f"{name}.invalid")
-    brain = minds.make(settings)
-    await minds.start(brain)
+    brain = factory.make_brain(settings)
+    await factory.start_brain(brain)
     db = await asyncio.to_thread(factory.open_database, settings)
-    bench = app.make_bench(settings, db, network, brain)
+    services = factory.make_services(settings, db, network, brain)
     keyboard, stopping = Keyboard(network, did), asyncio.Event()
-    serving = asyncio.create_task(app.serve(settings, bench, keyboard, stopping))
+    serving = asyncio.create_task(app.serve(settings, services, keyboard, stopping))
     try:
-        await _talk(bench, keyboard, did, console, serving)
+        await _talk(services, keyboard, did, console, serving)
     finally:
         stopping.set()
         await serving
@@ -131,7 +131,7 @@ async def _converse(settings: Settings, console: Console) -> None:
 
 
 async def _talk(
-    bench: Bench, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
+    services: Services, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
 ) -> None:
     console.print(Text(HELP, style="dim"))
     lines = _typed(sys.stdin.fileno())
@@ -142,12 +142,12 @@ async def _talk(
         if text == "/quit":
             return
         if text == "/memory":
-            await _show_memory(bench, did, console)
+            await _show_memory(services, did, console)
         elif text.startswith("/"):
             console.print(Text(HELP, style="dim"))
         elif text:
             mention = keyboard.say(text)
-            entry = await _outcome(bench, mention, serving)
+            entry = await _outcome(services, mention, serving)
             _show(entry, keyboard.heard_back(), console)
 
 
@@ -166,16 +166,16 @@ async def _typed(file: int) -> AsyncGenerator[str]:
             return
 
 
-async def _outcome(bench: Bench, mention: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
+async def _outcome(services: Services, mention: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
     """Wait for what becomes of the mention; a forgotten one is found under its pseudonym."""
-    names = (mention.uri, bench.ledger.pseudonym(mention.uri))
+    names = (mention.uri, services.ledger.pseudonym(mention.uri))
 
     def look(tx: Tx) -> Entry | None:
         found = (entry for entry in views.entries(tx, limit=3) if entry.mention.uri in names)
         return next((entry for entry in found if entry.state in OUTCOMES), None)
 
     while not serving.done():
-        if entry := await bench.read(look):
+        if entry := await services.read(look):
             return entry
         await asyncio.sleep(LOOK_EVERY)
     return None
@@ -188,9 +188,9 @@ def _show(entry: Entry | None, answers: list[Post], console: Console) -> None:
         console.print(Text(f"     ({entry.state}{f': {entry.why}' if entry.why else ''})", style="dim"))
 
 
-async def _show_memory(bench: Bench, did: str, console: Console) -> None:
+async def _show_memory(services: Services, did: str, console: Console) -> None:
     try:
-        notes = (await bench.read(lambda tx: bench.memory.recall(tx, did))).notes
+        notes = (await services.read(lambda tx: services.memory.recall(tx, did))).notes
     except UnknownPerson:
         notes = ()
     for note in notes:

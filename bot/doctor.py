@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import make_url
 
 from bot.domain.mention import ACTIVE, OPEN, State
-from bot.errors import BrainResting, BrainTrouble, NetworkError, ScrubjayError, SettingsError, Unlabelled
+from bot.errors import (
+    BreakerOpen,
+    NetworkError,
+    ScrubjayError,
+    SettingsError,
+    TransientBrainError,
+    Unlabelled,
+)
 from memory.db import Database
 from memory.errors import MemoryFault
 
@@ -198,7 +205,7 @@ def _unreadable(settings: Settings, name: str) -> Check | None:
 
 
 def _waits_for_brain(entry: Entry) -> bool:
-    return (entry.why or "").startswith((str(BrainTrouble()).strip(), str(BrainResting()).strip()))
+    return (entry.why or "").startswith((str(TransientBrainError()).strip(), str(BreakerOpen()).strip()))
 
 
 def _end(entry: Entry) -> datetime:
@@ -273,12 +280,13 @@ async def _login(settings: Settings, handle: str, password: str) -> str:
 
 def stream(settings: Settings) -> Check:
     """Every host has to answer: the ones behind the first are for bad days."""
+    from bot import factory
     from bot.domain.tracked import Tracked
-    from bot.streams import choice, websocket
+    from bot.streams import websocket
 
     if settings.replayed is not None:
         return Check("stream", Path(settings.replayed).is_file(), settings.replayed, "name a recording")
-    dialect = choice.dialect(settings, Tracked(""))
+    dialect = factory.make_dialect(settings, Tracked(""))
     for url in settings.stream_url:
         asyncio.run(websocket.probe(websocket.address(url, dialect, None), dialect.headers))
     return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_url)}")
@@ -290,9 +298,9 @@ def brain(settings: Settings) -> Check:
 
 
 async def _ask_brain(settings: Settings) -> str | None:
-    from bot import minds
+    from bot import factory
 
-    brain = minds.make(settings)
+    brain = factory.make_brain(settings)
     try:
         return await brain.health()
     finally:

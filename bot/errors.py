@@ -3,13 +3,13 @@
 ScrubjayError
  +-- SettingsError     a setting is missing or wrong
  +-- NetworkError
- |    +-- NetworkTrouble    try again, after `retry_after` seconds if it is known
- |    +-- NetworkRefused    trying again will not help
+ |    +-- TransientNetworkError    try again, after `retry_after` seconds if it is known
+ |    +-- PermanentNetworkError    trying again will not help
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
- |    +-- BrainTrouble      try again
- |    |    +-- BrainResting      it failed too often of late and is left alone for a while
- |    +-- BrainRefused      trying again will not help
+ |    +-- TransientBrainError      try again
+ |    |    +-- BreakerOpen      it failed too often of late and is left alone for a while
+ |    +-- PermanentBrainError      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message tells the brain how to mend it
  +-- FenceLost         the mention is no longer ours
  +-- NotFound          no such mention or post
@@ -37,7 +37,7 @@ class NetworkError(ScrubjayError):
     """The network did not do what was asked."""
 
 
-class NetworkTrouble(NetworkError):
+class TransientNetworkError(NetworkError):
     """The network is in trouble; the same call may work later:"""
 
     def __init__(self, *args: object, retry_after: float | None = None) -> None:
@@ -45,7 +45,7 @@ class NetworkTrouble(NetworkError):
         self.retry_after = retry_after
 
 
-class NetworkRefused(NetworkError):
+class PermanentNetworkError(NetworkError):
     """The network refuses, and will refuse again:"""
 
 
@@ -57,7 +57,7 @@ class BrainError(ScrubjayError):
     """The brain did not think."""
 
 
-class BrainTrouble(BrainError):
+class TransientBrainError(BrainError):
     """The brain is in trouble; it may work later:"""
 
     def __init__(
@@ -71,11 +71,11 @@ class BrainTrouble(BrainError):
         self.of_turn = of_turn  # what it was asked may be the cause: no proof that the brain is ill
 
 
-class BrainResting(BrainTrouble):
+class BreakerOpen(TransientBrainError):
     """The brain is left alone for a while:"""
 
 
-class BrainRefused(BrainError):
+class PermanentBrainError(BrainError):
     """The brain refuses, and will refuse again:"""
 
 

@@ -1,27 +1,51 @@
-"""The parts that need no network, opened from the settings: what the daemon, the chat and the CLI share."""
+"""The parts of the bot, made from the settings: what the daemon, the chat and the CLI share.
+
+The account and the streams are imported where they are made: a command that only reads needs neither.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
+from collections import Counter
+from datetime import timedelta
 from importlib import resources
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, BinaryIO
 
-from bot.errors import SettingsError
+import structlog
+
+from bot import brains, clock
+from bot.brains.guard import Guarded
+from bot.domain.tracked import Tracked
+from bot.errors import SettingsError, TransientBrainError, TransientNetworkError
 from bot.prompt import persona
+from bot.services import Services, TurnOptions
+from bot.storage import sessions
 from bot.storage.ledger import Ledger
 from memory.db import Database
 from memory.search.embed import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from bot.config.settings import Settings
+    from bot.ingest.handler import EventHandler
+    from bot.network.bluesky import Bluesky
+    from bot.ports import Brain, EventStream, Network
     from bot.prompt.persona import Persona
+    from bot.streams.message import Dialect
+    from bot.streams.recording import Recording
+    from bot.streams.stream import Stream
 
+log = structlog.get_logger()
 
-def clock() -> datetime:
-    return datetime.now(UTC)
+LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
+GRACE = 1.0  # seconds: a brain that keeps its own time can tell what it spent, one that is cut off cannot
+NOBODY = "did:web:nobody.invalid"
+
+# --- what is stored ------------------------------------------------------------------------------
 
 
 def open_database(settings: Settings) -> Database:
@@ -44,7 +68,7 @@ def open_memory(settings: Settings) -> Memory:
 
 def open_ledger(settings: Settings) -> Ledger:
     make_data_dir(settings)
-    return Ledger(settings.data_dir / "ledger", clock)
+    return Ledger(settings.data_dir / "ledger", clock.now)
 
 
 def read_persona(path: Path | None) -> Persona:
@@ -57,3 +81,175 @@ def read_persona(path: Path | None) -> Persona:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise SettingsError(f"the persona {path} cannot be read: {reason}.") from error
     return persona.parse(text, str(path))
+
+
+# --- the brain -----------------------------------------------------------------------------------
+
+
+def _letta(settings: Settings) -> object:
+    from bot.brains.letta.brain import LettaOptions
+
+    if settings.letta_model is None:
+        raise SettingsError(
+            "SCRUBJAY_LETTA_MODEL is not set: what thinks behind Letta, as Letta names it. "
+            "Example: SCRUBJAY_LETTA_MODEL=anthropic/claude-sonnet-4-5"
+        )
+    return LettaOptions(
+        url=settings.letta_url,
+        key=settings.letta_key,
+        agent=settings.letta_agent,
+        model=settings.letta_model,
+        timeout=timedelta(seconds=settings.brain_timeout),
+        clock=clock.now,
+    )
+
+
+def _model(settings: Settings) -> object:
+    from bot.brains.llm import ModelOptions
+
+    if settings.model is None:
+        raise SettingsError("SCRUBJAY_MODEL is not set. Example: SCRUBJAY_MODEL=anthropic:claude-sonnet-5-5")
+    return ModelOptions(
+        name=settings.model,
+        url=settings.model_url,
+        key=settings.model_key,
+        max_tokens=settings.model_max_tokens,
+        timeout=timedelta(seconds=settings.brain_timeout),
+    )
+
+
+# A brain with options of its own gets one line here: settings to the frozen value that its class takes.
+BRAIN_OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType(
+    {"letta": _letta, "model": _model}
+)
+
+
+def make_brain(settings: Settings) -> Brain:
+    """The brain of these settings, guarded, not started yet. Raises SettingsError."""
+    options = BRAIN_OPTIONS.get(settings.brain)
+    brain = brains.make(settings.brain, options(settings) if options else None)
+    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=clock.now)
+
+
+async def start_brain(brain: Brain) -> None:
+    """Start it. Raises PermanentBrainError; a brain in trouble may recover while mentions wait."""
+    try:
+        await brain.start()
+    except TransientBrainError as error:
+        log.warning("brain.unwell", brain=brain.name, error=str(error))
+
+
+# --- the streams ---------------------------------------------------------------------------------
+
+
+def make_stream(settings: Settings, tracked: Tracked, cursors: Mapping[str, int]) -> EventStream:
+    """The stream that the settings ask for. `cursors` are all that are stored, the latest first."""
+    from bot.streams import notifications
+    from bot.streams.firehose import Firehose
+    from bot.streams.jetstream import Jetstream
+    from bot.streams.recording import Playback
+
+    if settings.replayed is not None:
+        return Playback(Path(settings.replayed), tracked, speed=settings.replay_speed)
+    kind = Jetstream if settings.source == "jetstream" else Firehose
+    known = {
+        host: seq for host, seq in cursors.items() if not host.startswith((notifications.HOST, "replay:"))
+    }
+    return kind(settings.stream_url, tracked, start=settings.firehose_start, cursors=known)
+
+
+def make_recorder(settings: Settings, out: BinaryIO) -> tuple[Stream, Recording]:
+    """What listens to the hosts from now on, for nobody, and what writes all they send to `out`."""
+    from bot.streams.recording import Recording
+    from bot.streams.stream import Stream
+
+    recording = Recording(make_dialect(settings, Tracked(NOBODY)), out)
+    return Stream(settings.stream_url, recording), recording
+
+
+def make_dialect(settings: Settings, tracked: Tracked) -> Dialect:
+    """How the hosts of these settings write, filtered for who is `tracked`."""
+    from bot.streams.firehose import FrameDialect
+    from bot.streams.jetstream import LineDialect
+
+    return LineDialect(tracked) if settings.source == "jetstream" else FrameDialect(tracked)
+
+
+# --- the account, and all together ---------------------------------------------------------------
+
+
+async def connect(settings: Settings, db: Database) -> Bluesky:
+    """Log in, with the stored session if there is one; wait for a PDS that does not answer yet.
+
+    Raises SettingsError, PermanentNetworkError and Unlabelled.
+    """
+    from bot.network.bluesky import Bluesky
+
+    handle, password = settings.require_account()
+
+    def load_session() -> str | None:
+        with db.read() as tx:
+            return sessions.load(tx, handle)
+
+    def save_session(session: str) -> None:
+        with db.write() as tx:
+            sessions.save(tx, handle, session, clock.now())
+
+    wait = 1.0
+    while True:
+        try:
+            return await Bluesky.connect(
+                handle=handle,
+                password=password,
+                pds_url=settings.pds_url,
+                plc_url=settings.plc_url,
+                load=load_session,
+                save=save_session,
+            )
+        except TransientNetworkError as error:
+            log.warning("app.pds_unreachable", error=str(error), retry_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+
+
+def make_services(settings: Settings, db: Database, network: Network, brain: Brain) -> Services:
+    return Services(
+        db=db,
+        memory=open_memory(settings),
+        ledger=open_ledger(settings),
+        network=network,
+        brain=brain,
+        clock=clock.now,
+        limits=settings.limits,
+        plan=settings.pace,
+        options=TurnOptions(
+            persona=read_persona(settings.persona_file).text(),
+            thread_posts=settings.thread_context,
+            reply_parts=settings.reply_parts,
+            link_hosts=frozenset(settings.link_hosts),
+            allowed_bots=frozenset(settings.allowed_bots),
+            lease=timedelta(seconds=settings.lease),
+            prompt_tokens=settings.prompt_tokens,
+            vision=settings.vision,
+            retain_turns=timedelta(days=settings.retain_turns),
+        ),
+        tracked=Tracked(network.did),
+    )
+
+
+def make_handler(settings: Settings, services: Services) -> EventHandler:
+    """What events mean; everybody of whom something is held is tracked from now on."""
+    from bot.ingest.handler import EventHandler
+
+    handler = EventHandler(
+        memory=services.memory,
+        ledger=services.ledger,
+        me=services.network.did,
+        plan=services.plan,
+        tracked=services.tracked,
+        counts=Counter(),
+        purge_grace=timedelta(hours=settings.purge_grace),
+    )
+    with services.db.read() as tx:
+        handler.load(tx)
+    return handler

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
 
 
-class Source(Protocol):
+class EventStream(Protocol):
     """Something that hears the network. `host` names its cursor: cursors are per host."""
 
     host: str
@@ -26,7 +26,7 @@ class Source(Protocol):
 
 
 class Network(Protocol):
-    """The bot's account and what it may read and write. Raises NetworkTrouble and NetworkRefused."""
+    """The bot's account and what it may read and write. Every method raises NetworkError."""
 
     did: str
     handle: str
@@ -58,7 +58,7 @@ class Network(Protocol):
     async def notifications(self, cursor: str | None = None) -> Page:
         """Mentions of the bot, replies to it and quotes of it, as the AppView has them.
 
-        Raises NetworkTrouble or NetworkRefused also where there is no AppView.
+        Raises TransientNetworkError or PermanentNetworkError also where there is no AppView.
         """
         ...
 
@@ -104,13 +104,13 @@ class Brain(Protocol):
     name: str
 
     async def start(self) -> None:
-        """Check what it needs, and tidy what a crash left. Raises BrainTrouble and BrainRefused."""
+        """Check what it needs, and tidy what a crash left. Raises BrainError."""
         ...
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
         """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`, and tell them what it costs.
 
-        Raises BrainTrouble (try again later) and BrainRefused.
+        Raises TransientBrainError (try again later) and PermanentBrainError.
         """
         ...
 

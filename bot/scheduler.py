@@ -12,7 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from memory.db import TROUBLE
+from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,43 +21,43 @@ if TYPE_CHECKING:
 GRAIN = timedelta(milliseconds=100)  # a flood of mentions asks for ten rings a second, not for thousands
 
 
-class Cadence:
+class Scheduler:
     """A bell that rings at times asked for, and every `sweep` for work that nobody announced.
 
     A ring is no promise of work: several processes may hear it, and the claim decides.
     """
 
     def __init__(self, sweep: timedelta) -> None:
-        self._bell = asyncio.Event()
+        self._wakeup = asyncio.Event()
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
-        self._scheduler.add_job(self._ring, IntervalTrigger(seconds=sweep.total_seconds()), id="sweep")
+        self._scheduler.add_job(self._wake, IntervalTrigger(seconds=sweep.total_seconds()), id="sweep")
 
     def start(self) -> None:
         self._scheduler.start()
 
     def stop(self) -> None:
         self._scheduler.shutdown(wait=False)
-        self._bell.set()
+        self._wakeup.set()
 
     def every(self, name: str, span: timedelta) -> asyncio.Event:
         """A bell of its own, rung every `span`."""
-        bell = asyncio.Event()
+        wakeup = asyncio.Event()
 
         async def ring() -> None:
-            bell.set()
+            wakeup.set()
 
         self._scheduler.add_job(ring, IntervalTrigger(seconds=span.total_seconds()), id=name)
-        return bell
+        return wakeup
 
-    def ring_at(self, when: datetime) -> None:
+    def wake_at(self, when: datetime) -> None:
         """Ring at `when` or within a grain after it."""
         slot = int(when.timestamp() / GRAIN.total_seconds()) + 1
         ring = DateTrigger(when - timedelta(seconds=when.timestamp() % GRAIN.total_seconds()) + GRAIN)
-        self._scheduler.add_job(self._ring, ring, id=f"ring-{slot}", replace_existing=True)
+        self._scheduler.add_job(self._wake, ring, id=f"ring-{slot}", replace_existing=True)
 
     def pending(self) -> int:
         """How many rings are planned, the sweep among them."""
@@ -65,8 +65,8 @@ class Cadence:
 
     async def wait(self) -> None:
         """Return at the next ring, or at once if it rang since the last wait."""
-        await self._bell.wait()
-        self._bell.clear()
+        await self._wakeup.wait()
+        self._wakeup.clear()
 
     async def serve(self, work: Callable[[], Awaitable[bool]], stopping: asyncio.Event) -> None:
         """Call `work` at every ring for as long as it finds something to do, until told to stop.
@@ -74,11 +74,11 @@ class Cadence:
         What is in hand then is taken to the end of its step.
         """
         while not stopping.is_set():
-            with suppress(*TROUBLE):  # the next ring tries again
+            with suppress(*DATABASE_ERRORS):  # the next ring tries again
                 while not stopping.is_set() and await work():
                     pass
             if not stopping.is_set():
                 await self.wait()
 
-    async def _ring(self) -> None:
-        self._bell.set()
+    async def _wake(self) -> None:
+        self._wakeup.set()

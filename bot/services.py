@@ -42,7 +42,7 @@ class TurnOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Services:
     """`tracked` is what the source looks for: it grows with what is heard, and with what a turn shows."""
 
     db: Database

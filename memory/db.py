@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from memory.errors import DatabaseTrouble, SchemaNewer
+from memory.errors import DatabaseUnavailable, SchemaNewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Tx: TypeAlias = Connection
-TROUBLE = (OperationalError, DatabaseTrouble)  # what a database in trouble raises: later it may work
+DATABASE_ERRORS = (
+    OperationalError,
+    DatabaseUnavailable,
+)  # what a database in trouble raises: later it may work
 
 AFTER = "after commit"
 BUSY_SECONDS = 30
@@ -47,16 +50,16 @@ PRAGMAS = (
 class Database:
     """An open database. `url` is SQLAlchemy's, e.g. `sqlite:///data/scrubjay.db`.
 
-    Raises DatabaseTrouble if the URL cannot be used, and later whenever a transaction cannot begin.
+    Raises DatabaseUnavailable if the URL cannot be used, and later whenever a transaction cannot begin.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self.engine = _engine(url)
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise DatabaseTrouble(f"{error}. {EXAMPLES}") from error
+            raise DatabaseUnavailable(f"{error}. {EXAMPLES}") from error
         except ValueError:  # it quotes what may be a piece of the password
-            raise DatabaseTrouble(f"the port is no number. {EXAMPLES}") from None
+            raise DatabaseUnavailable(f"the port is no number. {EXAMPLES}") from None
 
     @property
     def is_sqlite(self) -> bool:
@@ -90,7 +93,7 @@ class Database:
                     tx.exec_driver_sql(statement)
             except DBAPIError as error:
                 where = self.engine.url.render_as_string(hide_password=True)
-                raise DatabaseTrouble(f"{where}: {error.orig}. {EXAMPLES}") from error
+                raise DatabaseUnavailable(f"{where}: {error.orig}. {EXAMPLES}") from error
             yield tx
 
     def upgrade(self) -> None:

@@ -7,7 +7,7 @@ MemoryFault
  +-- UnknownRevision   no revision of that number in this person's history
  +-- ImportRefused     what was to be imported is malformed, foreign or at odds with what is here
  +-- SchemaNewer       the database was written by a newer scrubjay
- +-- DatabaseTrouble   the database cannot be opened
+ +-- DatabaseUnavailable   the database cannot be opened
  +-- EncoderMissing    the package of this encoder is not installed
 """
 
@@ -45,7 +45,7 @@ class SchemaNewer(MemoryFault):
     """The database was written by a newer scrubjay; install that version, or restore a backup. Found:"""
 
 
-class DatabaseTrouble(MemoryFault):
+class DatabaseUnavailable(MemoryFault):
     """The database cannot be used:"""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from memory.model import Edit, Limits, Note, Op, Receipt
 
 
-class Turn:
+class Exchange:
     """The edits of one exchange, as they are made. `ids`: the real id behind each proposed (negative) one."""
 
     def __init__(self, tx: Tx, did: str, receipt: Receipt, actor: str, at: datetime, limits: Limits) -> None:

@@ -11,10 +11,10 @@ from memory.people import PERSON
 from memory.rows import notes, passages
 from memory.rows.passages import PASSAGE
 from memory.search.embed import NoEmbedder, quantised
-from memory.search.index import Shelves
+from memory.search.index import IndexCache
 from memory.search.ranking import ask, best, score
 from memory.search.stems import pack, read
-from memory.tables import EPOCH, MICROSECOND, PersonRow, ShelfRow
+from memory.tables import EPOCH, MICROSECOND, IndexStampRow, PersonRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from memory.model import Passage
     from memory.search.embed import Embedder
 
-SHELF = ShelfRow.__table__.c
+SHELF = IndexStampRow.__table__.c
 NOBODY: Mapping[str, str] = MappingProxyType({})
 FOUND = 10
 BATCH = 64  # texts whose vectors are rebuilt between two transactions
 
 
-class Finding:
+class Retrieval:
     """Passages: recorded in the transaction of what they tell of, found among one person's only."""
 
     def __init__(self, encoder: Embedder | None = None) -> None:
         self.encoder: Embedder = encoder or NoEmbedder()
-        self._shelves = Shelves()
+        self._shelves = IndexCache()
 
     # --- recording -------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class Finding:
         `names` tells how those who spoke (DIDs) are called; the person's handle is known. What was said after
         `now` is not found. A note that was replaced comes last, unless the question is about the past.
         """
-        whose = select(SHELF.stamp, PERSON.handle).join_from(ShelfRow, PersonRow).where(SHELF.did == did)
+        whose = select(SHELF.stamp, PERSON.handle).join_from(IndexStampRow, PersonRow).where(SHELF.did == did)
         if (known := tx.execute(whose).first()) is None:
             return ()
         shelf = self._shelves.get(did, known.stamp, lambda: passages.shelf(tx, did, self.encoder.name))

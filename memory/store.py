@@ -14,10 +14,10 @@ from sqlalchemy import delete, select
 
 from memory import history, zeitgeist
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.exchange import Turn, forget, forget_sourced
+from memory.exchange import Exchange, forget, forget_sourced
 from memory.model import Limits, Recollection, Revise, render
 from memory.people import HIDDEN, PERSON, People
-from memory.retrieval import NOBODY, Finding
+from memory.retrieval import NOBODY, Retrieval
 from memory.rows import notes as rows
 from memory.rows import passages
 from memory.rows.notes import NOTE
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.history import Diff, Point, Rollback
     from memory.model import Edit, Note, Passage, Receipt, Revision
-    from memory.rules.consolidation import Keep
+    from memory.rules.consolidation import RetentionPolicy
     from memory.search.embed import Embedder
 
 DAY = timedelta(hours=24)
@@ -44,7 +44,7 @@ RECENT = 200  # posts that the buffer is made of
 CANDIDATES = 60  # passages searched for a prompt; some stand in it already
 
 
-class Memory(People, Finding):
+class Memory(People, Retrieval):
     """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block.
 
     `encoder` makes the vectors by which passages are found; without one they are found by words alone.
@@ -163,11 +163,11 @@ class Memory(People, Finding):
 
         Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
         """
-        dossier = document.read(text)
-        if not transfer.import_(tx, self, dossier):
+        taken = document.read(text)
+        if not transfer.import_(tx, self, taken):
             return False
-        self.record(tx, *transfer.said(dossier))
-        self.sync(tx, dossier.person.did)
+        self.record(tx, *transfer.said(taken))
+        self.sync(tx, taken.person.did)
         return True
 
     def room(self, tx: Tx, did: str, at: datetime) -> Limits:
@@ -196,7 +196,7 @@ class Memory(People, Finding):
         done = rows.applied(tx, keys)
         if len(done) < len(keys):
             check_quota(edits, rows.written_since(tx, did, at - DAY, but=keys), self.limits)
-        turn = Turn(tx, did, receipt, actor, at, self.limits)
+        turn = Exchange(tx, did, receipt, actor, at, self.limits)
         with tx.begin_nested():
             for edit_key, edit in zip(keys, edits, strict=True):
                 if edit_key in done:
@@ -268,7 +268,7 @@ class Memory(People, Finding):
         self.sync(tx, did)
         return gone
 
-    def retain(self, tx: Tx, now: datetime, keep: Keep) -> Retained:
+    def retain(self, tx: Tx, now: datetime, keep: RetentionPolicy) -> Retained:
         """Erase what was kept for its time; follow it with `db.scrub()`. Notes of who still speaks stay."""
         told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
         silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)

@@ -229,7 +229,7 @@ class PassageRow(Base):
     )
 
 
-class ShelfRow(Base):
+class IndexStampRow(Base):
     """Changes with every change to a person's passages: what was decoded under another stamp is stale."""
 
     __tablename__ = "shelf"

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from support.factory import ANA
-from support.harness import Crew, ScriptedBrain
+from support.harness import Harness, ScriptedBrain
 
 from bot import app
 from bot.config.settings import load
@@ -33,13 +33,13 @@ def settings(**others):
     return load({f"SCRUBJAY_{name}": value for name, value in quick.items()})
 
 
-def heard(crew, text):
+def heard(harness, text):
     """A post on the network, and the event that tells of it."""
-    hear, crew.hear = crew.hear, lambda ref: ref
-    ref = crew.say(ANA, text)
-    crew.hear = hear
-    (post,) = [post for post in crew.network.posts(ANA) if post.ref == ref]
-    return ref, PostCreated(1, ref, ANA, post.record, crew.clock())
+    handle, harness.handle = harness.handle, lambda ref: ref
+    ref = harness.say(ANA, text)
+    harness.handle = handle
+    (post,) = [post for post in harness.network.posts(ANA) if post.ref == ref]
+    return ref, PostCreated(1, ref, ANA, post.record, harness.clock())
 
 
 async def until(true):
@@ -51,15 +51,15 @@ async def until(true):
 
 
 async def test_what_is_heard_is_answered_and_a_stop_ends_it(db, tmp_path):
-    crew = Crew(db, tmp_path)
-    ref, event = heard(crew, "hi")
+    harness = Harness(db, tmp_path)
+    ref, event = heard(harness, "hi")
     stopping = asyncio.Event()
-    serving = asyncio.create_task(app.serve(settings(), crew.bench, Replayed(event), stopping))
-    await until(lambda: crew.network.posts(crew.network.did))
+    serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(event), stopping))
+    await until(lambda: harness.network.posts(harness.network.did))
     stopping.set()
     await asyncio.wait_for(serving, 10)
 
-    assert crew.entry(ref).state == State.ANSWERED
+    assert harness.entry(ref).state == State.ANSWERED
 
 
 async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
@@ -69,15 +69,17 @@ async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
         begun.set()
         await asyncio.sleep(0.2)
 
-    crew = Crew(db, tmp_path, ScriptedBrain(slow, ("reply", {"text": "hello"})))
-    ref, event = heard(crew, "hi")
+    harness = Harness(db, tmp_path, ScriptedBrain(slow, ("reply", {"text": "hello"})))
+    ref, event = heard(harness, "hi")
     stopping = asyncio.Event()
-    serving = asyncio.create_task(app.serve(settings(DRAIN="10"), crew.bench, Replayed(event), stopping))
+    serving = asyncio.create_task(
+        app.serve(settings(DRAIN="10"), harness.services, Replayed(event), stopping)
+    )
     await asyncio.wait_for(begun.wait(), 10)
     stopping.set()
     await asyncio.wait_for(serving, 10)
 
-    assert crew.entry(ref).state == State.DRAFTED
+    assert harness.entry(ref).state == State.DRAFTED
 
 
 async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no_attempt(db, tmp_path):
@@ -87,16 +89,16 @@ async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no
         begun.set()
         await asyncio.sleep(3600)
 
-    crew = Crew(db, tmp_path, ScriptedBrain(endless))
-    ref, event = heard(crew, "hi")
+    harness = Harness(db, tmp_path, ScriptedBrain(endless))
+    ref, event = heard(harness, "hi")
     stopping = asyncio.Event()
-    serving = asyncio.create_task(app.serve(settings(), crew.bench, Replayed(event), stopping))
+    serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(event), stopping))
     await asyncio.wait_for(begun.wait(), 10)
     stopping.set()
     await asyncio.wait_for(serving, 10)
 
-    entry = crew.entry(ref)
-    assert (entry.state, entry.attempts, entry.due_at) == (State.WAITING, 0, crew.clock())
+    entry = harness.entry(ref)
+    assert (entry.state, entry.attempts, entry.due_at) == (State.WAITING, 0, harness.clock())
 
 
 async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, tmp_path):
@@ -108,4 +110,4 @@ async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, t
             yield
 
     with pytest.raises(RuntimeError, match="deaf"):
-        await app.serve(settings(), Crew(db, tmp_path).bench, Broken(), asyncio.Event())
+        await app.serve(settings(), Harness(db, tmp_path).services, Broken(), asyncio.Event())

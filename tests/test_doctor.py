@@ -13,7 +13,7 @@ from bot import doctor
 from bot.config.settings import load
 from bot.doctor import Check
 from bot.domain.events import Gap
-from bot.errors import BrainResting, NetworkTrouble, SettingsError
+from bot.errors import BreakerOpen, SettingsError, TransientNetworkError
 from bot.storage import gaps, mentions
 from memory.db import Database
 
@@ -65,7 +65,7 @@ def test_a_check_that_raises_is_a_failed_check():
         raise RuntimeError("first line\n[parameters: ('hunter2',)]")
 
     def troubled(_settings):
-        raise NetworkTrouble("timed out")
+        raise TransientNetworkError("timed out")
 
     def silent(_settings):
         raise TimeoutError
@@ -115,7 +115,7 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
-    resting = BrainResting("asked again in 60 s", retry_after=60)
+    resting = BreakerOpen("asked again in 60 s", retry_after=60)
     with db.write() as tx:
         mentions.accept(tx, mention(), now=NOON, due_at=NOON)
     claim = mentions.claim(db, "w", now=NOON, lease=timedelta(seconds=30))

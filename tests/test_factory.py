@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from bot import minds
+from bot import factory
 from bot.config.settings import load
-from bot.errors import BrainRefused, BrainTrouble, SettingsError
+from bot.errors import PermanentBrainError, SettingsError, TransientBrainError
 
 LETTA = {
     "SCRUBJAY_BRAIN": "letta",
@@ -32,15 +32,15 @@ def settings(tmp_path, **env):
 
 
 def test_the_default_brain_needs_no_options(tmp_path):
-    assert minds.make(settings(tmp_path)).name == "rules"
+    assert factory.make_brain(settings(tmp_path)).name == "rules"
 
 
 async def test_the_letta_brain_is_made_of_its_settings(tmp_path):
     known = settings(tmp_path, **LETTA)
-    options = minds.OPTIONS["letta"](known)
+    options = factory.BRAIN_OPTIONS["letta"](known)
     assert (options.url, options.key.get_secret_value()) == ("http://localhost:8283", "sk-let-1")
     assert (options.agent, options.model) == ("scrubjay", "stub/jay-1")
-    brain = minds.make(known)
+    brain = factory.make_brain(known)
     assert brain.name == "letta"
     await brain.close()
 
@@ -48,20 +48,20 @@ async def test_the_letta_brain_is_made_of_its_settings(tmp_path):
 def test_the_letta_brain_without_a_model_is_refused_with_an_example(tmp_path):
     env = {name: value for name, value in LETTA.items() if name != "SCRUBJAY_LETTA_MODEL"}
     with pytest.raises(SettingsError, match="Example: SCRUBJAY_LETTA_MODEL="):
-        minds.make(settings(tmp_path, **env))
+        factory.make_brain(settings(tmp_path, **env))
 
 
 def test_a_key_is_never_shown(tmp_path):
     known = settings(tmp_path, **LETTA)
-    assert "sk-let-1" not in repr(known) + repr(minds.OPTIONS["letta"](known))
+    assert "sk-let-1" not in repr(known) + repr(factory.BRAIN_OPTIONS["letta"](known))
 
 
 async def test_a_brain_that_refuses_to_start_ends_the_program():
-    with pytest.raises(BrainRefused):
-        await minds.start(Sick(BrainRefused("no")))
+    with pytest.raises(PermanentBrainError):
+        await factory.start_brain(Sick(PermanentBrainError("no")))
 
 
 async def test_a_brain_in_trouble_is_waited_for_and_told():
     with capture_logs() as logs:
-        await minds.start(Sick(BrainTrouble("away")))
+        await factory.start_brain(Sick(TransientBrainError("away")))
     assert [line["event"] for line in logs] == ["brain.unwell"]

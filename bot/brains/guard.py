@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import stamina
 import structlog
 
-from bot.errors import BrainResting, BrainTrouble
+from bot.errors import BreakerOpen, TransientBrainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,11 +61,11 @@ class Breaker:
 
     @contextmanager
     def turn(self, did: str) -> Iterator[None]:
-        """Around one turn for this person. Raises BrainResting instead of letting it begin."""
+        """Around one turn for this person. Raises BreakerOpen instead of letting it begin."""
         probe = self._admit()
         try:
             yield
-        except BrainTrouble as error:
+        except TransientBrainError as error:
             self._failed(error, did, probe=probe)
             raise
         else:
@@ -80,13 +80,13 @@ class Breaker:
             return False
         left = max(self._until - self._clock(), PROBED if self._probing else timedelta())
         if left:
-            raise BrainResting(
+            raise BreakerOpen(
                 f"asked again in {left.total_seconds():.0f} s", retry_after=left.total_seconds()
             )
         self._probing = True
         return True
 
-    def _failed(self, error: BrainTrouble, did: str, *, probe: bool) -> None:
+    def _failed(self, error: TransientBrainError, did: str, *, probe: bool) -> None:
         stumbling = error.of_turn and did in self._failures
         self._failures[did if error.of_turn else ""] += 1
         failures = self._failures[""] + sum(1 for person in self._failures if person)
@@ -101,7 +101,7 @@ class Breaker:
         elif error.retry_after:
             self._open(timedelta(0), error)
 
-    def _open(self, rest: timedelta, error: BrainTrouble) -> None:
+    def _open(self, rest: timedelta, error: TransientBrainError) -> None:
         self._rest = max(rest, FIRST_REST)
         span = max(rest, timedelta(seconds=error.retry_after or 0))
         self._until = self._clock() + span
@@ -129,11 +129,11 @@ class Guarded:
         await self._brain.start()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        watched = _Watched(tools)
+        watched = WatchedTools(tools)
         late = _time() + self._timeout.total_seconds() / 2
 
         def again(error: Exception) -> bool:
-            soon = isinstance(error, BrainTrouble) and (error.retry_after or 0) <= LONGEST_WAIT
+            soon = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
             return soon and not watched.called and _time() < late
 
         with self._breaker.turn(prompt.mention.did):
@@ -152,7 +152,7 @@ class Guarded:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 await self._brain.think(prompt, tools)
         except TimeoutError as error:
-            raise BrainTrouble("it took too long") from error
+            raise TransientBrainError("it took too long") from error
 
     async def forget(self) -> None:
         await self._brain.forget()
@@ -170,7 +170,7 @@ def _time() -> float:
     return asyncio.get_running_loop().time()
 
 
-class _Watched:
+class WatchedTools:
     """The turn's tools, and whether one was called."""
 
     def __init__(self, tools: Toolbox) -> None:

@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from bot.domain.prompt import Trust, Usage
-from bot.errors import BrainError, BrainTrouble, SettingsError
+from bot.errors import BrainError, SettingsError, TransientBrainError
 from bot.prompt import images
 
 try:
@@ -128,18 +128,18 @@ class _Turn:
         for _ in range(ROUNDS):
             response = await self.ask(messages, tools.specs)
             if response.finish_reason in CUT:
-                raise BrainTrouble(CUT[response.finish_reason], of_turn=True)
+                raise TransientBrainError(CUT[response.finish_reason], of_turn=True)
             answers, ended, refused = await (_run if response.tool_calls else _post)(response, tools)
             settled = settled or ended
             if settled and not refused:
                 return
             mends += not response.tool_calls
             if mends > MENDS:
-                raise BrainTrouble("it said nothing that can be posted", of_turn=True)
+                raise TransientBrainError("it said nothing that can be posted", of_turn=True)
             messages += [response] if response.parts else []
             messages.append(ModelRequest(answers, instructions=stable))
         if not settled:
-            raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
+            raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", of_turn=True)
 
     async def ask(self, messages: list[ModelMessage], specs: Iterable[ToolSpec]) -> ModelResponse:
         """One request. Raises BrainError."""
@@ -152,7 +152,7 @@ class _Turn:
                     model_request_parameters=ModelRequestParameters(function_tools=list(map(_tool, specs))),
                 )
         except TimeoutError as error:
-            raise BrainTrouble("it took too long") from error
+            raise TransientBrainError("it took too long") from error
         except (wrong.ModelAPIError, wrong.UnexpectedModelBehavior) as error:
             raise _told(error, shows=self._shows) from error
         self._spend(_usage(response))
@@ -230,18 +230,18 @@ def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
     mend = next((words for kind, words in MENDABLE if isinstance(error, kind)), None)
     match error:
         case wrong.ContentFilterError():
-            return BrainTrouble(CUT["content_filter"], of_turn=True)
+            return TransientBrainError(CUT["content_filter"], of_turn=True)
         case wrong.ModelRequestRejectedError() if mend is None:
             why = f"the request was rejected{status}"
-            return BrainTrouble(f"{why}. {images.BLIND}" if shows else why, of_turn=True)
+            return TransientBrainError(f"{why}. {images.BLIND}" if shows else why, of_turn=True)
         case wrong.ModelServerError() if shows:
             why = f"the provider fails at a request with pictures{status}"
-            return BrainTrouble(f"{why}. {images.BLIND}", retry_after=error.retry_after, of_turn=True)
+            return TransientBrainError(f"{why}. {images.BLIND}", retry_after=error.retry_after, of_turn=True)
         case wrong.ModelAPIError():
             why = mend or f"the provider is in trouble: {type(error).__name__}"
-            return BrainTrouble(why + status, retry_after=error.retry_after)
+            return TransientBrainError(why + status, retry_after=error.retry_after)
         case _:
-            return BrainTrouble("the provider's answer makes no sense")
+            return TransientBrainError("the provider's answer makes no sense")
 
 
 def _find(options: ModelOptions) -> Asked:

@@ -16,7 +16,7 @@ from bot.errors import NotFound
 
 if TYPE_CHECKING:
     from bot.config.settings import Settings
-    from bot.domain.turn import KeptTurn
+    from bot.domain.turn import TurnRecord
     from bot.ports import Brain
     from bot.worker.replay import Replay
     from memory.model import Note
@@ -89,7 +89,7 @@ def replay(
 
 def _turns(
     app: App, uri: str | None, since: datetime | None, limit: int
-) -> tuple[list[tuple[KeptTurn, tuple[Note, ...]]], int]:
+) -> tuple[list[tuple[TurnRecord, tuple[Note, ...]]], int]:
     """The last turn over each mention with the notes known then; and how many were erased."""
     from bot.storage import turns
     from bot.worker.replay import known_then
@@ -107,29 +107,28 @@ def _turns(
 
 async def _think(
     settings: Settings,
-    turns: list[tuple[KeptTurn, tuple[Note, ...]]],
+    turns: list[tuple[TurnRecord, tuple[Note, ...]]],
     persona: str | None,
     brain: str | None,
     model: str | None,
 ) -> list[Replay]:
     """One after the other, so that a provider's limits are not met; each brain is made once."""
-    from bot import factory, minds
+    from bot import clock, factory
     from bot.worker.replay import replay as again
 
-    def name(turn: KeptTurn) -> str:
+    def name(turn: TurnRecord) -> str:
         """A model is asked by a brain that asks one."""
-        return brain or (turn.brain if not model or turn.brain in minds.OPTIONS else "model")
+        return brain or (turn.brain if not model or turn.brain in factory.BRAIN_OPTIONS else "model")
 
     within = timedelta(seconds=settings.brain_timeout)
     chosen = {"model": model, "letta_model": model} if model else {}
     made: dict[str, Brain] = {}
     try:
         for one in {name(turn) for turn, _ in turns}:
-            made[one] = minds.make(settings.model_copy(update={"brain": one, **chosen}))
-            await minds.start(made[one])
+            made[one] = factory.make_brain(settings.model_copy(update={"brain": one, **chosen}))
+            await factory.start_brain(made[one])
         return [
-            await again(turn, notes, made[name(turn)], factory.clock, within, persona)
-            for turn, notes in turns
+            await again(turn, notes, made[name(turn)], clock.now, within, persona) for turn, notes in turns
         ]
     finally:
         for asked in made.values():
@@ -188,7 +187,7 @@ def _document(one: Replay) -> dict[str, Any]:
 
 
 def _totals(done: list[Replay]) -> dict[str, Any]:
-    def total(turns: list[KeptTurn]) -> dict[str, int | None]:
+    def total(turns: list[TurnRecord]) -> dict[str, int | None]:
         known = [turn.cost for turn in turns if turn.cost is not None]
         return {
             "tokens_in": sum(turn.tokens_in for turn in turns),

@@ -64,15 +64,15 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
     """Write what the stream sends to FILE, to be replayed (`run --source replay:FILE`)."""
     import asyncio
 
-    from bot import log
-    from bot.streams import choice, recording
+    from bot import factory, log
+    from bot.streams import recording
 
     settings = _heard_from(app.settings, source)
     if settings.replayed is not None:
         raise click.UsageError("A recording cannot be recorded: give --source.")
     log.configure(settings.log_level, settings.log_format)
     with file.open("wb") as target:
-        stream, tape = choice.recorder(settings, target)
+        stream, tape = factory.make_recorder(settings, target)
         with suppress(KeyboardInterrupt):
             asyncio.run(recording.record(stream, seconds))
     output.message(f"{tape.count} messages written to {file}; {stream.counts['gaps']} gaps.")

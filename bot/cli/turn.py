@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bot.domain.embeds import Media
     from bot.domain.mention import Entry
     from bot.domain.prompt import Section
-    from bot.domain.turn import Call, KeptTurn, Told
+    from bot.domain.turn import Call, TurnInput, TurnRecord
     from memory.db import Tx
     from memory.model import Edit, Note
 
@@ -78,7 +78,7 @@ def show(app: App, uri: str, *, full: bool, as_json: bool) -> None:
             page.prose("\nIts words were erased, with the person, the note or the post they came from.", 0)
 
 
-def find(tx: Tx, uri: str) -> tuple[tuple[KeptTurn, ...], Entry | None]:
+def find(tx: Tx, uri: str) -> tuple[tuple[TurnRecord, ...], Entry | None]:
     """The turns over a mention, named by itself or by the bot's answer. Raises NotFound."""
     from bot.storage import turns, views
 
@@ -100,7 +100,7 @@ def _note(app: App, tx: Tx, number: int) -> Note | None:
         return None
 
 
-def _facts(one: KeptTurn, who: str, number: int, of: int, entry: Entry | None) -> list[tuple[str, str]]:
+def _facts(one: TurnRecord, who: str, number: int, of: int, entry: Entry | None) -> list[tuple[str, str]]:
     attempt = f", attempt {number} of {of}" if of > 1 else ""
     fate = f"{entry.state}{f': {entry.why}' if entry.why else ''}" if entry else ""
     posted = "\n".join(link(part.ref.uri) for part in entry.parts if part.ref) if entry else ""
@@ -119,7 +119,7 @@ def _facts(one: KeptTurn, who: str, number: int, of: int, entry: Entry | None) -
     ]
 
 
-def _tell(page: output.Page, one: KeptTurn, notes: dict[int, Note | None], *, full: bool) -> None:
+def _tell(page: output.Page, one: TurnRecord, notes: dict[int, Note | None], *, full: bool) -> None:
     told = one.told
     assert told is not None
     from memory.model import tokens
@@ -154,7 +154,7 @@ def _shortened(section: Section, *, full: bool) -> str:
     return "\n".join([*lines[:keep], *([f"… {more} more lines: --full"] if more > 0 else [])])
 
 
-def _picture(told: Told, image: Media) -> str:
+def _picture(told: TurnInput, image: Media) -> str:
     from bot.prompt.images import place
 
     where = place(told.post, told.thread, image)
@@ -183,17 +183,17 @@ def _cut(text: str, *, full: bool) -> str:
 # --- one turn in few words -----------------------------------------------------------------------
 
 
-def answer(one: KeptTurn) -> str:
+def answer(one: TurnRecord) -> str:
     if one.reply is not None:
         return one.reply
     return f"(nothing: {one.error or one.why})" if one.error or one.why else ERASED
 
 
-def thinker(one: KeptTurn) -> str:
+def thinker(one: TurnRecord) -> str:
     return " ".join(filter(None, (one.brain, one.model)))
 
 
-def spent(one: KeptTurn) -> str:
+def spent(one: TurnRecord) -> str:
     used = f"{one.tokens_in:,} + {one.tokens_out:,} tokens" if one.tokens_in or one.tokens_out else ""
     return " · ".join(filter(None, (used, money(one.cost), f"{one.took_ms / 1000:.2f} s")))
 
@@ -210,7 +210,7 @@ def said(edit: Edit) -> str:
     return " ".join(filter(None, (type(edit).__name__.lower(), f"n{number}" if number else "", text)))
 
 
-def plain(one: KeptTurn) -> dict[str, Any]:
+def plain(one: TurnRecord) -> dict[str, Any]:
     """As JSON, with each edit's name."""
     edits = [{"op": type(edit).__name__.lower(), **output.plain(edit)} for edit in one.edits]
     return {**output.plain(one), "edits": edits, "erased": one.erased}

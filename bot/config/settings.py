@@ -35,7 +35,7 @@ from bot.config.types import (
 from bot.domain.limits import Limits, Pace
 from bot.errors import SettingsError
 from memory.model import Limits as MemoryLimits
-from memory.rules.consolidation import Keep
+from memory.rules.consolidation import RetentionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -195,8 +195,8 @@ class Settings(BaseSettings):
         )
 
     @property
-    def keep(self) -> Keep:
-        return Keep(text=timedelta(days=self.keep_text), idle=timedelta(days=self.keep_idle))
+    def keep(self) -> RetentionPolicy:
+        return RetentionPolicy(text=timedelta(days=self.keep_text), idle=timedelta(days=self.keep_idle))
 
     @property
     def replayed(self) -> str | None:

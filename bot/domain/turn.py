@@ -24,9 +24,9 @@ class Outcome(StrEnum):
 
     REPLY = "reply"
     SILENCE = "silence"
-    TROUBLE = "trouble"
-    REFUSED = "refused"
-    STUMBLED = "stumbled"
+    TRANSIENT = "trouble"  # the words are those of the rows that earlier versions wrote
+    PERMANENT = "refused"
+    BUG = "stumbled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TurnInput:
     """What a brain was told: the prompt as sent, and what it takes to ask again.
 
     `notes` are the ids of all that was known then, `shown` of what stood in the prompt. Notes' texts are not
@@ -64,7 +64,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTurn:
+class TurnRecord:
     """One thinking about one mention. What was erased since (`told` is None) took calls and texts along.
 
     `persona` is the digest of the persona's text, `took_ms` from prompt to thought, `cost` in millionths
@@ -80,7 +80,7 @@ class KeptTurn:
     persona: str
     outcome: Outcome
     error: str | None
-    told: Told | None
+    told: TurnInput | None
     calls: tuple[Call, ...]
     reply: str | None
     why: str | None
@@ -95,9 +95,9 @@ class KeptTurn:
         return self.told is None
 
 
-def told(prompt: Prompt, limits: Limits, reply_limit: int) -> Told:
+def told(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
     known = prompt.recollection
-    return Told(
+    return TurnInput(
         sections=prompt.sections,
         mention=prompt.mention,
         person=prompt.person,

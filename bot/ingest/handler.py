@@ -1,7 +1,7 @@
 """What every event of the network means for inbox and memory.
 
 Each is handled by what it names, so that hearing it twice changes nothing. No I/O but the caller's
-transaction; what has to be looked up on the network becomes an errand.
+transaction; what has to be looked up on the network becomes a job.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bot.domain.uris import record_key
 from bot.ingest.edits import obey, take_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
-from bot.storage.jobs import ErrandKind
+from bot.storage.jobs import JobKind
 from bot.storage.ledger import Fate
 
 if TYPE_CHECKING:
@@ -51,18 +51,18 @@ HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Handled:
     """What came of an event: when something falls due, and whether something was erased."""
 
     due_at: datetime | None = None
     erased: bool = False
 
 
-NOTHING = Heard()
+NOTHING = Handled()
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class EventHandler:
     """Hears for the account `me`. `purge_grace`: how long the memory of a deleted account is kept, hidden."""
 
     memory: Memory
@@ -89,7 +89,7 @@ class Hearing:
         self.counts[f"ignored.{verdict.reason}"] += 1
         return True
 
-    def hear(self, tx: Tx, event: Event, now: datetime) -> Heard:
+    def handle(self, tx: Tx, event: Event, now: datetime) -> Handled:
         """Act on one event, in the caller's transaction."""
         heard = NOTHING
         match event:
@@ -102,9 +102,9 @@ class Hearing:
             case Blocked() | GateChanged() | RecordDeleted():
                 heard = self._consent(tx, event, now)
             case IdentityChanged() | RepoSync():
-                kind = ErrandKind.IDENTITY if isinstance(event, IdentityChanged) else ErrandKind.RECHECK
+                kind = JobKind.IDENTITY if isinstance(event, IdentityChanged) else JobKind.RECHECK
                 jobs.add(tx, kind, event.did, now)
-                heard = Heard(now)
+                heard = Handled(now)
             case Gap():
                 self._gap(tx, event, now)
             case Progress():
@@ -120,7 +120,7 @@ class Hearing:
         settled = any(self.ledger.has(fate, verdict.uri) for fate in (Fate.ANSWERED, Fate.ERASED))
         return Ignored("in the ledger") if settled and not event.edited else verdict
 
-    def _post(self, tx: Tx, event: PostCreated, now: datetime) -> Heard:
+    def _post(self, tx: Tx, event: PostCreated, now: datetime) -> Handled:
         verdict = self._judge(event)
         if event.edited and edits.is_late(tx, event.ref.uri, event.rev):
             self.counts["repeated"] += 1
@@ -141,18 +141,20 @@ class Hearing:
         log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
         obey(tx, self.memory, self.ledger, verdict, now)
         forgets = verdict.command is Command.FORGET
-        return Heard(now if forgets else due_at, erased=forgets)
+        return Handled(now if forgets else due_at, erased=forgets)
 
-    def _edited(self, tx: Tx, event: PostCreated, verdict: Mention | Ignored, now: datetime) -> Heard | None:
+    def _edited(
+        self, tx: Tx, event: PostCreated, verdict: Mention | Ignored, now: datetime
+    ) -> Handled | None:
         """None if the post was no mention before."""
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._tell("edited", event.did, uri=event.ref.uri, erased=edit.erased)
         elif not edits.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
             return None
-        return Heard(now, erased=edit.changed or edit.erased > 0)
+        return Handled(now, erased=edit.changed or edit.erased > 0)
 
-    def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Heard:
+    def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Handled:
         if event.did == self.me:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return NOTHING
@@ -161,9 +163,9 @@ class Hearing:
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
             self._tell("deleted", event.did, uri=event.uri, erased=gone)
-        return Heard(erased=known or bool(gone))
+        return Handled(erased=known or bool(gone))
 
-    def _consent(self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime) -> Heard:
+    def _consent(self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime) -> Handled:
         match event:
             case Blocked():
                 self.tracked.add_posts([event.uri])
@@ -178,7 +180,7 @@ class Hearing:
                 told = consent.record_deleted(tx, event.uri)
         if told:
             self._tell(type(event).__name__, event.did, uri=event.uri)
-        return Heard(now) if told else NOTHING
+        return Handled(now) if told else NOTHING
 
     def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
         if gaps.record(tx, event, now):
@@ -186,7 +188,7 @@ class Hearing:
             known = {"since": event.since, "until": event.until, "why": event.why}
             log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
 
-    def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Heard:
+    def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Handled:
         status = None if event.active else event.status
         if event.did == self.me or status not in {*HIDING, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
@@ -195,10 +197,10 @@ class Hearing:
             return NOTHING
         self._tell("account", event.did, status=status)
         if status == "deleted":
-            jobs.add(tx, ErrandKind.PURGE, event.did, now, event.at + self.purge_grace)
+            jobs.add(tx, JobKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
-            jobs.cancel(tx, ErrandKind.PURGE, event.did)
-        return Heard(now)
+            jobs.cancel(tx, JobKind.PURGE, event.did)
+        return Handled(now)
 
     def _tell(self, what: str, did: str, **fields: object) -> None:
         self.counts[what] += 1

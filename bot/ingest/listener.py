@@ -13,7 +13,7 @@ from bot.domain.events import Gap
 from bot.log import log_stumble
 from bot.privacy.erasure import scrub
 from bot.storage import cursors
-from memory.db import TROUBLE
+from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.events import Event
-    from bot.ingest.handler import Hearing
-    from bot.ports import Source
+    from bot.ingest.handler import EventHandler
+    from bot.ports import EventStream
     from memory.db import Database
 
 log = structlog.get_logger()
@@ -34,17 +34,17 @@ DATABASE_RETRY = 1.0  # seconds; the stream waits for the database, nothing is d
 class Listener:
     """`announce` is called with the time when something falls due because of what was heard."""
 
-    source: Source
+    stream: EventStream
     db: Database
-    hearing: Hearing
+    handler: EventHandler
     clock: Clock
     announce: Callable[[datetime], None]
 
     async def run(self) -> None:
         """Listen until cancelled."""
         cursor = await asyncio.to_thread(self._cursor)
-        log.info("listener.started", host=self.source.host, cursor=cursor)
-        async with aclosing(self.source.events(cursor)) as events:
+        log.info("listener.started", host=self.stream.host, cursor=cursor)
+        async with aclosing(self.stream.events(cursor)) as events:
             async for event in events:
                 due_at = await self._patiently(event)
                 if due_at is not None:
@@ -55,7 +55,7 @@ class Listener:
         while True:
             try:
                 return await asyncio.to_thread(self.take, event)
-            except TROUBLE as error:
+            except DATABASE_ERRORS as error:
                 log.warning("listener.database_trouble", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
             except Exception as error:
@@ -63,22 +63,22 @@ class Listener:
                     raise
                 log_stumble("event.stumbled", error, kind=type(event).__name__, cursor=event.cursor)
                 event = Gap(
-                    event.cursor, self.source.host, event.cursor - 1, event.cursor, "stumbled", self.clock()
+                    event.cursor, self.stream.host, event.cursor - 1, event.cursor, "stumbled", self.clock()
                 )
 
     def _cursor(self) -> int | None:
         with self.db.read() as tx:
-            return cursors.get(tx, self.source.host)
+            return cursors.get(tx, self.stream.host)
 
     def take(self, event: Event) -> datetime | None:
         """Act on one event. Returns when something falls due."""
-        if self.hearing.passes_by(event):
+        if self.handler.passes_by(event):
             return None
         now = self.clock()
         with self.db.write() as tx:
-            heard = self.hearing.hear(tx, event, now)
+            heard = self.handler.handle(tx, event, now)
             if not isinstance(event, Gap):  # its cursor is the one before it
-                cursors.move(tx, self.source.host, event.cursor, now)
+                cursors.move(tx, self.stream.host, event.cursor, now)
         if heard.erased:
             scrub(self.db)
         return heard.due_at

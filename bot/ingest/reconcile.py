@@ -15,14 +15,14 @@ from bot.log import log_stumble
 from bot.privacy.erasure import scrub
 from bot.storage import cursors, edits, gaps
 from bot.streams import notifications
-from memory.db import TROUBLE
+from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.domain.events import PostCreated
-    from bot.ingest.handler import Hearing
-    from bot.services import Bench
+    from bot.ingest.handler import EventHandler
+    from bot.services import Services
     from memory.db import Tx
 
 OVERLAP = timedelta(hours=48)
@@ -36,60 +36,62 @@ log = structlog.get_logger()
 class Reconciler:
     """`announce` is called with the time when something falls due because of what was found."""
 
-    bench: Bench
-    hearing: Hearing
+    services: Services
+    handler: EventHandler
     announce: Callable[[datetime], None]
 
-    async def serve(self, ring: asyncio.Event) -> None:
+    async def serve(self, wakeup: asyncio.Event) -> None:
         """Reconcile now, and at every ring, until cancelled."""
         while True:
-            ring.clear()
+            wakeup.clear()
             try:
-                await self.bench.read(self.hearing.load)
+                await self.services.read(self.handler.load)
                 await self.reconcile()
             except NetworkError as error:  # no AppView, or none that answers
                 log.warning("reconcile.skipped", error=str(error))
-            except TROUBLE as error:
+            except DATABASE_ERRORS as error:
                 log.warning("reconcile.skipped", error=type(error).__name__)
-            await ring.wait()
+            await wakeup.wait()
 
     async def reconcile(self) -> int:
         """Read back to 48 hours before the last time. Returns how many were missed. Raises NetworkError.
 
         While this program stumbles over one of them, no gap is closed, and it is read again the next time.
         """
-        begun = self.bench.clock()
-        mark = await self.bench.read(lambda tx: cursors.get(tx, notifications.HOST))
+        begun = self.services.clock()
+        mark = await self.services.read(lambda tx: cursors.get(tx, notifications.HOST))
         last = EPOCH + timedelta(microseconds=mark) if mark else begun
         missed: list[PostCreated] = []
-        async with aclosing(notifications.since(self.bench.network, last - OVERLAP)) as pages:
+        async with aclosing(notifications.since(self.services.network, last - OVERLAP)) as pages:
             async for page in pages:
                 missed += await self._unknown(page)
-        heard = [await self._hear(post) for post in reversed(missed)]  # in the order in which they were said
-        closed = await self.bench.write(lambda tx: self._close(tx, begun)) if all(heard) else 0
+        heard = [
+            await self._handle(post) for post in reversed(missed)
+        ]  # in the order in which they were said
+        closed = await self.services.write(lambda tx: self._close(tx, begun)) if all(heard) else 0
         log.info("reconcile.done", missed=len(missed), gaps_closed=closed, since=(last - OVERLAP).isoformat())
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[PostCreated]:
-        known = await self.bench.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
+        known = await self.services.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
         new = [post for post in page if post.ref.uri not in known]
-        return [post for post in new if not self.hearing.passes_by(post)]
+        return [post for post in new if not self.handler.passes_by(post)]
 
-    async def _hear(self, post: PostCreated) -> bool:
+    async def _handle(self, post: PostCreated) -> bool:
         try:
-            heard = await self.bench.write(lambda tx: self.hearing.hear(tx, post, self.bench.clock()))
-        except TROUBLE:
+            heard = await self.services.write(lambda tx: self.handler.handle(tx, post, self.services.clock()))
+        except DATABASE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - one post must not hold up the others
             log_stumble("event.stumbled", error, kind=type(post).__name__, uri=post.ref.uri)
             return False
         if heard.erased:
-            await asyncio.to_thread(scrub, self.bench.db)
+            await asyncio.to_thread(scrub, self.services.db)
         if heard.due_at is not None:
             self.announce(heard.due_at)
         return True
 
     def _close(self, tx: Tx, begun: datetime) -> int:
-        now = self.bench.clock()
+        now = self.services.clock()
         cursors.move(tx, notifications.HOST, (begun - EPOCH) // MICROSECOND, now)
         return gaps.close_gaps(tx, begun, now)

@@ -8,16 +8,16 @@ from typing import Any
 from bot.domain.events import Notification, Page
 from bot.domain.mention import StrongRef
 from bot.domain.uris import is_by
-from bot.errors import NetworkTrouble
+from bot.errors import TransientNetworkError
 
 REASONS = ("mention", "reply", "quote")
 
 
 def page(answer: Any) -> Page:
-    """A page of app.bsky.notification.listNotifications. Raises NetworkTrouble if it is none."""
+    """A page of app.bsky.notification.listNotifications. Raises TransientNetworkError if it is none."""
     listed = answer.get("notifications") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
-        raise NetworkTrouble("the AppView did not answer with notifications")
+        raise TransientNetworkError("the AppView did not answer with notifications")
     found = (_notification(one) for one in listed)
     return Page(tuple(one for one in found if one), cursor_of(answer))
 

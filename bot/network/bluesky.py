@@ -14,7 +14,7 @@ from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT
 from bot.domain.mention import Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
-from bot.errors import NetworkError, NetworkRefused, NetworkTrouble, Unlabelled
+from bot.errors import NetworkError, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network import appview
 from bot.network.http import Reader
 from bot.network.identity import Cache, Directory, Identity
@@ -36,7 +36,7 @@ TIMEOUT = 20.0
 
 
 class Bluesky:
-    """An account that is logged in. Raises NetworkTrouble, NetworkRefused, KeyTaken."""
+    """An account that is logged in. Raises TransientNetworkError, PermanentNetworkError, KeyTaken."""
 
     def __init__(self, login: Login, reader: Reader, *, pds_url: str, plc_url: str) -> None:
         self._login = login
@@ -63,7 +63,8 @@ class Bluesky:
         """Resume the session that `load` gives, or log in; `save` is given every new session.
 
         Both may block; they are called in worker threads. Raises Unlabelled if the profile has no `bot`
-        self-label, NetworkRefused if the PDS takes neither session nor password, NetworkTrouble.
+        self-label, PermanentNetworkError if the PDS takes neither session nor password, and
+        TransientNetworkError.
         """
         async with AsyncExitStack() as stack:
             login = Login(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
@@ -108,10 +109,10 @@ class Bluesky:
             return DELETED
         try:
             answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_STATUS}", {"did": did})
-        except NetworkRefused:
+        except PermanentNetworkError:
             return DELETED
         if not isinstance(answer, dict) or answer.get("did") != did:
-            raise NetworkTrouble("the PDS does not tell of a repo")
+            raise TransientNetworkError("the PDS does not tell of a repo")
         return ACTIVE_ACCOUNT if answer.get("active") is True else str(answer.get("status"))
 
     async def blocked_by(self, did: str) -> str | None:
@@ -123,7 +124,7 @@ class Bluesky:
         for _ in range(MOST_PAGES):
             try:
                 answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
-            except NetworkRefused:
+            except PermanentNetworkError:
                 return None
             found, cursor = appview.block_of(answer, did, self.did), appview.cursor_of(answer)
             if found is not None or cursor is None:
@@ -153,7 +154,7 @@ class Bluesky:
         try:
             params = {"did": did, "cid": cid}
             data = await self._reader.get_bytes(f"{identity.pds}/xrpc/{GET_BLOB}", params, limit)
-        except NetworkRefused:
+        except PermanentNetworkError:
             return None
         return data if blob_cid(data) == cid else None
 
@@ -167,13 +168,13 @@ class Bluesky:
         except ValueError:
             is_object = False
         if not is_object:
-            raise NetworkRefused("the record is not a JSON object")
+            raise PermanentNetworkError("the record is not a JSON object")
         head = json.dumps({"repo": self.did, "collection": POST, "rkey": rkey, "swapRecord": None})
         body = f'{head[:-1]}, "record": {record}}}'
         made = await self._login.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
         ref = _ref(made)
         if ref is None:  # stored or not: the same call again will tell
-            raise NetworkTrouble("the PDS did not answer with a reference")
+            raise TransientNetworkError("the PDS did not answer with a reference")
         return ref
 
     async def delete(self, rkey: str) -> None:
@@ -193,7 +194,7 @@ class Bluesky:
         params = {"repo": self.did, "collection": collection, "rkey": rkey}
         try:
             return _post(self.did, await self._login.get(GET_RECORD, params))
-        except NetworkRefused as error:
+        except PermanentNetworkError as error:
             if "RecordNotFound" in str(error):
                 return None
             raise
@@ -213,7 +214,9 @@ class Bluesky:
         params = {"repo": identity.did, "collection": collection, "rkey": rkey}
         try:
             answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_RECORD}", params)
-        except NetworkRefused:  # no record, no repo, deactivated, taken down: servers word it in many ways
+        except (
+            PermanentNetworkError
+        ):  # no record, no repo, deactivated, taken down: servers word it in many ways
             return None
         return _post(identity.did, answer)
 
@@ -224,7 +227,7 @@ class Bluesky:
         url = f"{self._pds_url}/xrpc/com.atproto.identity.resolveHandle"
         try:
             answer = await self._reader.get(url, {"handle": identity.handle})
-        except NetworkRefused:
+        except PermanentNetworkError:
             return None
         names_it = isinstance(answer, dict) and answer.get("did") == identity.did
         return identity.handle if names_it else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from bot.errors import NetworkRefused, NetworkTrouble
+from bot.errors import PermanentNetworkError, TransientNetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,28 +36,31 @@ class Reader:
         await self._client.aclose()
 
     async def get(self, url: str, params: Mapping[str, str] | None = None) -> Any:
-        """The parsed answer. Raises NetworkTrouble (no answer, 5xx, 429, no JSON) and NetworkRefused."""
+        """The parsed answer.
+
+        Raises TransientNetworkError (no answer, 5xx, 429, no JSON) and PermanentNetworkError.
+        """
         body = await self.get_bytes(url, params)
         try:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise NetworkTrouble(f"no JSON from {_host(url)}") from error
+            raise TransientNetworkError(f"no JSON from {_host(url)}") from error
 
     async def get_bytes(
         self, url: str, params: Mapping[str, str] | None = None, limit: int = LIMIT_BYTES
     ) -> bytes:
-        """The answer, of at most `limit` bytes. Raises NetworkTrouble and NetworkRefused, as `get` does."""
+        """The answer, of at most `limit` bytes. Raises as `get` does."""
         try:
             async with asyncio.timeout(self._timeout):
                 status, headers, body = await self._fetch(url, params, limit)
         except (httpx.HTTPError, TimeoutError) as error:
-            raise NetworkTrouble(f"{type(error).__name__} at {_host(url)}") from error
+            raise TransientNetworkError(f"{type(error).__name__} at {_host(url)}") from error
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise NetworkRefused(f"no such address: {_host(url)}") from error
+            raise PermanentNetworkError(f"no such address: {_host(url)}") from error
         if status in LATER or status >= SERVER_ERROR:
-            raise NetworkTrouble(f"{status} from {_host(url)}", retry_after=_seconds(headers))
+            raise TransientNetworkError(f"{status} from {_host(url)}", retry_after=_seconds(headers))
         if status != OK:
-            raise NetworkRefused(f"{status} from {_host(url)}")
+            raise PermanentNetworkError(f"{status} from {_host(url)}")
         return body
 
     async def _fetch(
@@ -68,7 +71,7 @@ class Reader:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > limit:
-                    raise NetworkRefused(f"more than {limit} bytes from {_host(url)}")
+                    raise PermanentNetworkError(f"more than {limit} bytes from {_host(url)}")
             return response.status_code, response.headers, bytes(body)
 
 

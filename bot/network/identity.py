@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from bot.errors import NetworkRefused
+from bot.errors import PermanentNetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,7 +50,7 @@ class Cache(Generic[Value]):
 class Directory:
     """DID documents, kept for some minutes.
 
-    `get` fetches JSON; `trusted` is the URL of the bot's own PDS. Raises NetworkTrouble.
+    `get` fetches JSON; `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
     """
 
     def __init__(self, plc_url: str, trusted: str, get: Callable[[str], Awaitable[Any]]) -> None:
@@ -69,7 +69,7 @@ class Directory:
             return None
         try:
             found = _identity(did, await self._get(url))
-        except NetworkRefused:
+        except PermanentNetworkError:
             return None
         if found is None or not self._may_visit(found.pds):
             return None

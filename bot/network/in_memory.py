@@ -23,7 +23,7 @@ from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
 from bot.domain.mention import Ignored, Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, AtUri, record_key
-from bot.errors import KeyTaken, NetworkRefused
+from bot.errors import KeyTaken, PermanentNetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class _Fault:
     after: bool
 
 
-class MemoryNetwork:
+class InMemoryNetwork:
     """Everybody's posts in a dict; `calls` keeps (method, arguments), `fired` counts the faults of `fail`."""
 
     def __init__(self, did: str = "did:plc:scrubjay", handle: str = "scrubjay.test") -> None:
@@ -96,7 +96,7 @@ class MemoryNetwork:
         await asyncio.sleep(0)
         with self._fault("notifications", cursor or ""):
             if not self.has_appview:
-                raise NetworkRefused("400 InvalidRequest No service configured")
+                raise PermanentNetworkError("400 InvalidRequest No service configured")
             heard, first = list(self._heard()), int(cursor or 0)
             more = str(first + 2) if first + 2 < len(heard) else None
             return Page(tuple(heard[first : first + 2]), more)
@@ -222,19 +222,19 @@ def _cid(record: Record) -> str:
     try:
         encoded = libipld.encode_dag_cbor(record)
     except (ValueError, RecursionError) as error:
-        raise NetworkRefused(f"no record: {error}") from error
+        raise PermanentNetworkError(f"no record: {error}") from error
     return str(libipld.encode_cid(DAG_CBOR_SHA256 + sha256(encoded).digest()))
 
 
 def _checked(rkey: str, record: str) -> dict[str, Any]:
-    """The record, if a PDS would take it as a post. Raises NetworkRefused."""
+    """The record, if a PDS would take it as a post. Raises PermanentNetworkError."""
     try:
         value = json.loads(record)
     except ValueError as error:
-        raise NetworkRefused("the record is not JSON") from error
+        raise PermanentNetworkError("the record is not JSON") from error
     complaint = "the record is not a JSON object" if not isinstance(value, dict) else _complaint(rkey, value)
     if complaint:
-        raise NetworkRefused(complaint)
+        raise PermanentNetworkError(complaint)
     return dict(value)
 
 

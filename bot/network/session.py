@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
-from bot.errors import KeyTaken, NetworkError, NetworkRefused, NetworkTrouble
+from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, TransientNetworkError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueEr
 
 
 class Login:
-    """Authorized calls, each within `timeout` seconds. Raises NetworkTrouble, NetworkRefused, KeyTaken."""
+    """Authorized calls, each within `timeout` seconds. Raises NetworkError, KeyTaken among them."""
 
     def __init__(
         self, *, handle: str, password: str, pds_url: str, save: Callable[[str], None], timeout: float
@@ -48,10 +48,10 @@ class Login:
             await self._enter()
             session = await self.get(GET_SESSION)
         if not isinstance(session, dict) or not {"did", "handle"} <= session.keys():
-            raise NetworkTrouble(f"{self._pds_url} does not answer as a PDS does")
+            raise TransientNetworkError(f"{self._pds_url} does not answer as a PDS does")
         self.did, self.handle = session["did"], session["handle"]
         if session.get("active") is False:
-            raise NetworkRefused(f"the account {self.handle} is {session.get('status')}")
+            raise PermanentNetworkError(f"the account {self.handle} is {session.get('status')}")
 
     async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
         call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
@@ -91,7 +91,7 @@ class Login:
         try:
             await self._client.login(session_string=stored, fetch_bsky_profile=False)
             return await self.get(GET_SESSION)
-        except (NetworkTrouble, *SDK_ERRORS):
+        except (TransientNetworkError, *SDK_ERRORS):
             return None
 
     async def _enter(self) -> None:
@@ -102,7 +102,7 @@ class Login:
             )
         except SDK_ERRORS as error:
             if _is_session_refused(error):
-                raise NetworkRefused(
+                raise PermanentNetworkError(
                     f"{self._pds_url} does not take the password of {self.handle}. "
                     "Make an app password in the account's settings"
                 ) from error
@@ -126,15 +126,15 @@ def _is_session_refused(error: Exception) -> bool:
 def _translated(error: Exception) -> NetworkError:
     response = getattr(error, "response", None)
     if isinstance(error, exceptions.RateLimitExceededError):
-        return NetworkTrouble("429 too many requests", retry_after=error.retry_after)
+        return TransientNetworkError("429 too many requests", retry_after=error.retry_after)
     if response is None:
-        return NetworkTrouble(type(error).__name__)
+        return TransientNetworkError(type(error).__name__)
     said = f"{response.status_code} {getattr(response.content, 'error', None)}"
     if _name(error) == "InvalidSwap":
         return KeyTaken()
     if response.status_code >= SERVER_ERROR or response.status_code in LATER:
-        return NetworkTrouble(said)
-    return NetworkRefused(f"{said} {getattr(response.content, 'message', '')}")
+        return TransientNetworkError(said)
+    return PermanentNetworkError(f"{said} {getattr(response.content, 'message', '')}")
 
 
 def _name(error: Exception) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.storage import jobs, mentions, outcomes, turns
-from bot.storage.jobs import BRAIN, ErrandKind
+from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.ledger import Fate
 
 log = structlog.get_logger()
@@ -36,12 +36,12 @@ def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str =
     """Erase what is held of a person whom memory has forgotten.
 
     The ledger learns of it before the commit: a replay of the stream must not bring anything back. The brain
-    is told by an errand: it may be out of reach, or of another process.
+    is told by a job: it may be out of reach, or of another process.
     """
     forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
     jobs.drop(tx, did)
-    jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+    jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None
     gone = before - memory.sources(tx, did)
     turns.redact(tx, {uri for _, uri in gone})
     if gone:
-        jobs.add(tx, ErrandKind.FORGET, BRAIN, now)
+        jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:

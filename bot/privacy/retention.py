@@ -9,7 +9,7 @@ import structlog
 
 from bot.privacy.erasure import erase_beside, scrub
 from bot.storage import mentions, turns
-from memory.db import TROUBLE
+from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
-    from memory.rules.consolidation import Keep, Retained
+    from memory.rules.consolidation import Retained, RetentionPolicy
     from memory.store import Memory
 
 log = structlog.get_logger()
 
 
-def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: datetime) -> Retained:
+def retain(db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, now: datetime) -> Retained:
     """Erase posts and answers beyond `keep.text`, and everything about people silent for `keep.idle`."""
     with db.write() as tx:
         done = memory.retain(tx, now, keep)
@@ -37,14 +37,14 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: Keep, now: dateti
     return done
 
 
-async def keep_house(
-    db: Database, memory: Memory, ledger: Ledger, keep: Keep, clock: Clock, bell: asyncio.Event
+async def run_retention(
+    db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, clock: Clock, wakeup: asyncio.Event
 ) -> None:
-    """Retain whenever `bell` rings, until cancelled. Several processes may: what is gone is gone."""
+    """Retain whenever `wakeup` rings, until cancelled. Several processes may: what is gone is gone."""
     while True:
-        await bell.wait()
-        bell.clear()
+        await wakeup.wait()
+        wakeup.clear()
         try:
             await asyncio.to_thread(retain, db, memory, ledger, keep, clock())
-        except TROUBLE as error:
+        except DATABASE_ERRORS as error:
             log.warning("memory.not_retained", error=type(error).__name__)

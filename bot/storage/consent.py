@@ -11,7 +11,7 @@ from bot.domain.mention import Command
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
 from bot.storage import jobs
-from bot.storage.jobs import ErrandKind
+from bot.storage.jobs import JobKind
 from bot.storage.outbox import ours_in
 from bot.storage.outcomes import decline_where
 from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
@@ -104,4 +104,4 @@ def _end(tx: Tx, which: Any, why: str, now: datetime) -> None:
 def _withdraw(tx: Tx, which: Any, now: datetime) -> None:
     fixed = select(OutboxRow.rkey).where(which, OutboxRow.rkey.is_not(None), OutboxRow.withdrawn_at.is_(None))
     for rkey in filter(None, tx.execute(fixed).scalars().all()):
-        jobs.add(tx, ErrandKind.WITHDRAW, rkey, now)
+        jobs.add(tx, JobKind.WITHDRAW, rkey, now)

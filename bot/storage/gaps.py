@@ -10,8 +10,8 @@ from sqlalchemy import func, insert, select, update
 
 from bot.domain.mention import OPEN
 from bot.storage import jobs
-from bot.storage.jobs import ErrandKind
-from bot.storage.tables import BlockRow, ErrandRow, GapRow, MentionRow
+from bot.storage.jobs import JobKind
+from bot.storage.tables import BlockRow, GapRow, JobRow, MentionRow
 from memory.tables import PersonRow
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ def record(tx: Tx, gap: Gap, now: datetime) -> bool:
     closed_at = now if gap.replayed else None
     tx.execute(insert(GapRow).values(reason=gap.why, at=now, closed_at=closed_at, **place))
     for did in () if gap.replayed else people(tx):
-        jobs.add(tx, ErrandKind.RECHECK, did, now)
+        jobs.add(tx, JobKind.RECHECK, did, now)
     return True
 
 
 def close_gaps(tx: Tx, since: datetime, now: datetime) -> int:
     """Close the gaps from before `since`, when notifications were read, if all their people were seen."""
-    asked = select(func.min(ErrandRow.at)).where(ErrandRow.kind == ErrandKind.RECHECK)
+    asked = select(func.min(JobRow.at)).where(JobRow.kind == JobKind.RECHECK)
     oldest = tx.execute(asked).scalar()
     before = min(since, oldest) if oldest else since
     healed = update(GapRow).where(GapRow.closed_at.is_(None), GapRow.at < before)

@@ -157,7 +157,7 @@ class GapRow(Base):
     closed_at: Mapped[datetime | None]
 
 
-class ErrandRow(Base):
+class JobRow(Base):
     """Something to be looked up or done on the network, because of an event. `subject` is a DID or a URI."""
 
     __tablename__ = "errand"

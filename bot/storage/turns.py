@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import delete, insert, or_, select, update
 
-from bot.domain.turn import Call, KeptTurn, Outcome, Told
+from bot.domain.turn import Call, Outcome, TurnInput, TurnRecord
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.model import Forget, Remember, Revise
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from memory.model import Edit
 
 T = TypeVar("T")
-TOLD: TypeAdapter[Told] = TypeAdapter(Told)
+TOLD: TypeAdapter[TurnInput] = TypeAdapter(TurnInput)
 CALLS: TypeAdapter[tuple[Call, ...]] = TypeAdapter(tuple[Call, ...])
 EDITS = MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forget})
 NO_WORDS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits"))
 
 
-def keep(tx: Tx, turn: KeptTurn, sources: Collection[str]) -> int:
+def keep(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
     """Write the turn (its `id` is given here) and the posts whose words it has seen."""
     added = tx.execute(
         insert(TurnRow).values(
@@ -59,7 +59,7 @@ def keep(tx: Tx, turn: KeptTurn, sources: Collection[str]) -> int:
     return number
 
 
-def of(tx: Tx, uri: str) -> tuple[KeptTurn, ...]:
+def of(tx: Tx, uri: str) -> tuple[TurnRecord, ...]:
     """Every turn over this mention, oldest first: attempts that failed, too. Raises NotFound."""
     rows = tx.execute(select(TurnRow.__table__).where(TurnRow.uri == uri).order_by(TurnRow.id)).all()
     if not rows:
@@ -69,7 +69,7 @@ def of(tx: Tx, uri: str) -> tuple[KeptTurn, ...]:
 
 def latest(
     tx: Tx, *, did: str | None = None, since: datetime | None = None, limit: int = 50
-) -> tuple[KeptTurn, ...]:
+) -> tuple[TurnRecord, ...]:
     """The newest turns first; `since` is inclusive."""
     rows = select(TurnRow.__table__).order_by(TurnRow.id.desc()).limit(limit)
     if did is not None:
@@ -114,13 +114,13 @@ def _redact(tx: Tx, *which: Any) -> int:
     return len(seen)
 
 
-def without_words(turn: KeptTurn) -> KeptTurn:
+def without_words(turn: TurnRecord) -> TurnRecord:
     """The turn as redaction leaves it."""
     return replace(turn, told=None, calls=(), reply=None, why=None, edits=())
 
 
-def _turn(row: Any) -> KeptTurn:
-    return KeptTurn(
+def _turn(row: Any) -> TurnRecord:
+    return TurnRecord(
         **{
             **row._mapping,  # noqa: SLF001 - SQLAlchemy's name for the row as a mapping
             "outcome": Outcome(row.outcome),

@@ -1,1 +1,1 @@
-"""Where events come from: one file a source, each with a class that is a bot.ports.Source."""
+"""Where events come from: one file a source, each with a class that is a bot.ports.EventStream."""

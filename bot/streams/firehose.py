@@ -37,7 +37,7 @@ class FrameDialect:
 
 
 class Firehose(Stream):
-    """A Source. `urls`: the servers', e.g. ws://localhost:2583; the other arguments are a Stream's."""
+    """An EventStream. `urls`: the servers', e.g. ws://localhost:2583; the other arguments are a Stream's."""
 
     def __init__(self, urls: str | Sequence[str], tracked: Tracked, **more: Any) -> None:
         super().__init__(urls, FrameDialect(tracked), **more)

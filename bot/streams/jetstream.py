@@ -42,7 +42,7 @@ class LineDialect:
 
 
 class Jetstream(Stream):
-    """A Source. `urls`: the servers', e.g. wss://jetstream.us-east.bsky.network; the rest as of a Stream."""
+    """An EventStream. `urls`: the hosts, e.g. wss://jetstream.us-east.bsky.network; the rest: see Stream."""
 
     def __init__(self, urls: str | Sequence[str], tracked: Tracked, **more: Any) -> None:
         super().__init__(urls, LineDialect(tracked), **more)

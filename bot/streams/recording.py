@@ -35,8 +35,8 @@ LENGTH = struct.Struct("<I")
 log = structlog.get_logger()
 
 
-class Replay:
-    """A Source that plays the recording `path` once, and is then quiet for ever.
+class Playback:
+    """An EventStream that plays the recording `path` once, and is then quiet for ever.
 
     `speed`: how many times faster than it happened; 0: as fast as it is taken. Every start begins anew.
     """
@@ -116,7 +116,7 @@ def _messages(path: Path) -> Iterator[bytes]:
                 yield data
 
 
-class Tape:
+class Recording:
     """A dialect that writes every message to `out` as it comes; `count` tells how many."""
 
     def __init__(self, dialect: Dialect, out: BinaryIO) -> None:
@@ -135,7 +135,7 @@ class Tape:
 
 
 async def record(stream: Stream, seconds: float | None) -> None:
-    """Listen to `stream`, whose dialect is a Tape, for so long; None: until this is cancelled.
+    """Listen to `stream`, whose dialect is a Recording, for so long; None: until this is cancelled.
 
     After a lost connection it may send once more what is on the tape already: a replay does not mind.
     """

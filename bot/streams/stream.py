@@ -46,7 +46,7 @@ def utc_now() -> datetime:
 
 
 class Stream:
-    """A Source over websockets. `urls` are hosts in order of preference, e.g. wss://bsky.network.
+    """An EventStream over websockets. `urls` are hosts in order of preference, e.g. wss://bsky.network.
 
     `start` says where to begin without a cursor: "now", or "oldest" that the server keeps. `cursors` are
     those that were stored, of any host, the latest first: it begins with the host that was heard last.

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bot.errors import ToolRefused
 from bot.prompt.compose import fence
-from bot.tools.overlay import Arguments, Text, Turn, tool
+from bot.tools.overlay import Arguments, Overlay, Text, tool
 from memory.model import Forget, Remember, Revise, note_id, of_passage
 
 
@@ -28,7 +28,7 @@ class Query(Arguments):
 
 
 @tool(Remembered)
-async def remember(turn: Turn, arguments: Remembered) -> str:
+async def remember(turn: Overlay, arguments: Remembered) -> str:
     """Keep one lasting fact that the person told about themselves in this post."""
     made = turn.edit(Remember(arguments.text))
     assert made is not None
@@ -40,7 +40,7 @@ async def remember(turn: Turn, arguments: Remembered) -> str:
 
 
 @tool(Revised)
-async def revise(turn: Turn, arguments: Revised) -> str:
+async def revise(turn: Overlay, arguments: Revised) -> str:
     """Correct a note: it is no longer so, and the new text takes its place. Its history is kept."""
     made = turn.edit(Revise(note_id(arguments.note), arguments.text))
     assert made is not None
@@ -48,14 +48,14 @@ async def revise(turn: Turn, arguments: Revised) -> str:
 
 
 @tool(Forgotten)
-async def forget(turn: Turn, arguments: Forgotten) -> str:
+async def forget(turn: Overlay, arguments: Forgotten) -> str:
     """Erase a note and its history, because the person asked for it."""
     turn.edit(Forget(note_id(arguments.note)))
     return "Erased."
 
 
 @tool(Query)
-async def recall(turn: Turn, arguments: Query) -> str:
+async def recall(turn: Overlay, arguments: Query) -> str:
     """Search all that this person and you said, and every note about them, oldest first.
 
     Each line has its name and its date. What was said later holds.

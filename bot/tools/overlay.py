@@ -47,20 +47,20 @@ class Tool(Generic[A]):
 
     spec: ToolSpec
     arguments: type[A]
-    run: Callable[[Turn, A], Awaitable[str]]
+    run: Callable[[Overlay, A], Awaitable[str]]
 
 
-def tool(arguments: type[A]) -> Callable[[Callable[[Turn, A], Awaitable[str]]], Tool[A]]:
+def tool(arguments: type[A]) -> Callable[[Callable[[Overlay, A], Awaitable[str]]], Tool[A]]:
     """Make a function a tool: its name is the tool's, its docstring what a model reads."""
 
-    def make(run: Callable[[Turn, A], Awaitable[str]]) -> Tool[A]:
+    def make(run: Callable[[Overlay, A], Awaitable[str]]) -> Tool[A]:
         description = " ".join((run.__doc__ or "").split())
         return Tool(ToolSpec(run.__name__, description, arguments.model_json_schema()), arguments, run)
 
     return make
 
 
-class Turn:
+class Overlay:
     """What a turn has asked for so far. Edits stand in an overlay of notes; nothing is written."""
 
     def __init__(
@@ -93,7 +93,7 @@ class Turn:
             )
         self.reply, self.silence = text, None
 
-    def hush(self, why: str) -> None:
+    def stay_silent(self, why: str) -> None:
         self.reply, self.silence = None, why
 
     def edit(self, edit: Edit) -> Note | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bot.tools.overlay import Arguments, Text, Turn, tool
+from bot.tools.overlay import Arguments, Overlay, Text, tool
 from memory.model import one_line
 
 WHY_CHARS = 120
@@ -19,7 +19,7 @@ class Silence(Arguments):
 
 
 @tool(Reply)
-async def reply(turn: Turn, arguments: Reply) -> str:
+async def reply(turn: Overlay, arguments: Reply) -> str:
     """Answer the post. Call it once; a second reply takes the place of the first."""
     again = turn.reply is not None
     turn.say(arguments.text)
@@ -27,10 +27,10 @@ async def reply(turn: Turn, arguments: Reply) -> str:
 
 
 @tool(Silence)
-async def stay_silent(turn: Turn, arguments: Silence) -> str:
+async def stay_silent(turn: Overlay, arguments: Silence) -> str:
     """Do not answer this post. A reply given before is dropped."""
     dropped = turn.reply is not None
-    turn.hush(one_line(arguments.reason)[:WHY_CHARS] or "stayed silent")
+    turn.stay_silent(one_line(arguments.reason)[:WHY_CHARS] or "stayed silent")
     return "Nothing will be posted; your reply is dropped." if dropped else "Nothing will be posted."
 
 

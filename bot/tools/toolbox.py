@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from bot.domain.prompt import Thought, ToolAnswer, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
-from bot.tools.overlay import Arguments, Tool, Turn
+from bot.tools.overlay import Arguments, Overlay, Tool
 from memory.errors import EditRefused
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Toolbox:
         reply_limit: int = REPLY_GRAPHEMES,
         calls: int = CALLS,
     ) -> None:
-        self._turn = Turn(recollection, receipt, now, limits, reply_limit, search)
+        self._turn = Overlay(recollection, receipt, now, limits, reply_limit, search)
         self._left = calls
         self._spent = Usage()
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from bot.domain import policy, reply
 from bot.domain.mention import State
-from bot.errors import NetworkRefused
+from bot.errors import PermanentNetworkError
 from bot.storage import consent, edits, facts, mentions, outbox
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
     from bot.domain.mention import Claim, Post
     from bot.ports import Network
-    from bot.services import Bench
+    from bot.services import Services
     from memory.db import Tx
 
 
@@ -26,7 +26,7 @@ from bot.domain import addressing, commands, threadgate
 from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
 from bot.domain.uris import is_by
-from bot.errors import NetworkTrouble
+from bot.errors import TransientNetworkError
 from bot.ingest.edits import take_edit
 from bot.privacy.erasure import forget_post, scrub
 
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from bot.domain.mention import Claim, Mention, Post
     from bot.domain.threadgate import Gate
-    from bot.services import Bench
+    from bot.services import Services
     from memory.db import Tx
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Preflight:
     """`post`: the mention as it stands, None if it is not shown; `deleted`: because its author took it back.
 
     `gated`: the thread's gate shuts the bot out.
@@ -51,72 +51,74 @@ class Look:
     gated: bool = False
 
 
-async def look(bench: Bench, mention: Mention) -> Look:
+async def look(services: Services, mention: Mention) -> Preflight:
     """Raises NetworkError."""
-    post = await bench.network.post(mention.uri)
+    post = await services.network.post(mention.uri)
     if post is None:
-        return Look(None, deleted=await bench.network.status(mention.did) == ACTIVE)
-    gate = await _gate(bench, mention)
-    return Look(post, gated=gate is not None and not await _opens(bench, mention, gate))
+        return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
+    gate = await _gate(services, mention)
+    return Preflight(post, gated=gate is not None and not await _opens(services, mention, gate))
 
 
-def decision_facts(bench: Bench, tx: Tx, mention: Mention, seen: Look | None, now: datetime) -> policy.Facts:
+def decision_facts(
+    services: Services, tx: Tx, mention: Mention, seen: Preflight | None, now: datetime
+) -> policy.Facts:
     """All that is known now for a decision about this mention; None: the network was not asked yet."""
-    known = facts.gather(tx, mention, bench.limits, now)
-    known = replace(known, hidden=bench.memory.status(tx, mention.did) is not None)
+    known = facts.gather(tx, mention, services.limits, now)
+    known = replace(known, hidden=services.memory.status(tx, mention.did) is not None)
     return known if seen is None else replace(known, gone=seen.post is None, gated=seen.gated)
 
 
-async def read_again(bench: Bench, claim: Claim, seen: Look) -> Step | None:
+async def read_again(services: Services, claim: Claim, seen: Preflight) -> Step | None:
     """If the post was edited since it was read: give the mention back, to be thought about anew."""
     mention, post = claim.mention, seen.post
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, bench.network.did, commands.command)
+    verdict = addressing.judge(event, services.network.did, commands.command)
 
     def take(tx: Tx) -> Step:
-        now = bench.clock()
-        mentions.renew(tx, claim, now + bench.options.lease)
-        edit = take_edit(tx, bench.memory, bench.ledger, post.ref, verdict, now)
+        now = services.clock()
+        mentions.renew(tx, claim, now + services.options.lease)
+        edit = take_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
-    step = await bench.write(take)
-    await asyncio.to_thread(scrub, bench.db)  # the old words may have been taken back
+    step = await services.write(take)
+    await asyncio.to_thread(scrub, services.db)  # the old words may have been taken back
     return step
 
 
-def forget_words(bench: Bench, tx: Tx, mention: Mention, seen: Look | None) -> None:
+def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight | None) -> None:
     """What its author took back is not kept."""
     if seen is not None and seen.deleted:
-        now = bench.clock()
+        now = services.clock()
         edits.take_back(tx, mention.uri, policy.Why.GONE, now)
-        forget_post(tx, bench.memory, mention.did, mention.uri, now)
+        forget_post(tx, services.memory, mention.did, mention.uri, now)
 
 
-async def _gate(bench: Bench, mention: Mention) -> Gate | None:
+async def _gate(services: Services, mention: Mention) -> Gate | None:
     """The thread's gate as it stands; as it was last heard of, if its author's server does not answer."""
     root = mention.root.uri
-    if is_by(root, bench.network.did):
+    if is_by(root, services.network.did):
         return None
     try:
-        record = await bench.network.record(threadgate.gate_uri(root))
-    except NetworkTrouble:
-        return await bench.read(lambda tx: consent.gate_of(tx, root))
+        record = await services.network.record(threadgate.gate_uri(root))
+    except TransientNetworkError:
+        return await services.read(lambda tx: consent.gate_of(tx, root))
     return threadgate.read(record) if record is not None else None
 
 
-async def _opens(bench: Bench, mention: Mention, gate: Gate) -> bool:
+async def _opens(services: Services, mention: Mention, gate: Gate) -> bool:
     root = mention.root.uri
-    ours = await bench.read(lambda tx: outbox.ours_in(tx, root))
-    mentioned = await _mentions_us(bench, root) if threadgate.MENTIONED in (gate.allow or ()) else False
+    ours = await services.read(lambda tx: outbox.ours_in(tx, root))
+    mentioned = await _mentions_us(services, root) if threadgate.MENTIONED in (gate.allow or ()) else False
     opens = gate.opens(mentioned=mentioned, ours=ours)
-    return bool(await bench.network.may_reply(root) if opens is None else opens)
+    return bool(await services.network.may_reply(root) if opens is None else opens)
 
 
-async def _mentions_us(bench: Bench, root: str) -> bool:
-    post = await bench.network.post(root)
-    return post is not None and addressing.mentions(post.record, bench.network.did)
+async def _mentions_us(services: Services, root: str) -> bool:
+    post = await services.network.post(root)
+    return post is not None and addressing.mentions(post.record, services.network.did)
 
 
 SALTS = 8  # nobody occupies eight of our keys by chance
@@ -134,4 +136,4 @@ async def find_answer(
         there = await network.own(rkey)
         if there is None or reply.answers(there.record, parent_uri):
             return rkey, there
-    raise NetworkRefused(f"all {SALTS} record keys of part {part} are occupied")
+    raise PermanentNetworkError(f"all {SALTS} record keys of part {part} are occupied")

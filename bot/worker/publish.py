@@ -10,63 +10,67 @@ from typing import TYPE_CHECKING
 
 from bot.domain import policy, reply
 from bot.domain.mention import Command, State
-from bot.errors import FenceLost, KeyTaken, NetworkRefused, NotFound
+from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
 from bot.storage import consent, jobs, outbox, outcomes, views
-from bot.storage.jobs import ErrandKind
+from bot.storage.jobs import JobKind
 from bot.storage.ledger import Fate
 from bot.worker.preflight import SALTS, decision_facts, find_answer, forget_words, look, read_again
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
     from bot.domain.mention import Claim, Part, StrongRef
-    from bot.services import Bench
-    from bot.worker.preflight import Look
+    from bot.services import Services
+    from bot.worker.preflight import Preflight
     from memory.db import Tx
 
 
-async def say(bench: Bench, claim: Claim) -> Step:
+async def say(services: Services, claim: Claim) -> Step:
     """Put what was drafted, unless something speaks against it by now.
 
     Raises NetworkError, BrainError and FenceLost. What was put stays known: the next try goes on from there.
     """
     mention = claim.mention
-    if bench.ledger.has(Fate.ANSWERED, mention.uri):
-        return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, "in the ledger"))
-    parts = await bench.read(lambda tx: outbox.parts(tx, mention.uri))
-    seen = await look(bench, mention)
-    edited = None if any(part.ref for part in parts) else await read_again(bench, claim, seen)
-    refused = edited or await bench.write(lambda tx: _last_check(bench, tx, claim, parts, seen))
+    if services.ledger.has(Fate.ANSWERED, mention.uri):
+        return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
+    parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
+    seen = await look(services, mention)
+    edited = None if any(part.ref for part in parts) else await read_again(services, claim, seen)
+    refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, seen))
     if refused:
         return refused
     parent = mention.ref
     for part in parts:
-        parent = part.ref or await _put(bench, claim, part, parent)
-    await asyncio.to_thread(bench.ledger.add, Fate.ANSWERED, mention.uri)
-    return await bench.write(lambda tx: _finish(bench, tx, claim, State.ANSWERED, None))
+        parent = part.ref or await _put(services, claim, part, parent)
+    await asyncio.to_thread(services.ledger.add, Fate.ANSWERED, mention.uri)
+    return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
 
 
-def _last_check(bench: Bench, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Look) -> Step | None:
-    now, mention = bench.clock(), claim.mention
-    verdict = policy.judge(decision_facts(bench, tx, mention, seen, now), bench.limits, now, admitted=True)
+def _last_check(
+    services: Services, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Preflight
+) -> Step | None:
+    now, mention = services.clock(), claim.mention
+    verdict = policy.judge(
+        decision_facts(services, tx, mention, seen, now), services.limits, now, admitted=True
+    )
     if not isinstance(verdict, policy.No):
         return None
     consent.withdraw(tx, mention.uri, now)
     said = sum(part.ref is not None for part in parts)
     if said:
-        step = _finish(bench, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
+        step = _finish(services, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
     else:
-        step = _finish(bench, tx, claim, verdict.state, verdict.reason)
-    forget_words(bench, tx, mention, seen)
+        step = _finish(services, tx, claim, verdict.state, verdict.reason)
+    forget_words(services, tx, mention, seen)
     return step
 
 
-async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
+async def _put(services: Services, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
     """Put one part; its bytes are fixed before they are first sent."""
-    network = bench.network
+    network = services.network
     for _ in range(SALTS):
         if part.rkey is None or part.record is None:
-            part = await _fix(bench, claim, part, parent)
+            part = await _fix(services, claim, part, parent)
         rkey, record = part.rkey, part.record
         assert rkey is not None
         assert record is not None
@@ -76,34 +80,34 @@ async def _put(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Str
             part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
             continue
         try:
-            await bench.write(partial(_keep, bench, claim, replace(part, ref=ref)))
+            await services.write(partial(_keep, services, claim, replace(part, ref=ref)))
         except FenceLost:
-            await bench.write(partial(_take_back, bench, claim, rkey))
+            await services.write(partial(_take_back, services, claim, rkey))
             raise
         return ref
-    raise NetworkRefused(f"part {part.index} found no free record key")
+    raise PermanentNetworkError(f"part {part.index} found no free record key")
 
 
-async def _fix(bench: Bench, claim: Claim, part: Part, parent: StrongRef) -> Part:
+async def _fix(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
     """Settle key and bytes for good; `ref` is set if our answer stands there already."""
-    rkey, answer = await find_answer(bench.network, claim.mention.uri, parent.uri, part.index)
+    rkey, answer = await find_answer(services.network, claim.mention.uri, parent.uri, part.index)
     fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
-    await bench.write(lambda tx: outbox.fix_record(tx, claim, fixed))
+    await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
 
 
-def _keep(bench: Bench, claim: Claim, part: Part, tx: Tx) -> None:
-    outbox.mark_posted(tx, claim, part, bench.clock())
+def _keep(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
+    outbox.mark_posted(tx, claim, part, services.clock())
 
 
-def _take_back(bench: Bench, claim: Claim, rkey: str, tx: Tx) -> None:
+def _take_back(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
     """A stop came between the last check and the put: what stands there now must go."""
     try:
         ended = views.entry(tx, claim.mention.uri).state is State.DECLINED
     except NotFound:  # forgotten
         ended = True
     if ended:
-        jobs.add(tx, ErrandKind.WITHDRAW, rkey, bench.clock())
+        jobs.add(tx, JobKind.WITHDRAW, rkey, services.clock())
 
 
 def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
@@ -114,9 +118,9 @@ def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
     )
 
 
-def _finish(bench: Bench, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
-    now = bench.clock()
+def _finish(services: Services, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
+    now = services.clock()
     outcomes.finish(tx, claim, state, why, now)
     if claim.mention.command is Command.FORGET:
-        forget_mentions(tx, bench.ledger, [claim.mention.uri], now)
+        forget_mentions(tx, services.ledger, [claim.mention.uri], now)
     return Step(state, why)

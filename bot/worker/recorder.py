@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, KeptTurn, Outcome
+from bot.domain.turn import Call, Outcome, TurnRecord
 from bot.domain.turn import sources as turn_sources
-from bot.errors import BrainRefused, BrainTrouble, ScrubjayError
+from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
 from bot.storage import mentions, turns
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.domain.mention import Claim
     from bot.domain.prompt import Prompt, Thought, ToolAnswer
-    from bot.domain.turn import Told
+    from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
-    from bot.services import Bench
+    from bot.services import Services
     from memory.db import Tx
     from memory.model import Passage
 
@@ -63,15 +63,15 @@ class Recorder:
 
 @asynccontextmanager
 async def recorded(
-    bench: Bench, claim: Claim, prompt: Prompt, told: Told, recorder: Recorder
+    services: Services, claim: Claim, prompt: Prompt, told: TurnInput, recorder: Recorder
 ) -> AsyncGenerator[None]:
     """Keep what happens within, as a turn: in a transaction of its own, however it ends.
 
     What a failed turn has cost is counted against the limits, too. If all that cannot be written, the reply
     goes its way all the same.
     """
-    started = bench.clock()
-    bench.tracked.add_posts(turn_sources(prompt, ()))  # deleted while the brain thinks, they are not kept
+    started = services.clock()
+    services.tracked.add_posts(turn_sources(prompt, ()))  # deleted while the brain thinks, they are not kept
 
     async def keep(error: BaseException | None) -> None:
         turn = turn_of(
@@ -79,12 +79,12 @@ async def recorded(
             told,
             recorder,
             error,
-            brain=bench.brain.name,
-            persona=bench.options.persona,
+            brain=services.brain.name,
+            persona=services.options.persona,
             started=started,
-            ended=bench.clock(),
+            ended=services.clock(),
         )
-        await _keep(bench, claim, prompt, recorder, turn)
+        await _keep(services, claim, prompt, recorder, turn)
 
     try:
         yield
@@ -96,7 +96,7 @@ async def recorded(
 
 def turn_of(
     prompt: Prompt,
-    told: Told,
+    told: TurnInput,
     recorder: Recorder,
     error: BaseException | None,
     *,
@@ -104,10 +104,10 @@ def turn_of(
     persona: str,
     started: datetime,
     ended: datetime,
-) -> KeptTurn:
+) -> TurnRecord:
     """The turn that ended, with `error` or not. It has no number until it is written."""
     thought, usage = recorder.thought, recorder.spent
-    return KeptTurn(
+    return TurnRecord(
         id=0,
         uri=prompt.mention.uri,
         did=prompt.mention.did,
@@ -133,12 +133,12 @@ def outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
     match error:
         case None:
             return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
-        case BrainTrouble() | asyncio.CancelledError():
-            return Outcome.TROUBLE
-        case BrainRefused():
-            return Outcome.REFUSED
+        case TransientBrainError() | asyncio.CancelledError():
+            return Outcome.TRANSIENT
+        case PermanentBrainError():
+            return Outcome.PERMANENT
         case _:
-            return Outcome.STUMBLED
+            return Outcome.BUG
 
 
 def describe(error: BaseException) -> str:
@@ -153,25 +153,27 @@ def millis(start: datetime, end: datetime) -> int:
     return round((end - start).total_seconds() * 1000)
 
 
-async def _keep(bench: Bench, claim: Claim, prompt: Prompt, recorder: Recorder, turn: KeptTurn) -> None:
+async def _keep(
+    services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
+) -> None:
     sources = turn_sources(prompt, recorder.found)
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
     def write(tx: Tx) -> None:
         if recorder.thought is None and recorder.spent != Usage():
-            mentions.add_usage(tx, claim, bench.brain.name, recorder.spent)
-        if not bench.options.retain_turns:
+            mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
+        if not services.options.retain_turns:
             return
         mentions.hold(tx, claim)
-        still = {number for number, _ in bench.memory.sources(tx, turn.did)}
-        if shown <= still and all(map(bench.tracked.post, turn_sources(prompt, ()))):
+        still = {number for number, _ in services.memory.sources(tx, turn.did)}
+        if shown <= still and all(map(services.tracked.post, turn_sources(prompt, ()))):
             turns.keep(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
             turns.keep(tx, turns.without_words(turn), ())
 
     try:
-        await bench.write(write)
+        await services.write(write)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
 

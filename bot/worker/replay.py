@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.domain.prompt import Prompt
-from bot.errors import BrainTrouble, NotFound
+from bot.errors import NotFound, TransientBrainError
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, turn_of
 from memory.errors import UnknownNote
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from bot.clock import Clock
-    from bot.domain.turn import KeptTurn, Told
+    from bot.domain.turn import TurnInput, TurnRecord
     from bot.ports import Brain
     from memory.db import Tx
     from memory.model import Note
@@ -31,8 +31,8 @@ FOUND = 10  # notes that a search brings up
 class Replay:
     """A turn `then` and the same asked again `now`, with what both were given alike and what not."""
 
-    then: KeptTurn
-    now: KeptTurn
+    then: TurnRecord
+    now: TurnRecord
     same: tuple[str, ...]
     differs: tuple[str, ...]
 
@@ -42,7 +42,7 @@ class Replay:
         return (self.then.reply, self.then.edits) != (self.now.reply, self.now.edits)
 
 
-def known_then(tx: Tx, memory: Memory, told: Told) -> tuple[Note, ...]:
+def known_then(tx: Tx, memory: Memory, told: TurnInput) -> tuple[Note, ...]:
     """The notes that were active then, as they were; what was erased since is not among them."""
     notes = []
     for number in told.notes:
@@ -54,7 +54,7 @@ def known_then(tx: Tx, memory: Memory, told: Told) -> tuple[Note, ...]:
 
 
 async def replay(
-    turn: KeptTurn,
+    turn: TurnRecord,
     notes: tuple[Note, ...],
     brain: Brain,
     clock: Clock,
@@ -77,7 +77,7 @@ async def replay(
             await brain.think(prompt, recorder)
         recorder.thought = tools.thought()
     except TimeoutError:
-        error = BrainTrouble("it took too long")
+        error = TransientBrainError("it took too long")
     except Exception as trouble:  # noqa: BLE001 - whatever it stumbles over is what it comes to
         error = trouble
     now = turn_of(
@@ -93,7 +93,7 @@ async def replay(
     return Replay(turn, now, *_compared(turn, now, told, notes))
 
 
-def _prompt(told: Told, notes: tuple[Note, ...], persona: str | None) -> Prompt:
+def _prompt(told: TurnInput, notes: tuple[Note, ...], persona: str | None) -> Prompt:
     """As it was sent, but for the persona."""
     first, *others = told.sections
     shown = tuple(note for note in notes if note.id in told.shown)
@@ -109,7 +109,7 @@ def _prompt(told: Told, notes: tuple[Note, ...], persona: str | None) -> Prompt:
     )
 
 
-def _tools(told: Told, known: Recollection) -> Toolbox:
+def _tools(told: TurnInput, known: Recollection) -> Toolbox:
     async def search(query: str) -> tuple[Passage, ...]:
         return tuple(map(_passage, rank(known.notes, query, FOUND)))
 
@@ -133,7 +133,7 @@ def _passage(note: Note) -> Passage:
 
 
 def _compared(
-    then: KeptTurn, now: KeptTurn, told: Told, notes: tuple[Note, ...]
+    then: TurnRecord, now: TurnRecord, told: TurnInput, notes: tuple[Note, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What was alike for both turns, and what was not."""
     same = [f'the section "{section.name}", as sent' for section in told.sections[1:]]

@@ -13,26 +13,26 @@ import structlog
 from bot.domain import pacing
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import (
-    BrainRefused,
-    BrainResting,
-    BrainTrouble,
+    BreakerOpen,
     FenceLost,
-    NetworkRefused,
-    NetworkTrouble,
+    PermanentBrainError,
+    PermanentNetworkError,
+    TransientBrainError,
+    TransientNetworkError,
 )
 from bot.log import log_stumble
 from bot.storage import mentions, outcomes
 from bot.worker.draft import think
 from bot.worker.publish import say
 from bot.worker.step import Step
-from memory.db import TROUBLE
+from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.domain.mention import Claim
-    from bot.scheduler import Cadence
-    from bot.services import Bench
+    from bot.scheduler import Scheduler
+    from bot.services import Services
     from memory.db import Tx
 
 log = structlog.get_logger()
@@ -44,19 +44,21 @@ RENEWALS = 3  # a lease is renewed this often before it would end
 class Worker:
     """`chance` yields numbers from 0 to 1, to spread retries."""
 
-    def __init__(self, name: str, bench: Bench, cadence: Cadence, chance: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, services: Services, scheduler: Scheduler, chance: Callable[[], float]
+    ) -> None:
         self._name = name
-        self._bench = bench
-        self._cadence = cadence
+        self._services = services
+        self._cadence = scheduler
         self._chance = chance
 
     async def work(self) -> bool:
         """Take one due mention one step further. False if nothing is due."""
-        bench, now = self._bench, self._bench.clock()
-        if not await bench.read(lambda tx: mentions.is_due(tx, now)):
+        services, now = self._services, self._services.clock()
+        if not await services.read(lambda tx: mentions.is_due(tx, now)):
             return False
         claim = await asyncio.to_thread(
-            mentions.claim, bench.db, self._name, now=now, lease=bench.options.lease
+            mentions.claim, services.db, self._name, now=now, lease=services.options.lease
         )
         if claim is None:
             return False
@@ -75,11 +77,11 @@ class Worker:
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
-        except BrainResting as error:
+        except BreakerOpen as error:
             return await self._rest(claim, str(error), error.retry_after or 0)
-        except (NetworkTrouble, BrainTrouble) as error:
+        except (TransientNetworkError, TransientBrainError) as error:
             return await self._again(claim, str(error), error.retry_after)
-        except (NetworkRefused, BrainRefused) as error:
+        except (PermanentNetworkError, PermanentBrainError) as error:
             return await self._fail(claim, str(error))
         except asyncio.CancelledError:
             await asyncio.shield(self._again(claim, None, None))
@@ -91,14 +93,14 @@ class Worker:
     async def _step(self, claim: Claim) -> Step | None:
         if claim.abandoned and claim.attempts > TRIES:
             return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
-        return await (think if claim.state is State.THINKING else say)(self._bench, claim)
+        return await (think if claim.state is State.THINKING else say)(self._services, claim)
 
     async def _stumbled(self, claim: Claim, why: str) -> Step | None:
         again = claim.attempts < TRIES
         return await (self._again(claim, why, None) if again else self._fail(claim, why))
 
     async def _again(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
-        now = self._bench.clock()
+        now = self._services.clock()
         until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
         postponed = await self._settle(
             lambda tx: mentions.postpone(tx, claim, until, why, failed=why is not None)
@@ -107,7 +109,7 @@ class Worker:
 
     async def _rest(self, claim: Claim, why: str, seconds: float) -> Step | None:
         """Let all that waits wait: it would only be refused one by one. No attempt was made."""
-        until = self._bench.clock() + timedelta(seconds=seconds)
+        until = self._services.clock() + timedelta(seconds=seconds)
 
         def give_back(tx: Tx) -> None:
             mentions.postpone(tx, claim, until, why, failed=False)
@@ -117,31 +119,31 @@ class Worker:
 
     async def _fail(self, claim: Claim, why: str) -> Step | None:
         failed = await self._settle(
-            lambda tx: outcomes.finish(tx, claim, State.FAILED, why, self._bench.clock())
+            lambda tx: outcomes.finish(tx, claim, State.FAILED, why, self._services.clock())
         )
         return Step(State.FAILED, why) if failed else None
 
     async def _settle(self, write: Callable[[Tx], None]) -> bool:
         """Write the mention's fate; if that fails too, its lease runs out and another worker takes it."""
         try:
-            await self._bench.write(write)
-        except (FenceLost, *TROUBLE):
+            await self._services.write(write)
+        except (FenceLost, *DATABASE_ERRORS):
             return False
         return True
 
     async def _renew(self, claim: Claim) -> None:
-        lease = self._bench.options.lease
+        lease = self._services.options.lease
         while True:
             await asyncio.sleep(lease.total_seconds() / RENEWALS)
-            until = self._bench.clock() + lease
-            with suppress(FenceLost, *TROUBLE):
-                await self._bench.write(partial(mentions.renew, claim=claim, until=until))
+            until = self._services.clock() + lease
+            with suppress(FenceLost, *DATABASE_ERRORS):
+                await self._services.write(partial(mentions.renew, claim=claim, until=until))
 
     def _tell(self, claim: Claim, step: Step | None) -> None:
         if step is None:
             return
         if step.due_at is not None:
-            self._cadence.ring_at(step.due_at)
+            self._cadence.wake_at(step.due_at)
         if step.state not in OUTCOMES:  # an end is told with its commit
             uri = claim.mention.uri
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)

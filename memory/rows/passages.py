@@ -14,7 +14,7 @@ from memory.errors import EditRefused
 from memory.model import Passage
 from memory.search.index import build
 from memory.search.stems import pack, read, unpack
-from memory.tables import NoteRow, PassageRow, ReceiptRow, ShelfRow
+from memory.tables import IndexStampRow, NoteRow, PassageRow, ReceiptRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from memory.db import Tx
     from memory.model import Kind, Note
-    from memory.search.index import Shelf
+    from memory.search.index import PassageIndex
 
 PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
@@ -163,14 +163,14 @@ def touch(tx: Tx, dids: Collection[str]) -> None:
     The stamp is random: a counter would come again after a rollback, or when an erased person returns.
     """
     if dids:
-        statement = insert(tx, ShelfRow)
+        statement = insert(tx, IndexStampRow)
         fresh = statement.on_conflict_do_update(
             index_elements=["did"], set_={"stamp": statement.excluded.stamp}
         )
         tx.execute(fresh, [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
 
 
-def shelf(tx: Tx, did: str, model: str) -> Shelf:
+def shelf(tx: Tx, did: str, model: str) -> PassageIndex:
     """All passages of this person, decoded, with the vectors of this model."""
     return build(tx.execute(select(*ARRAYS).where(PASSAGE.did == did)).all(), model)
 

@@ -103,7 +103,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class RetentionPolicy:
     """How long words are kept as they were said, and how long a person who says nothing is remembered."""
 
     text: timedelta = timedelta(days=30)

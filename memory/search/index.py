@@ -21,7 +21,7 @@ MOST_ROWS = 200_000  # in all shelves together: about 100 MB with vectors of 256
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class PassageIndex:
     """`n` passages, thread after thread and in each by time. Times are microseconds since 1970.
 
     `numbers`, `rows` and `counts` are the postings: stem, passage and occurrences, sorted by stem. `vectors`
@@ -47,7 +47,7 @@ class Shelf:
         return len(self.ids)
 
 
-def build(rows: Sequence[Any], model: str) -> Shelf:
+def build(rows: Sequence[Any], model: str) -> PassageIndex:
     """Decode rows of (id, author, thread, at, valid_to, lang, stems, emb, emb_model)."""
     rows = sorted(rows, key=lambda row: (row.thread, row.at, row.id))
     numbers, counts = unpack(b"".join(row.stems for row in rows))
@@ -55,7 +55,7 @@ def build(rows: Sequence[Any], model: str) -> Shelf:
     order = np.argsort(numbers)
     at = np.array([row.at for row in rows], np.int64)
     vectors, norms = _vectors([row.emb if row.emb_model == model else None for row in rows])
-    return Shelf(
+    return PassageIndex(
         ids=np.array([row.id for row in rows], np.int64),
         thread=np.array([row.thread for row in rows], np.int64),
         at=at,
@@ -90,15 +90,15 @@ def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
     )
 
 
-class Shelves:
+class IndexCache:
     """The shelves asked for last, each under the stamp of what it was made from. Any thread may ask."""
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
         self._most = most_rows
-        self._kept: OrderedDict[str, tuple[int, Shelf]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[int, PassageIndex]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, did: str, stamp: int, make: Callable[[], Shelf]) -> Shelf:
+    def get(self, did: str, stamp: int, make: Callable[[], PassageIndex]) -> PassageIndex:
         with self._lock:
             kept = self._kept.get(did)
             if kept and kept[0] == stamp:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from memory.model import Note
-    from memory.search.index import Floats, Shelf
+    from memory.search.index import Floats, PassageIndex
 
     Vector: TypeAlias = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def ask(query: str, names: Mapping[str, str]) -> Question:
     )
 
 
-def score(shelf: Shelf, question: Question, vector: Vector | None, did: str, now: int) -> Floats:
+def score(shelf: PassageIndex, question: Question, vector: Vector | None, did: str, now: int) -> Floats:
     """How well each passage answers, 0 for those that do not. `vector`: the question's, by the shelf's model.
 
     What was said after `now` (microseconds) is not there yet.
@@ -81,13 +81,13 @@ def score(shelf: Shelf, question: Question, vector: Vector | None, did: str, now
     return scores if question.past else np.where(over, SUPERSEDED * scores, scores)
 
 
-def best(shelf: Shelf, scores: Floats, limit: int) -> NDArray[np.intp]:
+def best(shelf: PassageIndex, scores: Floats, limit: int) -> NDArray[np.intp]:
     """The rows of the best passages, best first; of equals the newest first."""
     order = np.lexsort((-shelf.ids, -shelf.at, -np.round(scores, 9)))
     return order[scores[order] > 0][:limit]
 
 
-def _lexical(shelf: Shelf, question: Question, over: NDArray[np.bool_]) -> Floats:
+def _lexical(shelf: PassageIndex, question: Question, over: NDArray[np.bool_]) -> Floats:
     """BM25 with this person's statistics.
 
     A word that tells a date matches when a passage was said, too; one that asks for the past, what is `over`.
@@ -100,7 +100,7 @@ def _lexical(shelf: Shelf, question: Question, over: NDArray[np.bool_]) -> Float
     return total
 
 
-def _weighed(shelf: Shelf, found: Floats | NDArray[np.bool_]) -> Floats:
+def _weighed(shelf: PassageIndex, found: Floats | NDArray[np.bool_]) -> Floats:
     """What a word that was `found` so often in each passage adds to its score."""
     holding = np.count_nonzero(found)
     if not holding:
@@ -111,7 +111,7 @@ def _weighed(shelf: Shelf, found: Floats | NDArray[np.bool_]) -> Floats:
     return weighed
 
 
-def _occurrences(shelf: Shelf, word: str, lang: str | None) -> Floats:
+def _occurrences(shelf: PassageIndex, word: str, lang: str | None) -> Floats:
     """How often each passage holds the word, as each of the shelf's languages would stem it."""
     found = np.zeros(len(shelf))
     for wanted in {number(word, each) for each in (*shelf.langs, lang)}:
@@ -120,7 +120,7 @@ def _occurrences(shelf: Shelf, word: str, lang: str | None) -> Floats:
     return found
 
 
-def _said_then(shelf: Shelf, word: str, *, dated: bool) -> NDArray[np.bool_]:
+def _said_then(shelf: PassageIndex, word: str, *, dated: bool) -> NDArray[np.bool_]:
     """Which passages were said in this month, year, or (beside a month) on this day."""
     years, months, days = shelf.calendar
     if word in MONTHS:
@@ -132,7 +132,7 @@ def _said_then(shelf: Shelf, word: str, *, dated: bool) -> NDArray[np.bool_]:
     return np.zeros(len(shelf), np.bool_)
 
 
-def _dense(shelf: Shelf, vector: Vector) -> Floats:
+def _dense(shelf: PassageIndex, vector: Vector) -> Floats:
     """Cosines above their median: below it a vector tells nothing, and must not count against a passage."""
     products = np.einsum("ij,j->i", shelf.vectors, vector)  # in this thread: BLAS would wait for a free core
     known = shelf.norms > 0
@@ -141,7 +141,7 @@ def _dense(shelf: Shelf, vector: Vector) -> Floats:
     return np.where(known, np.clip(cosines - np.median(cosines[known]), 0, None), 0)
 
 
-def _lend(shelf: Shelf, scores: Floats) -> Floats:
+def _lend(shelf: PassageIndex, scores: Floats) -> Floats:
     """Neighbours in a thread lend part of their score: a reply rarely repeats what it answers.
 
     So do a note and what it replaced.

@@ -126,7 +126,7 @@ class PassageEntry(_Entry):
     lang: Str | None
 
 
-class Dossier(_Entry):
+class Document(_Entry):
     """All that is held about one person. `mentions` and `turns` are the bot's: they are passed over."""
 
     format: Literal["scrubjay-memory"]
@@ -209,17 +209,17 @@ def _after_space(text: str, at: int) -> int:
     return found.end()
 
 
-def read(document: str | bytes) -> Dossier:
+def read(text: str | bytes) -> Document:
     """A document of this version, checked. Raises ImportRefused, telling where it is wrong."""
     try:
-        dossier = Dossier.model_validate_json(document)
+        document = Document.model_validate_json(text)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)
         raise ImportRefused(_told(f"{_place(one['loc'])}: {one['msg']}" for one in wrong)) from None
-    problems = list(_problems(dossier))
+    problems = list(_problems(document))
     if problems:
         raise ImportRefused(_told(problems))
-    return dossier
+    return document
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
@@ -234,35 +234,35 @@ def _told(problems: Iterable[str]) -> str:
     return "; ".join(told[:MOST_PROBLEMS]) + more
 
 
-def _problems(dossier: Dossier) -> Iterator[str]:
+def _problems(document: Document) -> Iterator[str]:
     """What is wrong although each entry is well formed: what is another's, and what fits nothing."""
-    did = dossier.person.did
+    did = document.person.did
     for name in ("notes", "revisions", "passages"):
-        for place, entry in enumerate(getattr(dossier, name)):
+        for place, entry in enumerate(getattr(document, name)):
             if entry.did != did:
                 yield f"{name}[{place}].did: is about somebody else"
-    for place, note in enumerate(dossier.notes):
+    for place, note in enumerate(document.notes):
         for receipt in (note.receipt, *note.also):
             if receipt.said_by != did or not receipt.uri.startswith(f"at://{did}/"):
                 yield f"notes[{place}]: a receipt is not a post of {did}"
-    for place, passage in enumerate(dossier.passages):
+    for place, passage in enumerate(document.passages):
         if not passage.uri.startswith(f"at://{did}/") or (passage.kind == "said" and passage.author != did):
             yield f"passages[{place}]: is no exchange with {did}"
         if passage.kind == "note":
             yield f"passages[{place}].kind: should be said or answer"
-    yield from _misfits(dossier)
+    yield from _misfits(document)
 
 
-def _misfits(dossier: Dossier) -> Iterator[str]:
+def _misfits(document: Document) -> Iterator[str]:
     """Notes must form chains that go forward, and every number must be used once."""
-    notes = {note.id: note for note in dossier.notes}
+    notes = {note.id: note for note in document.notes}
     for name, numbers in (
-        ("notes", [note.id for note in dossier.notes]),
-        ("revisions", [revision.id for revision in dossier.revisions]),
+        ("notes", [note.id for note in document.notes]),
+        ("revisions", [revision.id for revision in document.revisions]),
     ):
         if any(later <= earlier for earlier, later in pairwise(numbers)):
             yield f"{name}: their ids should only grow"
-    for place, note in enumerate(dossier.notes):
+    for place, note in enumerate(document.notes):
         older, newer = notes.get(note.replaces or 0), notes.get(note.superseded_by or 0)
         if note.replaces and (older is None or older.superseded_by != note.id):
             yield f"notes[{place}].replaces: {note.replaces} is no note that it replaced"
@@ -270,8 +270,8 @@ def _misfits(dossier: Dossier) -> Iterator[str]:
             yield f"notes[{place}].superseded_by: {note.superseded_by} is no later note that replaced it"
         if (note.superseded_by is None) != (note.valid_to is None):
             yield f"notes[{place}].valid_to: should be there if superseded_by is, and only then"
-    told = [(passage.uri, passage.kind) for passage in dossier.passages]
-    keys = [revision.key for revision in dossier.revisions if revision.key is not None]
+    told = [(passage.uri, passage.kind) for passage in document.passages]
+    keys = [revision.key for revision in document.revisions if revision.key is not None]
     if len(set(told)) < len(told):
         yield "passages: a post may stand there once, and once its answer"
     if len(set(keys)) < len(keys) or any(OWN_KEY.match(key) for key in keys):

@@ -14,18 +14,18 @@ from memory.rows import passages
 from memory.rows.notes import NOTE, REVISION
 from memory.rows.passages import PASSAGE
 from memory.tables import HandleRow, NoteRow, PersonRow, RevisionRow
-from memory.transfer import document
+from memory.transfer.document import read, write
 
 if TYPE_CHECKING:
     from memory.db import Tx
     from memory.people import People
-    from memory.transfer.document import Dossier, NoteEntry, ReceiptEntry
+    from memory.transfer.document import Document, NoteEntry, ReceiptEntry
 
 
 def export(tx: Tx, people: People, did: str) -> dict[str, Any]:
     """Raises UnknownPerson."""
     keys = select(REVISION.key).where(REVISION.did == did).order_by(REVISION.id)
-    return document.write(
+    return write(
         people.person(tx, did),
         people.handles(tx, did),
         rows.find(tx, NOTE.did == did),
@@ -34,64 +34,64 @@ def export(tx: Tx, people: People, did: str) -> dict[str, Any]:
     )
 
 
-def import_(tx: Tx, people: People, dossier: Dossier) -> bool:
+def import_(tx: Tx, people: People, document: Document) -> bool:
     """Write a checked document. False if all of it is here already. Raises ImportRefused."""
-    did = dossier.person.did
+    did = document.person.did
     try:
-        here = document.read(json.dumps(export(tx, people, did)))
+        here = read(json.dumps(export(tx, people, did)))
     except UnknownPerson:
         here = None
     if here is not None:
-        if here == dossier.model_copy(update={"mentions": None, "turns": None}):
+        if here == document.model_copy(update={"mentions": None, "turns": None}):
             return False
         raise ImportRefused(f"{did} is known here, with another memory. Forget them first, or keep that.")
-    _refuse_taken(tx, dossier)
-    tx.execute(insert(PersonRow).values(dossier.person.model_dump()))
-    for handle in dossier.handles:
+    _refuse_taken(tx, document)
+    tx.execute(insert(PersonRow).values(document.person.model_dump()))
+    for handle in document.handles:
         tx.execute(insert(HandleRow).values(did=did, **handle.model_dump()))
-    real = _write_notes(tx, dossier)
-    _write_revisions(tx, dossier, real)
+    real = _write_notes(tx, document)
+    _write_revisions(tx, document, real)
     return True
 
 
-def said(dossier: Dossier) -> tuple[Passage, ...]:
+def said(document: Document) -> tuple[Passage, ...]:
     """The exchanges of a document, as they are recorded."""
-    return tuple(Passage(**entry.model_dump()) for entry in dossier.passages)
+    return tuple(Passage(**entry.model_dump()) for entry in document.passages)
 
 
-def _refuse_taken(tx: Tx, dossier: Dossier) -> None:
+def _refuse_taken(tx: Tx, document: Document) -> None:
     """Every exchange is had once, with one person."""
-    keys = [one.key for one in dossier.revisions if one.key is not None]
+    keys = [one.key for one in document.revisions if one.key is not None]
     if rows.applied(tx, keys):
         raise ImportRefused(
             "revisions: some of these edits were made here already, on somebody else's memory"
         )
 
 
-def _write_notes(tx: Tx, dossier: Dossier) -> dict[int, int]:
+def _write_notes(tx: Tx, document: Document) -> dict[int, int]:
     """Write them under new numbers; return the number here of each number there, erased notes' too."""
-    notes, real = {entry.id: entry for entry in dossier.notes}, dict[int, int]()
-    edits = dossier.revisions
+    notes, real = {entry.id: entry for entry in document.notes}, dict[int, int]()
+    edits = document.revisions
     told = {edit.note_id for edit in edits} | {edit.replaces for edit in edits if edit.replaces}
     for number in sorted(told | set(notes)):
         entry = notes.get(number)
-        real[number] = rows.add(tx, _note(entry, real)) if entry else _skip_number(tx, dossier)
-    for entry in dossier.notes:
+        real[number] = rows.add(tx, _note(entry, real)) if entry else _skip_number(tx, document)
+    for entry in document.notes:
         if entry.valid_to is not None:
             tx.execute(update(NoteRow).where(NOTE.id == real[entry.id]).values(valid_to=entry.valid_to))
     return real
 
 
-def _skip_number(tx: Tx, dossier: Dossier) -> int:
+def _skip_number(tx: Tx, document: Document) -> int:
     """A number of a note that was erased: history names it, and no other note may have it."""
-    did, at = dossier.person.did, dossier.person.last_seen
+    did, at = document.person.did, document.person.last_seen
     number = rows.add(tx, Note(0, did, "", Receipt(f"at://{did}/", "", did, at), at))
     rows.erase(tx, [number])
     return number
 
 
-def _write_revisions(tx: Tx, dossier: Dossier, real: dict[int, int]) -> None:
-    for entry in dossier.revisions:
+def _write_revisions(tx: Tx, document: Document, real: dict[int, int]) -> None:
+    for entry in document.revisions:
         values = entry.model_dump(exclude={"id"})
         values["note_id"] = real[entry.note_id]
         values["replaces"] = real[entry.replaces] if entry.replaces else None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from support.harness import Crew
+from support.harness import Harness
 
 from bot.domain.mention import State
 from bot.domain.policy import Why
 from bot.domain.threadgate import GATE, gate_uri, read
 from bot.network.bluesky import Bluesky
-from bot.network.in_memory import MemoryNetwork
+from bot.network.in_memory import InMemoryNetwork
 
 pytestmark = pytest.mark.network
 
@@ -65,7 +65,7 @@ class MemoryPerson:
 def world(request):
     """A network, the bot, Ana and Ben, and a function that waits until all is indexed."""
     if request.param == "memory":
-        network = MemoryNetwork()
+        network = InMemoryNetwork()
         names = [("did:plc:ana", "ana.test"), ("did:plc:ben", "ben.test")]
         bot = MemoryPerson(network, network.did, network.handle)
         return network, bot, [MemoryPerson(network, *name) for name in names], lambda: None
@@ -147,21 +147,21 @@ async def test_a_mention_that_the_stream_missed_is_answered_by_the_notifications
     appview_net, network, bot, people, db, tmp_path
 ):
     _, ben = people
-    crew = Crew(db, tmp_path, network=network)
-    crew.clock.now = datetime.now(UTC)
+    harness = Harness(db, tmp_path, network=network)
+    harness.clock.now = datetime.now(UTC)
     missed = ben.write(post("did you hear me?", **mentions(bot)))
     taken_back = ben.write(post("never mind", **mentions(bot)))
     appview_net.index()
-    first = await crew.reconciler.reconcile()
+    first = await harness.reconciler.reconcile()
     ben.delete(taken_back)
     for _ in range(2):  # think, post
-        while await crew.worker.work():
+        while await harness.worker.work():
             pass
-    again = await crew.reconciler.reconcile()
+    again = await harness.reconciler.reconcile()
 
     assert (first >= 2, again) == (True, 0)
-    assert crew.fate(missed) == (State.ANSWERED, None)
-    assert crew.fate(taken_back) == (State.DECLINED, Why.GONE)
+    assert harness.fate(missed) == (State.ANSWERED, None)
+    assert harness.fate(taken_back) == (State.DECLINED, Why.GONE)
     appview_net.index()
     (reply,) = [it for it in bot.posts() if it.record.get("reply", {}).get("parent") == missed.to_json()]
     assert reply.text

@@ -21,7 +21,7 @@ from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound
 from bot.storage import views
 from memory.db import Database
-from memory.errors import DatabaseTrouble
+from memory.errors import DatabaseUnavailable
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
 
@@ -52,7 +52,7 @@ class Bot:
         """Wait for what becomes of this post."""
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            with suppress(NotFound, OperationalError, DatabaseTrouble):  # not heard, or no tables yet
+            with suppress(NotFound, OperationalError, DatabaseUnavailable):  # not heard, or no tables yet
                 if (state := self.entry(ref).state) in OUTCOMES:
                     return state
             time.sleep(0.05)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.factory import ANA, BEN, ME
-from support.harness import Crew, ScriptedBrain
+from support.harness import Harness, ScriptedBrain
 
 from bot.storage import outbox, views
 from memory.rows import passages
@@ -14,15 +14,15 @@ REPLY = ("reply", {"text": "Noted."})
 SILENT = ("stay_silent", {"why": "nothing to say"})
 
 
-def recorded(crew, *where):
-    with crew.bench.db.read() as tx:
+def recorded(harness, *where):
+    with harness.services.db.read() as tx:
         return [(each.kind, each.author, each.text) for each in passages.find(tx, *where)]
 
 
 def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
-    crew = Crew(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
-    ref = crew.say(ANA, "I live in Lisbon")
-    crew.work()
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    ref = harness.say(ANA, "I live in Lisbon")
+    harness.work()
     with db.read() as tx:
         mention = views.entry(tx, ref.uri)
         said, answer, note = sorted(passages.find(tx), key=lambda each: each.kind == "note")
@@ -34,57 +34,57 @@ def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
 
 
 def test_what_was_said_is_recorded_though_the_bot_kept_silent(db, tmp_path):
-    crew = Crew(db, tmp_path, ScriptedBrain(SILENT))
-    crew.say(ANA, "I live in Lisbon")
-    crew.work()
-    assert [(kind, author) for kind, author, _ in recorded(crew)] == [("said", ANA)]
+    harness = Harness(db, tmp_path, ScriptedBrain(SILENT))
+    harness.say(ANA, "I live in Lisbon")
+    harness.work()
+    assert [(kind, author) for kind, author, _ in recorded(harness)] == [("said", ANA)]
 
 
 def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, monkeypatch):
-    crew = Crew(db, tmp_path, ScriptedBrain(REPLY))
-    crew.say(ANA, "I live in Lisbon")
+    harness = Harness(db, tmp_path, ScriptedBrain(REPLY))
+    harness.say(ANA, "I live in Lisbon")
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "draft", lambda *_: 1 / 0)
-        crew.work(1)
-    stumbled = recorded(crew)
-    crew.clock.forward(minutes=1)
-    crew.work()
-    assert (stumbled, len(recorded(crew))) == ([], 2)
+        harness.work(1)
+    stumbled = recorded(harness)
+    harness.clock.forward(minutes=1)
+    harness.work()
+    assert (stumbled, len(recorded(harness))) == ([], 2)
 
 
 def test_an_exchange_that_asks_to_forget_is_not_recorded_and_what_it_forgets_is_gone(db, tmp_path):
-    crew = Crew(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
-    crew.say(ANA, "I live in Lisbon")
-    crew.work()
-    crew.brain.script = [("forget", {"note": "n1"}), REPLY]
-    crew.say(ANA, "forget that I live in Lisbon")
-    crew.work()
-    assert recorded(crew) == []
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    harness.say(ANA, "I live in Lisbon")
+    harness.work()
+    harness.brain.script = [("forget", {"note": "n1"}), REPLY]
+    harness.say(ANA, "forget that I live in Lisbon")
+    harness.work()
+    assert recorded(harness) == []
 
 
 def test_recall_finds_what_was_said_before_and_nobody_elses_words(db, tmp_path):
-    crew, heard = Crew(db, tmp_path, ScriptedBrain(REPLY)), []
-    crew.say(ANA, "my canary Ada sings in Lisbon")
-    crew.say(BEN, "my canary Bob sings in Bonn")
-    crew.work()
+    harness, heard = Harness(db, tmp_path, ScriptedBrain(REPLY)), []
+    harness.say(ANA, "my canary Ada sings in Lisbon")
+    harness.say(BEN, "my canary Bob sings in Bonn")
+    harness.work()
 
     class Asking(ScriptedBrain):
         async def think(self, prompt, tools):
             heard.append((await tools.call("recall", {"query": "which canary sings?"})).text)
             return await super().think(prompt, tools)
 
-    object.__setattr__(crew.bench, "brain", Asking(REPLY))
-    crew.say(ANA, "what did I say?")
-    crew.work()
+    object.__setattr__(harness.services, "brain", Asking(REPLY))
+    harness.say(ANA, "what did I say?")
+    harness.work()
     (found,) = heard
     assert "canary Ada" in found
     assert "Bob" not in found
 
 
 def test_a_deleted_post_is_not_recalled(db, tmp_path):
-    crew = Crew(db, tmp_path, ScriptedBrain(REPLY))
-    ref = crew.say(ANA, "my canary sings")
-    crew.work()
+    harness = Harness(db, tmp_path, ScriptedBrain(REPLY))
+    ref = harness.say(ANA, "my canary sings")
+    harness.work()
     with db.write() as tx:
-        crew.bench.memory.forget_source(tx, ref.uri, crew.clock())
-    assert recorded(crew, PASSAGE.did == ANA) == []
+        harness.services.memory.forget_source(tx, ref.uri, harness.clock())
+    assert recorded(harness, PASSAGE.did == ANA) == []

@@ -12,13 +12,13 @@ from structlog.testing import capture_logs
 from support.relay import ME, Relay, close, commit, mention
 
 from benchmarks import corpus
+from bot import factory
 from bot.config.settings import Settings
 from bot.domain.events import PostCreated, Progress
 from bot.domain.tracked import Tracked
-from bot.streams import choice
 from bot.streams.firehose import Firehose
 from bot.streams.jetstream import Jetstream
-from bot.streams.recording import Replay, record
+from bot.streams.recording import Playback, record
 
 BASE = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ async def recorded(path, kind, *connections):
     relay = Relay(*([*messages(kind, frames), close(1000)] for frames in connections), [])
     async with relay.serving() as url:
         with path.open("wb") as out:
-            stream, tape = choice.recorder(
+            stream, tape = factory.make_recorder(
                 Settings(source=kind, firehose_url=[url], jetstream_url=[url]), out
             )
             recording = asyncio.create_task(record(stream, None))
@@ -71,7 +71,7 @@ async def played(source):
 async def test_what_was_recorded_is_told_again(tmp_path, kind):
     path = tmp_path / "recording"
     _, tape, _ = await recorded(path, kind, mentions(9))
-    events = await played(Replay(path, Tracked(ME)))
+    events = await played(Playback(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
     assert [type(event) for event in events[:-1]] == [PostCreated] * 9
     assert tape.count == 9
@@ -82,7 +82,7 @@ async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_g
     path, frames = tmp_path / "recording", mentions(9)
     with capture_logs() as logs:
         stream, tape, relay = await recorded(path, kind, frames[:5], frames[5:])
-    events = await played(Replay(path, Tracked(ME)))
+    events = await played(Playback(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
     assert [line["why"] for line in logs if line["event"] == "stream.gap"] == ["closed 1000"] * 2
     assert relay.cursors[0] is None
@@ -93,7 +93,7 @@ async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_g
 async def test_a_recording_ends_when_its_time_is_over():
     out = io.BytesIO()
     async with Relay(mentions(3)).serving() as url:
-        stream, tape = choice.recorder(Settings(source="firehose", firehose_url=[url]), out)
+        stream, tape = factory.make_recorder(Settings(source="firehose", firehose_url=[url]), out)
         await record(stream, 0.5)
     assert tape.count == 3
     assert out.getvalue().endswith(mentions(3)[-1])
@@ -102,7 +102,7 @@ async def test_a_recording_ends_when_its_time_is_over():
 async def test_a_replay_begins_anew_at_every_start(tmp_path):
     path = tmp_path / "recording"
     await recorded(path, "firehose", mentions(2))
-    source = Replay(path, Tracked(ME))
+    source = Playback(path, Tracked(ME))
     assert len(await played(source)) == len(await played(source)) == 3
 
 
@@ -114,7 +114,7 @@ async def test_a_replay_keeps_its_pace(tmp_path, speed, waits):
     async def sleep(seconds):
         waited.append(seconds)
 
-    await played(Replay(path, Tracked(ME), speed=speed, monotonic=lambda: 0.0, sleep=sleep))
+    await played(Playback(path, Tracked(ME), speed=speed, monotonic=lambda: 0.0, sleep=sleep))
     assert waited == waits
 
 
@@ -123,13 +123,13 @@ async def test_a_recording_that_was_cut_off_is_played_up_to_there(tmp_path, kind
     path = tmp_path / "recording"
     await recorded(path, kind, mentions(3))
     path.write_bytes(path.read_bytes()[:-40])
-    assert len([event for event in await played(Replay(path, Tracked(ME))) if hasattr(event, "ref")]) == 2
+    assert len([event for event in await played(Playback(path, Tracked(ME))) if hasattr(event, "ref")]) == 2
 
 
 async def test_a_replay_of_strangers_decodes_next_to_nothing(tmp_path):
     path = tmp_path / "recording"
     await recorded(path, "firehose", corpus.numbered(list(corpus.made_up(random.Random(1), 200))))
-    source = Replay(path, Tracked(ME))
+    source = Playback(path, Tracked(ME))
     await played(source)
     assert source.counts["frames"] == 200
     assert source.counts["candidates"] < 15
@@ -140,17 +140,17 @@ def test_the_settings_choose_the_source():
     for settings, kind in (
         (Settings(), Jetstream),
         (Settings(source="firehose"), Firehose),
-        (Settings(source="replay:some.frames"), Replay),
+        (Settings(source="replay:some.frames"), Playback),
     ):
-        assert isinstance(choice.source(settings, Tracked(ME), {}), kind)
-    assert choice.source(Settings(), Tracked(ME), {}).host == "jetstream"
-    assert choice.source(Settings(source="firehose"), Tracked(ME), {}).host == "bsky.network"
+        assert isinstance(factory.make_stream(settings, Tracked(ME), {}), kind)
+    assert factory.make_stream(Settings(), Tracked(ME), {}).host == "jetstream"
+    assert factory.make_stream(Settings(source="firehose"), Tracked(ME), {}).host == "bsky.network"
 
 
 def test_notifications_and_recordings_are_no_hosts_to_go_back_to(tmp_path):
     stored = {"notifications": 7, "replay:some.frames": 6}
-    quiet = choice.source(Settings(source="firehose"), Tracked(ME), stored)
-    heard = choice.source(Settings(source="firehose"), Tracked(ME), stored | {"old.example": 5})
+    quiet = factory.make_stream(Settings(source="firehose"), Tracked(ME), stored)
+    heard = factory.make_stream(Settings(source="firehose"), Tracked(ME), stored | {"old.example": 5})
     assert [begins_with_a_gap(source) for source in (quiet, heard)] == [False, True]
 
 
@@ -168,4 +168,4 @@ def begins_with_a_gap(source):
 
 def test_a_missing_recording_is_told_at_once():
     with pytest.raises(FileNotFoundError):
-        asyncio.run(played(Replay(Path("/nowhere"), Tracked(ME))))
+        asyncio.run(played(Playback(Path("/nowhere"), Tracked(ME))))

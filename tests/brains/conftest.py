@@ -1,11 +1,11 @@
-"""The minds, and retries that do not wait."""
+"""The rigs, and retries that do not wait."""
 
 from __future__ import annotations
 
 import pytest
 import stamina
 from support.letta_brain import LIVE
-from support.scripted_brains import MINDS
+from support.scripted_brains import RIGS
 
 from bot.brains.guard import TRIES
 
@@ -24,10 +24,10 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture
-def mind(request):
-    """The mind that `over_minds` names."""
-    with MINDS[request.param]() as mind:
-        yield mind
+def rig(request):
+    """The rig that `over_brains` names."""
+    with RIGS[request.param]() as rig:
+        yield rig
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from support.harness import ScriptedBrain
 
 from bot.brains.guard import FAILURES, TRIES, Guarded
 from bot.domain.prompt import ToolAnswer, Usage
-from bot.errors import BrainRefused, BrainResting, BrainTrouble
+from bot.errors import BreakerOpen, PermanentBrainError, TransientBrainError
 
-TROUBLE = BrainTrouble("HTTP 503")
+TROUBLE = TransientBrainError("HTTP 503")
 PEOPLE = [f"did:plc:person{number}" for number in range(20)]
 
 
@@ -48,7 +48,7 @@ class Ward:
     async def ill(self, error=TROUBLE, turns=FAILURES, people=PEOPLE):
         self.brain.script = [error]
         for did in people[:turns]:
-            with pytest.raises(BrainTrouble):
+            with pytest.raises(TransientBrainError):
                 await self.turn(did)
 
     def heal(self):
@@ -65,9 +65,9 @@ async def rest(ward):
     """Seconds that the next turn is told to wait; 0 if the brain is asked."""
     try:
         await ward.turn(BEN)
-    except BrainResting as resting:
+    except BreakerOpen as resting:
         return resting.retry_after
-    except BrainTrouble:
+    except TransientBrainError:
         pass
     return 0
 
@@ -79,15 +79,15 @@ async def test_a_turn_is_tried_three_times_and_no_more(ward):
 
 async def test_a_turn_in_which_a_tool_was_called_is_tried_once(ward):
     ward.brain.script = [("recall", {"query": "tea"}), TROUBLE]
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await ward.turn()
     assert len(ward.brain.prompts) == 1
 
 
 async def test_a_refusal_is_final_and_no_illness(ward):
     for did in PEOPLE:
-        ward.brain.script = [BrainRefused("no")]
-        with pytest.raises(BrainRefused):
+        ward.brain.script = [PermanentBrainError("no")]
+        with pytest.raises(PermanentBrainError):
             await ward.turn(did)
     assert len(ward.brain.prompts) == len(PEOPLE)
 
@@ -102,7 +102,7 @@ async def test_what_a_turn_had_cost_when_it_was_cut_off_is_counted(ward):
     ward.brain.costs = Usage("m", 10, 2, 7)
     ward.guarded = Guarded(ward.brain, timeout=timedelta(seconds=0.05), clock=ward.clock)
     ward.brain.script = [lambda: asyncio.sleep(30)]
-    with pytest.raises(BrainTrouble, match="too long"):
+    with pytest.raises(TransientBrainError, match="too long"):
         await ward.turn()
     assert ward.tools.spent == Usage("m", 10, 2, 7)
 
@@ -176,19 +176,19 @@ async def test_a_probe_that_is_cancelled_leaves_room_for_another(ward):
 
 async def test_one_person_alone_cannot_silence_the_bot(ward):
     for _ in range(4):
-        await ward.ill(BrainTrouble("cut off", of_turn=True), turns=FAILURES, people=[ANA] * FAILURES)
+        await ward.ill(TransientBrainError("cut off", of_turn=True), turns=FAILURES, people=[ANA] * FAILURES)
     ward.heal()
     await ward.turn(BEN)
     assert len(ward.brain.prompts) == 1
 
 
 async def test_turns_that_fail_for_five_people_are_an_illness(ward):
-    await ward.ill(BrainTrouble("cut off", of_turn=True))
+    await ward.ill(TransientBrainError("cut off", of_turn=True))
     assert await rest(ward) == 60
 
 
 async def test_a_post_that_no_brain_can_answer_does_not_keep_the_breaker_open(ward):
-    cut = BrainTrouble("cut off", of_turn=True)
+    cut = TransientBrainError("cut off", of_turn=True)
     await ward.ill(cut, turns=1, people=[ANA])
     await ward.ill()
     ward.clock.forward(seconds=60)
@@ -199,7 +199,7 @@ async def test_a_post_that_no_brain_can_answer_does_not_keep_the_breaker_open(wa
 
 
 async def test_a_server_that_says_when_to_come_back_is_not_asked_before(ward):
-    await ward.ill(BrainTrouble("HTTP 429", retry_after=30), turns=1)
+    await ward.ill(TransientBrainError("HTTP 429", retry_after=30), turns=1)
     ward.heal()
     ward.clock.forward(seconds=29)
     before = await rest(ward), len(ward.brain.prompts)
@@ -234,6 +234,6 @@ async def test_health_tells_that_the_brain_rests(ward):
 async def test_a_brain_that_takes_too_long_is_cut_off_and_not_tried_again(ward):
     ward.guarded = Guarded(ward.brain, timeout=timedelta(seconds=0.05), clock=ward.clock)
     ward.brain.script = [lambda: asyncio.sleep(30)]
-    with pytest.raises(BrainTrouble, match="too long"):
+    with pytest.raises(TransientBrainError, match="too long"):
         await ward.turn()
     assert len(ward.brain.prompts) == 1

@@ -14,14 +14,14 @@ import pytest
 from pydantic import SecretStr
 from support.brain_script import strings
 from support.loopback import Answer, Loopback
-from support.model_brain import KEY, model_mind
+from support.model_brain import KEY, model_rig
 from support.scripted_brains import Call, Fails, Says, calls, replies
 from support.talker import Talker
 
-from bot import minds
+from bot import factory
 from bot.brains.llm import Model, ModelOptions
 from bot.config.settings import load
-from bot.errors import BrainTrouble, SettingsError
+from bot.errors import SettingsError, TransientBrainError
 from memory.model import Remember
 
 ANTHROPIC = {
@@ -128,82 +128,82 @@ async def test_openai_is_told_to_store_nothing():
 
 
 async def test_what_comes_first_is_the_same_for_everybody():
-    with model_mind() as mind:
-        mind.script(replies("hello"))
-        await Talker(mind.brain, knows=("likes tea",)).think("hello")
-        await Talker(mind.brain, spoke=False).think("good morning")
-    first, second = (request.json for request in mind.server.requests)
+    with model_rig() as rig:
+        rig.script(replies("hello"))
+        await Talker(rig.brain, knows=("likes tea",)).think("hello")
+        await Talker(rig.brain, spoke=False).think("good morning")
+    first, second = (request.json for request in rig.server.requests)
     assert (first["messages"][0], first["tools"]) == (second["messages"][0], second["tools"])
     assert first["messages"][1] != second["messages"][1]
 
 
 async def test_a_turn_without_a_known_price_has_no_cost():
-    with model_mind() as mind:
-        mind.script(replies("hello"))
-        assert (await Talker(mind.brain).think("hello")).usage.cost is None
+    with model_rig() as rig:
+        rig.script(replies("hello"))
+        assert (await Talker(rig.brain).think("hello")).usage.cost is None
 
 
 async def test_every_request_of_a_turn_is_counted():
-    with model_mind() as mind:
-        mind.script(calls("recall", {"query": "tea"}), calls("recall", {"query": "tea"}), replies("hello"))
-        usage = (await Talker(mind.brain).think("hello")).usage
+    with model_rig() as rig:
+        rig.script(calls("recall", {"query": "tea"}), calls("recall", {"query": "tea"}), replies("hello"))
+        usage = (await Talker(rig.brain).think("hello")).usage
     assert (usage.tokens_in, usage.tokens_out) == (300, 60)
 
 
 async def test_every_request_holds_the_rules_what_was_said_and_what_was_done_so_far():
-    with model_mind() as mind:
-        mind.script(calls("recall", {"query": "tea"}), replies("hello"))
-        await Talker(mind.brain, knows=("likes tea",)).think("hello")
-    first, second = (request.json["messages"] for request in mind.server.requests)
+    with model_rig() as rig:
+        rig.script(calls("recall", {"query": "tea"}), replies("hello"))
+        await Talker(rig.brain, knows=("likes tea",)).think("hello")
+    first, second = (request.json["messages"] for request in rig.server.requests)
     assert second[:2] == first
     assert [one["role"] for one in second] == ["system", "user", "assistant", "tool"]
     assert second[2]["tool_calls"][0]["id"] == second[3]["tool_call_id"]
 
 
 async def test_a_model_that_must_say_it_again_is_given_the_rules_again():
-    with model_mind() as mind:
-        mind.script(Says(text="x" * 2000), Says(text="short"))
-        await Talker(mind.brain).think("hello")
-    first, second = (request.json["messages"] for request in mind.server.requests)
+    with model_rig() as rig:
+        rig.script(Says(text="x" * 2000), Says(text="short"))
+        await Talker(rig.brain).think("hello")
+    first, second = (request.json["messages"] for request in rig.server.requests)
     assert second[:2] == first
 
 
 async def test_a_refused_call_beside_the_reply_may_be_mended_and_the_reply_stands():
     both = Says((Call("reply", {"text": "hello"}), Call("remember", {"text": 7})))
-    with model_mind() as mind:
-        mind.script(both, calls("remember", {"text": "likes tea"}))
-        thought = await Talker(mind.brain).think("I like tea")
+    with model_rig() as rig:
+        rig.script(both, calls("remember", {"text": "likes tea"}))
+        thought = await Talker(rig.brain).think("I like tea")
     assert (thought.reply, thought.edits) == ("hello", (Remember("likes tea"),))
-    assert len(mind.requests) == 2
+    assert len(rig.requests) == 2
 
 
 @pytest.mark.parametrize("finish", ["length", "content_filter"])
 async def test_a_call_that_looks_whole_is_not_run_if_the_answer_was_cut(finish):
-    with model_mind() as mind:
-        mind.script(replace(replies("You are"), finish=finish))
-        person = Talker(mind.brain)
-        with pytest.raises(BrainTrouble):
+    with model_rig() as rig:
+        rig.script(replace(replies("You are"), finish=finish))
+        person = Talker(rig.brain)
+        with pytest.raises(TransientBrainError):
             await person.think("hello")
-    assert (person.said, len(mind.requests)) == (None, 1)
+    assert (person.said, len(rig.requests)) == (None, 1)
 
 
 async def test_a_brain_that_was_started_keeps_its_connection_over_turns():
-    with model_mind() as mind:
-        mind.script(replies("hello"))
-        await mind.brain.start()
+    with model_rig() as rig:
+        rig.script(replies("hello"))
+        await rig.brain.start()
         for _ in range(3):
-            await Talker(mind.brain).think("hello")
-        await mind.brain.close()
-    assert len({request.peer for request in mind.server.requests}) == 1
+            await Talker(rig.brain).think("hello")
+        await rig.brain.close()
+    assert len({request.peer for request in rig.server.requests}) == 1
 
 
 async def test_a_refused_key_is_told_without_it():
-    with model_mind() as mind:
-        mind.script(Fails(401))
-        with pytest.raises(BrainTrouble, match="SCRUBJAY_MODEL_KEY") as trouble:
-            await Talker(mind.brain).think("hello")
-    assert mind.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
-    assert KEY not in repr(trouble.value) + repr(mind.brain.__dict__)
+    with model_rig() as rig:
+        rig.script(Fails(401))
+        with pytest.raises(TransientBrainError, match="SCRUBJAY_MODEL_KEY") as trouble:
+            await Talker(rig.brain).think("hello")
+    assert rig.server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+    assert KEY not in repr(trouble.value) + repr(rig.brain.__dict__)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ async def test_a_refused_key_is_told_without_it():
 def test_a_setting_that_is_wrong_or_missing_is_named(tmp_path, monkeypatch, variables, told):
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     with pytest.raises(SettingsError, match=told):
-        minds.make(load({"SCRUBJAY_BRAIN": "model", **variables}, home=tmp_path))
+        factory.make_brain(load({"SCRUBJAY_BRAIN": "model", **variables}, home=tmp_path))
 
 
 def test_the_command_line_starts_without_the_models_library():
-    code = "import sys, bot.cli, bot.app, bot.minds; sys.exit('pydantic_ai' in sys.modules)"
+    code = "import sys, bot.cli, bot.app, bot.factory; sys.exit('pydantic_ai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

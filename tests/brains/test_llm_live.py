@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import regex
 from support.factory import ANA, Clock
-from support.harness import Crew
+from support.harness import Harness
 from support.talker import Talker
 
 from bot.brains.guard import Guarded
 from bot.brains.llm import Model, ModelOptions
 from bot.domain.mention import State
-from bot.errors import BrainTrouble
+from bot.errors import TransientBrainError
 
 pytestmark = pytest.mark.realmodel
 CONTEXT, ANSWER = 2048, 60  # tokens
@@ -65,7 +65,7 @@ async def test_a_real_model_says_something_within_the_limits(server):
 
 async def test_a_real_models_answer_that_is_cut_off_is_never_said(server):
     person = Talker(make(server, max_tokens=3))
-    with pytest.raises(BrainTrouble, match="cut off"):
+    with pytest.raises(TransientBrainError, match="cut off"):
         await person.think("tell me a long story")
     assert person.spent.tokens_out >= 3
 
@@ -75,22 +75,22 @@ async def test_a_real_model_is_healthy(server):
 
 
 async def test_a_real_model_that_sees_nothing_is_trouble_that_names_the_setting(server):
-    with pytest.raises(BrainTrouble, match=r"HTTP \d+.*SCRUBJAY_VISION=false") as trouble:
+    with pytest.raises(TransientBrainError, match=r"HTTP \d+.*SCRUBJAY_VISION=false") as trouble:
         await Talker(make(server)).think("what is this?", picture=b"\x89PNG\r\n\x1a\n pixels")
     assert trouble.value.of_turn
 
 
 async def test_a_prompt_beyond_a_real_models_context_is_trouble(server):
-    with pytest.raises(BrainTrouble, match="HTTP 400"):
+    with pytest.raises(TransientBrainError, match="HTTP 400"):
         await Talker(make(server)).think("word " * 2 * CONTEXT)
 
 
 def test_a_mention_is_answered_by_a_real_model(db, tmp_path, server):
-    crew = Crew(db, tmp_path, make(server))
-    ref = crew.say(ANA, "hello, how are you today?")
-    crew.work()
+    harness = Harness(db, tmp_path, make(server))
+    ref = harness.say(ANA, "hello, how are you today?")
+    harness.work()
 
-    entry = crew.entry(ref)
+    entry = harness.entry(ref)
     assert (entry.state, entry.brain, entry.model) == (State.ANSWERED, "model", "openai-compatible:smollm2")
     assert entry.tokens_in > 100
-    assert all(len(regex.findall(r"\X", post.text)) <= 300 for post in crew.replies(ref))
+    assert all(len(regex.findall(r"\X", post.text)) <= 300 for post in harness.replies(ref))

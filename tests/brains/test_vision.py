@@ -7,47 +7,47 @@ from dataclasses import replace
 
 import pytest
 from support.factory import ANA, BEN
-from support.harness import Crew
-from support.scripted_brains import NO_MODEL, Fails, calls, over_minds, replies
+from support.harness import Harness
+from support.scripted_brains import NO_MODEL, Fails, calls, over_brains, replies
 
 from bot.brains.guard import FAILURES, Guarded
 from bot.domain.mention import State
-from bot.errors import BrainResting
+from bot.errors import BreakerOpen
 
 OWN, QUOTED = b"\x89PNG\r\n\x1a\n pixels of a cat", b"\xff\xd8\xff pixels of a dog"
 LABELS = "[image 1 of the post to answer: ", "[image 1 of the post that it quotes: "
 SETTING = "SCRUBJAY_VISION=false"
 
-sighted = over_minds(rules=NO_MODEL)
+sighted = over_brains(rules=NO_MODEL)
 
 
 @pytest.fixture
-def crew(db, tmp_path, mind):
-    return Crew(db, tmp_path, mind.brain)
+def harness(db, tmp_path, rig):
+    return Harness(db, tmp_path, rig.brain)
 
 
-def see(crew, *, vision=True):
+def see(harness, *, vision=True):
     """Let the brain, behind its guard, be one that is said to see, or not to."""
-    options = replace(crew.bench.options, vision=vision, lease=crew.bench.options.lease * 10)
-    crew.bench = replace(crew.bench, options=options)
-    return crew.with_brain(Guarded(crew.brain, timeout=options.lease, clock=crew.clock))
+    options = replace(harness.services.options, vision=vision, lease=harness.services.options.lease * 10)
+    harness.services = replace(harness.services, options=options)
+    return harness.with_brain(Guarded(harness.brain, timeout=options.lease, clock=harness.clock))
 
 
-def images(crew, did, data, alt):
-    image = {"alt": alt, "image": crew.network.upload(did, data, "image/heic")}
+def images(harness, did, data, alt):
+    image = {"alt": alt, "image": harness.network.upload(did, data, "image/heic")}
     return {"$type": "app.bsky.embed.images", "images": [image]}
 
 
-def show(crew, did=ANA):
+def show(harness, did=ANA):
     """A post that shows a cat and quotes one that shows a dog."""
-    quoted = crew.network.write(
+    quoted = harness.network.write(
         BEN,
-        {"text": "mine", "embed": images(crew, BEN, QUOTED, "a dog"), "createdAt": "2026-11-22T09:00:00Z"},
+        {"text": "mine", "embed": images(harness, BEN, QUOTED, "a dog"), "createdAt": "2026-11-22T09:00:00Z"},
     )
     record = {"$type": "app.bsky.embed.record", "record": quoted.to_json()}
-    media = images(crew, did, OWN, "a cat")
+    media = images(harness, did, OWN, "a cat")
     both = {"$type": "app.bsky.embed.recordWithMedia", "record": record, "media": media}
-    return crew.say(did, "look", embed=both)
+    return harness.say(did, "look", embed=both)
 
 
 def sent(data):
@@ -55,66 +55,66 @@ def sent(data):
 
 
 @sighted
-def test_pictures_reach_the_model_byte_for_byte_each_behind_the_place_where_it_was_shown(mind, crew):
-    mind.script(calls("recall", {"query": "cat"}), replies("hello"))
-    ref = show(see(crew))
-    crew.work()
-    asked = mind.requests[0]
+def test_pictures_reach_the_model_byte_for_byte_each_behind_the_place_where_it_was_shown(rig, harness):
+    rig.script(calls("recall", {"query": "cat"}), replies("hello"))
+    ref = show(see(harness))
+    harness.work()
+    asked = rig.requests[0]
     wanted = [LABELS[0], sent(OWN), LABELS[1], sent(QUOTED)]
     assert sorted(wanted, key=asked.index) == wanted
     assert asked.index("The post to answer") < asked.index(LABELS[0])
     assert ("image/png" in asked, "image/jpeg" in asked, "image/heic" in asked) == (True, True, False)
-    assert (sent(OWN) in mind.requests[1], crew.fate(ref)[0]) == (True, State.ANSWERED)
+    assert (sent(OWN) in rig.requests[1], harness.fate(ref)[0]) == (True, State.ANSWERED)
 
 
 @sighted
-def test_a_model_that_is_not_said_to_see_is_shown_descriptions_only(mind, crew):
-    mind.script(replies("hello"))
-    show(see(crew, vision=False))
-    crew.work()
-    assert [word in mind.requests[0] for word in (sent(OWN), "[image 1", "image/png")] == [False] * 3
-    assert ("> a cat" in mind.requests[0], "> a dog" in mind.requests[0]) == (True, True)
-    assert "blob" not in [name for name, *_ in crew.network.calls]
+def test_a_model_that_is_not_said_to_see_is_shown_descriptions_only(rig, harness):
+    rig.script(replies("hello"))
+    show(see(harness, vision=False))
+    harness.work()
+    assert [word in rig.requests[0] for word in (sent(OWN), "[image 1", "image/png")] == [False] * 3
+    assert ("> a cat" in rig.requests[0], "> a dog" in rig.requests[0]) == (True, True)
+    assert "blob" not in [name for name, *_ in harness.network.calls]
 
 
 @sighted
-def test_pictures_are_sent_again_when_a_turn_is_tried_again(mind, crew):
-    mind.script(Fails(503), replies("hello"))
-    show(see(crew))
-    crew.work()
-    assert [sent(OWN) in mind.requests[which] for which in (0, -1)] == [True, True]
-    assert len(mind.requests) > 1
+def test_pictures_are_sent_again_when_a_turn_is_tried_again(rig, harness):
+    rig.script(Fails(503), replies("hello"))
+    show(see(harness))
+    harness.work()
+    assert [sent(OWN) in rig.requests[which] for which in (0, -1)] == [True, True]
+    assert len(rig.requests) > 1
 
 
 @sighted
 @pytest.mark.parametrize("status", [400, 500])
-def test_a_provider_that_takes_no_pictures_is_trouble_that_names_the_setting(mind, crew, status):
-    mind.script(Fails(status))
-    ref = show(see(crew))
-    crew.work(1)
-    state, why = crew.fate(ref)
+def test_a_provider_that_takes_no_pictures_is_trouble_that_names_the_setting(rig, harness, status):
+    rig.script(Fails(status))
+    ref = show(see(harness))
+    harness.work(1)
+    state, why = harness.fate(ref)
     assert (state, SETTING in why) == (State.WAITING, True)
 
 
 @sighted
 @pytest.mark.parametrize("status", [400, 500, 503])
-def test_a_failure_without_pictures_or_of_an_absent_server_is_not_put_down_to_them(mind, crew, status):
-    mind.script(Fails(status))
-    ref = show(see(crew)) if status == 503 else see(crew).say(ANA, "hi")
-    crew.work(1)
-    assert SETTING not in crew.fate(ref)[1]
+def test_a_failure_without_pictures_or_of_an_absent_server_is_not_put_down_to_them(rig, harness, status):
+    rig.script(Fails(status))
+    ref = show(see(harness)) if status == 503 else see(harness).say(ANA, "hi")
+    harness.work(1)
+    assert SETTING not in harness.fate(ref)[1]
 
 
 @sighted
-def test_one_persons_pictures_at_a_model_that_sees_none_do_not_keep_others_waiting(mind, crew):
-    mind.script(Fails(500))
-    see(crew)
+def test_one_persons_pictures_at_a_model_that_sees_none_do_not_keep_others_waiting(rig, harness):
+    rig.script(Fails(500))
+    see(harness)
     for _ in range(FAILURES):
-        show(crew)
-        crew.work(1)
-        crew.clock.forward(minutes=1)
-    mind.script(replies("hello"))
-    ref = crew.say("did:plc:cleo", "hi")
-    crew.work()
-    state, why = crew.fate(ref)
-    assert (state, BrainResting.__doc__ in (why or "")) == (State.ANSWERED, False)
+        show(harness)
+        harness.work(1)
+        harness.clock.forward(minutes=1)
+    rig.script(replies("hello"))
+    ref = harness.say("did:plc:cleo", "hi")
+    harness.work()
+    state, why = harness.fate(ref)
+    assert (state, BreakerOpen.__doc__ in (why or "")) == (State.ANSWERED, False)

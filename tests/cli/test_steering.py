@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.cli_seed import AGAIN, EVIL, HELLO, IRIS, MALLORY
-from support.harness import Crew
+from support.harness import Harness
 
 from memory.db import Database
 
@@ -81,14 +81,14 @@ def test_a_person_is_forgotten_with_all_their_words(filled):
 @pytest.mark.parametrize("what", ["@iris.test", "n1"])
 def test_the_running_bots_brain_is_told_to_forget_too(filled, what):
     db = Database(f"sqlite:///{filled.home}/data/scrubjay.db")
-    crew = Crew(db, filled.home / "data")
-    crew.run_errands()
-    before = crew.brain.forgotten
+    harness = Harness(db, filled.home / "data")
+    harness.run_jobs()
+    before = harness.brain.forgotten
     filled("memory", "forget", what, "--yes")
-    crew.clock.now = datetime.now(UTC)
-    crew.run_errands()
+    harness.clock.now = datetime.now(UTC)
+    harness.run_jobs()
     db.close()
-    assert (before, crew.brain.forgotten) == (0, 1)
+    assert (before, harness.brain.forgotten) == (0, 1)
 
 
 def test_an_edited_note_is_replaced_and_its_new_name_is_printed(filled):

@@ -10,11 +10,11 @@ import pytest
 from support.brain_script import Fails, calls, replies
 from support.cli_seed import HOSTILE
 from support.factory import ANA, BEN, ME
-from support.harness import Crew, ScriptedBrain
-from support.model_brain import model_mind
+from support.harness import Harness, ScriptedBrain
+from support.model_brain import model_rig
 
 from bot.brains import make
-from bot.errors import BrainTrouble
+from bot.errors import TransientBrainError
 from memory.db import Database
 
 
@@ -24,20 +24,22 @@ def talked(cli):
     (cli.home / "data").mkdir()
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
     db.upgrade()
-    crew = Crew(db, cli.home / "data", make("rules"))
-    crew.network.name(ANA, "ana.test")
+    harness = Harness(db, cli.home / "data", make("rules"))
+    harness.network.name(ANA, "ana.test")
     refs = []
     for text in ("My dog is called Biscuit", f"what is my dog called? {HOSTILE}"):
-        refs.append(crew.say(ANA, text))
-        crew.work()
-        crew.clock.forward(hours=1)
-    crew = Crew(db, cli.home / "data", ScriptedBrain(BrainTrouble("503")), network=crew.network)
-    crew.clock.forward(hours=3)
-    refs.append(crew.say(BEN, "hello", rkey="3222222222ben"))
-    crew.work()
-    crew.brain.script = [("remember", {"text": "x" * 400}), ("stay_silent", {"reason": "no need"})]
-    crew.clock.forward(hours=1)
-    crew.work()
+        refs.append(harness.say(ANA, text))
+        harness.work()
+        harness.clock.forward(hours=1)
+    harness = Harness(
+        db, cli.home / "data", ScriptedBrain(TransientBrainError("503")), network=harness.network
+    )
+    harness.clock.forward(hours=3)
+    refs.append(harness.say(BEN, "hello", rkey="3222222222ben"))
+    harness.work()
+    harness.brain.script = [("remember", {"text": "x" * 400}), ("stay_silent", {"reason": "no need"})]
+    harness.clock.forward(hours=1)
+    harness.work()
     db.close()
     return cli, [ref.uri for ref in refs]
 
@@ -83,12 +85,14 @@ def test_show_tells_which_pictures_went_along_and_a_replay_that_they_do_not(cli)
     (cli.home / "data").mkdir()
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
     db.upgrade()
-    crew = Crew(db, cli.home / "data", make("rules"))
-    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, vision=True))
-    blob = crew.network.upload(ANA, b"\xff\xd8\xff" + b"x" * 1234, "image/jpeg")
+    harness = Harness(db, cli.home / "data", make("rules"))
+    harness.worker._services = replace(
+        harness.services, options=replace(harness.services.options, vision=True)
+    )
+    blob = harness.network.upload(ANA, b"\xff\xd8\xff" + b"x" * 1234, "image/jpeg")
     image = {"alt": "a cat", "image": blob}
-    ref = crew.say(ANA, "look", embed={"$type": "app.bsky.embed.images", "images": [image]})
-    crew.work()
+    ref = harness.say(ANA, "look", embed={"$type": "app.bsky.embed.images", "images": [image]})
+    harness.work()
     db.close()
     shown = cli("turn", "show", ref.uri).out
     heading = "Pictures that went along"
@@ -190,15 +194,15 @@ def test_many_turns_are_thought_again_with_their_sums(talked):
 @pytest.mark.parametrize("which", [(), ("--brain", "model")], ids=["implied", "named"])
 def test_a_replay_asks_another_model_and_shows_what_it_said_and_took(talked, which):
     cli, (hello, *_) = talked
-    with model_mind() as mind:
+    with model_rig() as rig:
         script = calls("remember", {"text": "has a dog"}), replies("Woof.")
         asked = ("replay", hello, *which, "--model", "openai-compatible:double")
-        where = {"SCRUBJAY_MODEL_URL": f"{mind.server.url}/v1"}
-        mind.script(*script)
+        where = {"SCRUBJAY_MODEL_URL": f"{rig.server.url}/v1"}
+        rig.script(*script)
         shown = cli(*asked, **where)
-        mind.script(*script)
+        rig.script(*script)
         done = json.loads(cli(*asked, "--json", **where).out)
-    assert "My dog is called Biscuit" in mind.requests[0]
+    assert "My dog is called Biscuit" in rig.requests[0]
     lines = {line.split()[0]: line.split() for line in shown.out.splitlines() if line[:1].isalpha()}
     assert lines["brain"] == ["brain", "rules", "model", "openai-compatible:double"]
     assert lines["tokens"] == ["tokens", "0", "in,", "0", "out", "200", "in,", "40", "out"]
@@ -211,20 +215,20 @@ def test_a_replay_asks_another_model_and_shows_what_it_said_and_took(talked, whi
 
 def test_a_replay_with_a_model_that_fails_shows_why(talked):
     cli, (hello, *_) = talked
-    with model_mind() as mind:
-        mind.script(Fails(401))
+    with model_rig() as rig:
+        rig.script(Fails(401))
         asked = ("replay", hello, "--model", "openai-compatible:double")
-        shown = cli(*asked, SCRUBJAY_MODEL_URL=f"{mind.server.url}/v1").out
+        shown = cli(*asked, SCRUBJAY_MODEL_URL=f"{rig.server.url}/v1").out
     assert re.search("outcome +reply +trouble", shown)
     assert "check SCRUBJAY_MODEL_KEY (HTTP 401)" in shown
 
 
 def test_a_sum_with_an_unknown_price_is_unknown(talked):
     cli, _ = talked
-    with model_mind() as mind:
-        mind.script(replies("Woof."))
+    with model_rig() as rig:
+        rig.script(replies("Woof."))
         asked = ("replay", "--all-since", "2026-11-01", "--model", "openai-compatible:double", "-n", "2")
-        where = {"SCRUBJAY_MODEL_URL": f"{mind.server.url}/v1"}
+        where = {"SCRUBJAY_MODEL_URL": f"{rig.server.url}/v1"}
         done, shown = json.loads(cli(*asked, "--json", **where).out), cli(*asked, **where)
     assert (done["then"]["cost"], done["now"]["cost"], done["now"]["tokens_in"]) == (0, None, 100)
     assert "now  100 tokens in, 20 out · price unknown" in shown.out

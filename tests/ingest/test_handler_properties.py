@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, ME, NOW
-from support.harness import Crew
+from support.harness import Harness
 
 from bot.domain.events import AccountChanged, Blocked, IdentityChanged, PostDeleted, RecordDeleted, RepoSync
 from bot.domain.mention import State
@@ -87,24 +87,24 @@ class Someone:
 
 
 class World:
-    """The crew and the model, side by side."""
+    """The harness and the model, side by side."""
 
     def __init__(self, db, folder):
         run = next(NUMBERS)
-        self.crew = Crew(db, folder, EchoBrain(), limits=ROOMY)
-        self.crew.clock.now = NOW + timedelta(days=100 * run)
-        object.__setattr__(self.crew.bench, "memory", Memory(Limits(per_day=1000, notes=1000)))
-        object.__setattr__(self.crew.hearing, "memory", self.crew.bench.memory)
+        self.harness = Harness(db, folder, EchoBrain(), limits=ROOMY)
+        self.harness.clock.now = NOW + timedelta(days=100 * run)
+        object.__setattr__(self.harness.services, "memory", Memory(Limits(per_day=1000, notes=1000)))
+        object.__setattr__(self.harness.handler, "memory", self.harness.services.memory)
         self.people = [Someone(f"did:plc:r{run}p{number}") for number in range(PEOPLE)]
         self.handles = [f"r{run}h{number}.test" for number in range(HANDLES)]
         for someone in self.people:
-            self.crew.network.name(someone.did, None)
+            self.harness.network.name(someone.did, None)
 
     # --- what happens: on the network, in the model, and as it is heard ---
 
     def step(self, op, who, which, how):
         someone = self.people[who]
-        self.crew.clock.forward(minutes=2)  # what was said long ago is not withdrawn
+        self.harness.clock.forward(minutes=2)  # what was said long ago is not withdrawn
         if op in ("work", "purge", "rename", "hide", "show", "drop"):
             return getattr(self, f"_{op}")(someone, which, how)
         if someone.status is None:
@@ -113,18 +113,18 @@ class World:
 
     def _heard(self, someone, how, tell):
         if how == "lost":
-            self.crew.take(RepoSync, someone.did, "#sync", self.crew.clock())
-            self.crew.run_errands()
-            self.crew.reconcile()
+            self.harness.take(RepoSync, someone.did, "#sync", self.harness.clock())
+            self.harness.run_jobs()
+            self.harness.reconcile()
             return
         for _ in range(2 if how == "twice" else 1):
             tell()
 
     def _say(self, someone, _, how):
         words = f"fact {next(NUMBERS)}"
-        ref = self.crew.say(someone.did, words, heard=False)
+        ref = self.harness.say(someone.did, words, heard=False)
         someone.said[ref.uri] = (words, State.WAITING)
-        self._heard(someone, how, lambda: self.crew.hear(ref))
+        self._heard(someone, how, lambda: self.harness.handle(ref))
         if someone.blocks and how == "lost":  # the AppView does not tell of whoever blocks
             del someone.said[ref.uri]
 
@@ -136,10 +136,10 @@ class World:
         words, (_, state) = f"fact {next(NUMBERS)}", someone.said[uri]
         if away and state is State.WAITING:
             state = State.DECLINED
-        ref = self.crew.edit(Ref(uri), words, away=away)
+        ref = self.harness.edit(Ref(uri), words, away=away)
         someone.said[uri] = (words, state)
         someone.notes.pop(uri, None)
-        self._heard(someone, how, lambda: self.crew.hear(ref, edited=True))
+        self._heard(someone, how, lambda: self.harness.handle(ref, edited=True))
 
     def _turn_away(self, someone, which, how):
         self._edit(someone, which, how, away=True)
@@ -153,23 +153,27 @@ class World:
         someone.said[uri] = (words, State.DECLINED if state is State.WAITING else state)
         someone.deleted.add(uri)
         someone.notes.pop(uri, None)
-        self.crew.network.remove(uri)
-        self._heard(someone, how, lambda: self.crew.take(PostDeleted, uri, someone.did, self.crew.clock()))
+        self.harness.network.remove(uri)
+        self._heard(
+            someone, how, lambda: self.harness.take(PostDeleted, uri, someone.did, self.harness.clock())
+        )
 
     def _block(self, someone, _, how):
         if someone.blocks:
             return
-        ref = self.crew.network.write(someone.did, {"subject": ME}, collection=BLOCK)
+        ref = self.harness.network.write(someone.did, {"subject": ME}, collection=BLOCK)
         someone.blocks = ref.uri
         self._decline(someone)
-        self._heard(someone, how, lambda: self.crew.take(Blocked, ref.uri, someone.did, self.crew.clock()))
+        self._heard(
+            someone, how, lambda: self.harness.take(Blocked, ref.uri, someone.did, self.harness.clock())
+        )
 
     def _unblock(self, someone, _, how):
         uri, someone.blocks = someone.blocks, None
         if uri:
-            self.crew.network.remove(uri)
+            self.harness.network.remove(uri)
             self._heard(
-                someone, how, lambda: self.crew.take(RecordDeleted, uri, someone.did, self.crew.clock())
+                someone, how, lambda: self.harness.take(RecordDeleted, uri, someone.did, self.harness.clock())
             )
 
     def _hide(self, someone, _, how):
@@ -183,9 +187,9 @@ class World:
 
     def _account(self, someone, status, how):
         someone.status = status
-        self.crew.network.stand(someone.did, status or "active")
-        told = (someone.did, status is None, status, self.crew.clock())
-        self._heard(someone, how, lambda: self.crew.take(AccountChanged, *told))
+        self.harness.network.stand(someone.did, status or "active")
+        told = (someone.did, status is None, status, self.harness.clock())
+        self._heard(someone, how, lambda: self.harness.take(AccountChanged, *told))
 
     def _rename(self, someone, which, _):
         handle = self.handles[which % HANDLES]
@@ -196,20 +200,20 @@ class World:
 
     def _name(self, someone, handle):
         someone.handle = handle
-        self.crew.network.name(someone.did, handle)
-        self.crew.take(IdentityChanged, someone.did, "liar.test", self.crew.clock())
-        self.crew.run_errands()
+        self.harness.network.name(someone.did, handle)
+        self.harness.take(IdentityChanged, someone.did, "liar.test", self.harness.clock())
+        self.harness.run_jobs()
 
     def _purge(self, *_):
         self._work()
-        self.crew.clock.forward(hours=25)
-        self.crew.run_errands()
+        self.harness.clock.forward(hours=25)
+        self.harness.run_jobs()
         for someone in self.people:
             if someone.status == "deleted" and (someone.met or someone.said):
                 someone.said, someone.notes, someone.met = {}, {}, False
 
     def _work(self, *_):
-        self.crew.work(100)
+        self.harness.work(100)
         for someone in self.people:
             if someone.blocks or someone.status:
                 self._decline(someone)
@@ -226,7 +230,7 @@ class World:
 
     def check(self):
         for someone in self.people:
-            with self.crew.bench.db.read() as tx:
+            with self.harness.services.db.read() as tx:
                 states = {uri: views.entry(tx, uri).state for uri in someone.said}
             assert states == {uri: state for uri, (_, state) in someone.said.items()}
             notes, handle = self._known(someone)
@@ -234,12 +238,12 @@ class World:
             if someone.met and someone.status is None:
                 assert handle == someone.handle
             for uri, (_, state) in someone.said.items():
-                assert len(self.crew.replies(Ref(uri))) == (state is State.ANSWERED)
+                assert len(self.harness.replies(Ref(uri))) == (state is State.ANSWERED)
 
     def _known(self, someone):
-        with self.crew.bench.db.read() as tx:
+        with self.harness.services.db.read() as tx:
             try:
-                found = self.crew.bench.memory.recall(tx, someone.did)
+                found = self.harness.services.memory.recall(tx, someone.did)
             except UnknownPerson:
                 return [], None
         return sorted(note.text for note in found.notes), found.person.handle

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from support.factory import ANA, ME, NOW
-from support.harness import Crew
+from support.harness import Harness
 
 from bot.domain.events import PostCreated, Progress
 from bot.domain.mention import State
@@ -17,40 +17,40 @@ from bot.storage import cursors, mentions
 
 
 @pytest.fixture
-def crew(db, tmp_path):
-    return Crew(db, tmp_path)
+def harness(db, tmp_path):
+    return Harness(db, tmp_path)
 
 
-def cursor(crew):
-    with crew.bench.db.read() as tx:
+def cursor(harness):
+    with harness.services.db.read() as tx:
         return cursors.get(tx, "test")
 
 
-def test_a_mention_heard_twice_is_kept_once(crew):
-    ref = crew.say(ANA, "hi")
-    crew.hear(ref)
+def test_a_mention_heard_twice_is_kept_once(harness):
+    ref = harness.say(ANA, "hi")
+    harness.handle(ref)
 
-    assert (crew.hearing.counts["accepted"], crew.hearing.counts["repeated"]) == (1, 1)
-    assert crew.entry(ref).state == State.WAITING
-
-
-def test_what_is_not_for_the_bot_is_counted_by_its_reason(crew):
-    ref = crew.network.write(ANA, {"$type": "app.bsky.feed.post", "text": "about birds"})
-    crew.hear(ref)
-    own = crew.network.write(ME, {"$type": "app.bsky.feed.post", "text": "@jay.test hello me"})
-    crew.hear(own)
-
-    assert crew.hearing.counts == {"ignored.not addressed": 1, "ignored.own post": 1}
+    assert (harness.handler.counts["accepted"], harness.handler.counts["repeated"]) == (1, 1)
+    assert harness.entry(ref).state == State.WAITING
 
 
-def test_progress_moves_the_cursor(crew):
-    crew.listener.take(Progress(41, NOW))
-    crew.listener.take(Progress(42, NOW))
+def test_what_is_not_for_the_bot_is_counted_by_its_reason(harness):
+    ref = harness.network.write(ANA, {"$type": "app.bsky.feed.post", "text": "about birds"})
+    harness.handle(ref)
+    own = harness.network.write(ME, {"$type": "app.bsky.feed.post", "text": "@jay.test hello me"})
+    harness.handle(own)
 
-    assert cursor(crew) == 42
+    assert harness.handler.counts == {"ignored.not addressed": 1, "ignored.own post": 1}
 
 
-def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkeypatch):
+def test_progress_moves_the_cursor(harness):
+    harness.listener.take(Progress(41, NOW))
+    harness.listener.take(Progress(42, NOW))
+
+    assert cursor(harness) == 42
+
+
+def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(harness, monkeypatch):
     monkeypatch.setattr(listener, "DATABASE_RETRY", 0)
     troubles = iter([OperationalError("INSERT", {}, Exception("disk full"))] * 3)
     real = mentions.accept
@@ -61,21 +61,21 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(crew, monkey
         return real(*arguments, **others)
 
     monkeypatch.setattr(mentions, "accept", accept)
-    monkeypatch.setattr(crew, "hear", lambda ref: ref)
-    ref = crew.say(ANA, "hi")
+    monkeypatch.setattr(harness, "handle", lambda ref: ref)
+    ref = harness.say(ANA, "hi")
 
     async def events(_cursor):
-        (post,) = crew.network.posts(ANA)
+        (post,) = harness.network.posts(ANA)
         yield PostCreated(7, ref, ANA, post.record, NOW)
 
-    ears = replace(crew.listener, source=SimpleNamespace(host="test", events=events))
-    asyncio.run(ears.run())
+    listening = replace(harness.listener, stream=SimpleNamespace(host="test", events=events))
+    asyncio.run(listening.run())
 
     assert next(troubles, None) is None
-    assert (crew.entry(ref).state, cursor(crew)) == (State.WAITING, 7)
+    assert (harness.entry(ref).state, cursor(harness)) == (State.WAITING, 7)
 
 
-def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(crew, monkeypatch):
+def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(harness, monkeypatch):
     real = mentions.accept
 
     def accept(tx, mention, **others):
@@ -84,33 +84,33 @@ def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but
         return real(tx, mention, **others)
 
     monkeypatch.setattr(mentions, "accept", accept)
-    refs = [crew.say(ANA, text, heard=False) for text in ("poison", "hi")]
+    refs = [harness.say(ANA, text, heard=False) for text in ("poison", "hi")]
 
     async def events(_cursor):
-        for seq, (ref, post) in enumerate(zip(refs, crew.network.posts(ANA), strict=True), 7):
+        for seq, (ref, post) in enumerate(zip(refs, harness.network.posts(ANA), strict=True), 7):
             yield PostCreated(seq, ref, ANA, post.record, NOW)
 
-    ears = replace(crew.listener, source=SimpleNamespace(host="test", events=events))
-    asyncio.run(ears.run())
+    listening = replace(harness.listener, stream=SimpleNamespace(host="test", events=events))
+    asyncio.run(listening.run())
 
-    with crew.bench.db.read() as tx:
+    with harness.services.db.read() as tx:
         gaps = tx.execute(text("SELECT since, until, reason FROM gap")).all()
     assert gaps == [(6, 7, "stumbled")]
-    assert (crew.entry(refs[1]).state, cursor(crew)) == (State.WAITING, 8)
+    assert (harness.entry(refs[1]).state, cursor(harness)) == (State.WAITING, 8)
 
 
-def test_a_person_who_is_only_declined_leaves_no_row_in_memory(crew):
-    crew.network.label(ANA, "bot")
-    crew.say(ANA, "beep")
-    crew.work()
+def test_a_person_who_is_only_declined_leaves_no_row_in_memory(harness):
+    harness.network.label(ANA, "bot")
+    harness.say(ANA, "beep")
+    harness.work()
 
-    with crew.bench.db.read() as tx:
+    with harness.services.db.read() as tx:
         assert tx.execute(text("SELECT count(*) FROM person")).scalar_one() == 0
 
 
-def test_start_lets_a_stopped_person_talk_again(crew):
-    crew.say(ANA, "stop")
-    refs = [crew.say(ANA, "start"), crew.say(ANA, "hello again")]
-    crew.work()
+def test_start_lets_a_stopped_person_talk_again(harness):
+    harness.say(ANA, "stop")
+    refs = [harness.say(ANA, "start"), harness.say(ANA, "hello again")]
+    harness.work()
 
-    assert [crew.entry(ref).state for ref in refs] == [State.ANSWERED, State.ANSWERED]
+    assert [harness.entry(ref).state for ref in refs] == [State.ANSWERED, State.ANSWERED]

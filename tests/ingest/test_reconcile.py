@@ -8,21 +8,21 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 from support.factory import ANA, BEN, ME, NOW
-from support.harness import Crew
+from support.harness import Harness
 
 from bot.domain.events import Gap
 from bot.domain.mention import State
-from bot.errors import NetworkRefused, NetworkTrouble
+from bot.errors import PermanentNetworkError, TransientNetworkError
 from bot.storage import cursors, gaps, mentions
 from bot.streams import notifications
 
 
 @pytest.fixture
-def crew(db, tmp_path):
-    return Crew(db, tmp_path)
+def harness(db, tmp_path):
+    return Harness(db, tmp_path)
 
 
-def unheard(crew, did=ANA, words="hi", ago=timedelta(0)):
+def unheard(harness, did=ANA, words="hi", ago=timedelta(0)):
     """A mention that stands on the network, and that no stream has brought."""
     feature = {"$type": "app.bsky.richtext.facet#mention", "did": ME}
     record = {
@@ -31,89 +31,91 @@ def unheard(crew, did=ANA, words="hi", ago=timedelta(0)):
         "createdAt": (NOW - ago).isoformat(),
         "facets": [{"index": {"byteStart": 0, "byteEnd": 9}, "features": [feature]}],
     }
-    return crew.network.write(did, record)
+    return harness.network.write(did, record)
 
 
-def closed(crew):
-    with crew.bench.db.read() as tx:
+def closed(harness):
+    with harness.services.db.read() as tx:
         return [row.closed_at for row in tx.execute(text("SELECT closed_at FROM gap"))]
 
 
-def test_mentions_on_every_page_that_the_stream_missed_are_answered(crew):
-    heard = crew.say(ANA, "heard")
-    missed = [unheard(crew, did) for did in (ANA, BEN, "did:plc:cleo", "did:plc:dan", "did:plc:eve")]
-    found = crew.reconcile()
-    crew.work()
+def test_mentions_on_every_page_that_the_stream_missed_are_answered(harness):
+    heard = harness.say(ANA, "heard")
+    missed = [unheard(harness, did) for did in (ANA, BEN, "did:plc:cleo", "did:plc:dan", "did:plc:eve")]
+    found = harness.reconcile()
+    harness.work()
 
-    assert (found, crew.reconcile()) == (5, 0)
-    assert [crew.fate(ref) for ref in (heard, *missed)] == [(State.ANSWERED, None)] * 6
-    assert all(len(crew.replies(ref)) == 1 for ref in (heard, *missed))
+    assert (found, harness.reconcile()) == (5, 0)
+    assert [harness.fate(ref) for ref in (heard, *missed)] == [(State.ANSWERED, None)] * 6
+    assert all(len(harness.replies(ref)) == 1 for ref in (heard, *missed))
 
 
-def test_pages_are_read_until_one_is_older_than_48_hours_before_the_last_time(crew):
-    crew.reconcile()
-    crew.clock.forward(hours=12)
-    unheard(crew, ago=timedelta(hours=100))
-    unheard(crew, ago=timedelta(hours=49))
-    inside = unheard(crew, ago=timedelta(hours=47))
+def test_pages_are_read_until_one_is_older_than_48_hours_before_the_last_time(harness):
+    harness.reconcile()
+    harness.clock.forward(hours=12)
+    unheard(harness, ago=timedelta(hours=100))
+    unheard(harness, ago=timedelta(hours=49))
+    inside = unheard(harness, ago=timedelta(hours=47))
     for _ in range(3):
-        crew.network.write(ANA, {"text": "nothing"})
-    asked = len([call for call in crew.network.calls if call[0] == "notifications"])
+        harness.network.write(ANA, {"text": "nothing"})
+    asked = len([call for call in harness.network.calls if call[0] == "notifications"])
 
-    assert crew.reconcile() == 1
-    assert crew.entry(inside).state == State.WAITING
-    assert len([call for call in crew.network.calls if call[0] == "notifications"]) == asked + 1
-
-
-def test_what_was_missed_while_it_was_off_for_days_is_found(crew):
-    crew.reconcile()
-    crew.clock.forward(days=5)
-    missed = [unheard(crew, ago=-timedelta(days=day)) for day in range(1, 5)]
-
-    assert crew.reconcile() == len(missed)
+    assert harness.reconcile() == 1
+    assert harness.entry(inside).state == State.WAITING
+    assert len([call for call in harness.network.calls if call[0] == "notifications"]) == asked + 1
 
 
-def test_commands_that_were_missed_are_obeyed_in_their_order(crew):
-    unheard(crew, words="stop")
-    unheard(crew, words="start")
-    ref = unheard(crew, words="hello again")
-    crew.reconcile()
-    crew.work()
+def test_what_was_missed_while_it_was_off_for_days_is_found(harness):
+    harness.reconcile()
+    harness.clock.forward(days=5)
+    missed = [unheard(harness, ago=-timedelta(days=day)) for day in range(1, 5)]
 
-    assert crew.fate(ref) == (State.ANSWERED, None)
+    assert harness.reconcile() == len(missed)
 
 
-def test_what_was_answered_before_the_database_was_lost_stays_answered(crew):
-    ref = crew.say(ANA, "hi")
-    crew.work()
-    with crew.bench.db.write() as tx:
+def test_commands_that_were_missed_are_obeyed_in_their_order(harness):
+    unheard(harness, words="stop")
+    unheard(harness, words="start")
+    ref = unheard(harness, words="hello again")
+    harness.reconcile()
+    harness.work()
+
+    assert harness.fate(ref) == (State.ANSWERED, None)
+
+
+def test_what_was_answered_before_the_database_was_lost_stays_answered(harness):
+    ref = harness.say(ANA, "hi")
+    harness.work()
+    with harness.services.db.write() as tx:
         tx.execute(text("DELETE FROM mention"))
 
-    assert crew.reconcile() == 0
-    assert len(crew.replies(ref)) == 1
+    assert harness.reconcile() == 0
+    assert len(harness.replies(ref)) == 1
 
 
-def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_at(crew):
-    crew.say(ANA, "hi")
-    crew.work()
-    crew.clock.forward(minutes=1)
-    crew.take(Gap, "test", 5, 9, "stall", crew.clock())
-    crew.clock.forward(minutes=1)
-    crew.reconcile()
-    still_open = closed(crew)
-    crew.run_errands()
-    crew.reconcile()
-    with crew.bench.db.read() as tx:
+def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_at(harness):
+    harness.say(ANA, "hi")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.take(Gap, "test", 5, 9, "stall", harness.clock())
+    harness.clock.forward(minutes=1)
+    harness.reconcile()
+    still_open = closed(harness)
+    harness.run_jobs()
+    harness.reconcile()
+    with harness.services.db.read() as tx:
         (gap,) = gaps.latest(tx, limit=9)
 
-    assert (still_open, [at is not None for at in closed(crew)]) == ([None], [True])
+    assert (still_open, [at is not None for at in closed(harness)]) == ([None], [True])
     assert gap.closed_by == "second look"
 
 
-def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the_gap_open(crew, monkeypatch):
-    refs = [unheard(crew, words=words) for words in ("poison", "hi")]
-    crew.take(Gap, "test", None, None, "closed", NOW)
-    crew.clock.forward(seconds=1)
+def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the_gap_open(
+    harness, monkeypatch
+):
+    refs = [unheard(harness, words=words) for words in ("poison", "hi")]
+    harness.take(Gap, "test", None, None, "closed", NOW)
+    harness.clock.forward(seconds=1)
     real = mentions.accept
 
     def accept(tx, mention, **others):
@@ -123,36 +125,38 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
 
     with monkeypatch.context() as patch:
         patch.setattr(mentions, "accept", accept)
-        crew.reconcile()
-    crew.run_errands()
-    stumbled = closed(crew), crew.entry(refs[1]).state
-    crew.clock.forward(seconds=1)
-    crew.reconcile()
+        harness.reconcile()
+    harness.run_jobs()
+    stumbled = closed(harness), harness.entry(refs[1]).state
+    harness.clock.forward(seconds=1)
+    harness.reconcile()
 
     assert stumbled == ([None], State.WAITING)
-    assert (crew.entry(refs[0]).state, None in closed(crew)) == (State.WAITING, False)
+    assert (harness.entry(refs[0]).state, None in closed(harness)) == (State.WAITING, False)
 
 
-def test_a_gap_that_opens_while_notifications_are_read_stays_open(crew):
-    read = crew.network.notifications
+def test_a_gap_that_opens_while_notifications_are_read_stays_open(harness):
+    read = harness.network.notifications
 
     async def slow(cursor=None):
-        crew.clock.forward(seconds=1)
-        crew.take(Gap, "test", 5, 9, "stall", crew.clock())
+        harness.clock.forward(seconds=1)
+        harness.take(Gap, "test", 5, 9, "stall", harness.clock())
         return await read(cursor)
 
-    crew.network.notifications = slow
-    crew.reconcile()
+    harness.network.notifications = slow
+    harness.reconcile()
 
-    assert closed(crew) == [None]
+    assert closed(harness) == [None]
 
 
-@pytest.mark.parametrize("error", [NetworkTrouble("502"), NetworkRefused("400 No service configured")])
-def test_without_an_appview_it_is_skipped_and_tried_again(crew, error):
+@pytest.mark.parametrize(
+    "error", [TransientNetworkError("502"), PermanentNetworkError("400 No service configured")]
+)
+def test_without_an_appview_it_is_skipped_and_tried_again(harness, error):
     async def run():
         ring = asyncio.Event()
-        serving = asyncio.create_task(crew.reconciler.serve(ring))
-        await until(lambda: crew.network.fired["notifications"])
+        serving = asyncio.create_task(harness.reconciler.serve(ring))
+        await until(lambda: harness.network.fired["notifications"])
         ring.set()
         await until(mark)
         serving.cancel()
@@ -163,11 +167,11 @@ def test_without_an_appview_it_is_skipped_and_tried_again(crew, error):
             await asyncio.sleep(0.01)
 
     def mark():
-        with crew.bench.db.read() as tx:
+        with harness.services.db.read() as tx:
             return cursors.get(tx, notifications.HOST)
 
-    crew.network.fail("notifications", error)
-    ref = unheard(crew)
+    harness.network.fail("notifications", error)
+    ref = unheard(harness)
     asyncio.run(run())
 
-    assert crew.entry(ref).state == State.WAITING
+    assert harness.entry(ref).state == State.WAITING

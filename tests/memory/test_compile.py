@@ -15,7 +15,7 @@ from support.memory_walk import ON_A_DATABASE, STEPS, walk
 from memory.errors import UnknownPerson
 from memory.model import Forget, Passage, Remember, Revise, tokens
 from memory.rows.passages import thread_of
-from memory.rules.consolidation import Keep
+from memory.rules.consolidation import RetentionPolicy
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NUMBERS = itertools.count()
 ME = "did:plc:scrubjay"
-KEEP = Keep(timedelta(days=30), timedelta(days=180))
+KEEP = RetentionPolicy(timedelta(days=30), timedelta(days=180))
 
 
 def talk(db: Database, *said: str, did: str = ALICE, thread: str = "t1", hours: float = 0) -> None:

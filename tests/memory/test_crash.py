@@ -12,7 +12,7 @@ from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, 
 
 from memory.model import Forget, Passage, Remember, Revise
 from memory.rows.passages import thread_of
-from memory.rules.consolidation import Keep
+from memory.rules.consolidation import RetentionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ CHANGES: dict[str, Callable[[Tx], object]] = {
     "unsay": lambda tx: MEMORY.forget_source(tx, receipt().uri, later(9)),
     "erase": lambda tx: MEMORY.erase(tx, ALICE),
     "import": carried,
-    "retain": lambda tx: MEMORY.retain(tx, later(24 * 365), Keep()),
+    "retain": lambda tx: MEMORY.retain(tx, later(24 * 365), RetentionPolicy()),
 }
 
 

@@ -17,7 +17,7 @@ from support.memory_people import ALICE, NOW, later, receipt
 
 import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.db import Database, _alembic, lock
-from memory.errors import DatabaseTrouble, SchemaNewer
+from memory.errors import DatabaseUnavailable, SchemaNewer
 from memory.model import Remember
 from memory.store import Memory
 from memory.tables import Base, PersonRow
@@ -220,7 +220,7 @@ def test_a_time_without_a_zone_is_refused(db: Database):
     ],
 )
 def test_a_useless_url_is_told_with_an_example(url: str):
-    with pytest.raises(DatabaseTrouble, match=r"sqlite:///data/scrubjay\.db") as caught:
+    with pytest.raises(DatabaseUnavailable, match=r"sqlite:///data/scrubjay\.db") as caught:
         Database(url)
     assert "secret" not in str(caught.value)
 
@@ -233,7 +233,7 @@ def test_a_database_that_cannot_be_opened_is_told_without_its_password(tmp_path:
         "postgresql://user:secret@127.0.0.1:1/x",
     ):
         db = Database(url)
-        with pytest.raises(DatabaseTrouble, match=r"x|no-database") as caught:
+        with pytest.raises(DatabaseUnavailable, match=r"x|no-database") as caught:
             db.upgrade()
         assert "secret" not in str(caught.value)
         db.close()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.domain.embeds import blob_cid
-from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble, Unlabelled
+from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network.bluesky import Bluesky, describe_server
 from bot.network.http import LIMIT_BYTES, Reader
 from bot.network.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
@@ -74,7 +74,7 @@ async def test_an_account_without_the_bot_label_is_refused(localnet):
 
 @pytest.mark.network
 async def test_a_wrong_password_is_refused_with_what_to_do(localnet, robot):
-    with pytest.raises(NetworkRefused, match=f"password of {robot.handle}. Make an app password"):
+    with pytest.raises(PermanentNetworkError, match=f"password of {robot.handle}. Make an app password"):
         async with connected(localnet, robot, Store(), password="wrong"):
             pass
 
@@ -129,7 +129,7 @@ async def test_a_post_stored_before_the_timeout_is_one_post_when_sent_again(loca
         deaf_proxy(localnet.pds_url) as deaf,
     ):
         network._login._client.update_base_url(deaf)
-        with pytest.raises(NetworkTrouble):
+        with pytest.raises(TransientNetworkError):
             await network.put(RKEY, RECORD)
         assert [post.text for post in robot.posts()] == ["hi"]
         network._login._client.update_base_url(localnet.pds_url)
@@ -165,7 +165,7 @@ async def test_the_post_of_a_deactivated_account_is_gone(localnet, robot):
 async def test_a_deactivated_bot_is_told_so(localnet, robot):
     async with connected(localnet, robot, Store()) as network:
         robot.deactivate()
-        with pytest.raises(NetworkRefused, match="AccountDeactivated"):
+        with pytest.raises(PermanentNetworkError, match="AccountDeactivated"):
             await network.put(RKEY, RECORD)
 
 
@@ -239,7 +239,7 @@ REFUSALS = {
 @pytest.mark.parametrize("answer", TROUBLES.values(), ids=TROUBLES)
 async def test_a_server_in_trouble_may_be_asked_again(answer):
     async with answering(answer) as url, Reader(5) as reader:
-        with pytest.raises(NetworkTrouble) as caught:
+        with pytest.raises(TransientNetworkError) as caught:
             await reader.get(url)
     assert caught.value.retry_after == (7 if b"retry-after" in answer else None)
 
@@ -247,14 +247,14 @@ async def test_a_server_in_trouble_may_be_asked_again(answer):
 @pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
 async def test_a_refusal_is_final(answer):
     async with answering(answer) as url, Reader(5) as reader:
-        with pytest.raises(NetworkRefused):
+        with pytest.raises(PermanentNetworkError):
             await reader.get(url)
 
 
 async def test_a_server_that_drips_is_left_in_time():
     async with answering(http(200, b"{}")[:-1], hang=True) as url, Reader(0.2) as reader:
         begun = time.monotonic()
-        with pytest.raises(NetworkTrouble):
+        with pytest.raises(TransientNetworkError):
             await reader.get(url)
     assert time.monotonic() - begun < 3
 
@@ -262,14 +262,14 @@ async def test_a_server_that_drips_is_left_in_time():
 @pytest.mark.network
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(answer, NetworkTrouble) for answer in TROUBLES.values()]
-    + [(REFUSALS[name], NetworkRefused) for name in ("400", "403", "404")]
+    [(answer, TransientNetworkError) for answer in TROUBLES.values()]
+    + [(REFUSALS[name], PermanentNetworkError) for name in ("400", "403", "404")]
     + [
         (http(400, b'{"error": "InvalidSwap", "message": "x"}'), KeyTaken),
-        (http(500, b'{"error": "x", "message": "y", "more": 1}'), NetworkTrouble),
-        (http(401, b'{"error": "AccountTakedown", "message": "x"}'), NetworkRefused),
-        (http(413, b'{"error": "PayloadTooLarge", "message": "x"}'), NetworkRefused),
-        (http(200, b'{"uri": 1}'), NetworkTrouble),
+        (http(500, b'{"error": "x", "message": "y", "more": 1}'), TransientNetworkError),
+        (http(401, b'{"error": "AccountTakedown", "message": "x"}'), PermanentNetworkError),
+        (http(413, b'{"error": "PayloadTooLarge", "message": "x"}'), PermanentNetworkError),
+        (http(200, b'{"uri": 1}'), TransientNetworkError),
     ],
     ids=itertools.count(),
 )
@@ -304,7 +304,7 @@ class Documents:
     async def __call__(self, url, params=None):
         self.asked.append(url)
         if url not in self.documents:
-            raise NetworkRefused(404)
+            raise PermanentNetworkError(404)
         return self.documents[url]
 
 

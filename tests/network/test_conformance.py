@@ -9,9 +9,9 @@ import pytest
 
 from bot.domain.embeds import blob_cid
 from bot.domain.mention import Profile
-from bot.errors import KeyTaken, NetworkRefused, NetworkTrouble
+from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError
 from bot.network.bluesky import Bluesky
-from bot.network.in_memory import MemoryNetwork, _tid
+from bot.network.in_memory import InMemoryNetwork, _tid
 
 NUMBERS = itertools.count(1)
 PIXEL = base64.b64decode(
@@ -24,7 +24,7 @@ FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
 
 @dataclass
 class MemoryPerson:
-    network: MemoryNetwork
+    network: InMemoryNetwork
     did: str
     handle: str
 
@@ -55,7 +55,7 @@ class MemoryPerson:
 
 class Memory:
     def __init__(self):
-        self.network = MemoryNetwork()
+        self.network = InMemoryNetwork()
         self.network.has_appview = False  # as the PDS on loopback
         self.bot = MemoryPerson(self.network, self.network.did, self.network.handle)
 
@@ -192,14 +192,14 @@ async def test_a_post_may_have_300_graphemes_and_3000_bytes(network, text):
 )
 async def test_a_bad_record_is_refused_and_nothing_is_stored(network, bad):
     rkey = key()
-    with pytest.raises(NetworkRefused):
+    with pytest.raises(PermanentNetworkError):
         await network.put(rkey, bad)
     assert await network.own(rkey) is None
 
 
 @pytest.mark.parametrize("rkey", ["", "hello", "zzzzzzzzzzzzz", "3kabcdefghij1", "a/b"])
 async def test_a_bad_record_key_is_refused(network, rkey):
-    with pytest.raises(NetworkRefused):
+    with pytest.raises(PermanentNetworkError):
         await network.put(rkey, as_json())
 
 
@@ -321,7 +321,7 @@ async def test_a_block_of_the_bot_is_found_among_others_until_it_is_removed(netw
 
 async def test_without_an_appview_nothing_is_said_of_replies_and_notifications(network):
     assert await network.may_reply("at://did:plc:nobody/app.bsky.feed.post/3kabcdefghijk") is None
-    with pytest.raises((NetworkTrouble, NetworkRefused)):
+    with pytest.raises((TransientNetworkError, PermanentNetworkError)):
         await network.notifications()
 
 
@@ -329,7 +329,7 @@ async def test_without_an_appview_nothing_is_said_of_replies_and_notifications(n
 async def test_the_double_gives_the_cid_of_the_real_pds(account):
     actor, _ = account
     said = record("hi 👋", langs=["en"], facets=[{"index": {"byteStart": 0, "byteEnd": 2}, "features": []}])
-    assert MemoryNetwork().write("did:plc:someone", said).cid == actor.write(said).cid
+    assert InMemoryNetwork().write("did:plc:someone", said).cid == actor.write(said).cid
 
 
 async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
@@ -348,10 +348,10 @@ async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network,
 
 
 async def test_a_planned_fault_fires_as_often_as_planned():
-    network = MemoryNetwork()
-    network.fail("own", NetworkTrouble("down"), times=2)
+    network = InMemoryNetwork()
+    network.fail("own", TransientNetworkError("down"), times=2)
     for _ in range(2):
-        with pytest.raises(NetworkTrouble):
+        with pytest.raises(TransientNetworkError):
             await network.own("3kabcdefghijk")
     assert await network.own("3kabcdefghijk") is None
     assert network.fired == {"own": 2}
@@ -359,9 +359,9 @@ async def test_a_planned_fault_fires_as_often_as_planned():
 
 
 async def test_a_fault_afterwards_leaves_the_post_stored():
-    network = MemoryNetwork()
-    network.fail("put", NetworkTrouble("timed out"), after=True)
-    with pytest.raises(NetworkTrouble):
+    network = InMemoryNetwork()
+    network.fail("put", TransientNetworkError("timed out"), after=True)
+    with pytest.raises(TransientNetworkError):
         await network.put("3kabcdefghijk", as_json("stored"))
     assert (await network.own("3kabcdefghijk")).text == "stored"
     assert network.fired == {"put": 1}

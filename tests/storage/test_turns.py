@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert, select
 from support.factory import ANA, BEN, NOW
-from support.harness import Crew, ScriptedBrain
+from support.harness import Harness, ScriptedBrain
 
 from bot import app
 from bot.domain.embeds import Card
@@ -18,7 +18,7 @@ from bot.domain.events import PostDeleted
 from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, Outcome
-from bot.errors import BrainRefused, BrainTrouble, NetworkTrouble, NotFound
+from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
 from bot.privacy.erasure import erase_person, forgetting, scrub
 from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
@@ -30,12 +30,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture
-def crew(db, tmp_path):
-    return Crew(db, tmp_path)
+def harness(db, tmp_path):
+    return Harness(db, tmp_path)
 
 
-def kept(crew, ref):
-    with crew.bench.db.read() as tx:
+def kept(harness, ref):
+    with harness.services.db.read() as tx:
         return turns.of(tx, ref.uri)
 
 
@@ -46,26 +46,26 @@ def dump(db):
         return repr([[tuple(row) for row in rows] for rows in tables])  # a Row's own repr is cut short
 
 
-def ask(crew, did, text, *script, rkey=None):
-    crew.brain.script = list(script) or [("reply", {"text": "hello"})]
-    ref = crew.say(did, text, rkey=rkey)
-    crew.work()
+def ask(harness, did, text, *script, rkey=None):
+    harness.brain.script = list(script) or [("reply", {"text": "hello"})]
+    ref = harness.say(did, text, rkey=rkey)
+    harness.work()
     return ref
 
 
 # --- what is kept --------------------------------------------------------------------------------
 
 
-def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(crew):
-    crew.network.name(ANA, "ana.test")
+def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(harness):
+    harness.network.name(ANA, "ana.test")
     script = [
         ("remember", {"text": "lives in Lisbon"}),
         ("recall", '{"query": "x"}'),
         ("reply", {"text": "Ah!"}),
     ]
-    ref = ask(crew, ANA, "I live in Lisbon", *script)
-    (turn,) = kept(crew, ref)
-    prompt = crew.brain.prompts[0]
+    ref = ask(harness, ANA, "I live in Lisbon", *script)
+    (turn,) = kept(harness, ref)
+    prompt = harness.brain.prompts[0]
     assert turn.told.sections == prompt.sections
     assert (turn.told.mention, turn.told.person, turn.told.now) == (prompt.mention, prompt.person, prompt.now)
     assert turn.told.post == prompt.post
@@ -77,183 +77,189 @@ def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(crew):
     assert turn.calls[0].answer == "Kept as new1."
     assert (turn.outcome, turn.reply, turn.edits) == (Outcome.REPLY, "Ah!", (Remember("lives in Lisbon"),))
     assert (turn.brain, turn.model, turn.tokens_in, turn.tokens_out) == ("scripted", "scripted-1", 100, 20)
-    assert (crew.entry(ref).tokens_in, crew.entry(ref).tokens_out) == (100, 20)
+    assert (harness.entry(ref).tokens_in, harness.entry(ref).tokens_out) == (100, 20)
     assert (turn.uri, turn.did, turn.at, turn.error) == (ref.uri, ANA, NOW, None)
 
 
-def test_a_turn_tells_which_notes_stood_in_its_prompt(crew):
-    ask(crew, ANA, "hi", ("remember", {"text": "likes tea"}), ("reply", {"text": "ok"}))
-    (turn,) = kept(crew, ask(crew, ANA, "again"))
-    with crew.bench.db.read() as tx:
-        (note,) = crew.bench.memory.recall(tx, ANA).notes
+def test_a_turn_tells_which_notes_stood_in_its_prompt(harness):
+    ask(harness, ANA, "hi", ("remember", {"text": "likes tea"}), ("reply", {"text": "ok"}))
+    (turn,) = kept(harness, ask(harness, ANA, "again"))
+    with harness.services.db.read() as tx:
+        (note,) = harness.services.memory.recall(tx, ANA).notes
     assert (turn.told.notes, turn.told.shown, turn.told.hidden) == ((note.id,), (note.id,), 0)
     assert isinstance(turn.told.limits, Limits)
 
 
-def test_silence_is_kept_with_its_reason(crew):
-    (turn,) = kept(crew, ask(crew, ANA, "lol", ("stay_silent", {"reason": "a laugh"})))
+def test_silence_is_kept_with_its_reason(harness):
+    (turn,) = kept(harness, ask(harness, ANA, "lol", ("stay_silent", {"reason": "a laugh"})))
     assert (turn.outcome, turn.reply, turn.why) == (Outcome.SILENCE, None, "a laugh")
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "told"),
     [
-        (BrainTrouble("503"), Outcome.TROUBLE, "503"),
-        (BrainRefused("no such model"), Outcome.REFUSED, "no such model"),
-        (RuntimeError(CANARY), Outcome.STUMBLED, "RuntimeError"),
+        (TransientBrainError("503"), Outcome.TRANSIENT, "503"),
+        (PermanentBrainError("no such model"), Outcome.PERMANENT, "no such model"),
+        (RuntimeError(CANARY), Outcome.BUG, "RuntimeError"),
     ],
 )
 def test_a_turn_that_failed_is_kept_with_what_went_wrong_and_what_was_done_till_then(
-    crew, error, outcome, told
+    harness, error, outcome, told
 ):
-    (turn, *_) = kept(crew, ask(crew, ANA, "hi", ("remember", {"text": "likes tea"}), error))
+    (turn, *_) = kept(harness, ask(harness, ANA, "hi", ("remember", {"text": "likes tea"}), error))
     assert (turn.outcome, turn.reply) == (outcome, None)
     assert turn.error.endswith(told)
     assert CANARY not in turn.error
     assert [call.name for call in turn.calls] == ["remember"]
 
 
-def test_each_attempt_is_a_turn_of_its_own(crew):
-    ref = ask(crew, ANA, "hi", BrainTrouble("503"))
-    crew.brain.script = [("reply", {"text": "hello"})]
-    crew.clock.forward(hours=1)
-    crew.work()
-    assert [turn.outcome for turn in kept(crew, ref)] == [Outcome.TROUBLE, Outcome.REPLY]
+def test_each_attempt_is_a_turn_of_its_own(harness):
+    ref = ask(harness, ANA, "hi", TransientBrainError("503"))
+    harness.brain.script = [("reply", {"text": "hello"})]
+    harness.clock.forward(hours=1)
+    harness.work()
+    assert [turn.outcome for turn in kept(harness, ref)] == [Outcome.TRANSIENT, Outcome.REPLY]
 
 
-@pytest.mark.parametrize("error", [BrainTrouble("cut"), KeyError("x"), asyncio.CancelledError()], ids=repr)
+@pytest.mark.parametrize(
+    "error", [TransientBrainError("cut"), KeyError("x"), asyncio.CancelledError()], ids=repr
+)
 @pytest.mark.parametrize("retain", [timedelta(days=30), timedelta(0)], ids=["kept", "not kept"])
-def test_what_a_turn_has_cost_counts_however_it_ends(crew, error, retain):
-    crew.brain.costs = Usage("dear-1", 7, 3, 120)
-    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, retain_turns=retain))
+def test_what_a_turn_has_cost_counts_however_it_ends(harness, error, retain):
+    harness.brain.costs = Usage("dear-1", 7, 3, 120)
+    harness.worker._services = replace(
+        harness.services, options=replace(harness.services.options, retain_turns=retain)
+    )
     with suppress(asyncio.CancelledError):
-        ask(crew, ANA, "hi", error)
-    with crew.bench.db.read() as tx:
+        ask(harness, ANA, "hi", error)
+    with harness.services.db.read() as tx:
         (entry,), found = views.entries(tx), turns.latest(tx)
     assert all((one.model, one.tokens_in, one.cost) == ("dear-1", 7, 120) for one in found)
     assert len(found) == bool(retain)
     assert (entry.model, entry.tokens_in, entry.tokens_out, entry.cost) == ("dear-1", 7, 3, 120)
 
 
-def test_a_turn_that_is_stopped_with_the_bot_is_kept_as_one(crew):
+def test_a_turn_that_is_stopped_with_the_bot_is_kept_as_one(harness):
     with suppress(asyncio.CancelledError):
-        ask(crew, ANA, "hi", asyncio.CancelledError())
-    with crew.bench.db.read() as tx:
+        ask(harness, ANA, "hi", asyncio.CancelledError())
+    with harness.services.db.read() as tx:
         (turn,) = turns.latest(tx)
-    assert (turn.outcome, turn.reply) == (Outcome.TROUBLE, None)
+    assert (turn.outcome, turn.reply) == (Outcome.TRANSIENT, None)
     assert turn.error == "The bot was stopped while the brain was thinking."
 
 
-def test_whatever_a_brain_calls_is_kept_and_read_back(crew):
+def test_whatever_a_brain_calls_is_kept_and_read_back(harness):
     script = [
         ("x" * 500, {"a": [1, None, 2.5], "\0": "\ud800"}),
         ("remember", "{" * 50_000),
         ("remember", {"text": {1, 2}}),
         ("remember", None),
     ]
-    (turn,) = kept(crew, ask(crew, ANA, "hi \0 there", *script))
+    (turn,) = kept(harness, ask(harness, ANA, "hi \0 there", *script))
     assert [call.ok for call in turn.calls] == [False] * 4
     assert len(turn.calls[0].name) == 100
     assert len(turn.calls[1].arguments) == 20_000
 
 
-def test_a_turn_that_cannot_be_kept_costs_no_reply(crew, monkeypatch):
+def test_a_turn_that_cannot_be_kept_costs_no_reply(harness, monkeypatch):
     def broken(*_):
         raise RuntimeError("disk full")
 
     monkeypatch.setattr(turns, "keep", broken)
-    ref = ask(crew, ANA, "hi")
-    assert crew.fate(ref) == (State.ANSWERED, None)
+    ref = ask(harness, ANA, "hi")
+    assert harness.fate(ref) == (State.ANSWERED, None)
     with pytest.raises(NotFound):
-        kept(crew, ref)
+        kept(harness, ref)
 
 
-def test_with_no_days_to_keep_them_no_turn_is_kept(crew):
-    bench = replace(crew.bench, options=replace(crew.bench.options, retain_turns=timedelta(0)))
-    crew.worker._bench = bench
-    ref = ask(crew, ANA, "hi")
-    assert crew.fate(ref)[0] is State.ANSWERED
-    assert dump(crew.bench.db) == "[[], []]"
+def test_with_no_days_to_keep_them_no_turn_is_kept(harness):
+    services = replace(harness.services, options=replace(harness.services.options, retain_turns=timedelta(0)))
+    harness.worker._services = services
+    ref = ask(harness, ANA, "hi")
+    assert harness.fate(ref)[0] is State.ANSWERED
+    assert dump(harness.services.db) == "[[], []]"
 
 
-def test_what_posts_show_reaches_the_prompt_and_is_kept(crew):
+def test_what_posts_show_reaches_the_prompt_and_is_kept(harness):
     blob = {"$type": "blob", "ref": {"$link": "bafycat"}, "mimeType": "image/png", "size": 9}
-    quoted = crew.network.write(BEN, {"text": "cats are liquid", "createdAt": "2026-11-22T09:00:00Z"})
+    quoted = harness.network.write(BEN, {"text": "cats are liquid", "createdAt": "2026-11-22T09:00:00Z"})
     media = {"$type": "app.bsky.embed.images", "images": [{"alt": "a cat in a jar", "image": blob}]}
     embed = {
         "$type": "app.bsky.embed.recordWithMedia",
         "record": {"$type": "app.bsky.embed.record", "record": quoted.to_json()},
         "media": media,
     }
-    write = crew.network.write
-    crew.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
-    (turn,) = kept(crew, ask(crew, ANA, "look"))
+    write = harness.network.write
+    harness.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
+    (turn,) = kept(harness, ask(harness, ANA, "look"))
     shown = turn.told.sections[-1].text
     assert "[it shows an image, described as]\n> a cat in a jar" in shown
     assert f"[it quotes someone else, {BEN}, 3 hours ago]\n> cats are liquid" in shown
     assert turn.told.post.embeds.media[0].cid == "bafycat"
 
 
-def show_pictures(crew, *blobs):
+def show_pictures(harness, *blobs):
     """Let every post show these, and the brain see them."""
-    crew.worker._bench = replace(crew.bench, options=replace(crew.bench.options, vision=True))
+    harness.worker._services = replace(
+        harness.services, options=replace(harness.services.options, vision=True)
+    )
     images = [{"alt": "", "image": blob} for blob in blobs]
     embed = {"$type": "app.bsky.embed.images", "images": images}
-    write = crew.network.write
-    crew.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
+    write = harness.network.write
+    harness.network.write = lambda did, record, rkey=None: write(did, {**record, "embed": embed}, rkey=rkey)
 
 
-def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_keeps_their_bytes(crew):
-    cat = crew.network.upload(ANA, PNG + b"pixels of a cat", "image/jpeg")
-    clip = crew.network.upload(ANA, b"GIF89a, and so on", "image/png")
-    show_pictures(crew, {"ref": {"$link": "bafygone"}}, cat, clip)
-    (turn,) = kept(crew, ask(crew, ANA, "look"))
-    prompt = crew.brain.prompts[0]
+def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_keeps_their_bytes(harness):
+    cat = harness.network.upload(ANA, PNG + b"pixels of a cat", "image/jpeg")
+    clip = harness.network.upload(ANA, b"GIF89a, and so on", "image/png")
+    show_pictures(harness, {"ref": {"$link": "bafygone"}}, cat, clip)
+    (turn,) = kept(harness, ask(harness, ANA, "look"))
+    prompt = harness.brain.prompts[0]
     assert prompt.pixels == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
     (sent,) = turn.told.images
     assert (sent.cid, sent.mime, sent.size) == (cat["ref"]["$link"], "image/png", len(PNG) + 15)
-    assert "pixels of a cat" not in dump(crew.bench.db)
+    assert "pixels of a cat" not in dump(harness.services.db)
 
 
-def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_shown(crew):
-    show_pictures(crew, crew.network.upload(ANA, PNG, "image/png"))
-    crew.network.fail("blob", NetworkTrouble("cut"))
-    ref = ask(crew, ANA, "look")
-    assert (crew.brain.prompts[0].pixels, crew.network.fired["blob"]) == ({}, 1)
-    assert (kept(crew, ref)[0].told.images, crew.fate(ref)[0]) == ((), State.ANSWERED)
+def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_shown(harness):
+    show_pictures(harness, harness.network.upload(ANA, PNG, "image/png"))
+    harness.network.fail("blob", TransientNetworkError("cut"))
+    ref = ask(harness, ANA, "look")
+    assert (harness.brain.prompts[0].pixels, harness.network.fired["blob"]) == ({}, 1)
+    assert (kept(harness, ref)[0].told.images, harness.fate(ref)[0]) == ((), State.ANSWERED)
 
 
 # --- finding and expiring ------------------------------------------------------------------------
 
 
-def test_the_latest_turns_come_first_of_one_person_or_since_a_time(crew):
-    one = ask(crew, ANA, "one")
-    crew.clock.forward(hours=1)
-    two = ask(crew, BEN, "two")
-    with crew.bench.db.read() as tx:
+def test_the_latest_turns_come_first_of_one_person_or_since_a_time(harness):
+    one = ask(harness, ANA, "one")
+    harness.clock.forward(hours=1)
+    two = ask(harness, BEN, "two")
+    with harness.services.db.read() as tx:
         assert [turn.uri for turn in turns.latest(tx)] == [two.uri, one.uri]
         assert [turn.uri for turn in turns.latest(tx, limit=1)] == [two.uri]
         assert [turn.uri for turn in turns.latest(tx, did=ANA)] == [one.uri]
         assert [turn.uri for turn in turns.latest(tx, since=NOW + timedelta(hours=1))] == [two.uri]
 
 
-def test_turns_go_when_their_time_is_over(crew):
-    ask(crew, ANA, "one")
-    crew.clock.forward(hours=1)
-    two = ask(crew, ANA, "two")
-    with crew.bench.db.write() as tx:
+def test_turns_go_when_their_time_is_over(harness):
+    ask(harness, ANA, "one")
+    harness.clock.forward(hours=1)
+    two = ask(harness, ANA, "two")
+    with harness.services.db.write() as tx:
         assert turns.expire(tx, NOW + timedelta(minutes=1)) == 1
-    assert len(kept(crew, two)) == 1
-    with crew.bench.db.read() as tx:
+    assert len(kept(harness, two)) == 1
+    with harness.services.db.read() as tx:
         assert [turn.uri for turn in turns.latest(tx)] == [two.uri]
         assert set(tx.scalars(select(TurnSourceRow.turn_id))) == {turns.latest(tx)[0].id}
 
 
 async def test_a_running_bot_drops_them_by_itself(db, tmp_path):
-    crew = Crew(db, tmp_path)
-    await asyncio.to_thread(ask, crew, ANA, "one")
-    crew.clock.forward(days=31)
-    expiring = asyncio.create_task(app._expire_turns(crew.bench))
+    harness = Harness(db, tmp_path)
+    await asyncio.to_thread(ask, harness, ANA, "one")
+    harness.clock.forward(days=31)
+    expiring = asyncio.create_task(app._expire_turns(harness.services))
     while dump(db) != "[[], []]":
         await asyncio.sleep(0.01)
     expiring.cancel()
@@ -262,136 +268,142 @@ async def test_a_running_bot_drops_them_by_itself(db, tmp_path):
 # --- erasure -------------------------------------------------------------------------------------
 
 
-def test_an_erased_person_leaves_no_turn(crew):
+def test_an_erased_person_leaves_no_turn(harness):
     ask(
-        crew, ANA, f"my dog is {CANARY}", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": CANARY})
+        harness,
+        ANA,
+        f"my dog is {CANARY}",
+        ("remember", {"text": f"dog {CANARY}"}),
+        ("reply", {"text": CANARY}),
     )
-    other = ask(crew, BEN, "hi")
-    erase_person(crew.bench.db, crew.bench.memory, crew.bench.ledger, ANA, NOW)
-    assert CANARY not in dump(crew.bench.db)
-    assert ANA not in dump(crew.bench.db)
-    assert not kept(crew, other)[0].erased
+    other = ask(harness, BEN, "hi")
+    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, ANA, NOW)
+    assert CANARY not in dump(harness.services.db)
+    assert ANA not in dump(harness.services.db)
+    assert not kept(harness, other)[0].erased
 
 
-def test_an_erased_persons_words_leave_the_turns_of_others(crew):
-    root = crew.network.write(BEN, {"text": f"said by Ben: {CANARY}", "createdAt": "2026-11-22T10:00:00Z"})
-    write = crew.network.write
+def test_an_erased_persons_words_leave_the_turns_of_others(harness):
+    root = harness.network.write(BEN, {"text": f"said by Ben: {CANARY}", "createdAt": "2026-11-22T10:00:00Z"})
+    write = harness.network.write
     answering = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
-    crew.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
-    ref = ask(crew, ANA, "what does Ben mean?")
-    assert CANARY in dump(crew.bench.db)
-    erase_person(crew.bench.db, crew.bench.memory, crew.bench.ledger, BEN, NOW)
-    (turn,) = kept(crew, ref)
-    assert CANARY not in dump(crew.bench.db)
+    harness.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
+    ref = ask(harness, ANA, "what does Ben mean?")
+    assert CANARY in dump(harness.services.db)
+    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, BEN, NOW)
+    (turn,) = kept(harness, ref)
+    assert CANARY not in dump(harness.services.db)
     assert (turn.erased, turn.calls, turn.reply, turn.edits) == (True, (), None, ())
     assert (turn.outcome, turn.tokens_in) == (Outcome.REPLY, 100)
 
 
 @pytest.mark.parametrize("who", ["the operator", "the brain", "a deleted post"])
-def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(crew, who):
-    wrote = ask(crew, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": CANARY}))
-    crew.clock.forward(minutes=1)
-    saw = ask(crew, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
-    db, memory = crew.bench.db, crew.bench.memory
+def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(harness, who):
+    wrote = ask(harness, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": CANARY}))
+    harness.clock.forward(minutes=1)
+    saw = ask(harness, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
+    db, memory = harness.services.db, harness.services.memory
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
         with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
-        ask(crew, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
+        ask(harness, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
     else:
-        crew.listener.take(PostDeleted(9, wrote.uri, ANA, NOW))
+        harness.listener.take(PostDeleted(9, wrote.uri, ANA, NOW))
     assert CANARY not in dump(db)
-    assert [kept(crew, ref)[0].erased for ref in (wrote, saw)] == [True, True]
+    assert [kept(harness, ref)[0].erased for ref in (wrote, saw)] == [True, True]
 
 
-def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(crew):
-    narrow = replace(crew.bench.options, prompt_tokens=0)
-    crew.worker._bench = replace(crew.bench, options=narrow)
-    ask(crew, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
-    ref = ask(crew, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
-    (turn,) = kept(crew, ref)
+def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(harness):
+    narrow = replace(harness.services.options, prompt_tokens=0)
+    harness.worker._services = replace(harness.services, options=narrow)
+    ask(harness, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
+    ref = ask(harness, ANA, "hi", ("recall", {"query": "dog"}), ("reply", {"text": "hi"}))
+    (turn,) = kept(harness, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
-    db, memory = crew.bench.db, crew.bench.memory
+    db, memory = harness.services.db, harness.services.memory
     with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
 
-def test_a_note_of_another_post_stays_in_its_turns(crew):
-    ask(crew, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
-    before = ask(crew, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
-    db, memory = crew.bench.db, crew.bench.memory
+def test_a_note_of_another_post_stays_in_its_turns(harness):
+    ask(harness, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
+    before = ask(harness, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
+    db, memory = harness.services.db, harness.services.memory
     with db.write() as tx, forgetting(tx, memory, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
-    assert not kept(crew, before)[0].erased
+    assert not kept(harness, before)[0].erased
 
 
-def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(crew):
-    root = crew.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
-    write = crew.network.write
+def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(harness):
+    root = harness.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
+    write = harness.network.write
     answering = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
-    crew.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
-    ref = ask(crew, ANA, "hm?")
-    crew.listener.take(PostDeleted(9, root.uri, BEN, NOW))
-    assert kept(crew, ref)[0].erased
-    assert CANARY not in dump(crew.bench.db)
+    harness.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
+    ref = ask(harness, ANA, "hm?")
+    harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+    assert kept(harness, ref)[0].erased
+    assert CANARY not in dump(harness.services.db)
 
 
 def test_a_strangers_post_that_is_deleted_while_the_brain_thinks_is_not_kept(db, tmp_path):
     async def delete():
-        crew.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+        harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
 
-    crew = Crew(db, tmp_path, ScriptedBrain(delete, ("reply", {"text": CANARY})))
-    root = crew.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
-    ref = crew.say(ANA, "hm?", reply={"root": root.to_json(), "parent": root.to_json()})
-    crew.work(1)
-    assert kept(crew, ref)[0].erased
+    harness = Harness(db, tmp_path, ScriptedBrain(delete, ("reply", {"text": CANARY})))
+    root = harness.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
+    ref = harness.say(ANA, "hm?", reply={"root": root.to_json(), "parent": root.to_json()})
+    harness.work(1)
+    assert kept(harness, ref)[0].erased
 
 
-def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_start(crew):
-    root = crew.network.write(ANA, {"text": "oaks", "createdAt": "2026-11-22T10:00:00Z"})
+def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_start(harness):
+    root = harness.network.write(ANA, {"text": "oaks", "createdAt": "2026-11-22T10:00:00Z"})
     thread = {"root": root.to_json(), "parent": root.to_json()}
     said = {"text": "elms", "createdAt": "2026-11-22T10:01:00Z", "reply": thread}
-    middle = crew.network.write(BEN, said)
-    crew.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
-    crew.work()
-    assert crew.hearing.tracked.post(middle.uri)
-    crew.hearing.tracked.drop_post(middle.uri)
-    with crew.bench.db.read() as tx:
-        crew.hearing.load(tx)
-    assert crew.hearing.tracked.repo(BEN)
-    assert crew.hearing.tracked.post(middle.uri)
+    middle = harness.network.write(BEN, said)
+    harness.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
+    harness.work()
+    assert harness.handler.tracked.post(middle.uri)
+    harness.handler.tracked.drop_post(middle.uri)
+    with harness.services.db.read() as tx:
+        harness.handler.load(tx)
+    assert harness.handler.tracked.repo(BEN)
+    assert harness.handler.tracked.post(middle.uri)
 
 
-def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(crew):
+def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(harness):
     async def forget():
-        await asyncio.to_thread(erase_person, crew.bench.db, crew.bench.memory, crew.bench.ledger, ANA, NOW)
+        await asyncio.to_thread(
+            erase_person, harness.services.db, harness.services.memory, harness.services.ledger, ANA, NOW
+        )
 
-    ask(crew, ANA, f"my dog is {CANARY}", forget, ("reply", {"text": CANARY}))
-    assert dump(crew.bench.db) == "[[], []]"
+    ask(harness, ANA, f"my dog is {CANARY}", forget, ("reply", {"text": CANARY}))
+    assert dump(harness.services.db) == "[[], []]"
 
 
-def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(crew):
-    ask(crew, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
-    db, memory = crew.bench.db, crew.bench.memory
+def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(harness):
+    ask(harness, ANA, "my dog", ("remember", {"text": f"dog {CANARY}"}), ("reply", {"text": "ok"}))
+    db, memory = harness.services.db, harness.services.memory
 
     async def forget():
         with db.write() as tx, forgetting(tx, memory, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
-    ref = ask(crew, ANA, "hi", forget, ("reply", {"text": "hi"}))
+    ref = ask(harness, ANA, "hi", forget, ("reply", {"text": "hi"}))
     assert CANARY not in dump(db)
-    assert kept(crew, ref)[0].erased
+    assert kept(harness, ref)[0].erased
 
 
 def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()
-    crew = Crew(db, tmp_path)
+    harness = Harness(db, tmp_path)
 
     def left():
         files = sorted(tmp_path.glob("scrubjay.db*"))
@@ -399,10 +411,10 @@ def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
 
     for number in range(8):
         text = f"{CANARY}-{number} " + "x" * 500
-        ask(crew, ANA, text, ("recall", {"query": text}), ("reply", {"text": text[:200]}))
-        crew.clock.forward(minutes=10)
+        ask(harness, ANA, text, ("recall", {"query": text}), ("reply", {"text": text[:200]}))
+        harness.clock.forward(minutes=10)
     assert left() > 30
-    erase_person(db, crew.bench.memory, crew.bench.ledger, ANA, NOW)
+    erase_person(db, harness.services.memory, harness.services.ledger, ANA, NOW)
     assert left() == 0
     db.close()
 
@@ -410,11 +422,11 @@ def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
 def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()
-    crew = Crew(db, tmp_path)
-    ask(crew, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, forgetting(tx, crew.bench.memory, ANA, NOW):
-        (note,) = crew.bench.memory.recall(tx, ANA).notes
-        crew.bench.memory.forget_note(tx, note.id, actor="operator", at=NOW)
+    harness = Harness(db, tmp_path)
+    ask(harness, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
+    with db.write() as tx, forgetting(tx, harness.services.memory, ANA, NOW):
+        (note,) = harness.services.memory.recall(tx, ANA).notes
+        harness.services.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     scrub(db)
     assert not any(CANARY.encode() in file.read_bytes() for file in tmp_path.glob("scrubjay.db*"))
     db.close()
@@ -423,30 +435,30 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
 # --- nobody sees another's -----------------------------------------------------------------------
 
 
-def test_no_turn_of_one_person_holds_what_another_told(crew):
+def test_no_turn_of_one_person_holds_what_another_told(harness):
     canaries = {ANA: "canary-of-ana", BEN: "canary-of-ben"}
     for again in range(3):
         for did, canary in canaries.items():
             note = {"text": f"{canary} {again}"}
             ask(
-                crew,
+                harness,
                 did,
                 f"I am {canary}",
                 ("remember", note),
                 ("recall", {"query": "canary"}),
                 ("reply", note),
             )
-            crew.clock.forward(minutes=20)
+            harness.clock.forward(minutes=20)
     for did, canary in canaries.items():
         (foreign,) = {*canaries.values()} - {canary}
-        with crew.bench.db.read() as tx:
+        with harness.services.db.read() as tx:
             mine = [tuple(row) for row in tx.execute(select(TurnRow.__table__).where(TurnRow.did == did))]
         assert len(mine) == 3
         assert canary in repr(mine)
         assert foreign not in repr(mine)
 
 
-def test_no_secret_is_in_a_turn(crew):
+def test_no_secret_is_in_a_turn(harness):
     secret = "hunter2-7Yq"
 
     class Leaky(ScriptedBrain):
@@ -455,14 +467,14 @@ def test_no_secret_is_in_a_turn(crew):
         async def think(self, prompt, tools):
             raise RuntimeError(f"401 for key {secret}")
 
-    crew.worker._bench = replace(crew.bench, brain=Leaky())
-    crew.say(ANA, "hi")
-    crew.work()
-    assert "RuntimeError" in dump(crew.bench.db)
-    assert secret not in dump(crew.bench.db)
+    harness.worker._services = replace(harness.services, brain=Leaky())
+    harness.say(ANA, "hi")
+    harness.work()
+    assert "RuntimeError" in dump(harness.services.db)
+    assert secret not in dump(harness.services.db)
 
 
-def test_the_recorder_changes_nothing_that_a_brain_sees(crew):
+def test_the_recorder_changes_nothing_that_a_brain_sees(harness):
     heard = []
 
     class Listening(ScriptedBrain):
@@ -471,13 +483,13 @@ def test_the_recorder_changes_nothing_that_a_brain_sees(crew):
             heard.append(await tools.call("nonsense", {}))
             await tools.call("reply", {"text": "hi"})
 
-    crew.worker._bench = replace(crew.bench, brain=Listening())
-    ref = crew.say(ANA, "hi")
-    crew.work()
+    harness.worker._services = replace(harness.services, brain=Listening())
+    ref = harness.say(ANA, "hi")
+    harness.work()
     assert heard[0][:2] == ["reply", "stay_silent"]
     assert "no such tool" in heard[1].text
-    assert crew.replies(ref)
-    assert kept(crew, ref)[0].calls[0].answer == heard[1].text
+    assert harness.replies(ref)
+    assert kept(harness, ref)[0].calls[0].answer == heard[1].text
 
 
 # --- rows of earlier versions --------------------------------------------------------------------

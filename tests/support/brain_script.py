@@ -1,4 +1,4 @@
-"""What a scripted mind does, one step a request."""
+"""What a scripted model does, one step a request."""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ from bot.domain.events import PostCreated
 from bot.domain.prompt import Usage
 from bot.domain.reply import answers
 from bot.domain.tracked import Tracked
-from bot.ingest.handler import Hearing
+from bot.ingest.handler import EventHandler
 from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
-from bot.network.in_memory import MemoryNetwork
-from bot.services import Bench, TurnOptions
+from bot.network.in_memory import InMemoryNetwork
+from bot.services import Services, TurnOptions
 from bot.storage import views
 from bot.storage.ledger import Ledger
-from bot.worker.jobs import Errands
+from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.store import Memory
 from support.factory import LIMITS, ME, NO_PAUSE, Clock
@@ -66,20 +66,20 @@ class Bell:
     def __init__(self):
         self.rings = []
 
-    def ring_at(self, when):
+    def wake_at(self, when):
         self.rings.append(when)
 
 
-class Crew:
+class Harness:
     """Everything around one database, with its own clock."""
 
-    def __init__(self, db, folder, brain=None, **bench):
+    def __init__(self, db, folder, brain=None, **services):
         self.clock = Clock()
-        self.network = bench.pop("network", None) or MemoryNetwork(ME, "jay.test")
+        self.network = services.pop("network", None) or InMemoryNetwork(ME, "jay.test")
         self.brain = brain or ScriptedBrain()
         self.bell = Bell()
-        self.limits = bench.pop("limits", LIMITS)
-        self.bench = Bench(
+        self.limits = services.pop("limits", LIMITS)
+        self.services = Services(
             db=db,
             memory=Memory(),
             ledger=Ledger(folder / "ledger", self.clock),
@@ -99,33 +99,33 @@ class Crew:
             tracked=Tracked(self.network.did),
         )
         self.with_brain(self.brain)
-        self.hearing = Hearing(
-            memory=self.bench.memory,
-            ledger=self.bench.ledger,
+        self.handler = EventHandler(
+            memory=self.services.memory,
+            ledger=self.services.ledger,
             me=self.network.did,
             plan=NO_PAUSE,
-            tracked=self.bench.tracked,
+            tracked=self.services.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),
         )
         self.listener = Listener(
-            SimpleNamespace(host="test"), db, self.hearing, self.clock, self.bell.ring_at
+            SimpleNamespace(host="test"), db, self.handler, self.clock, self.bell.wake_at
         )
-        self.errands = Errands(self.bench, self.hearing, lambda: 0.0)
-        self.reconciler = Reconciler(self.bench, self.hearing, self.bell.ring_at)
+        self.jobs = JobRunner(self.services, self.handler, lambda: 0.0)
+        self.reconciler = Reconciler(self.services, self.handler, self.bell.wake_at)
         self._seq = 0
 
     def with_brain(self, brain):
         """Let the worker ask this one, for example `brain` behind a guard."""
-        self.bench = replace(self.bench, brain=brain)
-        self.worker = Worker("w", self.bench, self.bell, lambda: 0.0)
+        self.services = replace(self.services, brain=brain)
+        self.worker = Worker("w", self.services, self.bell, lambda: 0.0)
         return self
 
     def say(self, did, text, *, rkey=None, heard=True, **fields):
         """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
         ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)
         if heard:
-            self.hear(ref)
+            self.handle(ref)
         return ref
 
     def _addressed(self, text):
@@ -142,7 +142,7 @@ class Crew:
             ],
         }
 
-    def hear(self, ref, *, edited=False):
+    def handle(self, ref, *, edited=False):
         did = ref.uri.split("/")[2]
         post = next(post for post in self.network.posts(did) if post.ref == ref)
         return self.take(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
@@ -162,8 +162,8 @@ class Crew:
         """Let the worker work until nothing is due (at most `steps`)."""
         self._exhaust(self.worker, steps)
 
-    def run_errands(self, steps=50):
-        self._exhaust(self.errands, steps)
+    def run_jobs(self, steps=50):
+        self._exhaust(self.jobs, steps)
 
     def reconcile(self):
         return asyncio.run(self.reconciler.reconcile())
@@ -178,7 +178,7 @@ class Crew:
         asyncio.run(run())
 
     def entry(self, ref):
-        with self.bench.db.read() as tx:
+        with self.services.db.read() as tx:
             return views.entry(tx, ref.uri)
 
     def fate(self, ref):
@@ -190,5 +190,5 @@ class Crew:
         return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
 
     def notes(self, did):
-        with self.bench.db.read() as tx:
-            return [note.text for note in self.bench.memory.recall(tx, did).notes]
+        with self.services.db.read() as tx:
+            return [note.text for note in self.services.memory.recall(tx, did).notes]

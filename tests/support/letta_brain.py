@@ -22,7 +22,7 @@ from support.letta_double import MODEL, LettaDouble, serving
 LIVE = bool(os.environ.get("LETTA_BASE_URL") and os.environ.get("LETTA_STUB"))
 
 
-class LettaMind:
+class LettaRig:
     def __init__(self, double: LettaDouble, url: str, timeout: float) -> None:
         span = timedelta(seconds=timeout)
         self.brain = Letta(LettaOptions(url, None, "scrubjay", MODEL, span, _now))
@@ -48,22 +48,22 @@ class LiveMind:
 
 
 @contextmanager
-def letta_mind(*, timeout: float = 20.0):
+def letta_rig(*, timeout: float = 20.0):
     """Yield one that has started: its agent stands, and the server has proved to obey."""
     if LIVE:
         yield from _live(timeout)
         return
     with serving(double := LettaDouble()) as url:
-        mind = LettaMind(double, url, timeout)
-        _run(mind.brain.start())
-        yield mind
+        rig = LettaRig(double, url, timeout)
+        _run(rig.brain.start())
+        yield rig
 
 
 def _live(timeout: float):
-    mind = LiveMind(timeout)
-    _run(mind.brain.start())
-    yield mind
-    _run(leave(mind.brain))
+    rig = LiveMind(timeout)
+    _run(rig.brain.start())
+    yield rig
+    _run(leave(rig.brain))
 
 
 def live_brain(timeout: float = 60.0) -> Letta:

@@ -15,7 +15,7 @@ from support.loopback import Answer, Loopback
 KEY = "sk-canary-of-the-key"
 
 
-class ModelMind:
+class ModelRig:
     """`timeout` is what the brain gives its model, seconds."""
 
     def __init__(self, *, timeout: float = 20.0, model: str = "openai-compatible:double") -> None:
@@ -79,7 +79,7 @@ class ModelMind:
 
 
 @contextmanager
-def model_mind(**options):
-    mind = ModelMind(**options)
-    with mind.server:
-        yield mind
+def model_rig(**options):
+    rig = ModelRig(**options)
+    with rig.server:
+        yield rig

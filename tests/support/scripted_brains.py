@@ -1,6 +1,6 @@
-"""Every brain with the mind behind it, scripted and overheard where its provider speaks: at the wire.
+"""Every brain with the model behind it, scripted and overheard where its provider speaks: at the wire.
 
-A new brain joins with one line in MINDS: a context manager that yields a Mind. One that has no model to
+A new brain joins with one line in RIGS: a context manager that yields a Rig. One that has no model to
 script (`rules`) is given posts that lead it to the same cases, and stays out of the others for a stated
 reason.
 """
@@ -14,8 +14,8 @@ import pytest
 
 from bot.brains import make
 from support.brain_script import Call, Cuts, Fails, Hangs, Says, Step, calls, replies, silent
-from support.letta_brain import letta_mind
-from support.model_brain import model_mind
+from support.letta_brain import letta_rig
+from support.model_brain import model_rig
 
 NO_MODEL = "it asks no model, so there is none to fail"
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from bot.ports import Brain
 
 __all__ = [
-    "MINDS",
     "NO_MODEL",
+    "RIGS",
     "Call",
     "Cuts",
     "Fails",
     "Hangs",
-    "Mind",
+    "Rig",
     "Says",
     "Step",
     "calls",
-    "over_minds",
+    "over_brains",
     "replies",
     "silent",
 ]
 
 
-class Mind(Protocol):
+class Rig(Protocol):
     """`brain` asks its model over HTTP; the model does what `script` says.
 
     One step a model's request, tool continuations included; the last step for ever. `requests` is what the
@@ -65,15 +65,15 @@ class Unscripted:
 
 
 @contextmanager
-def rules_mind():
+def rules_rig():
     yield Unscripted(make("rules"))
 
 
-MINDS = {"letta": letta_mind, "model": model_mind, "rules": rules_mind}
+RIGS = {"letta": letta_rig, "model": model_rig, "rules": rules_rig}
 
 
-def over_minds(**unfit: str):
+def over_brains(**unfit: str):
     """Run the test over every brain but those named, each with the reason why the case cannot be its own."""
     assert all(unfit.values())
-    assert set(unfit) <= set(MINDS)
-    return pytest.mark.parametrize("mind", sorted(set(MINDS) - set(unfit)), indirect=True)
+    assert set(unfit) <= set(RIGS)
+    return pytest.mark.parametrize("rig", sorted(set(RIGS) - set(unfit)), indirect=True)

@@ -16,12 +16,12 @@ import httpx
 from support.brain_script import Says, strings
 from support.letta_double import CANARY
 from support.loopback import Answer, Loopback
-from support.model_brain import ModelMind
+from support.model_brain import ModelRig
 
 
 class StubModel:
     def __init__(self, port: int) -> None:
-        self._model = ModelMind()
+        self._model = ModelRig()
         self._seen: list[str] = []
         self.server = Loopback(self._answer, port)
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from support.factory import ANA, BEN
-from support.harness import Crew, ScriptedBrain
+from support.harness import Harness, ScriptedBrain
 
 from bot.brains import make
 from bot.domain.turn import Outcome
-from bot.errors import BrainTrouble, NotFound
+from bot.errors import NotFound, TransientBrainError
 from bot.privacy.erasure import forgetting
 from bot.storage import turns
 from bot.worker.replay import known_then, replay
@@ -32,26 +32,26 @@ TALK = [
 
 
 @pytest.fixture
-def crew(db, tmp_path):
-    crew = Crew(db, tmp_path, make("rules"))
-    crew.network.name(ANA, "iris.test")
-    return crew
+def harness(db, tmp_path):
+    harness = Harness(db, tmp_path, make("rules"))
+    harness.network.name(ANA, "iris.test")
+    return harness
 
 
-def talk(crew, *texts, did=ANA):
+def talk(harness, *texts, did=ANA):
     refs = []
     for text in texts:
-        refs.append(crew.say(did, text))
-        crew.work()
-        crew.clock.forward(hours=1)
+        refs.append(harness.say(did, text))
+        harness.work()
+        harness.clock.forward(hours=1)
     return refs
 
 
-def again(crew, ref, brain=None, persona=None):
-    with crew.bench.db.read() as tx:
+def again(harness, ref, brain=None, persona=None):
+    with harness.services.db.read() as tx:
         turn = turns.of(tx, ref.uri)[-1]
-        notes = known_then(tx, crew.bench.memory, turn.told) if turn.told else ()
-    return asyncio.run(replay(turn, notes, brain or make("rules"), crew.clock, SECOND, persona))
+        notes = known_then(tx, harness.services.memory, turn.told) if turn.told else ()
+    return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
 
 def rows(db):
@@ -59,32 +59,32 @@ def rows(db):
         return [tuple(row) for table in Base.metadata.sorted_tables for row in tx.execute(select(table))]
 
 
-def test_a_brain_without_chance_comes_to_the_same_whatever_was_learned_since(crew):
-    refs = talk(crew, *TALK[:4])
+def test_a_brain_without_chance_comes_to_the_same_whatever_was_learned_since(harness):
+    refs = talk(harness, *TALK[:4])
     for ref in refs:
-        done = again(crew, ref)
+        done = again(harness, ref)
         assert done.now.reply == done.then.reply
         assert done.now.edits == done.then.edits
         assert [(c.name, c.answer) for c in done.now.calls] == [(c.name, c.answer) for c in done.then.calls]
         assert not done.changed
 
 
-def test_nothing_is_written_and_nothing_posted(crew):
-    refs = talk(crew, *TALK[:4])
-    before, said = rows(crew.bench.db), list(crew.network.calls)
+def test_nothing_is_written_and_nothing_posted(harness):
+    refs = talk(harness, *TALK[:4])
+    before, said = rows(harness.services.db), list(harness.network.calls)
     for ref in refs:
-        again(crew, ref, ScriptedBrain(("remember", {"text": "is a spy"}), ("forget", {"note": "n1"})))
-    assert rows(crew.bench.db) == before
-    assert crew.network.calls == said
+        again(harness, ref, ScriptedBrain(("remember", {"text": "is a spy"}), ("forget", {"note": "n1"})))
+    assert rows(harness.services.db) == before
+    assert harness.network.calls == said
 
 
-def test_it_is_given_what_was_sent_then(crew):
-    talk(crew, *TALK[:3])
+def test_it_is_given_what_was_sent_then(harness):
+    talk(harness, *TALK[:3])
     brain = ScriptedBrain(("reply", {"text": "hm"}))
-    with crew.bench.db.read() as tx:
+    with harness.services.db.read() as tx:
         first = turns.latest(tx)[1]
-    (ref,) = [post.ref for post in crew.network.posts(ANA) if post.ref.uri == first.uri]
-    again(crew, ref, brain)
+    (ref,) = [post.ref for post in harness.network.posts(ANA) if post.ref.uri == first.uri]
+    again(harness, ref, brain)
     (prompt,) = brain.prompts
     assert prompt.sections == first.told.sections
     assert prompt.now == first.told.now
@@ -96,10 +96,10 @@ def test_it_is_given_what_was_sent_then(crew):
     assert "Lisbon" in prompt.system()
 
 
-def test_another_persona_is_all_that_changes(crew):
-    (ref,) = talk(crew, "hello")
+def test_another_persona_is_all_that_changes(harness):
+    (ref,) = talk(harness, "hello")
     brain = ScriptedBrain(("reply", {"text": "Good day."}))
-    done = again(crew, ref, brain, persona="A heron.")
+    done = again(harness, ref, brain, persona="A heron.")
     was, now = done.then.told.sections, brain.prompts[0].sections
     assert (now[0].text, now[1:]) == ("A heron.", was[1:])
     assert done.changed
@@ -108,62 +108,63 @@ def test_another_persona_is_all_that_changes(crew):
     assert 'the section "The thread", as sent' in done.same
 
 
-def test_the_same_persona_and_brain_are_told_as_alike(crew):
-    (ref,) = talk(crew, "hello")
-    done = again(crew, ref)
+def test_the_same_persona_and_brain_are_told_as_alike(harness):
+    (ref,) = talk(harness, "hello")
+    done = again(harness, ref)
     assert {"the brain (rules)", f"the persona ({done.then.persona})"} <= {*done.same}
     assert len(done.differs) == 1
 
 
-def test_notes_can_be_recalled_as_they_were_then(crew):
-    refs = talk(crew, *TALK[:3])
+def test_notes_can_be_recalled_as_they_were_then(harness):
+    refs = talk(harness, *TALK[:3])
     brain = ScriptedBrain(("recall", {"query": "lives"}), ("reply", {"text": "ok"}))
-    done = again(crew, refs[1], brain)
+    done = again(harness, refs[1], brain)
     assert "lives in Lisbon" in done.now.calls[0].answer
 
 
-def test_a_new_note_is_proposed_and_shown_but_not_kept(crew):
-    (ref,) = talk(crew, "hello")
-    done = again(crew, ref, ScriptedBrain(("remember", {"text": "likes tea"}), ("reply", {"text": "ok"})))
+def test_a_new_note_is_proposed_and_shown_but_not_kept(harness):
+    (ref,) = talk(harness, "hello")
+    done = again(harness, ref, ScriptedBrain(("remember", {"text": "likes tea"}), ("reply", {"text": "ok"})))
     assert done.now.edits == (Remember("likes tea"),)
-    assert crew.notes(ANA) == []
+    assert harness.notes(ANA) == []
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"), [(BrainTrouble("503"), Outcome.TROUBLE), (KeyError("x"), Outcome.STUMBLED)]
+    ("error", "outcome"),
+    [(TransientBrainError("503"), Outcome.TRANSIENT), (KeyError("x"), Outcome.BUG)],
 )
-def test_a_brain_that_fails_now_is_shown_to_fail(crew, error, outcome):
-    (ref,) = talk(crew, "hello")
-    done = again(crew, ref, ScriptedBrain(error))
+def test_a_brain_that_fails_now_is_shown_to_fail(harness, error, outcome):
+    (ref,) = talk(harness, "hello")
+    done = again(harness, ref, ScriptedBrain(error))
     assert (done.now.outcome, done.now.reply, done.changed) == (outcome, None, True)
 
 
-def test_a_brain_that_takes_too_long_is_cut_off(crew):
-    (ref,) = talk(crew, "hello")
+def test_a_brain_that_takes_too_long_is_cut_off(harness):
+    (ref,) = talk(harness, "hello")
 
     async def sleep():
         await asyncio.sleep(30)
 
-    with crew.bench.db.read() as tx:
+    with harness.services.db.read() as tx:
         turn = turns.of(tx, ref.uri)[-1]
     now = timedelta(milliseconds=10)
-    done = asyncio.run(replay(turn, (), ScriptedBrain(sleep), crew.clock, now))
-    assert (done.now.outcome, done.now.error.endswith("it took too long")) == (Outcome.TROUBLE, True)
+    done = asyncio.run(replay(turn, (), ScriptedBrain(sleep), harness.clock, now))
+    assert (done.now.outcome, done.now.error.endswith("it took too long")) == (Outcome.TRANSIENT, True)
 
 
-def test_what_was_erased_is_not_thought_again(crew):
-    (ref,) = talk(crew, "I live in Lisbon")
-    db, memory = crew.bench.db, crew.bench.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, crew.clock()):
+def test_what_was_erased_is_not_thought_again(harness):
+    (ref,) = talk(harness, "I live in Lisbon")
+    db, memory = harness.services.db, harness.services.memory
+    with db.write() as tx, forgetting(tx, memory, ANA, harness.clock()):
         (note,) = memory.recall(tx, ANA).notes
-        memory.forget_note(tx, note.id, actor="operator", at=crew.clock())
+        memory.forget_note(tx, note.id, actor="operator", at=harness.clock())
     with pytest.raises(NotFound, match="erased"):
-        again(crew, ref)
+        again(harness, ref)
 
 
-def test_a_replay_sees_no_other_persons_notes(crew):
-    talk(crew, "I live in Lisbon and my dog is called CANARY")
-    (ref,) = talk(crew, "hello, what do you know about me?", did=BEN)
+def test_a_replay_sees_no_other_persons_notes(harness):
+    talk(harness, "I live in Lisbon and my dog is called CANARY")
+    (ref,) = talk(harness, "hello, what do you know about me?", did=BEN)
     brain = ScriptedBrain(("recall", {"query": "dog called lives in Lisbon"}), ("reply", {"text": "ok"}))
-    done = again(crew, ref, brain)
+    done = again(harness, ref, brain)
     assert "CANARY" not in repr(done) + repr(brain.prompts)

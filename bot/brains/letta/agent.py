@@ -17,7 +17,7 @@ import structlog
 from letta_client import LettaError, NotFoundError
 
 from bot.brains.letta.responses import told
-from bot.errors import BrainRefused, BrainTrouble
+from bot.errors import PermanentBrainError, TransientBrainError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,8 +49,8 @@ class Agent:
     model: str
 
 
-class Household:
-    """`name` and `model` are those of the agent. Raises BrainTrouble and BrainRefused."""
+class AgentManager:
+    """`name` and `model` are those of the agent. Raises TransientBrainError and PermanentBrainError."""
 
     def __init__(self, client: AsyncLetta, name: str, model: str, clock: Clock) -> None:
         self._client = client
@@ -71,7 +71,7 @@ class Household:
             await self._make()
             state = await self._find()  # the oldest, should another process have made one too
         if state is None:
-            raise BrainTrouble("Letta does not list the agent that was just made.")
+            raise TransientBrainError("Letta does not list the agent that was just made.")
         await self._check(state)
         await self._sweep(state)
         return Agent(state.id, self._model)
@@ -118,7 +118,7 @@ class Household:
             )
         state = next((one for one in page.items or [] if one.name == self._name), None)
         if state and not (state.metadata or {}).items() >= MARK.items():
-            raise BrainRefused(
+            raise PermanentBrainError(
                 f"There is a Letta agent {self._name!r} that scrubjay did not make. Scrubjay throws its own "
                 f"away every day: to keep this one, {ELSE}."
             )
@@ -152,17 +152,17 @@ class Household:
             tools = [str(tool.name) async for tool in self._client.agents.tools.list(state.id)]
             labels = [str(block.label) async for block in self._client.agents.blocks.list(state.id)]
         if tools:
-            raise BrainRefused(
+            raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has tools on the server ({', '.join(sorted(tools))}), which "
                 f"could act and remember behind our back: detach them, delete the agent, or {ELSE}."
             )
         if blocks := sorted(set(labels) - {"persona"}):
-            raise BrainRefused(
+            raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has memory blocks ({', '.join(blocks)}), which everybody's "
                 f"turns would share: detach them, delete the agent, or {ELSE}."
             )
         if state.enable_sleeptime:
-            raise BrainRefused(
+            raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has a sleep-time agent, which reads all conversations: "
                 f"switch it off, delete the agent, or {ELSE}."
             )

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from letta_client import AsyncLetta
 
-from bot.brains.letta.agent import Household
+from bot.brains.letta.agent import AgentManager
 from bot.brains.letta.responses import read, require_whole, told
 from bot.domain.prompt import ToolAnswer, Trust, Usage
-from bot.errors import BrainError, BrainRefused, BrainTrouble
+from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attached
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Letta:
         )
         # set here, because the client would take the environment's if there is none
         self._client.api_key = options.key.get_secret_value() if options.key else None
-        self._house = Household(self._client, options.agent, options.model, options.clock)
+        self._house = AgentManager(self._client, options.agent, options.model, options.clock)
         self._options = options
         self._agent: Agent | None = None
         self._looked: datetime | None = None
@@ -99,13 +99,13 @@ class Letta:
                 agent = await self._ready()
                 async with self._house.conversation(agent) as conversation:
                     await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)), attached(prompt))
-        except BrainTrouble:
+        except TransientBrainError:
             self._looked = None  # the agent may be gone: look before the next turn
             raise
-        except BrainRefused as error:  # no fault of this mention's: it waits until the brain is mended
-            raise BrainTrouble(*error.args) from error
+        except PermanentBrainError as error:  # no fault of this mention's: it waits until the brain is mended
+            raise TransientBrainError(*error.args) from error
         except TimeoutError as error:
-            raise BrainTrouble("it took too long") from error
+            raise TransientBrainError("it took too long") from error
 
     async def forget(self) -> None:
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
@@ -138,7 +138,7 @@ class Letta:
             return self._agent
 
     async def _probe(self, agent: Agent) -> None:
-        """Raise BrainRefused unless a canary in `override_system` reaches the model."""
+        """Raise PermanentBrainError unless a canary in `override_system` reaches the model."""
         for _ in range(TRIES):
             word = f"kestrel{secrets.token_hex(3)}"
             turn = _Turn(self._client, PROBE.format(word=word), None)
@@ -146,7 +146,7 @@ class Letta:
                 said = (await turn.ask(conversation, [_user(ASKED)])).text
             if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
                 return
-        raise BrainRefused(
+        raise PermanentBrainError(
             f"{agent.model} on this Letta server did not say the word that its system prompt told it. Either "
             "the server ignores `override_system`, and people's notes could mix, or the model is too weak: "
             "use a server that honours it (0.16.8 does), or another SCRUBJAY_LETTA_MODEL."
@@ -173,8 +173,8 @@ class _Turn:
                 return
             mends += not came.calls
             if mends > MENDS:
-                raise BrainTrouble("it called no tool to reply with", of_turn=True)
-        raise BrainTrouble(f"it came to no end in {ROUNDS} rounds", of_turn=True)
+                raise TransientBrainError("it called no tool to reply with", of_turn=True)
+        raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", of_turn=True)
 
     async def ask(self, conversation: str, messages: list[dict[str, Any]]) -> Round:
         """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""

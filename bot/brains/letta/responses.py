@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from letta_client import APIStatusError, LettaError
 
-from bot.errors import BrainError, BrainRefused, BrainTrouble
+from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import BLIND
 
 if TYPE_CHECKING:
@@ -76,21 +76,21 @@ class Round:
 
 @contextmanager
 def told(missing: str | None = None, *, shows: bool = False) -> Iterator[None]:
-    """Turn what the client raises into BrainTrouble or BrainRefused. `missing` is what a 404 means here.
+    """Turn what the client raises into TransientBrainError or PermanentBrainError.
 
-    Without it a 404 is trouble: the agent or the conversation was deleted under us. `shows`: the request
-    held pictures.
+    `missing` is what a 404 means here. Without it a
+    404 is transient: the agent or the conversation was deleted under us. `shows`: the request held pictures.
     """
     try:
         yield
     except APIStatusError as error:
         if error.status_code == httpx.codes.NOT_FOUND and missing:
-            raise BrainRefused(missing) from error
+            raise PermanentBrainError(missing) from error
         raise judge(error.status_code, error.body, error.response.headers, shows=shows) from error
     except (LettaError, httpx.HTTPError) as error:
-        raise BrainTrouble(f"Letta does not answer: {type(error).__name__}.") from error
+        raise TransientBrainError(f"Letta does not answer: {type(error).__name__}.") from error
     except ValueError as error:  # of the client's JSON
-        raise BrainTrouble("Letta's answer was cut.") from error
+        raise TransientBrainError("Letta's answer was cut.") from error
 
 
 def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool = False) -> BrainError:
@@ -98,15 +98,17 @@ def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool 
     kind = _kind(body)
     said = f"Letta says {status}{f' {kind}' if kind else ''}."
     if advice := REFUSALS.get(kind) or REFUSALS.get(status):
-        return BrainRefused(said, advice)
+        return PermanentBrainError(said, advice)
     blind = [BLIND] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
     if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
-        return BrainTrouble(said, advice, *blind, of_turn=True)
-    return BrainTrouble(said, *blind, retry_after=_seconds(headers.get("retry-after")), of_turn=bool(blind))
+        return TransientBrainError(said, advice, *blind, of_turn=True)
+    return TransientBrainError(
+        said, *blind, retry_after=_seconds(headers.get("retry-after")), of_turn=bool(blind)
+    )
 
 
 async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Round:
-    """Read one answer to its end. Raises BrainTrouble and BrainRefused for an error that stands in it."""
+    """Read one answer to its end. Raises BrainError for an error that stands in it."""
     text: list[str] = []
     calls: dict[str, Call] = {}
     stop, tokens_in, tokens_out = "", 0, 0
@@ -128,10 +130,10 @@ async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Round:
 
 
 def require_whole(came: Round) -> None:
-    """Raise BrainTrouble unless the answer came to an end of its own."""
+    """Raise TransientBrainError unless the answer came to an end of its own."""
     if came.stop not in WHOLE or (came.stop == "requires_approval" and not came.calls):
         why = REFUSALS.get(came.stop) or TURNS_OWN.get(came.stop) or came.stop or "its answer was cut"
-        raise BrainTrouble(f"Letta stopped short: {why}", of_turn=came.stop not in {"", *REFUSALS})
+        raise TransientBrainError(f"Letta stopped short: {why}", of_turn=came.stop not in {"", *REFUSALS})
 
 
 def _calls(event: Any) -> Iterator[Call]:

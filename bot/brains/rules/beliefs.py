@@ -68,7 +68,7 @@ class Known:
     fact: Fact | None
 
 
-class Cache:
+class Beliefs:
     """The notes as they are after each call."""
 
     def __init__(self, notes: Iterable[Note], tools: Toolbox) -> None:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import regex
 
 from bot.brains.rules import wording
-from bot.brains.rules.beliefs import Cache, Outcome
+from bot.brains.rules.beliefs import Beliefs, Outcome
 from bot.brains.rules.facts import Mode, alike
 from bot.brains.rules.smalltalk import Talk
-from bot.brains.rules.understanding import EVERYTHING, hear
+from bot.brains.rules.understanding import EVERYTHING, understand
 from bot.brains.rules.wording import pick
 
 if TYPE_CHECKING:
     from bot.brains.rules.facts import Fact
-    from bot.brains.rules.understanding import Heard, Topic
+    from bot.brains.rules.understanding import Topic, Understood
     from bot.domain.prompt import Prompt
     from bot.ports import Toolbox
 
@@ -37,7 +37,7 @@ class Rules:
         """Nothing is needed."""
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        heard = hear(prompt.mention.text)
+        heard = understand(prompt.mention.text)
         if reason := _silence(heard, prompt):
             await tools.call("stay_silent", {"reason": reason})
             return
@@ -55,12 +55,12 @@ class Rules:
         """Nothing is open."""
 
 
-def _silence(heard: Heard, prompt: Prompt) -> str:
+def _silence(heard: Understood, prompt: Prompt) -> str:
     """Why an answer would be noise; empty if it would not."""
     if heard.noise:
         return "nothing to answer"
     courtesy = heard.understood and set(heard.talk) <= ONCE and not (heard.facts or heard.asks or heard.erase)
-    earlier = (hear(post.text).talk for post in prompt.thread if post.by_asker and post.text)
+    earlier = (understand(post.text).talk for post in prompt.thread if post.by_asker and post.text)
     if courtesy and not heard.asked and any(set(talk) & set(heard.talk) for talk in earlier):
         return "thanked already"
     return ""
@@ -71,12 +71,12 @@ def _shortened(text: str) -> str:
 
 
 class _Turn:
-    def __init__(self, prompt: Prompt, tools: Toolbox, heard: Heard) -> None:
+    def __init__(self, prompt: Prompt, tools: Toolbox, heard: Understood) -> None:
         self.heard = heard
         self.langs = prompt.mention.langs
         self.new = prompt.person.introduced_at is None
         self.seed = prompt.mention.uri
-        self.cache = Cache(prompt.recollection.notes, tools)
+        self.cache = Beliefs(prompt.recollection.notes, tools)
 
     async def answer(self) -> str:
         """Everything that is to be said, in one paragraph."""

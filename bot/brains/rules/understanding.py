@@ -38,7 +38,7 @@ EVERYTHING = Topic()
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Understood:
     """All that was understood of a post. `asked` tells of a question that was not."""
 
     facts: tuple[Fact, ...] = ()
@@ -226,11 +226,11 @@ def _erasure(what: str) -> Topic:
     return topic(what, erasing=True) or Topic(what, words=what)
 
 
-def hear(text: str) -> Heard:
+def understand(text: str) -> Understood:
     """Everything that the rules understand of a post's text."""
     own = plain(text)
     if is_noise(own):
-        return Heard(noise=True)
+        return Understood(noise=True)
     parts = sentences(own)
     erase: list[Topic] = []
     talk: list[Talk] = []
@@ -246,7 +246,7 @@ def hear(text: str) -> Heard:
     facts = () if JOKING.search(own) else stated(rest)
     asks, asked = _questions(rest)
     talk += [said for part in rest for said in _talk(part)]
-    return Heard(facts, asks, tuple(erase), tuple(dict.fromkeys(talk)), asked, foreign=is_foreign(own))
+    return Understood(facts, asks, tuple(erase), tuple(dict.fromkeys(talk)), asked, foreign=is_foreign(own))
 
 
 def _questions(parts: list[str]) -> tuple[tuple[Topic, ...], bool]:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 from support.brain_script import Call, Cuts, Fails, Hangs, Says, calls, replies, silent, strings
 from support.factory import ANA, Clock
-from support.harness import Crew
+from support.harness import Harness
 from support.letta_double import MODEL, TOKENS, Breaks, LettaDouble, serving
 from support.loopback import Answer
 from support.talker import Talker, above
@@ -19,7 +19,7 @@ from bot.brains.letta.agent import KEPT, OVERDUE, TURN
 from bot.brains.letta.brain import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
 from bot.domain.mention import State
 from bot.domain.prompt import Usage
-from bot.errors import BrainRefused, BrainTrouble
+from bot.errors import PermanentBrainError, TransientBrainError
 from memory.model import Remember
 
 MESSAGES = r"/v1/conversations/[^/]+/messages"
@@ -85,7 +85,7 @@ async def test_an_agent_that_could_act_or_remember_by_itself_is_refused_with_wha
     flat, agent, words
 ):
     flat.double.add_agent("scrubjay", **agent)
-    with pytest.raises(BrainRefused, match=words):
+    with pytest.raises(PermanentBrainError, match=words):
         await flat.brain.start()
     assert flat.double.agents
     assert flat.double.seen == []
@@ -105,7 +105,7 @@ async def test_the_agent_of_another_name_is_left_alone(flat):
 
 async def test_a_server_that_ignores_the_system_prompt_of_a_request_is_refused():
     with Flat(obeys=False) as flat:
-        with pytest.raises(BrainRefused, match="override_system"):
+        with pytest.raises(PermanentBrainError, match="override_system"):
             await flat.brain.start()
         assert flat.double.probes
         assert flat.double.conversations == {}
@@ -135,7 +135,7 @@ async def test_the_server_is_probed_once_and_not_for_every_turn(flat):
 )
 async def test_what_is_set_wrongly_is_refused_at_start_and_told_by_health(flat, method, path, answer, words):
     fault = flat.double.fail(method, path, answer, times=2)
-    with pytest.raises(BrainRefused, match=words):
+    with pytest.raises(PermanentBrainError, match=words):
         await flat.brain.start()
     assert words in await flat.brain.health()
     assert fault.fired == 2
@@ -143,7 +143,7 @@ async def test_what_is_set_wrongly_is_refused_at_start_and_told_by_health(flat, 
 
 async def test_a_server_that_is_not_there_is_trouble_and_told_by_health(flat):
     away = flat.another(url="http://127.0.0.1:9")
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await away.start()
     assert "does not answer" in await away.health()
 
@@ -162,7 +162,7 @@ async def test_a_mention_waits_while_the_agent_must_be_mended(flat):
     await flat.brain.start()
     flat.double.tools[next(iter(flat.double.agents))].append("archival_memory_insert")
     flat.clock.forward(minutes=11)
-    with pytest.raises(BrainTrouble, match="detach"):
+    with pytest.raises(TransientBrainError, match="detach"):
         await flat.think(replies("hi"))
 
 
@@ -238,7 +238,7 @@ async def test_plain_text_is_never_said_and_the_model_is_told_how_to(flat):
 
 
 async def test_a_model_that_only_ever_writes_plain_text_is_given_up(flat):
-    with pytest.raises(BrainTrouble, match="called no tool"):
+    with pytest.raises(TransientBrainError, match="called no tool"):
         await flat.think(Says(text="hello there"))
     assert len(flat.double.seen) == MENDS + 1
 
@@ -254,13 +254,13 @@ async def test_a_model_that_says_nothing_is_asked_to_end_the_turn(flat):
 
 
 async def test_the_rounds_of_a_turn_are_limited(flat):
-    with pytest.raises(BrainTrouble, match="no end"):
+    with pytest.raises(TransientBrainError, match="no end"):
         await flat.think(calls("recall", {"query": "tea"}))
     assert len(flat.double.seen) == ROUNDS
 
 
 async def test_a_model_that_calls_no_tool_of_ours_cannot_loop_on_the_server(flat):
-    with pytest.raises(BrainTrouble, match="max_steps"):
+    with pytest.raises(TransientBrainError, match="max_steps"):
         await flat.think(calls("send_money", {}))
     assert len(flat.double.seen) == STEPS
 
@@ -306,7 +306,7 @@ SICK = {
 async def test_a_sick_answer_ends_the_turn_and_its_conversation(flat, name, first):
     step = SICK[name]
     await flat.brain.start()
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await flat.think(*first, step)
     assert len(flat.double.seen) == len(first) + 1
     assert flat.double.fired == ([] if isinstance(step, Says) else [step])
@@ -319,7 +319,7 @@ async def test_a_conversation_that_waits_for_an_answer_never_holds_up_the_next_t
     flat.double.script(calls("remember", {"text": "likes tea"}))
     fault = flat.double.fail("DELETE", ONE, Answer({}, status=500))
     flat.double.fail("POST", MESSAGES, Answer({"detail": "No tool call is currently awaiting"}, status=400))
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await Talker(flat.brain).think("hello")
     assert (len(flat.double.conversations), fault.fired) == (1, 1)
     assert (await flat.think(replies("hi"))).reply == "hi"
@@ -327,7 +327,7 @@ async def test_a_conversation_that_waits_for_an_answer_never_holds_up_the_next_t
 
 async def test_a_busy_server_says_when_to_come_back(flat):
     await flat.brain.start()
-    with pytest.raises(BrainTrouble) as caught:
+    with pytest.raises(TransientBrainError) as caught:
         await flat.think(Fails(429, 17))
     assert caught.value.retry_after == 17
 
@@ -337,7 +337,7 @@ async def test_a_turn_that_hangs_is_given_up_and_its_conversation_deleted(flat, 
     await flat.brain.start()
     if kind == "given up by the client":
         flat.brain = flat.another(timeout=0.2)
-    with pytest.raises((BrainTrouble, TimeoutError)):
+    with pytest.raises((TransientBrainError, TimeoutError)):
         async with asyncio.timeout(0.2 if kind.startswith("cancelled") else 5):
             await flat.think(Hangs())
     assert flat.double.fired == [Hangs()]
@@ -347,7 +347,7 @@ async def test_a_turn_that_hangs_is_given_up_and_its_conversation_deleted(flat, 
 async def test_no_error_quotes_what_people_said(flat):
     quoting = Answer({"detail": "cannot parse: I live in ZEBRAFISH"}, status=400)
     fault = flat.double.fail("POST", MESSAGES, quoting)
-    with pytest.raises(BrainTrouble) as caught:
+    with pytest.raises(TransientBrainError) as caught:
         await flat.think(replies("hi"))
     assert "ZEBRAFISH" not in str(caught.value)
     assert fault.fired
@@ -356,34 +356,34 @@ async def test_no_error_quotes_what_people_said(flat):
 async def test_an_agent_deleted_under_it_is_made_again(flat):
     await flat.brain.start()
     flat.double.agents.clear()
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await flat.think(replies("hi"))
     assert (await flat.think(replies("hi"))).reply == "hi"
 
 
 def test_a_server_that_dies_in_the_middle_of_a_turn_is_tried_again_and_answers_once(db, tmp_path):
     with Flat() as flat:
-        crew = Crew(db, tmp_path, flat.brain)
+        harness = Harness(db, tmp_path, flat.brain)
         flat.double.script(calls("remember", {"text": "likes tea"}), Cuts(), replies("hi"))
-        mention = crew.say(ANA, "I like tea")
-        crew.work()
-        assert crew.entry(mention).state is State.WAITING
-        crew.clock.forward(minutes=30)
-        crew.work()
+        mention = harness.say(ANA, "I like tea")
+        harness.work()
+        assert harness.entry(mention).state is State.WAITING
+        harness.clock.forward(minutes=30)
+        harness.work()
         assert flat.double.fired == [Cuts()]
-        assert [post.text.startswith("hi") for post in crew.replies(mention)] == [True]
-        assert crew.notes(ANA) == []  # the tea was of the turn that broke
+        assert [post.text.startswith("hi") for post in harness.replies(mention)] == [True]
+        assert harness.notes(ANA) == []  # the tea was of the turn that broke
 
 
 async def test_a_turn_that_fails_tells_what_it_spent_and_whether_the_post_may_be_the_cause(flat):
     await flat.brain.start()
     person = Talker(flat.brain)
     flat.double.script(calls("remember", {"text": "likes tea"}), Breaks())
-    with pytest.raises(BrainTrouble) as sick:
+    with pytest.raises(TransientBrainError) as sick:
         await person.think("hello")
     assert (person.spent, sick.value.of_turn) == (Usage(MODEL, *TOKENS, None), False)
     flat.double.script(Says(text="You are", finish="length"))
-    with pytest.raises(BrainTrouble) as cut:
+    with pytest.raises(TransientBrainError) as cut:
         await person.think("hello")
     assert (person.spent, cut.value.of_turn) == (Usage(MODEL, *TOKENS, None), True)
 
@@ -424,7 +424,7 @@ async def test_it_looks_at_its_agent_now_and_then_and_not_for_every_turn(flat, m
     assert (await flat.think(replies("hi"))).reply == "hi"
     assert not fault.fired
     flat.clock.forward(seconds=LOOK_EVERY.total_seconds())
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         await flat.think(replies("hi"))
     assert fault.fired
 

@@ -14,7 +14,7 @@ import pytest
 from support.letta_brain import leave, live_brain
 from support.talker import Talker
 
-from bot.errors import BrainRefused, BrainTrouble
+from bot.errors import PermanentBrainError, TransientBrainError
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("LETTA_BASE_URL"), reason="LETTA_BASE_URL names no live Letta server"
@@ -31,7 +31,7 @@ async def brain():
 
 async def turn(brain, text="Hello, how are you?", **talker):
     """One turn; a weak model may fail at it."""
-    with suppress(BrainTrouble):
+    with suppress(TransientBrainError):
         return await Talker(brain, **talker).think(text)
 
 
@@ -78,7 +78,7 @@ async def test_a_server_side_tool_is_found_and_refused(brain):
         pytest.skip("the server has no tool to attach")
     await brain._client.agents.tools.attach(tools[0].id, agent_id=brain._agent.id)
     brain._looked = None
-    with pytest.raises(BrainRefused, match="detach"):
+    with pytest.raises(PermanentBrainError, match="detach"):
         await brain.start()
 
 
@@ -86,6 +86,6 @@ async def test_a_memory_block_is_found_and_refused(brain):
     block = await brain._client.blocks.create(label="human", value="nobody")
     await brain._client.agents.blocks.attach(block.id, agent_id=brain._agent.id)
     brain._looked = None
-    with pytest.raises(BrainRefused, match="detach"):
+    with pytest.raises(PermanentBrainError, match="detach"):
         await brain.start()
     await brain._client.blocks.delete(block.id)

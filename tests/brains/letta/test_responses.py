@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bot.brains.letta.responses import BLIND, Round, judge, read, require_whole
-from bot.errors import BrainRefused, BrainTrouble
+from bot.errors import PermanentBrainError, TransientBrainError
 
 
 def asked(*names):
@@ -31,21 +31,21 @@ async def test_a_call_that_is_told_twice_is_one():
 
 @pytest.mark.parametrize("stop", ["", "requires_approval", "error", "max_steps", "cancelled", "what is this"])
 def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
-    with pytest.raises(BrainTrouble):
+    with pytest.raises(TransientBrainError):
         require_whole(Round("You are", (), stop, 0, 0))
 
 
 @pytest.mark.parametrize(
     ("status", "kind", "error", "of_turn"),
     [
-        (400, "", BrainTrouble, True),
-        (200, "llm_bad_request", BrainTrouble, True),
-        (200, "context_window_exceeded", BrainTrouble, True),
-        (500, "", BrainTrouble, False),
-        (200, "llm_error", BrainTrouble, False),
-        (200, "llm_rate_limit", BrainTrouble, False),
-        (401, "", BrainRefused, None),
-        (200, "llm_authentication", BrainRefused, None),
+        (400, "", TransientBrainError, True),
+        (200, "llm_bad_request", TransientBrainError, True),
+        (200, "context_window_exceeded", TransientBrainError, True),
+        (500, "", TransientBrainError, False),
+        (200, "llm_error", TransientBrainError, False),
+        (200, "llm_rate_limit", TransientBrainError, False),
+        (401, "", PermanentBrainError, None),
+        (200, "llm_authentication", PermanentBrainError, None),
     ],
 )
 def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, of_turn):

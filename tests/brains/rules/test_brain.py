@@ -10,7 +10,7 @@ from support.talker import Talker, above
 from bot.brains import make
 from bot.brains.rules.clauses import plain, sentences, stated
 from bot.brains.rules.facts import Mode, read
-from bot.brains.rules.understanding import hear
+from bot.brains.rules.understanding import understand
 from bot.brains.rules.wording import CANNOT_ANSWER, yours
 from bot.errors import SettingsError
 from memory.model import Limits
@@ -347,7 +347,7 @@ def test_what_is_written_reads_back_as_the_same_fact(text):
 
 @given(st.text(max_size=400))
 def test_any_text_is_heard(text):
-    assert hear(text) == hear(text)
+    assert understand(text) == understand(text)
 
 
 LONG = [
@@ -365,7 +365,7 @@ LONG = [
 @pytest.mark.parametrize("text", LONG)
 def test_a_long_text_is_heard_in_time(text):
     before = time.process_time()
-    hear(text)
+    understand(text)
     assert time.process_time() - before < 0.5
 
 

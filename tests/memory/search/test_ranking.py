@@ -22,7 +22,7 @@ from memory.rows.passages import PASSAGE, thread_of
 from memory.search.embed import WordLlama
 from memory.search.ranking import ask
 from memory.store import Memory
-from memory.tables import ShelfRow
+from memory.tables import IndexStampRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -283,7 +283,7 @@ def test_what_another_process_writes_is_found_at_once(known: Database):
     assert len(find(known, "tea")) == 2
     with known.write() as tx:
         other.forget_source(tx, more.uri, NOW)
-        stamp = tx.scalar(select(ShelfRow.stamp).where(ShelfRow.did == ALICE))
+        stamp = tx.scalar(select(IndexStampRow.stamp).where(IndexStampRow.did == ALICE))
         with pytest.raises(Remade):  # what was decoded before the erasure is stale
             MEMORY._shelves.get(ALICE, stamp, remake)
     with known.write() as tx:
