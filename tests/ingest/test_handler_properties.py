@@ -74,10 +74,11 @@ class EchoBrain:
 
 @dataclass
 class Someone:
-    """What the model holds of a person: `said` has URI -> (words, state)."""
+    """What the model holds of a person: `said` has URI -> (words, state), `unseen` URI -> words."""
 
     did: str
     said: dict = field(default_factory=dict)
+    unseen: dict = field(default_factory=dict)
     notes: dict = field(default_factory=dict)
     deleted: set = field(default_factory=set)
     blocks: str | None = None
@@ -116,9 +117,17 @@ class World:
             self.harness.take(RepoSync, someone.did, "#sync", self.harness.clock())
             self.harness.run_jobs()
             self.harness.reconcile()
+            self._found_late()
             return
         for _ in range(2 if how == "twice" else 1):
             tell()
+
+    def _found_late(self):
+        """What was said behind a block is shown once that is gone; the notifications go 48 hours back."""
+        for someone in self.people:
+            if not someone.blocks and someone.status is None:
+                someone.said |= {uri: (words, State.WAITING) for uri, words in someone.unseen.items()}
+                someone.unseen = {}
 
     def _say(self, someone, _, how):
         words = f"fact {next(NUMBERS)}"
@@ -126,7 +135,7 @@ class World:
         someone.said[ref.uri] = (words, State.WAITING)
         self._heard(someone, how, lambda: self.harness.handle(ref))
         if someone.blocks and how == "lost":  # the AppView does not tell of whoever blocks
-            del someone.said[ref.uri]
+            someone.unseen[ref.uri] = someone.said.pop(ref.uri)[0]
 
     def _edit(self, someone, which, how, *, away=False):
         there = [uri for uri in someone.said if uri not in someone.deleted]
@@ -209,6 +218,7 @@ class World:
         self.harness.clock.forward(hours=25)
         self.harness.run_jobs()
         for someone in self.people:
+            someone.unseen = {}  # too old to be answered, if they are found at all
             if someone.status == "deleted" and (someone.met or someone.said):
                 someone.said, someone.notes, someone.met = {}, {}, False
 
