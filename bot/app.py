@@ -24,7 +24,7 @@ from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
     from bot.config.settings import Settings
     from bot.ingest.handler import EventHandler
@@ -37,6 +37,7 @@ Role: TypeAlias = Literal["all", "listen", "work"]
 T = TypeVar("T")
 
 EXPIRE_EVERY = 3600.0  # seconds
+SCRUB_EVERY = timedelta(seconds=1)
 
 
 async def run(settings: Settings, role: Role) -> None:
@@ -75,33 +76,59 @@ async def serve(
     """Listen to `stream` (if any) and work, until `stopping`; then drain."""
     scheduler = Scheduler(timedelta(seconds=settings.sweep))
     scheduler.start()
-    crew = [
-        Worker(f"{socket.gethostname()}/{number}", services, scheduler, random.random)
-        for number in range(settings.workers if work else 0)
-    ]
     handler = await asyncio.to_thread(factory.make_handler, settings, services)
-    ears = [asyncio.create_task(ear) for ear in _listening(settings, services, handler, stream, scheduler)]
-    ears.append(asyncio.create_task(_expire_turns(services)))
-    if work:
-        ears.append(asyncio.create_task(_run_retention(settings, services, scheduler)))
-    hands: list[Worker | JobRunner] = [*crew, JobRunner(services, handler, random.random)] if work else []
-    working = [asyncio.create_task(scheduler.serve(hand.work, stopping)) for hand in hands]
-    log.info("app.started", me=services.network.did, brain=services.brain.name, workers=len(crew))
+    background = [
+        asyncio.create_task(task)
+        for task in _background(settings, services, handler, stream, scheduler, work)
+    ]
+    steps = _steps(settings, services, handler, scheduler) if work else []
+    working = [asyncio.create_task(scheduler.serve(step, stopping)) for step in steps]
+    log.info("app.started", me=services.network.did, brain=services.brain.name, workers=len(steps))
     asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait([asked, *ears, *working], return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait([asked, *background, *working], return_when=asyncio.FIRST_COMPLETED)
     log.info("app.stopping")
     stopping.set()
     scheduler.stop()
-    for task in ears:
+    for task in background:
         task.cancel()
     if working:
         _, late = await asyncio.wait(working, timeout=settings.drain)
         for task in late:
             task.cancel()
-    ends = await asyncio.gather(*ears, *working, asked, return_exceptions=True)
+    ends = await asyncio.gather(*background, *working, asked, return_exceptions=True)
     for end in ends:
         if isinstance(end, Exception):
             raise end
+
+
+def _steps(
+    settings: Settings, services: Services, handler: EventHandler, scheduler: Scheduler
+) -> list[Callable[[], Awaitable[bool]]]:
+    """What is called for as long as it finds something to do: the workers, and the jobs beside them."""
+    workers = [
+        Worker(f"{socket.gethostname()}/{number}", services, scheduler, random.random)
+        for number in range(settings.workers)
+    ]
+    return [*(worker.work for worker in workers), JobRunner(services, handler, random.random).work]
+
+
+def _background(
+    settings: Settings,
+    services: Services,
+    handler: EventHandler,
+    stream: EventStream | None,
+    scheduler: Scheduler,
+    work: bool,  # noqa: FBT001 - passed on
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What runs for ever beside the work: listening, reconciling, and what erases when its time has come."""
+    if stream is not None:
+        yield Listener(stream, services.db, handler, services.clock, scheduler.wake_at).run()
+        wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
+        yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
+    yield _expire_turns(services)
+    yield _scrub(services, scheduler)
+    if work:
+        yield _run_retention(settings, services, scheduler)
 
 
 async def _expire_turns(services: Services) -> None:
@@ -115,25 +142,22 @@ async def _expire_turns(services: Services) -> None:
         await asyncio.sleep(EXPIRE_EVERY)
 
 
+async def _scrub(services: Services, scheduler: Scheduler) -> None:
+    """Leave no copy of what was erased: what a crash left, and what a reader kept from being scrubbed."""
+    wakeup, db = scheduler.every("scrub", SCRUB_EVERY), services.db
+    db.needs_scrub = True
+    while True:
+        wakeup.clear()
+        if db.needs_scrub:
+            with suppress(*DATABASE_ERRORS):  # the next time is soon enough
+                await asyncio.to_thread(db.scrub)
+        await wakeup.wait()
+
+
 async def _run_retention(settings: Settings, services: Services, scheduler: Scheduler) -> None:
     wakeup = scheduler.every("retain", timedelta(days=1))
     wakeup.set()  # at start, too
     await run_retention(services.db, services.memory, services.ledger, settings.keep, services.clock, wakeup)
-
-
-def _listening(
-    settings: Settings,
-    services: Services,
-    handler: EventHandler,
-    stream: EventStream | None,
-    scheduler: Scheduler,
-) -> list[Coroutine[Any, Any, None]]:
-    """The stream, and the second opinion on it."""
-    if stream is None:
-        return []
-    listener = Listener(stream, services.db, handler, services.clock, scheduler.wake_at)
-    wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
-    return [listener.run(), Reconciler(services, handler, scheduler.wake_at).serve(wakeup)]
 
 
 async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

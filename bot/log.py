@@ -22,7 +22,7 @@ SECRET = re.compile(r"password|secret|authorization|cookie|jwt|session(?!s)|toke
 OURS = ("bot", "memory")
 
 
-def log_stumble(event: str, error: Exception, **fields: object) -> None:
+def log_bug(event: str, error: Exception, **fields: object) -> None:
     """Tell of an error of this program itself: kind and place, for its message may hold a person's words."""
     where = [f"{Path(at.filename).name}:{at.lineno}" for at in extract_tb(error.__traceback__)[-4:]]
     structlog.get_logger().error(event, error=type(error).__name__, where=where, **fields)

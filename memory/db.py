@@ -36,8 +36,9 @@ DATABASE_ERRORS = (
     DatabaseUnavailable,
 )  # what a database in trouble raises: later it may work
 
-AFTER = "after commit"
+AFTER, ERASED = "after commit", "erased"
 BUSY_SECONDS = 30
+CLOSE_SECONDS = 5
 EXAMPLES = "Examples: sqlite:///data/scrubjay.db, postgresql://user:password@host/scrubjay"
 PG_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PRAGMAS = (
@@ -50,12 +51,16 @@ PRAGMAS = (
 class Database:
     """An open database. `url` is SQLAlchemy's, e.g. `sqlite:///data/scrubjay.db`.
 
+    After a commit that erased something it scrubs itself. While `needs_scrub` is set, a reader was in the
+    way: somebody has to call `scrub` again.
+
     Raises DatabaseUnavailable if the URL cannot be used, and later whenever a transaction cannot begin.
     """
 
     def __init__(self, url: str) -> None:
         try:
             self.engine = _engine(url)
+            self.needs_scrub = False
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseUnavailable(f"{error}. {EXAMPLES}") from error
         except ValueError:  # it quotes what may be a piece of the password
@@ -79,8 +84,13 @@ class Database:
         begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
         with self._transaction(*begin) as tx:
             acts = tx.info[AFTER] = []  # what is in `info` outlives a transaction
+            tx.info[ERASED] = False
             yield tx
             tx.commit()
+            erased = tx.info[ERASED]
+        if erased:
+            self.needs_scrub = True
+            self.scrub()
         for act in acts:
             act()
 
@@ -125,24 +135,34 @@ class Database:
             raise SchemaNewer(found)
         return found
 
-    def scrub(self) -> bool:
-        """After an erasure: leave no copy of the erased rows in SQLite's write-ahead log.
+    def scrub(self, wait: float = 0) -> bool:
+        """Leave no copy of erased rows in SQLite's write-ahead log.
 
-        False if a reader is still in its snapshot (after BUSY_SECONDS of waiting): call it again.
+        False, and `needs_scrub` stays set, if others still use the log after `wait` seconds: call it again.
         """
-        if not self.is_sqlite:
-            return True
-        with self._transaction() as tx:
-            busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        busy = False
+        if self.is_sqlite:
+            with self._transaction(f"PRAGMA busy_timeout={wait * 1000:.0f}") as tx:
+                busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                tx.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+        self.needs_scrub = self.needs_scrub and bool(busy)
         return not busy
 
     def close(self) -> None:
+        """Let go of the connections, and wait a little for a scrub that is still due."""
+        if self.needs_scrub:
+            self.scrub(CLOSE_SECONDS)
         self.engine.dispose()
 
 
 def after_commit(tx: Tx, act: Callable[[], None]) -> None:
     """Do this when the transaction, a writing one, is committed; if it fails, never."""
     tx.info[AFTER].append(act)
+
+
+def mark_erased(tx: Tx) -> None:
+    """This transaction erases: the database scrubs itself once it is committed."""
+    tx.info[ERASED] = True
 
 
 def insert(tx: Tx, table: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 
 from memory import history, zeitgeist
+from memory.db import mark_erased
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.exchange import Exchange, forget, forget_sourced
 from memory.model import Limits, Recollection, Revise, render
@@ -269,7 +270,7 @@ class Memory(People, Retrieval):
         return gone
 
     def retain(self, tx: Tx, now: datetime, keep: RetentionPolicy) -> Retained:
-        """Erase what was kept for its time; follow it with `db.scrub()`. Notes of who still speaks stay."""
+        """Erase what was kept for its time. Notes of who still speaks stay."""
         told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
         silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)
         idle = tuple(tx.scalars(silent.with_for_update()))
@@ -283,7 +284,8 @@ class Memory(People, Retrieval):
         return {row.source_uri: row.source_cid for row in tx.execute(mine)}
 
     def erase(self, tx: Tx, did: str) -> int:
-        """Erase everything about this person. Returns how many rows; follow it with `db.scrub()`."""
+        """Erase everything about this person. Returns how many rows."""
+        mark_erased(tx)
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
         self._shelves.drop(did)
         tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)

@@ -12,6 +12,8 @@ from bot import app
 from bot.config.settings import load
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
+from bot.privacy.erasure import erase_person
+from memory.db import Database
 
 
 class Replayed:
@@ -111,3 +113,24 @@ async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, t
 
     with pytest.raises(RuntimeError, match="deaf"):
         await app.serve(settings(), Harness(db, tmp_path).services, Broken(), asyncio.Event())
+
+
+async def test_what_a_reader_kept_in_the_log_is_scrubbed_when_the_reader_is_gone(tmp_path):
+    db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
+    db.upgrade()
+    harness = Harness(db, tmp_path, ScriptedBrain(("remember", {"text": "keeps AXOLOTLS"})))
+    harness.say(ANA, "hi")
+    await asyncio.to_thread(harness.work)
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(), harness.services, None, stopping))
+    await until(lambda: not db.needs_scrub)
+    with db.read() as tx:
+        harness.services.memory.recall(tx, ANA)  # from now on it holds its snapshot
+        parts = harness.services
+        await asyncio.to_thread(erase_person, db, parts.memory, parts.ledger, ANA, harness.clock())
+        due = db.needs_scrub
+    await until(lambda: not db.needs_scrub)
+    left = [path.name for path in tmp_path.glob("scrubjay.db*") if b"AXOLOTLS" in path.read_bytes()]
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+    assert (due, left) == (True, [])

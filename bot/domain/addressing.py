@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.domain.embeds import items, mapping, quoted_ref
 from bot.domain.mention import Ignored, Mention, Reason, StrongRef
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.domain.events import PostCreated
     from bot.domain.mention import Command
 
+Verdict: TypeAlias = Mention | Ignored
 MENTION = "app.bsky.richtext.facet#mention"
 MAX_BYTES = 3000  # the lexicon's limit of a text; beyond it no app shows the post
 MAX_LANGS = 3
@@ -26,7 +27,7 @@ LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 OWN_MENTION = re.compile(r"\s*@\S+\s*")
 
 
-def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -> Mention | Ignored:
+def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -> Verdict:
     """Whether the post speaks to the bot `me` (a DID): by a facet, in reply to it, or quoting it.
 
     What is malformed counts as absent. `parse` is given the text without the bot's own mention.

@@ -29,7 +29,7 @@ class Edit:
     erased: int
 
 
-def obey(
+def carry_out(
     tx: Tx, memory: Memory, ledger: Ledger, mention: Mention, now: datetime, *, answer: bool = True
 ) -> None:
     """Carry out what code understands without a brain. `answer`: may the mention still be answered?"""
@@ -63,5 +63,5 @@ def take_edit(
     before = edits.take(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
-        obey(tx, memory, ledger, verdict, now, answer=waiting)
+        carry_out(tx, memory, ledger, verdict, now, answer=waiting)
     return Edit(before is not None, waiting, erased)

@@ -1,6 +1,6 @@
-"""What every event of the network means for inbox and memory.
+"""What every event of the network means for the queue and for memory.
 
-Each is handled by what it names, so that hearing it twice changes nothing. No I/O but the caller's
+An event is handled by what it names, so that the second time changes nothing. No I/O but the caller's
 transaction; what has to be looked up on the network becomes a job.
 """
 
@@ -24,21 +24,20 @@ from bot.domain.events import (
     RecordDeleted,
     RepoSync,
 )
-from bot.domain.mention import Command, Ignored
+from bot.domain.mention import Command, Ignored, Mention
 from bot.domain.uris import record_key
-from bot.ingest.edits import obey, take_edit
+from bot.ingest.edits import carry_out, take_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import JobKind
-from bot.storage.ledger import Fate
 
 if TYPE_CHECKING:
     from collections import Counter
     from datetime import datetime, timedelta
 
+    from bot.domain.addressing import Verdict
     from bot.domain.events import Event
     from bot.domain.limits import Pace
-    from bot.domain.mention import Mention
     from bot.domain.tracked import Tracked
     from bot.storage.ledger import Ledger
     from memory.db import Tx
@@ -48,17 +47,6 @@ log = structlog.get_logger()
 
 # any other word tells of a server's troubles, not of the person's account
 HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """What came of an event: when something falls due, and whether something was erased."""
-
-    due_at: datetime | None = None
-    erased: bool = False
-
-
-NOTHING = Handled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,93 +67,91 @@ class EventHandler:
         self.tracked.add_posts(gaps.posts(tx))
         self.tracked.add_posts(turns.shown(tx))
 
-    def passes_by(self, event: Event) -> bool:
-        """Whether this concerns nobody: a post that is not for the bot, or was dealt with in another life."""
+    def judge(self, event: Event) -> Verdict | None:
+        """What a post is to the bot, in this life and others; None for any other event."""
         if not isinstance(event, PostCreated):
-            return False
-        verdict = self._judge(event)
-        if event.edited or not isinstance(verdict, Ignored):
-            return False
-        self.counts[f"ignored.{verdict.reason}"] += 1
-        return True
+            return None
+        verdict = addressing.judge(event, self.me, commands.command)
+        if isinstance(verdict, Mention) and not event.edited and self.ledger.is_settled(verdict.uri):
+            verdict = Ignored("in the ledger")
+        if isinstance(verdict, Ignored) and not event.edited:
+            self.counts[f"ignored.{verdict.reason}"] += 1
+        return verdict
 
-    def handle(self, tx: Tx, event: Event, now: datetime) -> Handled:
-        """Act on one event, in the caller's transaction."""
-        heard = NOTHING
+    @staticmethod
+    def matters(event: Event, verdict: Verdict | None) -> bool:
+        """Whether the event can change anything. A new post for somebody else cannot."""
+        return not isinstance(verdict, Ignored) or (isinstance(event, PostCreated) and event.edited)
+
+    def handle(self, tx: Tx, event: Event, verdict: Verdict | None, now: datetime) -> datetime | None:
+        """Act on one event, in the caller's transaction. Returns when something falls due because of it.
+
+        `verdict` is what `judge` said of the event.
+        """
         match event:
             case PostCreated():
-                heard = self._post(tx, event, now)
+                assert verdict is not None
+                take = self._edited if event.edited else self._new
+                return take(tx, event, verdict, now)
             case PostDeleted():
-                heard = self._deleted(tx, event, now)
+                self._deleted(tx, event, now)
             case AccountChanged():
-                heard = self._account(tx, event, now)
+                return self._account(tx, event, now)
             case Blocked() | GateChanged() | RecordDeleted():
-                heard = self._consent(tx, event, now)
+                return self._consent(tx, event, now)
             case IdentityChanged() | RepoSync():
                 kind = JobKind.IDENTITY if isinstance(event, IdentityChanged) else JobKind.RECHECK
                 jobs.add(tx, kind, event.did, now)
-                heard = Handled(now)
+                return now
             case Gap():
                 self._gap(tx, event, now)
             case Progress():
                 pass
             case _:
                 assert_never(event)
-        return heard
+        return None
 
-    def _judge(self, event: PostCreated) -> Mention | Ignored:
-        verdict = addressing.judge(event, self.me, commands.command)
+    def _new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
-            return verdict
-        settled = any(self.ledger.has(fate, verdict.uri) for fate in (Fate.ANSWERED, Fate.ERASED))
-        return Ignored("in the ledger") if settled and not event.edited else verdict
-
-    def _post(self, tx: Tx, event: PostCreated, now: datetime) -> Handled:
-        verdict = self._judge(event)
-        if event.edited and edits.is_late(tx, event.ref.uri, event.rev):
-            self.counts["repeated"] += 1
-            return NOTHING
-        if event.edited:
-            found = self._edited(tx, event, verdict, now)
-            if found is not None:
-                return found
-        if isinstance(verdict, Ignored) or (event.edited and self.ledger.has(Fate.ERASED, verdict.uri)):
-            return NOTHING
+            return None
         due_at = pacing.think_at(now, self.plan)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
-            return NOTHING
+            return None
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
         log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
-        obey(tx, self.memory, self.ledger, verdict, now)
-        forgets = verdict.command is Command.FORGET
-        return Handled(now if forgets else due_at, erased=forgets)
+        carry_out(tx, self.memory, self.ledger, verdict, now)
+        return now if verdict.command is Command.FORGET else due_at
 
-    def _edited(
-        self, tx: Tx, event: PostCreated, verdict: Mention | Ignored, now: datetime
-    ) -> Handled | None:
-        """None if the post was no mention before."""
+    def _edited(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
+        """An edited post replaces what was read; one that speaks to the bot only now is a new mention."""
+        uri = event.ref.uri
+        if edits.is_late(tx, uri, event.rev):
+            self.counts["repeated"] += 1
+            return None
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
-            self._tell("edited", event.did, uri=event.ref.uri, erased=edit.erased)
-        elif not edits.known(tx, [event.ref.uri]) and not self.ledger.has(Fate.ANSWERED, event.ref.uri):
-            return None
-        return Handled(now, erased=edit.changed or edit.erased > 0)
+            self._tell("edited", event.did, uri=uri, erased=edit.erased)
+            return now
+        if edits.known(tx, [uri]) or self.ledger.is_settled(uri):
+            return now
+        return self._new(tx, event, verdict, now)
 
-    def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> Handled:
+    def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> None:
         if event.did == self.me:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
-            return NOTHING
+            return
         self.tracked.drop_post(event.uri)
         known = edits.take_back(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
             self._tell("deleted", event.did, uri=event.uri, erased=gone)
-        return Handled(erased=known or bool(gone))
 
-    def _consent(self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime) -> Handled:
+    def _consent(
+        self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime
+    ) -> datetime | None:
         match event:
             case Blocked():
                 self.tracked.add_posts([event.uri])
@@ -180,7 +166,7 @@ class EventHandler:
                 told = consent.record_deleted(tx, event.uri)
         if told:
             self._tell(type(event).__name__, event.did, uri=event.uri)
-        return Handled(now) if told else NOTHING
+        return now if told else None
 
     def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
         if gaps.record(tx, event, now):
@@ -188,19 +174,19 @@ class EventHandler:
             known = {"since": event.since, "until": event.until, "why": event.why}
             log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
 
-    def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> Handled:
+    def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
         if event.did == self.me or status not in {*HIDING, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
-            return NOTHING
+            return None
         if not self.memory.set_status(tx, event.did, status, event.at):
-            return NOTHING
+            return None
         self._tell("account", event.did, status=status)
         if status == "deleted":
             jobs.add(tx, JobKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
             jobs.cancel(tx, JobKind.PURGE, event.did)
-        return Handled(now)
+        return now
 
     def _tell(self, what: str, did: str, **fields: object) -> None:
         self.counts[what] += 1

@@ -1,4 +1,4 @@
-"""The ears: what a source tells is acted on, each event with the cursor in one transaction."""
+"""The listener: each event of a stream is acted on, in one transaction with the cursor."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.events import Gap
-from bot.log import log_stumble
-from bot.privacy.erasure import scrub
+from bot.log import log_bug
 from bot.storage import cursors
 from memory.db import DATABASE_ERRORS
 
@@ -51,7 +50,7 @@ class Listener:
                     self.announce(due_at)
 
     async def _patiently(self, event: Event) -> datetime | None:
-        """Take the event; one that this program stumbles over was missed, and is taken as a gap."""
+        """Take the event; one over which this program has a bug is kept as a gap."""
         while True:
             try:
                 return await asyncio.to_thread(self.take, event)
@@ -61,9 +60,9 @@ class Listener:
             except Exception as error:
                 if isinstance(event, Gap):
                     raise
-                log_stumble("event.stumbled", error, kind=type(event).__name__, cursor=event.cursor)
+                log_bug("event.bug", error, kind=type(event).__name__, cursor=event.cursor)
                 event = Gap(
-                    event.cursor, self.stream.host, event.cursor - 1, event.cursor, "stumbled", self.clock()
+                    event.cursor, self.stream.host, event.cursor - 1, event.cursor, "bug", self.clock()
                 )
 
     def _cursor(self) -> int | None:
@@ -72,13 +71,12 @@ class Listener:
 
     def take(self, event: Event) -> datetime | None:
         """Act on one event. Returns when something falls due."""
-        if self.handler.passes_by(event):
+        verdict = self.handler.judge(event)
+        if not self.handler.matters(event, verdict):
             return None
         now = self.clock()
         with self.db.write() as tx:
-            heard = self.handler.handle(tx, event, now)
+            due_at = self.handler.handle(tx, event, verdict, now)
             if not isinstance(event, Gap):  # its cursor is the one before it
                 cursors.move(tx, self.stream.host, event.cursor, now)
-        if heard.erased:
-            scrub(self.db)
-        return heard.due_at
+        return due_at

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.domain.events import ACTIVE_ACCOUNT, AccountChanged, Blocked, PostCreated, PostDeleted, RecordDeleted
-from bot.privacy.erasure import scrub
 from bot.storage import consent, edits
 
 if TYPE_CHECKING:
@@ -86,6 +84,5 @@ def _held(services: Services, tx: Tx, did: str) -> list[tuple[str, str]]:
 
 
 async def _handle(services: Services, handler: EventHandler, event: Event) -> None:
-    heard = await services.write(lambda tx: handler.handle(tx, event, services.clock()))
-    if heard.erased:
-        await asyncio.to_thread(scrub, services.db)
+    verdict = handler.judge(event)
+    await services.write(lambda tx: handler.handle(tx, event, verdict, services.clock()))

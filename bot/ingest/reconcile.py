@@ -1,8 +1,7 @@
-"""Nothing missed: what the AppView knows and the stream did not bring goes into the same inbox, by URI."""
+"""What the AppView knows and the stream did not bring goes into the same queue, by URI."""
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.errors import NetworkError
-from bot.log import log_stumble
-from bot.privacy.erasure import scrub
+from bot.log import log_bug
 from bot.storage import cursors, edits, gaps
 from bot.streams import notifications
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
+    from bot.domain.addressing import Verdict
     from bot.domain.events import PostCreated
     from bot.ingest.handler import EventHandler
     from bot.services import Services
@@ -41,7 +41,7 @@ class Reconciler:
     announce: Callable[[datetime], None]
 
     async def serve(self, wakeup: asyncio.Event) -> None:
-        """Reconcile now, and at every ring, until cancelled."""
+        """Reconcile now, and at every wakeup, until cancelled."""
         while True:
             wakeup.clear()
             try:
@@ -56,39 +56,38 @@ class Reconciler:
     async def reconcile(self) -> int:
         """Read back to 48 hours before the last time. Returns how many were missed. Raises NetworkError.
 
-        While this program stumbles over one of them, no gap is closed, and it is read again the next time.
+        If this program has a bug over one of them, no gap is closed, and that one is read again next time.
         """
         begun = self.services.clock()
         mark = await self.services.read(lambda tx: cursors.get(tx, notifications.HOST))
         last = EPOCH + timedelta(microseconds=mark) if mark else begun
-        missed: list[PostCreated] = []
+        missed: list[tuple[PostCreated, Verdict | None]] = []
         async with aclosing(notifications.since(self.services.network, last - OVERLAP)) as pages:
             async for page in pages:
                 missed += await self._unknown(page)
-        heard = [
-            await self._handle(post) for post in reversed(missed)
-        ]  # in the order in which they were said
-        closed = await self.services.write(lambda tx: self._close(tx, begun)) if all(heard) else 0
+        handled = [await self._handle(*each) for each in reversed(missed)]  # in the order of their time
+        closed = await self.services.write(lambda tx: self._close(tx, begun)) if all(handled) else 0
         log.info("reconcile.done", missed=len(missed), gaps_closed=closed, since=(last - OVERLAP).isoformat())
         return len(missed)
 
-    async def _unknown(self, page: tuple[PostCreated, ...]) -> list[PostCreated]:
+    async def _unknown(self, page: tuple[PostCreated, ...]) -> list[tuple[PostCreated, Verdict | None]]:
         known = await self.services.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
-        new = [post for post in page if post.ref.uri not in known]
-        return [post for post in new if not self.handler.passes_by(post)]
+        new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in known]
+        return [each for each in new if self.handler.matters(*each)]
 
-    async def _handle(self, post: PostCreated) -> bool:
+    async def _handle(self, post: PostCreated, verdict: Verdict | None) -> bool:
+        def write(tx: Tx) -> datetime | None:
+            return self.handler.handle(tx, post, verdict, self.services.clock())
+
         try:
-            heard = await self.services.write(lambda tx: self.handler.handle(tx, post, self.services.clock()))
+            due_at = await self.services.write(write)
         except DATABASE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - one post must not hold up the others
-            log_stumble("event.stumbled", error, kind=type(post).__name__, uri=post.ref.uri)
+            log_bug("event.bug", error, kind=type(post).__name__, uri=post.ref.uri)
             return False
-        if heard.erased:
-            await asyncio.to_thread(scrub, self.services.db)
-        if heard.due_at is not None:
-            self.announce(heard.due_at)
+        if due_at is not None:
+            self.announce(due_at)
         return True
 
     def _close(self, tx: Tx, begun: datetime) -> int:

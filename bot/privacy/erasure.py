@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-
 from bot.storage import jobs, mentions, outcomes, turns
 from bot.storage.jobs import BRAIN, JobKind
-from bot.storage.ledger import Fate
-
-log = structlog.get_logger()
-
-TRIES, PAUSE = 2, 0.1  # seconds; the database itself waits half a minute for its readers
+from bot.storage.ledger import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,22 +56,11 @@ def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> in
 
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
-    ledger.add(Fate.ERASED, *uris)
+    ledger.add(Recorded.ERASED, *uris)
     outcomes.scrub(tx, uris, ledger.pseudonym, now)
 
 
 def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:
-    """Erase for good: when this returns, no copy is left in the database's files."""
+    """Erase the person in a transaction of its own. Returns how many rows of memory went."""
     with db.write() as tx:
-        erased = erase(tx, memory, ledger, did, now)
-    scrub(db)
-    return erased
-
-
-def scrub(db: Database) -> None:
-    """Leave no copy in the database's log; a reader still in its snapshot is waited for a while."""
-    for _ in range(TRIES):
-        if db.scrub():
-            return
-        time.sleep(PAUSE)
-    log.warning("erasure.copy_left", file="write-ahead log", until="the next checkpoint")
+        return erase(tx, memory, ledger, did, now)

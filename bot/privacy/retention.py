@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.privacy.erasure import erase_beside, scrub
+from bot.privacy.erasure import erase_beside
 from bot.storage import mentions, turns
 from memory.db import DATABASE_ERRORS
 
@@ -30,9 +30,7 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, 
         for did in done.people:
             erase_beside(tx, ledger, did, now)
         blanked = mentions.blank(tx, now - keep.text)
-        expired = turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
-    if done.passages or done.people or blanked or expired:
-        scrub(db)
+        turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
     log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=blanked)
     return done
 

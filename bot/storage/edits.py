@@ -10,6 +10,7 @@ from bot.domain.mention import OPEN, State
 from bot.storage.outcomes import decline
 from bot.storage.rows import columns
 from bot.storage.tables import MentionRow, OutboxRow
+from memory.db import mark_erased
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,6 +62,7 @@ def take(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     else:
         values = {key: columns(mention)[key] for key in ("cid", "text", "langs", "command")}
     tx.execute(update(MentionRow).where(MentionRow.uri == mention.uri).values(**values))
+    mark_erased(tx)
     return state
 
 
@@ -68,7 +70,9 @@ def take_back(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """Its author took the words back: end what is open, and keep the words no longer. False if unknown."""
     decline(tx, uri, why, now)
     wordless = update(MentionRow).where(MentionRow.uri == uri, MentionRow.text != "")
-    return bool(tx.execute(wordless.values(text="", langs="")).rowcount)
+    if known := bool(tx.execute(wordless.values(text="", langs="")).rowcount):
+        mark_erased(tx)
+    return known
 
 
 def _is_said(tx: Tx, uri: str) -> bool:

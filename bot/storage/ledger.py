@@ -1,7 +1,7 @@
 """What must not be undone by a lost or restored database: which mentions were answered, which erased.
 
 A file of salted hashes beside the database, not in its backup. It holds no name, no text and no URI. Each
-line is `<fate> <hash> <day>`; the first one holds the salt. Writers append whole lines, so that several
+line is `<kind> <hash> <day>`; the first one holds the salt. Writers append whole lines, so that several
 processes of one machine may share it.
 """
 
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 KEEP = timedelta(days=400)
 MAGIC = "scrubjay-ledger-1"
-ENTRY = re.compile(r"(?P<fate>[ae]) (?P<hash>[0-9a-f]{64}) (?P<day>\d{4}-\d\d-\d\d)\n")
+ENTRY = re.compile(r"(?P<kind>[ae]) (?P<hash>[0-9a-f]{64}) (?P<day>\d{4}-\d\d-\d\d)\n")
 
 
-class Fate(StrEnum):
+class Recorded(StrEnum):
+    """What the ledger remembers of a mention."""
+
     ANSWERED = "a"
     ERASED = "e"
 
@@ -47,10 +49,10 @@ class Ledger:
             raise OSError(f"{path} is no scrubjay ledger; move it away to begin a new one")
         self._salt = bytes.fromhex(header.split()[1])
 
-    def add(self, fate: Fate, *uris: str) -> None:
+    def add(self, kind: Recorded, *uris: str) -> None:
         """Write them down, for good: on disk when this returns."""
         day = self._clock().date()
-        lines = [f"{fate} {self._hash(uri)} {day}\n" for uri in uris if not self.has(fate, uri)]
+        lines = [f"{kind} {self._hash(uri)} {day}\n" for uri in uris if not self.has(kind, uri)]
         if not lines:
             return
         with self._path.open("ab") as file:
@@ -58,9 +60,15 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
 
-    def has(self, fate: Fate, uri: str) -> bool:
+    def has(self, kind: Recorded, uri: str) -> bool:
         self._refresh()
-        return (fate, self._hash(uri)) in self._known
+        return (kind, self._hash(uri)) in self._known
+
+    def is_settled(self, uri: str) -> bool:
+        """Whether this mention was answered, or erased."""
+        self._refresh()
+        digest = self._hash(uri)
+        return any((each, digest) in self._known for each in Recorded)
 
     def pseudonym(self, uri: str) -> str:
         """Name for a mention whose author asked to be forgotten."""
@@ -79,7 +87,7 @@ class Ledger:
         oldest = self._clock().date() - KEEP
         for line in self._lines():
             if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
-                self._known.add((entry["fate"], entry["hash"]))
+                self._known.add((entry["kind"], entry["hash"]))
 
     def _lines(self) -> Iterator[str]:
         """Yield the whole lines written since the last look; a line still being written waits."""

@@ -12,7 +12,7 @@ from bot.domain.mention import ACTIVE, Claim, Mention, State
 from bot.errors import FenceLost
 from bot.storage.rows import columns, to_mention
 from bot.storage.tables import MentionRow, OutboxRow
-from memory.db import insert
+from memory.db import insert, mark_erased
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -167,4 +167,6 @@ def blank(tx: Tx, before: datetime) -> int:
         update(OutboxRow).where(OutboxRow.mention_uri.in_(old)).values(text="", facets="[]", record=None)
     )
     blanked = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
-    return tx.execute(blanked).rowcount
+    if count := tx.execute(blanked).rowcount:
+        mark_erased(tx)
+    return count

@@ -13,7 +13,7 @@ from bot.storage import outbox
 from bot.storage.mentions import owned
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
-from memory.db import after_commit
+from memory.db import after_commit, mark_erased
 
 log = structlog.get_logger()
 
@@ -48,6 +48,7 @@ def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
 
 def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
     """Take everything personal out of these mentions. Outcomes stay countable under `pseudonym(uri)`."""
+    mark_erased(tx)
     decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")

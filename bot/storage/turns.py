@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from bot.domain.turn import Call, Outcome, TurnInput, TurnRecord
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow, TurnSourceRow
+from memory.db import mark_erased
 from memory.model import Forget, Remember, Revise
 
 if TYPE_CHECKING:
@@ -98,12 +99,15 @@ def erase(tx: Tx, did: str) -> int:
     mine = select(TurnRow.id).where(TurnRow.did == did)
     tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(mine)))
     tx.execute(delete(TurnRow).where(TurnRow.did == did))
+    mark_erased(tx)
     return shown
 
 
 def expire(tx: Tx, before: datetime) -> int:
     """Drop the turns from before this time. Returns how many."""
-    return tx.execute(delete(TurnRow).where(TurnRow.at < before)).rowcount
+    if count := tx.execute(delete(TurnRow).where(TurnRow.at < before)).rowcount:
+        mark_erased(tx)
+    return count
 
 
 def _redact(tx: Tx, *which: Any) -> int:
@@ -111,6 +115,7 @@ def _redact(tx: Tx, *which: Any) -> int:
     if seen:
         tx.execute(update(TurnRow).where(TurnRow.id.in_(seen)).values(NO_WORDS))
         tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(seen)))
+        mark_erased(tx)
     return len(seen)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
@@ -12,8 +11,8 @@ import structlog
 from bot.domain import pacing
 from bot.errors import BrainError, PermanentNetworkError, TransientNetworkError
 from bot.ingest.recheck import recheck, rename
-from bot.log import log_stumble
-from bot.privacy.erasure import erase, scrub
+from bot.log import log_bug
+from bot.privacy.erasure import erase
 from bot.storage import jobs, outbox
 from bot.storage.jobs import JobKind
 from memory.db import DATABASE_ERRORS
@@ -63,7 +62,7 @@ class JobRunner:
             raise
         except Exception as error:  # noqa: BLE001 - one job must not end the bot
             until = pacing.retry_at(now, job.attempts, None, self.chance())
-            log_stumble("job.stumbled", error, kind=job.kind, subject=job.subject)
+            log_bug("job.bug", error, kind=job.kind, subject=job.subject)
         await self._settle(job, until)
         return True
 
@@ -116,6 +115,5 @@ class JobRunner:
             return erase(tx, services.memory, services.ledger, did, services.clock())
 
         erased = await services.write(forget)
-        await asyncio.to_thread(scrub, services.db)
         self.handler.tracked.drop_person(did)
         log.info("person.purged", did=did, rows=erased)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +27,7 @@ from bot.domain.events import PostCreated
 from bot.domain.uris import is_by
 from bot.errors import TransientNetworkError
 from bot.ingest.edits import take_edit
-from bot.privacy.erasure import forget_post, scrub
+from bot.privacy.erasure import forget_post
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,9 +82,7 @@ async def read_again(services: Services, claim: Claim, seen: Preflight) -> Step 
         edit = take_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
-    step = await services.write(take)
-    await asyncio.to_thread(scrub, services.db)  # the old words may have been taken back
-    return step
+    return await services.write(take)
 
 
 def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight | None) -> None:

@@ -78,7 +78,7 @@ async def replay(
         recorder.thought = tools.thought()
     except TimeoutError:
         error = TransientBrainError("it took too long")
-    except Exception as trouble:  # noqa: BLE001 - whatever it stumbles over is what it comes to
+    except Exception as trouble:  # noqa: BLE001 - whatever it raises is what the turn comes to
         error = trouble
     now = turn_of(
         prompt,

@@ -20,7 +20,7 @@ from bot.errors import (
     TransientBrainError,
     TransientNetworkError,
 )
-from bot.log import log_stumble
+from bot.log import log_bug
 from bot.storage import mentions, outcomes
 from bot.worker.draft import think
 from bot.worker.publish import say
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TRIES = 5  # of a mention over which this program itself stumbles; troubles of others are waited out
+TRIES = 5  # of a mention over which this program has a bug; the troubles of others are waited out
 RENEWALS = 3  # a lease is renewed this often before it would end
 
 
@@ -87,15 +87,15 @@ class Worker:
             await asyncio.shield(self._again(claim, None, None))
             raise
         except Exception as error:  # noqa: BLE001 - one mention must not end the worker
-            log_stumble("mention.stumbled", error, uri=claim.mention.uri, attempts=claim.attempts)
-            return await self._stumbled(claim, f"stumbled: {type(error).__name__}")
+            log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
+            return await self._bug(claim, f"bug: {type(error).__name__}")
 
     async def _step(self, claim: Claim) -> Step | None:
         if claim.abandoned and claim.attempts > TRIES:
             return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
         return await (think if claim.state is State.THINKING else say)(self._services, claim)
 
-    async def _stumbled(self, claim: Claim, why: str) -> Step | None:
+    async def _bug(self, claim: Claim, why: str) -> Step | None:
         again = claim.attempts < TRIES
         return await (self._again(claim, why, None) if again else self._fail(claim, why))
 

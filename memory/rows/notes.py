@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import delete, func, insert, or_, select, update
 
+from memory.db import mark_erased
 from memory.model import Note, Receipt, Revision
 from memory.rows import passages
 from memory.rules.consolidation import gist
@@ -105,6 +106,7 @@ def withdraw(tx: Tx, note_id: int, at: datetime | None) -> None:
 
 def erase(tx: Tx, ids: Collection[int]) -> None:
     """Erase these notes and every copy of their texts. What only they had replaced holds again."""
+    mark_erased(tx)
     for did in tx.scalars(select(NOTE.did).where(NOTE.id.in_(ids)).distinct()).all():
         passages.erase_told(tx, did, ids)
     followers = select(NoteRow.id).where(NoteRow.replaces.in_(ids)).scalar_subquery()

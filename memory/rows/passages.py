@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select, type_coerce, update
 
-from memory.db import insert
+from memory.db import insert, mark_erased
 from memory.errors import EditRefused
 from memory.model import Passage
 from memory.search.index import build
@@ -133,6 +133,8 @@ def erase(tx: Tx, *where: Any) -> int:
     """Erase the passages that meet every condition. Returns how many."""
     dids = tx.execute(delete(PassageRow).where(*where).returning(PASSAGE.did)).scalars().all()
     touch(tx, set(dids))
+    if dids:
+        mark_erased(tx)
     return len(dids)
 
 

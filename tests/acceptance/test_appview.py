@@ -160,8 +160,8 @@ async def test_a_mention_that_the_stream_missed_is_answered_by_the_notifications
     again = await harness.reconciler.reconcile()
 
     assert (first >= 2, again) == (True, 0)
-    assert harness.fate(missed) == (State.ANSWERED, None)
-    assert harness.fate(taken_back) == (State.DECLINED, Why.GONE)
+    assert harness.outcome(missed) == (State.ANSWERED, None)
+    assert harness.outcome(taken_back) == (State.DECLINED, Why.GONE)
     appview_net.index()
     (reply,) = [it for it in bot.posts() if it.record.get("reply", {}).get("parent") == missed.to_json()]
     assert reply.text

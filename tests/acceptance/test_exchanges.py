@@ -46,10 +46,10 @@ def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, m
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "draft", lambda *_: 1 / 0)
         harness.work(1)
-    stumbled = recorded(harness)
+    failed = recorded(harness)
     harness.clock.forward(minutes=1)
     harness.work()
-    assert (stumbled, len(recorded(harness))) == ([], 2)
+    assert (failed, len(recorded(harness))) == ([], 2)
 
 
 def test_an_exchange_that_asks_to_forget_is_not_recorded_and_what_it_forgets_is_gone(db, tmp_path):

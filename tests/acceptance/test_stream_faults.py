@@ -241,16 +241,16 @@ async def test_an_undecodable_message_is_a_gap_and_costs_nothing_but_itself(side
     assert len(relay.cursors) == 1
 
 
-async def test_a_message_over_which_its_reader_stumbles_costs_nothing_but_itself(side, monkeypatch):
+async def test_a_message_over_which_its_reader_has_a_bug_costs_nothing_but_itself(side, monkeypatch):
     relay = Relay([side.hears(1), side.hears(2, "poison"), side.hears(3, "after")])
     async with relay.serving() as url:
         ears = Ears(side, url)
         read = ears.source._dialect.read
 
-        def stumble(data, now):
+        def fail(data, now):
             return read(data, now) if b"poison" not in data else {}["poison"]
 
-        monkeypatch.setattr(ears.source._dialect, "read", stumble)
+        monkeypatch.setattr(ears.source._dialect, "read", fail)
         assert await ears.take(2) == ["hi", "after"]
     assert ends(ears) == [("undecodable", side.place(3), False)]
     assert ears.counts["bad: KeyError"] == 1

@@ -59,7 +59,7 @@ def test_a_mention_waits_for_an_ill_brain_and_is_answered_when_it_is_well(rig, h
 
     assert (waiting.state, waiting.ended_at, waiting.parts) == (State.WAITING, None, ())
     assert waiting.why
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     assert len(harness.replies(ref)) == 1
 
 
@@ -74,7 +74,7 @@ def test_a_mention_that_no_brain_was_well_enough_for_expires_without_a_word(rig,
     rig.script(replies("sorry for the wait"))
     harness.work()
 
-    assert harness.fate(ref)[0] is State.EXPIRED
+    assert harness.outcome(ref)[0] is State.EXPIRED
     assert harness.replies(ref) == []
     assert rig.requests
 
@@ -108,7 +108,7 @@ def test_while_the_breaker_is_open_mentions_wait_without_an_attempt_or_a_request
     ] * 2
     assert all(BreakerOpen.__doc__ in entry.why for entry in waiting)
     assert len(rig.requests) == asked + len(EVERYBODY) + 2
-    assert {harness.fate(ref)[0] for ref in (late, later)} == {State.ANSWERED}
+    assert {harness.outcome(ref)[0] for ref in (late, later)} == {State.ANSWERED}
 
 
 @over_brains()

@@ -64,7 +64,7 @@ def test_pictures_reach_the_model_byte_for_byte_each_behind_the_place_where_it_w
     assert sorted(wanted, key=asked.index) == wanted
     assert asked.index("The post to answer") < asked.index(LABELS[0])
     assert ("image/png" in asked, "image/jpeg" in asked, "image/heic" in asked) == (True, True, False)
-    assert (sent(OWN) in rig.requests[1], harness.fate(ref)[0]) == (True, State.ANSWERED)
+    assert (sent(OWN) in rig.requests[1], harness.outcome(ref)[0]) == (True, State.ANSWERED)
 
 
 @sighted
@@ -92,7 +92,7 @@ def test_a_provider_that_takes_no_pictures_is_trouble_that_names_the_setting(rig
     rig.script(Fails(status))
     ref = show(see(harness))
     harness.work(1)
-    state, why = harness.fate(ref)
+    state, why = harness.outcome(ref)
     assert (state, SETTING in why) == (State.WAITING, True)
 
 
@@ -102,7 +102,7 @@ def test_a_failure_without_pictures_or_of_an_absent_server_is_not_put_down_to_th
     rig.script(Fails(status))
     ref = show(see(harness)) if status == 503 else see(harness).say(ANA, "hi")
     harness.work(1)
-    assert SETTING not in harness.fate(ref)[1]
+    assert SETTING not in harness.outcome(ref)[1]
 
 
 @sighted
@@ -116,5 +116,5 @@ def test_one_persons_pictures_at_a_model_that_sees_none_do_not_keep_others_waiti
     rig.script(replies("hello"))
     ref = harness.say("did:plc:cleo", "hi")
     harness.work()
-    state, why = harness.fate(ref)
+    state, why = harness.outcome(ref)
     assert (state, BreakerOpen.__doc__ in (why or "")) == (State.ANSWERED, False)

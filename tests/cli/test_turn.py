@@ -20,7 +20,7 @@ from memory.db import Database
 
 @pytest.fixture
 def talked(cli):
-    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain stumbled over first."""
+    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain failed at first."""
     (cli.home / "data").mkdir()
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
     db.upgrade()

@@ -89,7 +89,7 @@ def test_a_waiting_mention_that_is_edited_is_thought_about_with_its_new_words(ha
     harness.work()
 
     assert [prompt.mention.text for prompt in harness.brain.prompts] == ["I live in Lisbon"]
-    assert (harness.fate(ref), harness.entry(ref).mention.ref.cid) == ((State.ANSWERED, None), new.cid)
+    assert (harness.outcome(ref), harness.entry(ref).mention.ref.cid) == ((State.ANSWERED, None), new.cid)
     assert harness.replies(ref)[0].record["reply"]["parent"]["cid"] == new.cid
 
 
@@ -106,7 +106,7 @@ def test_a_thought_under_way_is_lost_to_an_edit_and_thought_again(db, tmp_path):
     harness.work()
 
     assert [prompt.mention.text for prompt in harness.brain.prompts] == ["first", "second"]
-    assert (harness.fate(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
+    assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
     assert len(harness.replies(ref)) == 1
 
 
@@ -149,7 +149,7 @@ def test_an_answered_post_that_is_edited_loses_its_notes_and_is_not_answered_aga
     harness.work()
 
     assert (harness.notes(ANA), len(harness.replies(told)), len(harness.brain.prompts)) == ([], 1, 1)
-    assert (harness.fate(told), harness.entry(told).mention.text) == (
+    assert (harness.outcome(told), harness.entry(told).mention.text) == (
         (State.ANSWERED, None),
         "I live in Porto",
     )
@@ -162,7 +162,7 @@ def test_an_edit_told_twice_does_not_take_what_was_read_from_it(harness):
     harness.work()
     harness.handle(new, edited=True)
 
-    assert (harness.notes(ANA), harness.fate(ref)) == (["lives in Lisbon"], (State.ANSWERED, None))
+    assert (harness.notes(ANA), harness.outcome(ref)) == (["lives in Lisbon"], (State.ANSWERED, None))
 
 
 def edited(harness, ref, *words):
@@ -239,7 +239,7 @@ def test_a_post_edited_to_speak_to_the_bot_no_more_is_declined_and_its_words_go(
     )
     harness.work()
 
-    assert (harness.fate(ref), harness.brain.prompts) == ((State.DECLINED, "edited"), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, "edited"), [])
     assert harness.entry(ref).mention.text == ""
 
 
@@ -250,17 +250,17 @@ def test_a_post_edited_to_speak_to_the_bot_is_answered_once(harness):
         harness.handle(new, edited=True)
         harness.work()
 
-    assert (harness.fate(new), len(harness.replies(new))) == ((State.ANSWERED, None), 1)
+    assert (harness.outcome(new), len(harness.replies(new))) == ((State.ANSWERED, None), 1)
 
 
 def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(harness, told):
     harness.handle(harness.edit(told, "stop"), edited=True)
     stopped = harness.say(ANA, "hello?")
     harness.work()
-    fate = harness.fate(stopped)
+    outcome = harness.outcome(stopped)
     harness.handle(harness.edit(told, "forget me"), edited=True)
 
-    assert fate == (State.DECLINED, Why.STOPPED)
+    assert outcome == (State.DECLINED, Why.STOPPED)
     with pytest.raises(UnknownPerson):
         harness.notes(ANA)
     assert not [row for row in rows(harness, "mention") if ANA in str(row)]
@@ -295,7 +295,7 @@ def test_of_an_answered_post_that_is_deleted_neither_notes_nor_words_are_kept(ha
     harness.take(PostDeleted, told.uri, ANA, harness.clock())
 
     assert (harness.notes(ANA), harness.entry(told).mention.text) == ([], "")
-    assert harness.fate(told) == (State.ANSWERED, None)
+    assert harness.outcome(told) == (State.ANSWERED, None)
 
 
 def test_a_reply_that_is_deleted_by_hand_is_known_to_be_gone(harness, told):
@@ -320,8 +320,8 @@ def test_a_block_declines_what_waits_and_what_comes_until_it_is_removed(harness)
     after = harness.say(ANA, "sorry")
     harness.work()
 
-    assert [harness.fate(ref) for ref in (waiting, later)] == [(State.DECLINED, Why.BLOCKED)] * 2
-    assert [harness.fate(ref) for ref in (other, after)] == [(State.ANSWERED, None)] * 2
+    assert [harness.outcome(ref) for ref in (waiting, later)] == [(State.DECLINED, Why.BLOCKED)] * 2
+    assert [harness.outcome(ref) for ref in (other, after)] == [(State.ANSWERED, None)] * 2
 
 
 def test_a_block_and_its_end_told_again_take_nothing_that_was_said_since(harness):
@@ -334,7 +334,7 @@ def test_a_block_and_its_end_told_again_take_nothing_that_was_said_since(harness
     harness.take(RecordDeleted, BLOCK, ANA, first)
     harness.work()
 
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
 @pytest.mark.parametrize(("seconds", "stands"), [(30, False), (61, True)])
@@ -424,13 +424,13 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
     harness.say(ANA, "stop", **in_thread)
     ben, elsewhere = harness.say(BEN, "and me?", **in_thread), harness.say(BEN, "elsewhere")
     harness.work()
-    fates = [harness.fate(ref) for ref in (ben, elsewhere)]
+    fates = [harness.outcome(ref) for ref in (ben, elsewhere)]
     harness.say(ANA, "start")
     again = harness.say(BEN, "now?", **in_thread)
     harness.work()
 
     assert fates == [(State.DECLINED, Why.THREAD_STOPPED), (State.ANSWERED, None)]
-    assert harness.fate(again) == (State.ANSWERED, None)
+    assert harness.outcome(again) == (State.ANSWERED, None)
 
 
 def test_somebody_elses_stop_ends_no_thread(harness):
@@ -441,7 +441,7 @@ def test_somebody_elses_stop_ends_no_thread(harness):
     ref = harness.say(ANA, "go on", **in_thread)
     harness.work()
 
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
 def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
@@ -453,7 +453,7 @@ def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
     after = harness.say(ANA, "so?")
     harness.work()
 
-    assert harness.fate(after) == (State.ANSWERED, None)
+    assert harness.outcome(after) == (State.ANSWERED, None)
 
 
 def plain(words):
@@ -480,11 +480,11 @@ def test_a_gate_that_lets_nobody_in_declines_what_waits_and_what_comes(harness):
     root, in_thread = thread(harness)
     waiting = harness.say(ANA, "hi", **in_thread)
     gate(harness, root, NOBODY)
-    at_once = harness.fate(waiting)
+    at_once = harness.outcome(waiting)
     later = harness.say(ANA, "hello?", **in_thread)
     harness.work()
 
-    assert [at_once, harness.fate(later)] == [(State.DECLINED, Why.GATED)] * 2
+    assert [at_once, harness.outcome(later)] == [(State.DECLINED, Why.GATED)] * 2
     assert harness.network.posts(ME) == []
 
 
@@ -494,7 +494,7 @@ def test_a_gate_that_was_there_before_the_bot_is_seen_before_thinking(harness):
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
-    assert (harness.fate(ref), harness.brain.prompts) == ((State.DECLINED, Why.GATED), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.GATED), [])
 
 
 def test_a_gate_that_is_removed_lets_the_bot_in_again(harness):
@@ -505,7 +505,7 @@ def test_a_gate_that_is_removed_lets_the_bot_in_again(harness):
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
 @pytest.mark.parametrize(
@@ -544,7 +544,7 @@ def test_a_hidden_reply_of_the_bot_ends_the_thread(harness):
     second = harness.say(ANA, "more", **in_thread)
     gate(harness, root, {"$type": GATE, "hiddenReplies": [reply.ref.uri]})
 
-    assert harness.fate(second) == (State.DECLINED, Why.GATED)
+    assert harness.outcome(second) == (State.DECLINED, Why.GATED)
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):
@@ -554,7 +554,7 @@ def test_a_gate_of_somebody_else_is_no_gate(harness):
     harness.take(GateChanged, theirs, "did:plc:mallory", root.uri, NOBODY, harness.clock())
     harness.work()
 
-    assert (harness.fate(ref), rows(harness, "gate")) == ((State.ANSWERED, None), [])
+    assert (harness.outcome(ref), rows(harness, "gate")) == ((State.ANSWERED, None), [])
 
 
 def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harness):
@@ -563,7 +563,7 @@ def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harnes
     harness.network.fail("record", TransientNetworkError("down"), times=2)
     harness.work()
 
-    assert (harness.fate(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 2)
+    assert (harness.outcome(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 2)
 
 
 # --- identities and accounts ---------------------------------------------------------------------
@@ -606,7 +606,7 @@ def test_an_account_that_is_not_active_is_hidden_and_shown_again_when_it_is(harn
     harness.work()
     with harness.services.db.read() as tx:
         found = harness.services.memory.search(tx, "Lisbon")
-    hidden = harness.notes(ANA), found, harness.fate(ref)
+    hidden = harness.notes(ANA), found, harness.outcome(ref)
     account(harness)
 
     assert hidden == ([], (), (State.DECLINED, Why.HIDDEN))

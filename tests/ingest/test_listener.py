@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 from support.factory import ANA, ME, NOW
 from support.harness import Harness
 
+from bot.domain import addressing, commands
 from bot.domain.events import PostCreated, Progress
 from bot.domain.mention import State
 from bot.ingest import listener
@@ -75,7 +76,9 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(harness, mon
     assert (harness.entry(ref).state, cursor(harness)) == (State.WAITING, 7)
 
 
-def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but_itself(harness, monkeypatch):
+def test_an_event_over_which_this_program_has_a_bug_is_a_gap_and_costs_nothing_but_itself(
+    harness, monkeypatch
+):
     real = mentions.accept
 
     def accept(tx, mention, **others):
@@ -95,7 +98,7 @@ def test_an_event_that_this_program_stumbles_over_is_a_gap_and_costs_nothing_but
 
     with harness.services.db.read() as tx:
         gaps = tx.execute(text("SELECT since, until, reason FROM gap")).all()
-    assert gaps == [(6, 7, "stumbled")]
+    assert gaps == [(6, 7, "bug")]
     assert (harness.entry(refs[1]).state, cursor(harness)) == (State.WAITING, 8)
 
 
@@ -114,3 +117,19 @@ def test_start_lets_a_stopped_person_talk_again(harness):
     harness.work()
 
     assert [harness.entry(ref).state for ref in refs] == [State.ANSWERED, State.ANSWERED]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_mention_is_judged_once(harness, monkeypatch, edited):
+    ref = harness.say(ANA, "hi")
+    judged, read = [], []
+    judge, command = addressing.judge, commands.command
+    monkeypatch.setattr(addressing, "judge", lambda *event: judged.append(event) or judge(*event))
+    monkeypatch.setattr(commands, "command", lambda words: read.append(words) or command(words))
+
+    if edited:
+        harness.handle(harness.edit(ref, "hello"), edited=True)
+    else:
+        harness.say(ANA, "hello")
+
+    assert (len(judged), read) == (1, ["hello"])

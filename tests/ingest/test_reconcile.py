@@ -46,7 +46,7 @@ def test_mentions_on_every_page_that_the_stream_missed_are_answered(harness):
     harness.work()
 
     assert (found, harness.reconcile()) == (5, 0)
-    assert [harness.fate(ref) for ref in (heard, *missed)] == [(State.ANSWERED, None)] * 6
+    assert [harness.outcome(ref) for ref in (heard, *missed)] == [(State.ANSWERED, None)] * 6
     assert all(len(harness.replies(ref)) == 1 for ref in (heard, *missed))
 
 
@@ -80,7 +80,7 @@ def test_commands_that_were_missed_are_obeyed_in_their_order(harness):
     harness.reconcile()
     harness.work()
 
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
 def test_what_was_answered_before_the_database_was_lost_stays_answered(harness):
@@ -110,7 +110,7 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     assert gap.closed_by == "second look"
 
 
-def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the_gap_open(
+def test_a_post_over_which_this_program_has_a_bug_holds_up_no_other_and_leaves_the_gap_open(
     harness, monkeypatch
 ):
     refs = [unheard(harness, words=words) for words in ("poison", "hi")]
@@ -127,11 +127,11 @@ def test_a_post_that_this_program_stumbles_over_holds_up_no_other_and_leaves_the
         patch.setattr(mentions, "accept", accept)
         harness.reconcile()
     harness.run_jobs()
-    stumbled = closed(harness), harness.entry(refs[1]).state
+    failed = closed(harness), harness.entry(refs[1]).state
     harness.clock.forward(seconds=1)
     harness.reconcile()
 
-    assert stumbled == ([None], State.WAITING)
+    assert failed == ([None], State.WAITING)
     assert (harness.entry(refs[0]).state, None in closed(harness)) == (State.WAITING, False)
 
 

@@ -14,7 +14,7 @@ from bot.errors import NotFound
 from bot.privacy.retention import retain, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import steering
-from bot.storage.ledger import Fate
+from bot.storage.ledger import Recorded
 from memory.errors import UnknownPerson
 from memory.rules.consolidation import RetentionPolicy
 
@@ -41,7 +41,7 @@ def test_after_its_time_no_word_is_left_but_the_note_and_the_outcome(harness):
     assert run(harness).passages == 2
     assert not any(word in everything(harness.services.db) for word in ("acorns", "Acorns"))
     assert harness.notes(ANA) == ["has a jay"]
-    assert harness.fate(harness.ana)[0] is State.ANSWERED
+    assert harness.outcome(harness.ana)[0] is State.ANSWERED
 
 
 def test_before_its_time_nothing_is_erased_and_again_means_nothing_more(harness):
@@ -67,7 +67,7 @@ def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back
     with harness.services.db.read() as tx, pytest.raises(UnknownPerson):
         harness.services.memory.person(tx, ANA)
     assert ANA not in everything(harness.services.db)
-    assert harness.services.ledger.has(Fate.ERASED, harness.ana.uri)
+    assert harness.services.ledger.has(Recorded.ERASED, harness.ana.uri)
     harness.handle(harness.ana)
     assert ANA not in everything(harness.services.db)
     harness.run_jobs()

@@ -154,7 +154,7 @@ def test_an_end_that_is_not_committed_is_not_told(harness):
 
 def test_an_end_is_told_after_its_commit(harness, monkeypatch):
     ref, seen = harness.say(ANA, "hi"), []
-    monkeypatch.setattr("bot.storage.outcomes.log.info", lambda *_, **__: seen.append(harness.fate(ref)))
+    monkeypatch.setattr("bot.storage.outcomes.log.info", lambda *_, **__: seen.append(harness.outcome(ref)))
     delete(harness, ref)
 
     assert seen == [(State.DECLINED, "deleted")]

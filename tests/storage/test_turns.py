@@ -19,7 +19,7 @@ from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, Outcome
 from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
-from bot.privacy.erasure import erase_person, forgetting, scrub
+from bot.privacy.erasure import erase_person, forgetting
 from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
@@ -167,7 +167,7 @@ def test_a_turn_that_cannot_be_kept_costs_no_reply(harness, monkeypatch):
 
     monkeypatch.setattr(turns, "keep", broken)
     ref = ask(harness, ANA, "hi")
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     with pytest.raises(NotFound):
         kept(harness, ref)
 
@@ -176,7 +176,7 @@ def test_with_no_days_to_keep_them_no_turn_is_kept(harness):
     services = replace(harness.services, options=replace(harness.services.options, retain_turns=timedelta(0)))
     harness.worker._services = services
     ref = ask(harness, ANA, "hi")
-    assert harness.fate(ref)[0] is State.ANSWERED
+    assert harness.outcome(ref)[0] is State.ANSWERED
     assert dump(harness.services.db) == "[[], []]"
 
 
@@ -226,7 +226,7 @@ def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_show
     harness.network.fail("blob", TransientNetworkError("cut"))
     ref = ask(harness, ANA, "look")
     assert (harness.brain.prompts[0].pixels, harness.network.fired["blob"]) == ({}, 1)
-    assert (kept(harness, ref)[0].told.images, harness.fate(ref)[0]) == ((), State.ANSWERED)
+    assert (kept(harness, ref)[0].told.images, harness.outcome(ref)[0]) == ((), State.ANSWERED)
 
 
 # --- finding and expiring ------------------------------------------------------------------------
@@ -427,7 +427,6 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     with db.write() as tx, forgetting(tx, harness.services.memory, ANA, NOW):
         (note,) = harness.services.memory.recall(tx, ANA).notes
         harness.services.memory.forget_note(tx, note.id, actor="operator", at=NOW)
-    scrub(db)
     assert not any(CANARY.encode() in file.read_bytes() for file in tmp_path.glob("scrubjay.db*"))
     db.close()
 

@@ -181,7 +181,7 @@ class Harness:
         with self.services.db.read() as tx:
             return views.entry(tx, ref.uri)
 
-    def fate(self, ref):
+    def outcome(self, ref):
         entry = self.entry(ref)
         return entry.state, entry.why
 

@@ -41,7 +41,7 @@ def test_a_mention_is_answered_once_under_its_reserved_key(harness):
     harness.work()
 
     (reply,) = harness.replies(ref)
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     assert reply.ref.uri == f"at://{ME}/app.bsky.feed.post/{reserved_key(ME, ref.uri, 0)}"
     assert reply.record["reply"] == {"root": ref.to_json(), "parent": ref.to_json()}
 
@@ -60,12 +60,12 @@ def test_memory_and_reply_commit_together_or_not_at_all(db, tmp_path, monkeypatc
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "draft", lambda *_: 1 / 0)
         harness.work(1)
-    stumbled = harness.entry(ref).state, harness.notes(ANA)
+    failed = harness.entry(ref).state, harness.notes(ANA)
     harness.clock.forward(minutes=1)
     harness.work()
 
-    assert stumbled == (State.WAITING, [])
-    assert (harness.fate(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
+    assert failed == (State.WAITING, [])
+    assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
 
 
 def test_a_silent_thought_may_still_remember(db, tmp_path):
@@ -73,7 +73,7 @@ def test_a_silent_thought_may_still_remember(db, tmp_path):
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work()
 
-    assert (harness.fate(ref), harness.notes(ANA)) == ((State.SILENT, "noise"), ["lives in Lisbon"])
+    assert (harness.outcome(ref), harness.notes(ANA)) == ((State.SILENT, "noise"), ["lives in Lisbon"])
 
 
 def test_a_note_names_the_post_it_came_from(db, tmp_path):
@@ -94,7 +94,7 @@ def test_a_long_reply_becomes_a_thread(db, tmp_path):
 
     first, *_ = harness.replies(ref)
     (second,) = harness.replies(first.ref)
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     assert second.record["reply"]["root"] == ref.to_json()
     assert len(harness.network.posts(ME)) == len(harness.entry(ref).parts) > 1
 
@@ -113,7 +113,7 @@ def test_a_thread_resumes_where_it_stopped(db, tmp_path, after):
     harness.work()
 
     assert harness.network.fired["put"] == 2
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     assert len(harness.replies(ref)) == 1
     assert len(harness.network.posts(ME)) == len(harness.entry(ref).parts)
 
@@ -127,7 +127,7 @@ def test_a_pds_that_stores_and_then_times_out_gets_the_same_bytes_again(harness)
 
     puts = [arguments for method, arguments in harness.network.calls if method == "put"]
     assert (len(puts), len(set(puts))) == (2, 1)
-    assert (harness.fate(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+    assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
 
 
 def test_an_answer_that_stands_already_is_adopted_and_not_thought_again(harness, tmp_path):
@@ -140,7 +140,7 @@ def test_an_answer_that_stands_already_is_adopted_and_not_thought_again(harness,
     lost.handle(ref)
     lost.work()
 
-    assert (lost.fate(ref), lost.brain.prompts) == ((State.ANSWERED, "adopted"), [])
+    assert (lost.outcome(ref), lost.brain.prompts) == ((State.ANSWERED, "adopted"), [])
     assert len(harness.replies(ref)) == 1
 
 
@@ -174,7 +174,7 @@ def test_a_key_taken_between_look_and_put_is_passed_over_too(harness):
     ref = harness.say(ANA, "hi")
     harness.work()
 
-    assert (harness.fate(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+    assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
     assert harness.network.fired["put"] == 1
 
 
@@ -203,18 +203,18 @@ def test_trouble_is_waited_out_until_the_mention_is_too_old_and_never_answered_l
         harness.work()
         harness.clock.forward(minutes=10)
 
-    assert harness.fate(ref) == (State.EXPIRED, Why.TOO_OLD)
+    assert harness.outcome(ref) == (State.EXPIRED, Why.TOO_OLD)
     assert harness.network.posts(ME) == []
 
 
-def test_a_mention_over_which_the_program_stumbles_fails_after_five_tries(db, tmp_path):
+def test_a_mention_over_which_this_program_has_a_bug_fails_after_five_tries(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(RuntimeError("a bug")))
     ref = harness.say(ANA, "hi")
     for _ in range(10):
         harness.work()
         harness.clock.forward(minutes=10)
 
-    assert (harness.fate(ref), len(harness.brain.prompts)) == ((State.FAILED, "stumbled: RuntimeError"), 5)
+    assert (harness.outcome(ref), len(harness.brain.prompts)) == ((State.FAILED, "bug: RuntimeError"), 5)
 
 
 def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
@@ -228,7 +228,7 @@ def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date
     said_at = harness.entry(ref).mention.said_at
     harness.work()
 
-    assert harness.fate(ref) == (State.ANSWERED, None)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
     with db.read() as tx:
         (note,) = harness.services.memory.recall(tx, ANA).notes
     assert note.receipt.said_at == said_at == harness.clock() - timedelta(hours=30)
@@ -248,7 +248,7 @@ def test_a_mention_deleted_before_thinking_is_declined_unthought(harness):
     harness.network.remove(ref.uri)
     harness.work()
 
-    assert (harness.fate(ref), harness.brain.prompts) == ((State.DECLINED, Why.GONE), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.GONE), [])
 
 
 def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_path):
@@ -259,7 +259,7 @@ def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_p
     harness.network.remove(ref.uri)
     harness.work()
 
-    assert (harness.fate(ref), harness.network.posts(ME), harness.notes(ANA)) == (
+    assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
         (State.DECLINED, Why.GONE),
         [],
         [],
@@ -273,7 +273,7 @@ def test_a_deletion_that_is_heard_declines_what_waits_and_takes_the_notes_along(
     harness.listener.take(PostDeleted(9, ref.uri, ANA, harness.clock()))
     harness.work()
 
-    assert (harness.fate(ref), harness.network.posts(ME), harness.notes(ANA)) == (
+    assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
         (State.DECLINED, "deleted"),
         [],
         [],
@@ -285,7 +285,7 @@ def test_a_labelled_bot_is_declined_unthought(harness):
     ref = harness.say(ANA, "beep")
     harness.work()
 
-    assert (harness.fate(ref), harness.brain.prompts) == ((State.DECLINED, Why.BOT), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.BOT), [])
 
 
 def test_a_stop_ends_what_waits_and_what_comes(harness):
@@ -293,7 +293,7 @@ def test_a_stop_ends_what_waits_and_what_comes(harness):
     other = harness.say(BEN, "hi")
     harness.work()
 
-    fates = [harness.fate(ref) for ref in (before, stop, after, other)]
+    fates = [harness.outcome(ref) for ref in (before, stop, after, other)]
     assert fates == [
         (State.DECLINED, "stop"),
         (State.DECLINED, "stop"),
@@ -388,7 +388,7 @@ def test_a_mention_older_than_a_day_expires_in_silence(harness):
     harness.clock.forward(hours=25)
     harness.work()
 
-    assert (harness.fate(ref), harness.network.posts(ME)) == ((State.EXPIRED, Why.TOO_OLD), [])
+    assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.EXPIRED, Why.TOO_OLD), [])
 
 
 def test_a_worker_killed_at_any_await_leaves_one_outcome_and_one_reply(db, tmp_path):
@@ -403,7 +403,7 @@ def test_a_worker_killed_at_any_await_leaves_one_outcome_and_one_reply(db, tmp_p
             harness.work()
             harness.clock.forward(seconds=61)
 
-        assert (harness.fate(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+        assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
         assert harness.notes(did) == ["lives in Lisbon"]
 
 
@@ -463,7 +463,7 @@ def test_no_word_of_a_person_reaches_the_log(db, tmp_path, capsys):
     log = capsys.readouterr()
 
     assert log.out.count("mention.ended") == 2
-    assert "mention.stumbled" in log.out
+    assert "mention.bug" in log.out
     assert "zanzibar" not in log.out + log.err + str(broken.value).split("DETAIL")[0]
 
 
