@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from bot.brains import loop
+from bot.brains.loop import Call, Round
 from bot.domain.prompt import Trust, Usage
 from bot.errors import BrainError, SettingsError, TransientBrainError
 from bot.prompt import images
@@ -34,19 +36,16 @@ except ModuleNotFoundError as error:
     ) from error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import timedelta
 
     from pydantic import SecretStr
     from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
     from pydantic_ai.models import Model as Asked
 
-    from bot.domain.prompt import Prompt, ToolSpec
+    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec
     from bot.ports import Toolbox
 
-ROUNDS = 8  # requests of one turn; the toolbox limits its calls
-MENDS = 2  # answers in plain text that cannot be posted
-LAST = frozenset({"reply", "stay_silent"})
 COMPATIBLE = "openai-compatible"
 CUT = {
     "length": "its answer was cut off; SCRUBJAY_MODEL_MAX_TOKENS allows more",
@@ -85,19 +84,27 @@ class Model:
         await self._model.__aenter__()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        turn = _Turn(self._model, self._options, tools.spend)
+        stable, moving = prompt.split(Trust.OPERATOR)
+        conversation = _Conversation(
+            self._model,
+            self._options,
+            [moving, *chain.from_iterable(map(_picture, images.attached(prompt)))],
+            system=stable,
+            specs=tools.specs,
+            spend=tools.spend,
+        )
         async with self._model:
-            await turn.run(prompt, tools)
+            await loop.run(conversation, tools)
 
     async def forget(self) -> None:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:
         """Ask the model for a word; costs a few tokens."""
-        turn = _Turn(self._model, replace(self._options, max_tokens=16), lambda _: None)
+        conversation = _Conversation(self._model, replace(self._options, max_tokens=16), ["Say: ok"])
         try:
             async with self._model:
-                await turn.ask([ModelRequest([UserPromptPart("Say: ok")])], ())
+                await conversation.request()
         except BrainError as error:
             return f"{self._options.name}: {error}"
         return None
@@ -106,50 +113,59 @@ class Model:
         await self._model.__aexit__(None, None, None)
 
 
-class _Turn:
-    """One turn's requests; each is told to `spend` when its answer is there."""
+class _Conversation:
+    """One turn's requests (`bot.brains.loop.Conversation`); `spend` is told of each when it is answered."""
 
-    def __init__(self, model: Asked, options: ModelOptions, spend: Callable[[Usage], None]) -> None:
+    def __init__(
+        self,
+        model: Asked,
+        options: ModelOptions,
+        said: list[UserContent],
+        *,
+        system: str | None = None,
+        specs: Iterable[ToolSpec] = (),
+        spend: Callable[[Usage], None] = lambda _: None,
+    ) -> None:
         spend(Usage(options.name))
         self._model = model
         self._options = options
+        self._system = system
+        self._specs = [_tool(spec) for spec in specs]
         self._spend = spend
-        self._shows = False
+        self._shows = len(said) > 1
         self._until = asyncio.get_running_loop().time() + options.timeout.total_seconds()
+        self._messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=system)]
 
-    async def run(self, prompt: Prompt, tools: Toolbox) -> None:
-        """Let the model speak and call tools until it has replied or chosen silence. Raises BrainError."""
-        stable, moving = _halves(prompt)
-        shown = images.attached(prompt)
-        self._shows = bool(shown)
-        said: list[UserContent] = [moving, *chain.from_iterable(map(_picture, shown))]
-        messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=stable)]
-        settled, mends = False, 0
-        for _ in range(ROUNDS):
-            response = await self.ask(messages, tools.specs)
-            if response.finish_reason in CUT:
-                raise TransientBrainError(CUT[response.finish_reason], of_turn=True)
-            answers, ended, refused = await (_run if response.tool_calls else _post)(response, tools)
-            settled = settled or ended
-            if settled and not refused:
-                return
-            mends += not response.tool_calls
-            if mends > MENDS:
-                raise TransientBrainError("it said nothing that can be posted", of_turn=True)
-            messages += [response] if response.parts else []
-            messages.append(ModelRequest(answers, instructions=stable))
-        if not settled:
-            raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", of_turn=True)
-
-    async def ask(self, messages: list[ModelMessage], specs: Iterable[ToolSpec]) -> ModelResponse:
+    async def ask(self) -> Round:
         """One request. Raises BrainError."""
+        response = await self.request()
+        if response.finish_reason in CUT:
+            raise TransientBrainError(CUT[response.finish_reason], of_turn=True)
+        self._messages += [response] if response.parts else []
+        calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
+        return Round(calls, response.text or "")
+
+    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
+        self._tell(
+            ToolReturnPart(call.name, answer.text, call.id, outcome="success" if answer.ok else "failed")
+            for call, answer in answers
+        )
+
+    def say(self, text: str) -> None:
+        self._tell([UserPromptPart(text)])
+
+    def _tell(self, parts: Iterable[ModelRequestPart]) -> None:
+        self._messages.append(ModelRequest(list(parts), instructions=self._system))
+
+    async def request(self) -> ModelResponse:
+        """One request, whatever its answer may be. Raises BrainError."""
         try:
             async with asyncio.timeout_at(self._until):
                 response = await model_request(
                     self._model,
-                    messages,
+                    self._messages,
                     model_settings=_settings(self._options),
-                    model_request_parameters=ModelRequestParameters(function_tools=list(map(_tool, specs))),
+                    model_request_parameters=ModelRequestParameters(function_tools=self._specs),
                 )
         except TimeoutError as error:
             raise TransientBrainError("it took too long") from error
@@ -157,35 +173,6 @@ class _Turn:
             raise _told(error, shows=self._shows) from error
         self._spend(_usage(response))
         return response
-
-
-async def _run(response: ModelResponse, tools: Toolbox) -> tuple[list[ModelRequestPart], bool, bool]:
-    """Answer every call: what to tell the model, whether one was the last word, whether one was refused."""
-    told: list[ModelRequestPart] = []
-    ended = refused = False
-    for call in response.tool_calls:
-        answer = await tools.call(call.tool_name, call.args)
-        ended = ended or (answer.ok and call.tool_name in LAST)
-        refused = refused or not answer.ok
-        told.append(
-            ToolReturnPart(
-                call.tool_name, answer.text, call.tool_call_id, outcome="success" if answer.ok else "failed"
-            )
-        )
-    return told, ended, refused
-
-
-async def _post(response: ModelResponse, tools: Toolbox) -> tuple[list[ModelRequestPart], bool, bool]:
-    """Plain text is the reply."""
-    answer = await tools.call("reply", {"text": response.text or ""})
-    return [UserPromptPart(answer.text)], answer.ok, not answer.ok
-
-
-def _halves(prompt: Prompt) -> tuple[str, str]:
-    """What is the same in every turn, which a provider may keep in its cache, and the rest."""
-    count = next((n for n, one in enumerate(prompt.sections) if one.trust is not Trust.OPERATOR), None)
-    stable, moving = prompt.sections[:count], prompt.sections[count:]
-    return replace(prompt, sections=stable).text(), replace(prompt, sections=moving).text()
 
 
 def _picture(shown: images.Picture) -> tuple[UserContent, ...]:

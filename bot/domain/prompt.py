@@ -43,9 +43,6 @@ class Trust(StrEnum):
     STRANGER = "stranger"
 
 
-OWN = (Trust.OPERATOR, Trust.MEMORY)
-
-
 @dataclass(frozen=True, slots=True)
 class Section:
     """`source` tells where the text comes from, in code's words."""
@@ -78,15 +75,20 @@ class Prompt:
     pixels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def text(self) -> str:
-        return "\n\n".join(map(str, self.sections))
+        return _text(self.sections)
 
-    def system(self) -> str:
-        """What the operator and the bot itself wrote: the most stable first, for the providers' caches."""
-        return "\n\n".join(str(one) for one in self.sections if one.trust in OWN)
+    def split(self, upto: Trust) -> tuple[str, str]:
+        """The text up to the last section of this trust, and the text of the rest.
 
-    def user(self) -> str:
-        """What others wrote: the thread and the post to answer."""
-        return "\n\n".join(str(one) for one in self.sections if one.trust not in OWN)
+        Up to OPERATOR it is the same in every turn, so that a provider's cache can keep it; up to MEMORY it
+        is what the operator and the bot itself wrote.
+        """
+        end = max((number for number, one in enumerate(self.sections, 1) if one.trust is upto), default=0)
+        return _text(self.sections[:end]), _text(self.sections[end:])
+
+
+def _text(sections: tuple[Section, ...]) -> str:
+    return "\n\n".join(map(str, sections))
 
 
 @dataclass(frozen=True, slots=True)

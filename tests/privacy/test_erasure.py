@@ -118,11 +118,11 @@ def test_no_word_of_who_is_forgotten_is_left_behind_letta(db, tmp_path, forgets)
 async def test_turns_under_way_are_waited_for_before_their_agent_is_thrown_away():
     with letta_rig() as rig:
         started = asyncio.Event()
-        house = rig.brain._house
+        agents = rig.brain._agents
         agent = await rig.brain._ready()
 
         async def turn():
-            async with house.conversation(agent):
+            async with agents.conversation(agent):
                 started.set()
                 await asyncio.sleep(0.05)
                 return dict(rig._double.agents)

@@ -132,13 +132,20 @@ def test_the_fence_loses_nothing_of_a_text(text):
 @given(ABOVE, POSTS)
 def test_what_is_ours_is_the_system_prompt_and_what_others_wrote_is_not(above, post):
     whole = prompt("hello", above, notes=("likes tea",), post=post)
-    assert whole.text() == f"{whole.system()}\n\n{whole.user()}"
-    assert [line for line in lines(whole.system()) if line.startswith("#")] == NAMES[:3]
+    assert whole.text() == "\n\n".join(whole.split(Trust.MEMORY))
+    assert [line for line in lines(whole.split(Trust.MEMORY)[0]) if line.startswith("#")] == NAMES[:3]
 
 
 def test_what_does_not_depend_on_the_mention_stands_first():
-    one, other = prompt("hello").system(), prompt("bye", now=NOW + timedelta(hours=1)).system()
-    assert one == other
+    later = prompt("bye", now=NOW + timedelta(hours=1))
+    assert prompt("hello").split(Trust.MEMORY)[0] == later.split(Trust.MEMORY)[0]
+
+
+def test_up_to_the_operator_stands_what_is_the_same_for_everybody():
+    assert (
+        prompt("hello", notes=("likes tea",)).split(Trust.OPERATOR)[0]
+        == prompt("bye").split(Trust.OPERATOR)[0]
+    )
 
 
 def test_memory_shows_the_notes_and_how_many_more_there_are():

@@ -11,6 +11,7 @@ from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
 from bot.brains import make
+from bot.domain.prompt import Trust
 from bot.domain.turn import Outcome
 from bot.errors import NotFound, TransientBrainError
 from bot.privacy.erasure import forgetting
@@ -93,7 +94,7 @@ def test_it_is_given_what_was_sent_then(harness):
         "has a dog called Biscuit",
     ]
     assert {(note.superseded_by, note.valid_to) for note in prompt.recollection.notes} == {(None, None)}
-    assert "Lisbon" in prompt.system()
+    assert "Lisbon" in prompt.split(Trust.MEMORY)[0]
 
 
 def test_another_persona_is_all_that_changes(harness):

@@ -12,44 +12,39 @@ import asyncio
 import re
 import secrets
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from letta_client import AsyncLetta
 
+from bot.brains import loop
 from bot.brains.letta.agent import AgentManager
 from bot.brains.letta.responses import read, require_whole, told
+from bot.brains.loop import Round
 from bot.domain.prompt import ToolAnswer, Trust, Usage
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from typing import Any
 
     from pydantic import SecretStr
 
     from bot.brains.letta.agent import Agent
-    from bot.brains.letta.responses import Call, Round
+    from bot.brains.letta.responses import Answer
+    from bot.brains.loop import Call
     from bot.clock import Clock
     from bot.domain.prompt import Prompt, ToolSpec
     from bot.ports import Toolbox
     from bot.prompt.images import Picture
 
-OURS = (Trust.OPERATOR, Trust.MEMORY)  # what the system prompt is made of; the rest is what was said
-ENDS = ("reply", "stay_silent")
-ROUNDS = 8  # requests in one turn
-MENDS = 2  # answers without a call
 STEPS = (
     3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
 )
 LOOK_EVERY = timedelta(minutes=10)
-NOT_ENDED = (
-    "Nothing is posted yet: only what `reply` is called with will be. Call it with your whole answer, or "
-    "call `stay_silent` if an answer would be noise."
-)
 PROBE = "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
 ASKED = "Which word were you given?"
 TRIES = 2  # of the probe: a model may chatter once
@@ -81,7 +76,7 @@ class Letta:
         )
         # set here, because the client would take the environment's if there is none
         self._client.api_key = options.key.get_secret_value() if options.key else None
-        self._house = AgentManager(self._client, options.agent, options.model, options.clock)
+        self._agents = AgentManager(self._client, options.agent, options.model, options.clock)
         self._options = options
         self._agent: Agent | None = None
         self._looked: datetime | None = None
@@ -93,12 +88,15 @@ class Letta:
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
         tools.spend(Usage(self._options.model, cost=None))
-        turn = _Turn(self._client, _part(prompt, OURS), tools)
+        system, said = prompt.split(Trust.MEMORY)
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
                 agent = await self._ready()
-                async with self._house.conversation(agent) as conversation:
-                    await turn.take(conversation, _part(prompt, set(Trust) - set(OURS)), attached(prompt))
+                async with self._agents.conversation(agent) as name:
+                    conversation = _Conversation(
+                        self._client, name, system=system, said=said, shown=attached(prompt), tools=tools
+                    )
+                    await loop.run(conversation, tools)
         except TransientBrainError:
             self._looked = None  # the agent may be gone: look before the next turn
             raise
@@ -111,7 +109,7 @@ class Letta:
         """Throw the agent away, with every trace of its conversations; the next turn makes another."""
         async with self._looking:
             self._looked = self._agent = None
-            await self._house.clear()
+            await self._agents.clear()
 
     async def health(self) -> str | None:
         """Ask the model for a word; costs a few tokens."""
@@ -130,7 +128,7 @@ class Letta:
         async with self._looking:
             now = self._options.clock()
             if self._agent is None or self._looked is None or now - self._looked >= LOOK_EVERY:
-                self._agent = await self._house.open()
+                self._agent = await self._agents.open()
                 self._looked = now
             if not self._obeyed:
                 await self._probe(self._agent)
@@ -141,9 +139,9 @@ class Letta:
         """Raise PermanentBrainError unless a canary in `override_system` reaches the model."""
         for _ in range(TRIES):
             word = f"kestrel{secrets.token_hex(3)}"
-            turn = _Turn(self._client, PROBE.format(word=word), None)
-            async with self._house.conversation(agent) as conversation:
-                said = (await turn.ask(conversation, [_user(ASKED)])).text
+            async with self._agents.conversation(agent) as name:
+                probe = _Conversation(self._client, name, system=PROBE.format(word=word), said=ASKED)
+                said = (await probe.request()).text
             if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
                 return
         raise PermanentBrainError(
@@ -153,35 +151,43 @@ class Letta:
         )
 
 
-class _Turn:
-    """One system prompt and one set of tools."""
+class _Conversation:
+    """One conversation of the agent (`bot.brains.loop.Conversation`), under our system prompt and tools."""
 
-    def __init__(self, client: AsyncLetta, system: str, tools: Toolbox | None) -> None:
+    def __init__(
+        self,
+        client: AsyncLetta,
+        name: str,
+        *,
+        system: str,
+        said: str,
+        shown: tuple[Picture, ...] = (),
+        tools: Toolbox | None = None,
+    ) -> None:
         self._client = client
+        self._name = name
         self._system = system
         self._tools = tools
-        self._shows = False
-
-    async def take(self, conversation: str, said: str, shown: tuple[Picture, ...]) -> None:
-        """Go round by round until the model has replied or chosen silence. Raises BrainError."""
         self._shows = bool(shown)
-        messages, mends = [_user(said, shown)], 0
-        for _ in range(ROUNDS):
-            came = await self.ask(conversation, messages)
-            ended, messages = await self._answer(came)
-            if ended:
-                return
-            mends += not came.calls
-            if mends > MENDS:
-                raise TransientBrainError("it called no tool to reply with", of_turn=True)
-        raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", of_turn=True)
+        self._messages = [_user(said, shown)]
 
-    async def ask(self, conversation: str, messages: list[dict[str, Any]]) -> Round:
-        """Send `messages` under our system prompt and tools, which Letta does not keep between requests."""
+    async def ask(self) -> Round:
+        """One request. Its text is never said: Letta does not tell whether a provider's filter cut it."""
+        came = await self.request()
+        return Round(came.calls, None)
+
+    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
+        self._messages = [_approval(answers)]
+
+    def say(self, text: str) -> None:
+        self._messages = [_user(text)]
+
+    async def request(self) -> Answer:
+        """Send what is new under our system prompt and tools, which Letta does not keep between requests."""
         with told(shows=self._shows):
             stream = await self._client.conversations.messages.create(
-                conversation,
-                messages=messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
+                self._name,
+                messages=self._messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
                 override_system=_plain(self._system),
                 client_tools=[_tool(spec) for spec in self._tools.specs] if self._tools else [],
                 max_steps=STEPS,
@@ -194,22 +200,6 @@ class _Turn:
             self._tools.spend(Usage("", came.tokens_in, came.tokens_out, None))
         require_whole(came)
         return came
-
-    async def _answer(self, came: Round) -> tuple[bool, list[dict[str, Any]]]:
-        """Run what was asked for. Returns whether the turn has ended, and what to tell the model if not.
-
-        Plain text is never said: Letta tells of it neither that a provider's filter cut it short nor why.
-        """
-        assert self._tools is not None
-        if not came.calls:
-            return False, [_user(NOT_ENDED)]
-        answers = [(call, await self._tools.call(call.name, call.arguments)) for call in came.calls]
-        ended = any(call.name in ENDS and answer.ok for call, answer in answers)
-        return ended, [_approval(answers)]
-
-
-def _part(prompt: Prompt, trusted: Iterable[Trust]) -> str:
-    return replace(prompt, sections=tuple(one for one in prompt.sections if one.trust in trusted)).text()
 
 
 def _user(text: str, shown: Iterable[Picture] = ()) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from letta_client import APIStatusError, LettaError
 
+from bot.brains.loop import Call
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import BLIND
 
@@ -55,16 +56,7 @@ KIND = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A tool call; `arguments` is JSON as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
+class Answer:
     """What one request came to: text, tool calls that wait for an answer, why it ended, and tokens."""
 
     text: str
@@ -107,7 +99,7 @@ def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool 
     )
 
 
-async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Round:
+async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Answer:
     """Read one answer to its end. Raises BrainError for an error that stands in it."""
     text: list[str] = []
     calls: dict[str, Call] = {}
@@ -126,10 +118,10 @@ async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Round:
                 raise judge(200, event.model_dump(), {}, shows=shows)
             case _:  # pings, reasoning, and what the server told itself
                 pass
-    return Round("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)
+    return Answer("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)
 
 
-def require_whole(came: Round) -> None:
+def require_whole(came: Answer) -> None:
     """Raise TransientBrainError unless the answer came to an end of its own."""
     if came.stop not in WHOLE or (came.stop == "requires_approval" and not came.calls):
         why = REFUSALS.get(came.stop) or TURNS_OWN.get(came.stop) or came.stop or "its answer was cut"

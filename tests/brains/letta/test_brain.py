@@ -16,7 +16,8 @@ from support.talker import Talker, above
 
 from bot.brains import make
 from bot.brains.letta.agent import KEPT, OVERDUE, TURN
-from bot.brains.letta.brain import LOOK_EVERY, MENDS, PROBE, ROUNDS, STEPS, LettaOptions
+from bot.brains.letta.brain import LOOK_EVERY, PROBE, STEPS, LettaOptions
+from bot.brains.loop import MENDS, ROUNDS
 from bot.domain.mention import State
 from bot.domain.prompt import Usage
 from bot.errors import PermanentBrainError, TransientBrainError
@@ -238,7 +239,7 @@ async def test_plain_text_is_never_said_and_the_model_is_told_how_to(flat):
 
 
 async def test_a_model_that_only_ever_writes_plain_text_is_given_up(flat):
-    with pytest.raises(TransientBrainError, match="called no tool"):
+    with pytest.raises(TransientBrainError, match="nothing that can be posted"):
         await flat.think(Says(text="hello there"))
     assert len(flat.double.seen) == MENDS + 1
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.brains.letta.responses import BLIND, Round, judge, read, require_whole
+from bot.brains.letta.responses import BLIND, Answer, judge, read, require_whole
 from bot.errors import PermanentBrainError, TransientBrainError
 
 
@@ -32,7 +32,7 @@ async def test_a_call_that_is_told_twice_is_one():
 @pytest.mark.parametrize("stop", ["", "requires_approval", "error", "max_steps", "cancelled", "what is this"])
 def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
     with pytest.raises(TransientBrainError):
-        require_whole(Round("You are", (), stop, 0, 0))
+        require_whole(Answer("You are", (), stop, 0, 0))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""The loop over tools: what ends a turn, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.brains.loop import MENDS, NOT_ENDED, ROUNDS, Call, Round, run
+from bot.domain.prompt import ToolAnswer
+from bot.errors import TransientBrainError
+
+REPLY, SILENT = Call("1", "reply", {"text": "hi"}), Call("2", "stay_silent", {"reason": "noise"})
+NOTE, BAD = Call("3", "remember", {"text": "keeps bees"}), Call("4", "remember", {"text": ""})
+
+
+class Model:
+    """Answers with these rounds, the last one for ever; keeps what it was told."""
+
+    def __init__(self, *rounds):
+        self.rounds = list(rounds)
+        self.asked = 0
+        self.told = []
+
+    async def ask(self):
+        self.asked += 1
+        return self.rounds[min(self.asked, len(self.rounds)) - 1]
+
+    def answer(self, answers):
+        self.told.append([answer.text for _, answer in answers])
+
+    def say(self, text):
+        self.told.append(text)
+
+
+class Tools:
+    """Takes every call but an empty one."""
+
+    specs = ()
+
+    def __init__(self):
+        self.called = []
+
+    async def call(self, name, arguments):
+        self.called.append(name)
+        ok = any(arguments.values())
+        return ToolAnswer("done" if ok else "it is empty", ok)
+
+
+def calls(*each):
+    return Round(each, None)
+
+
+@pytest.mark.parametrize("last", [REPLY, SILENT])
+async def test_a_reply_or_silence_ends_the_turn(last):
+    model, tools = Model(calls(NOTE), calls(last)), Tools()
+    await run(model, tools)
+    assert (model.asked, tools.called) == (2, ["remember", last.name])
+
+
+async def test_what_was_refused_beside_a_reply_may_be_mended_before_the_turn_ends():
+    model, tools = Model(calls(REPLY, BAD), calls(NOTE)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told[0]) == (["reply", "remember", "remember"], ["done", "it is empty"])
+
+
+async def test_plain_text_is_the_reply_where_it_may_be():
+    model, tools = Model(Round((), "hi")), Tools()
+    await run(model, tools)
+    assert (model.asked, tools.called) == (1, ["reply"])
+
+
+async def test_where_plain_text_must_not_be_posted_the_model_is_told_and_then_given_up():
+    model, tools = Model(calls()), Tools()
+    with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
+        await run(model, tools)
+    assert (model.told, tools.called, caught.value.of_turn) == ([NOT_ENDED] * (MENDS + 1), [], True)
+
+
+async def test_a_model_that_never_comes_to_an_end_is_given_up():
+    model = Model(calls(NOTE))
+    with pytest.raises(TransientBrainError, match="no end"):
+        await run(model, Tools())
+    assert model.asked == ROUNDS
+
+
+async def test_a_reply_counts_though_another_call_is_refused_to_the_last():
+    model, tools = Model(calls(REPLY), calls(BAD)), Tools()
+    model.rounds[0] = calls(REPLY, BAD)
+    await run(model, tools)
+    assert (model.asked, tools.called[0]) == (ROUNDS, "reply")
