@@ -59,10 +59,6 @@ class Scheduler:
         ring = DateTrigger(when - timedelta(seconds=when.timestamp() % GRAIN.total_seconds()) + GRAIN)
         self._scheduler.add_job(self._wake, ring, id=f"ring-{slot}", replace_existing=True)
 
-    def pending(self) -> int:
-        """How many rings are planned, the sweep among them."""
-        return len(self._scheduler.get_jobs())
-
     async def wait(self) -> None:
         """Return at the next ring, or at once if it rang since the last wait."""
         await self._wakeup.wait()

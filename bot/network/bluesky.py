@@ -233,16 +233,6 @@ class Bluesky:
         return identity.handle if names_it else None
 
 
-async def describe_server(pds_url: str, *, timeout: float = TIMEOUT) -> str | None:  # noqa: ASYNC109 - of the call
-    """None if a PDS answers at this URL; else what is wrong."""
-    async with Reader(timeout) as reader:
-        try:
-            answer = await reader.get(f"{pds_url.rstrip('/')}/xrpc/com.atproto.server.describeServer")
-        except NetworkError as error:
-            return str(error)
-    return None if isinstance(answer, dict) and "did" in answer else "it answers, but not as a PDS does"
-
-
 def _post(did: str, answer: Any) -> Post | None:
     ref = _ref(answer)
     return Post(ref, did, answer["value"]) if ref and isinstance(answer.get("value"), dict) else None

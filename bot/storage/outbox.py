@@ -92,12 +92,6 @@ def _part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
     tx.execute(update(OutboxRow).where(part).values(**values))
 
 
-def answers_of(tx: Tx, uri: str) -> tuple[str, ...]:
-    """The AT URIs of the posts that answered this mention."""
-    rows = select(OutboxRow.uri).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
-    return tuple(answer for answer in tx.execute(rows).scalars() if answer)
-
-
 def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
     """The bot's posts in this thread."""
     said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)

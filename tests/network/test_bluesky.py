@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.embeds import blob_cid
 from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
-from bot.network.bluesky import Bluesky, describe_server
+from bot.network.bluesky import Bluesky
 from bot.network.http import LIMIT_BYTES, Reader
 from bot.network.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
 
@@ -167,13 +167,6 @@ async def test_a_deactivated_bot_is_told_so(localnet, robot):
         robot.deactivate()
         with pytest.raises(PermanentNetworkError, match="AccountDeactivated"):
             await network.put(RKEY, RECORD)
-
-
-@pytest.mark.network
-async def test_a_pds_answers_that_it_is_one(localnet):
-    assert await describe_server(localnet.pds_url) is None
-    assert "404" in await describe_server(localnet.plc_url)
-    assert "ConnectError" in await describe_server("http://localhost:1")
 
 
 # --- servers that misbehave ---

@@ -137,7 +137,7 @@ def test_a_mention_goes_from_waiting_to_answered(db):
     assert seen == [State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED]
     assert take(db, NOW + timedelta(days=1)) is None
     with db.read() as tx:
-        assert outbox.answers_of(tx, uri) == ("at://me/x/3l",)
+        assert [part.ref.uri for part in outbox.parts(tx, uri)] == ["at://me/x/3l"]
         assert views.post(tx, "at://me/x/3l").did == ANA
 
 
