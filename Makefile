@@ -8,7 +8,7 @@ NET := deploy/localnet/node_modules/.locked
 APPVIEW := deploy/appview/node_modules/.locked
 ARGS ?=
 
-.PHONY: help demo chat test check lint bench lock clean
+.PHONY: help demo chat test quick check lint bench docs transcript lock clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ chat: $(BASE)  ## talk to it in the terminal
 test: $(NET) $(APPVIEW)  ## the tests, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest $(ARGS)
 
+quick: $(ENV)  ## the tests that need neither Node nor PostgreSQL
+	@$(BIN)/pytest -m "not network and not realmodel" -k "not postgres" $(ARGS)
+
 check: lint $(ENV)  ## ruff, mypy strict, the arrows
 lint: $(ENV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -32,6 +35,12 @@ bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl
 	@$(BIN)/python -m benchmarks.turn --json
 	@$(BIN)/python -m benchmarks.ingest --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
+
+docs: $(ENV)  ## write the tables of docs/ anew, from the code
+	@$(BIN)/python tests/test_docs.py
+
+transcript: $(NET)  ## run the demo, and write what it prints into the README
+	@$(BIN)/python tests/test_docs.py transcript
 
 lock: $(ENV)  ## write the lock file anew
 	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --group bench \

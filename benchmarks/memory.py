@@ -158,6 +158,9 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
             ranked = run.ask(dialogue, query, rows)
             judge(sums, dialogue, query, ranked)
             orders = {"ours": ranked, **{name: rank(query.text) for name, rank in others.items()}}
+            for name in others:
+                shown = orders[name][:SHOWN]
+                sums[f"recall@10 of {name}"].append(found(dialogue, query, shown))
             for budget in BUDGETS:
                 for name, order in orders.items():
                     curve[name][budget].append(found(dialogue, query, within(order, costs, budget)))

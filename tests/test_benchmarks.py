@@ -66,3 +66,4 @@ def test_what_memory_finds_is_told_beside_its_rivals(tmp_path):
     found = run("memory", tmp_path)
     assert (found["queries"], found["recall@5"], found["passages"]) == (1, 1.0, 2)
     assert {"ours", "last_messages", "bm25", "dense", "whole prompt"} == set(found["curve"])
+    assert [found[f"recall@10 of {rival}"] for rival in ("last_messages", "bm25", "dense")] == [1.0] * 3

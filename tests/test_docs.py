@@ -1,17 +1,31 @@
-"""The lists in the README are made from the code: `python tests/test_docs.py` writes them anew."""
+"""The pages are true. `make docs` writes their tables, `make transcript` what the demo prints."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import sys
+import tomllib
+from typing import TYPE_CHECKING
 
 import click
 import pytest
+from support import transcript
+from support.pages import ROOT, anchors, faults, pages, wrong_code, wrong_links
 
 from bot.cli import main
-from bot.config.settings import table
+from bot.config.settings import Settings, table
+from bot.demo.script import BEATS
+from bot.tools.toolbox import TOOLS
 
-README = Path(__file__).parents[1] / "README.md"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+MOST_LINES = 120
+
+
+# --- what is made from the code --------------------------------------------------------------------
 
 
 def commands() -> str:
@@ -38,38 +52,167 @@ def usage(path: str, command: click.Command) -> str:
     return " ".join([path, *arguments]).replace("|", "\\|")
 
 
-LISTS = {"settings": table, "commands": commands}
+def tools() -> str:
+    rows = ["| tool | what a model is told of it |", "|---|---|"]
+    return "\n".join([*rows, *(f"| `{name}` | {tool.spec.description} |" for name, tool in TOOLS.items())])
 
 
-def section(name: str, text: str) -> str:
-    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", text, re.DOTALL)
-    assert found, f"README.md has no <!-- {name} --> section"
-    return found[1].strip()
+def floors() -> str:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    found = [(one["containers"][0], one["layers"]) for one in contracts if one["type"] == "layers"]
+    return "\n\n".join(f"```\n{package}:\n{_indented(layers)}\n```" for package, layers in found)
+
+
+def _indented(layers: list[str]) -> str:
+    return "\n".join(f"    {layer}" for layer in layers)
+
+
+LISTS = {
+    "settings": (DOCS / "settings.md", table),
+    "commands": (DOCS / "commands.md", commands),
+    "tools": (DOCS / "models.md", tools),
+    "floors": (DOCS / "architecture.md", floors),
+}
+DEMO = "transcript"
+
+
+def section(name: str, page: Path) -> str:
+    found = re.search(rf"<!-- {name} -->\n(.*?)\n?<!-- /{name} -->", page.read_text("utf-8"), re.DOTALL)
+    assert found, f"{page.name} has no <!-- {name} --> section"
+    return found[1].strip("\n")
+
+
+def fill(name: str, page: Path, content: str) -> None:
+    filled = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
+    old = re.compile(rf"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+    page.write_text(old.sub(lambda _: filled, page.read_text("utf-8")), "utf-8")
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_the_readme_lists_what_the_code_has(name):
-    assert section(name, README.read_text("utf-8")) == LISTS[name](), "run: python tests/test_docs.py"
+def test_a_table_says_what_the_code_has(name):
+    page, make = LISTS[name]
+    assert section(name, page) == make(), "run: make docs"
+
+
+def test_every_setting_command_and_tool_is_named_in_the_docs():
+    text = "\n".join(page.read_text("utf-8") for page in pages())
+    names = [*Settings.model_fields, *TOOLS]
+    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [path for path, _ in walk(main, "scrubjay") if f"`{path}" not in text] == []
 
 
 def test_every_promise_stands_beside_a_test_that_exists():
-    tests = "\n".join(path.read_text("utf-8") for path in Path(__file__).parent.rglob("test_*.py"))
-    promises = section("promises", README.read_text("utf-8")).splitlines()[2:]
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    promises = section("promises", DOCS / "promises.md").splitlines()[2:]
     named = [re.findall(r"`(test_\w+)`", promise.rsplit("|", 2)[1]) for promise in promises]
 
+    assert promises
     assert all(named)
     assert [name for names in named for name in names if f"def {name}(" not in tests] == []
 
 
-def write() -> None:
-    text = README.read_text("utf-8")
-    for name, make in LISTS.items():
-        filled = f"<!-- {name} -->\n{make()}\n<!-- /{name} -->"
-        text = re.sub(
-            rf"<!-- {name} -->.*?<!-- /{name} -->", lambda _, new=filled: new, text, flags=re.DOTALL
-        )
-    README.write_text(text, "utf-8")
+def test_every_package_has_its_line_in_the_architecture():
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    packages = [
+        path.parent.relative_to(ROOT)
+        for top in ("bot", "memory")
+        for path in (ROOT / top).rglob("__init__.py")
+        if "migrations" not in path.parts  # Alembic's own form
+    ]
+    assert [name for path in packages if f"`{(name := path.as_posix())}/`" not in text] == []
+
+
+def test_every_log_event_that_is_explained_is_logged():
+    rows = re.findall(
+        r"^\| (.*?) \| (?:info|warning|error)", (DOCS / "operating.md").read_text("utf-8"), re.MULTILINE
+    )
+    events = [event for row in rows for event in re.findall(r"`([a-z]+\.[a-z_]+)`", row)]
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "bot").rglob("*.py"))
+    assert events
+    assert [event for event in events if f'"{event}"' not in code] == []
+
+
+# --- what a reader follows -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_link_path_target_and_command_of_a_page_exists(page):
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](docs/nowhere.md)",
+        "[a](docs/design.md#no-such-question)",
+        "[a](#nowhere)",
+        "[a](../outside.md)",
+        "`bot/domain/nowhere.py`",
+        "`bot/domain/policy.py::nothing`",
+        "`bot.domain.nowhere`",
+        "`make nothing`",
+        "`scrubjay nothing`",
+        "    scrubjay memory nothing\n",
+        "```\nmake nothing\n```",
+        "`SCRUBJAY_NOTHING=1`",
+    ],
+)
+def test_what_leads_nowhere_is_found(text):
+    assert len([*wrong_links(text, README), *wrong_code(text)]) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[a](docs/design.md)",
+        "# Who, and why?\n[a](#who-and-why)",
+        "[a](https://example.org/nowhere)",
+        "`bot/domain/policy.py`",
+        "`bot/domain/policy.py::judge`",
+        "`bot/scheduler.py::Scheduler.wake_at`",
+        "`bot.domain.policy`",
+        "`python -m benchmarks.memory --json`",
+        "`make demo`",
+        "    scrubjay memory why n12\n    SCRUBJAY_HANDLE=a scrubjay run\n",
+        "`SCRUBJAY_PASSWORD_FILE`",
+    ],
+)
+def test_what_leads_somewhere_is_left_alone(text):
+    assert [*wrong_links(text, README), *wrong_code(text)] == []
+
+
+def test_an_anchor_is_made_as_github_makes_it():
+    assert anchors("## Why `stop` is not answered, ever\n") == {"why-stop-is-not-answered-ever"}
+
+
+def test_every_page_is_reached_from_the_readme():
+    linked = set(re.findall(r"\(((?:docs/)?\w+\.md)[)#]", README.read_text("utf-8")))
+    assert {page.relative_to(ROOT).as_posix() for page in pages()} - linked <= {"README.md", "SECURITY.md"}
+
+
+def test_the_readme_has_at_most_120_lines():
+    assert len(README.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+# --- the transcript --------------------------------------------------------------------------------
+
+
+def test_the_transcript_quotes_the_people_of_the_demo():
+    """That the demo prints so is tested where the demo is run: tests/acceptance/test_daemon.py."""
+    rows = re.findall(r"^ +(ana|eve)  (.*)$", transcript.of_readme(), re.MULTILINE)
+    assert rows == [(beat.who, beat.text) for name in transcript.SHOWN for beat in BEATS if beat.name == name]
+
+
+def test_two_runs_that_differ_in_phrases_and_keys_only_are_one_transcript():
+    one = "jay  Hello, good to meet you. Safely cached: you like\n  rain.\n n2 at://a/b\n 3 notes; 9.0 s"
+    two = "jay  Hello! A new face, how nice. I'll remember that you like rain.\n n4 at://c/d\n 3 notes; 8.1 s"
+    assert transcript.stable(one) == transcript.stable(two)
+    assert transcript.stable(one) != transcript.stable(two.replace("rain", "snow"))
 
 
 if __name__ == "__main__":
-    write()
+    for name, (page, make) in LISTS.items():
+        fill(name, page, make())
+    if DEMO in sys.argv:
+        fill(DEMO, README, f"```\n{transcript.of_demo()}\n```")

@@ -164,7 +164,8 @@ def _problem(kind: Kind, layers: tuple[Layer, ...], detail: ErrorDetails) -> str
 
 def _unknown(place: str, name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
-    return f"{place} is no setting. {f'Did you mean {close[0]}?' if close else 'The README lists them all.'}"
+    hint = f"Did you mean {close[0]}?" if close else "docs/settings.md lists them all."
+    return f"{place} is no setting. {hint}"
 
 
 def _secret(field: FieldInfo) -> bool:

@@ -254,9 +254,9 @@ def _too_many_writes(settings: Settings) -> Iterator[str]:
 
 
 def table() -> str:
-    """The settings as README shows them, in Markdown."""
+    """The settings as docs/settings.md shows them, in Markdown."""
     return sources.table(Settings)
 
 
-if __name__ == "__main__":  # what README.md and deploy/scrubjay.example.toml are made from
+if __name__ == "__main__":  # what docs/settings.md and deploy/scrubjay.example.toml are made from
     print(sources.example_toml(Settings) if "toml" in sys.argv else table(), end="")  # noqa: T201

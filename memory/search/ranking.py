@@ -1,7 +1,7 @@
 """Which of a person's passages answer a question: pure, over the arrays of one shelf.
 
 The constants have reasons and round values, and no optimiser chose them; but variants were compared on the
-two files that the README names, so the scores there are development scores.
+two files that docs/memory.md names, so the scores there are development scores.
 """
 
 from __future__ import annotations

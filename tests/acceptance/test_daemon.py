@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from support import transcript
 
 from bot.demo.daemon import Daemon
 from bot.devnet.localnet import LocalNet
@@ -71,19 +72,30 @@ def bot(net, tmp_path):
     made.database.close()
 
 
-def test_killed_five_times_at_random_every_mention_has_one_outcome_and_one_reply():
-    demo = subprocess.run(
+@pytest.fixture(scope="module")
+def demo():
+    """The demo, whose daemon is killed five times: its summary on stdout, the conversation on stderr."""
+    return subprocess.run(
         [sys.executable, "-m", "bot", "demo", "--json", "--kill", "5"],
         capture_output=True,
         text=True,
+        env=transcript.ENVIRONMENT,
         timeout=200,
         check=False,
     )
 
+
+def test_killed_five_times_at_random_every_mention_has_one_outcome_and_one_reply(demo):
     summary = json.loads(demo.stdout)
     faults = {key: summary[key] for key in ("double", "lost", "wrong")}
     assert (faults, summary["kills"]) == ({"double": 0, "lost": 0, "wrong": []}, 5), demo.stderr
     assert (demo.returncode, summary["mentions"], summary["answered"]) == (0, 24, 19)
+
+
+def test_the_transcript_in_the_readme_is_what_the_demo_prints(demo):
+    assert transcript.stable(transcript.of_readme()) == transcript.stable(transcript.excerpt(demo.stderr)), (
+        "run: make transcript"
+    )
 
 
 def test_a_listener_and_two_workers_beside_a_whole_daemon_answer_each_mention_once(bot, net, tmp_path):
