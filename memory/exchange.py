@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from memory.edits import propose
 from memory.model import Forget, Remember, Revise
 from memory.rows import notes as rows
 from memory.rows.notes import NOTE
-from memory.rules.edits import propose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

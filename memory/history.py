@@ -6,41 +6,20 @@ in no past: its text is gone, and no way back brings it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from memory.errors import UnknownRevision
+from memory.model import Diff, Rollback
 from memory.rows import notes as rows
 from memory.rows.notes import NOTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from memory.db import Tx
-    from memory.model import Note, Revision
-
-Point: TypeAlias = int | datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """What two points differ in: notes that came, that went, and those that took another's place.
-
-    A note that says again what one of its predecessors said, as a rollback leaves it, is no difference.
-    """
-
-    added: tuple[Note, ...]
-    dropped: tuple[Note, ...]
-    changed: tuple[tuple[Note, Note], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rollback:
-    """What a rollback made: notes written to say again what older ones said, and notes withdrawn."""
-
-    restored: tuple[Note, ...]
-    withdrawn: tuple[Note, ...]
+    from memory.model import Note, Point, Revision
 
 
 def held(revisions: Iterable[Revision], point: Point) -> frozenset[int]:

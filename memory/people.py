@@ -10,8 +10,9 @@ from sqlalchemy import case, func, select, update
 
 from memory.db import insert
 from memory.errors import UnknownPerson
-from memory.model import Person, tidy_handle
-from memory.rows.notes import HOLDS, NOTE
+from memory.identifiers import normalize_handle
+from memory.model import Person
+from memory.rows.notes import ACTIVE, NOTE
 from memory.tables import HandleRow, PersonRow
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class People:
         """
         found = tx.execute(select(PERSON.handle).where(PERSON.did == did).with_for_update()).one_or_none()
         known = tx.scalar(select(func.max(HandleRow.since)).where(HandleRow.did == did))
-        tidy = tidy_handle(handle)
+        tidy = normalize_handle(handle)
         if found is None or found.handle == tidy or (known is not None and known > at):
             return
         if tidy is not None:
@@ -90,7 +91,7 @@ class People:
         Raises UnknownPerson, with near handles.
         """
         wanted = who.strip()
-        handle = tidy_handle(wanted)
+        handle = normalize_handle(wanted)
         if DID.fullmatch(wanted):
             row = tx.execute(select(*PERSON).where(PERSON.did == wanted)).mappings().first()
         elif handle is not None:
@@ -104,7 +105,7 @@ class People:
 
     def people(self, tx: Tx, limit: int = 100) -> tuple[tuple[Person, int], ...]:
         """Everyone with the number of notes that `recall` shows of them, last seen first."""
-        shown = select(func.count()).where(NOTE.did == PERSON.did, *HOLDS, PERSON.status.is_(None))
+        shown = select(func.count()).where(NOTE.did == PERSON.did, *ACTIVE, PERSON.status.is_(None))
         notes = shown.correlate(PersonRow).scalar_subquery().label("notes")
         ordered = select(*PERSON, notes).order_by(PERSON.last_seen.desc(), PERSON.did)
         return tuple(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from memory.encoders import NoEncoder, quantised
+from memory.model import Passage
 from memory.people import PERSON
 from memory.rows import notes, passages
 from memory.rows.passages import PASSAGE
-from memory.search.embed import NoEmbedder, quantised
 from memory.search.index import IndexCache
 from memory.search.ranking import ask, best, score
 from memory.search.stems import pack, read
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from memory.db import Database, Tx
-    from memory.model import Passage
-    from memory.search.embed import Embedder
+    from memory.encoders import Encoder
 
 SHELF = IndexStampRow.__table__.c
 NOBODY: Mapping[str, str] = MappingProxyType({})
@@ -33,8 +33,8 @@ BATCH = 64  # texts whose vectors are rebuilt between two transactions
 class Retrieval:
     """Passages: recorded in the transaction of what they tell of, found among one person's only."""
 
-    def __init__(self, encoder: Embedder | None = None) -> None:
-        self.encoder: Embedder = encoder or NoEmbedder()
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self.encoder: Encoder = encoder or NoEncoder()
         self._shelves = IndexCache()
 
     # --- recording -------------------------------------------------------------------------------
@@ -54,7 +54,7 @@ class Retrieval:
         known = {each.note_id: each for each in passages.find(tx, PASSAGE.did == did, PASSAGE.kind == "note")}
         mine = notes.by_id(notes.find(tx, notes.NOTE.did == did))
         there = [note for note in mine.values() if note.withdrawn_at is None]
-        wanted = [passages.of_note(note, min(notes.replaced(mine, note.id))) for note in there]
+        wanted = [Passage.of_note(note, min(notes.replaced(mine, note.id))) for note in there]
         if gone := set(known) - {note.id for note in there}:
             passages.erase(tx, PASSAGE.note_id.in_(gone))
         passages.add(tx, self._rows([each for each in wanted if each.note_id not in known]))

@@ -12,21 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import history, zeitgeist
+from memory import history, keywords, zeitgeist
 from memory.db import mark_erased
+from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.exchange import Exchange, forget, forget_sourced
-from memory.model import Limits, Recollection, Revise, render
+from memory.model import Limits, RetentionResult, Revise
 from memory.people import HIDDEN, PERSON, People
+from memory.recollection import Recollection, render
 from memory.retrieval import NOBODY, Retrieval
 from memory.rows import notes as rows
 from memory.rows import passages
 from memory.rows.notes import NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.rules.consolidation import Retained
-from memory.rules.edits import check_quota, check_receipt, propose
-from memory.search.ranking import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 
@@ -34,10 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from memory.db import Tx
-    from memory.history import Diff, Point, Rollback
-    from memory.model import Edit, Note, Passage, Receipt, Revision
-    from memory.rules.consolidation import RetentionPolicy
-    from memory.search.embed import Embedder
+    from memory.encoders import Encoder
+    from memory.model import Diff, Edit, Note, Passage, Point, Receipt, RetentionPolicy, Revision, Rollback
 
 DAY = timedelta(hours=24)
 LARGEST_ID = 2**31 - 1
@@ -55,7 +52,7 @@ class Memory(People, Retrieval):
         self,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         block_tokens: int = 2000,
-        encoder: Embedder | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
         super().__init__(encoder)
         self.limits = limits
@@ -106,7 +103,9 @@ class Memory(People, Retrieval):
         Without `did` it goes over everyone: for the operator only.
         """
         hidden = set(tx.scalars(HIDDEN))
-        return rank((note for note in rows.active(tx, did) if note.did not in hidden), query, limit)
+        return keywords.search(
+            (note for note in rows.active(tx, did) if note.did not in hidden), query, limit
+        )
 
     def note(self, tx: Tx, note_id: int) -> Note:
         """Raises UnknownNote."""
@@ -269,14 +268,14 @@ class Memory(People, Retrieval):
         self.sync(tx, did)
         return gone
 
-    def retain(self, tx: Tx, now: datetime, keep: RetentionPolicy) -> Retained:
+    def retain(self, tx: Tx, now: datetime, keep: RetentionPolicy) -> RetentionResult:
         """Erase what was kept for its time. Notes of who still speaks stay."""
         told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
         silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)
         idle = tuple(tx.scalars(silent.with_for_update()))
         for did in idle:
             self.erase(tx, did)
-        return Retained(told, idle)
+        return RetentionResult(told, idle)
 
     def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
         """The posts that this person's notes come from: URI to CID."""

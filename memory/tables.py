@@ -81,7 +81,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
 
 
-HOLDS = "superseded_by IS NULL AND withdrawn_at IS NULL"
+ACTIVE = "superseded_by IS NULL AND withdrawn_at IS NULL"
 
 
 def _where(condition: str) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class NoteRow(Base):
         CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index(None, "source_uri"),
-        Index("ix_note_gist", "gist", "did", **_where(HOLDS)),
+        Index("ix_note_gist", "gist", "did", **_where(ACTIVE)),
         {"sqlite_autoincrement": True},  # n12 never names a second note
     )
 

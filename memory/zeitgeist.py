@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select
 
 from memory.people import HIDDEN
-from memory.rows.notes import HOLDS, NOTE
+from memory.rows.notes import ACTIVE, NOTE
 from memory.rules import consolidation
 from memory.tables import HandleRow
 
@@ -19,7 +19,7 @@ LINES = 20  # more would fit no prompt
 
 def find(tx: Tx) -> tuple[tuple[str, int], ...]:
     """What at least three people say, and how many, most first. `keeper.common` has the last word."""
-    told = (*HOLDS, NOTE.did.not_in(HIDDEN))
+    told = (*ACTIVE, NOTE.did.not_in(HIDDEN))
     shared = select(NOTE.gist).where(*told).group_by(NOTE.gist)
     shared = shared.having(func.count(NOTE.did.distinct()) >= consolidation.PEOPLE_AT_LEAST)
     said = tx.execute(select(NOTE.did, NOTE.text).where(*told, NOTE.gist.in_(shared))).all()

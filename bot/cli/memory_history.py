@@ -12,8 +12,7 @@ from bot.cli import output
 from bot.cli.context import OPERATOR, App, agree, json_option, now, pass_app, who_argument, yes_option
 
 if TYPE_CHECKING:
-    from memory.history import Diff, Point
-    from memory.model import Note
+    from memory.model import Diff, Note, Point
 
 REVISION = re.compile(r"[rR]?(\d{1,9})")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")

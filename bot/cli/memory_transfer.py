@@ -81,13 +81,13 @@ def import_(app: App, file: TextIO) -> None:
 
     Who is here already with the same memory is passed over, who is here with another is left alone.
     """
-    from memory.transfer.document import documents
+    from memory import documents
 
     try:
         text = file.read()
     except UnicodeDecodeError:
         raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
-    found, broken = _until_broken(documents(text))
+    found, broken = _until_broken(documents.split(text))
     refused = [broken] if broken else []
     taken = known = 0
     for line, document in _progress("importing", found):

@@ -122,7 +122,7 @@ def _facts(one: TurnRecord, who: str, number: int, of: int, entry: Entry | None)
 def _tell(page: output.Page, one: TurnRecord, notes: dict[int, Note | None], *, full: bool) -> None:
     told = one.told
     assert told is not None
-    from memory.model import tokens
+    from memory.text import tokens
 
     for section in told.sections:
         page.heading(section.name, f"{section.trust}: {section.source} · {tokens(str(section)):,} tokens")

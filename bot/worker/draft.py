@@ -19,8 +19,9 @@ from bot.worker.preflight import decision_facts, find_answer, forget_words, look
 from bot.worker.recorder import Recorder, recorded
 from bot.worker.step import Step
 from memory.db import lock
-from memory.model import Forget, Passage, Receipt, tokens
-from memory.rows.passages import thread_of
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Receipt
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from memory.db import Tx
-    from memory.model import Limits, Recollection
+    from memory.model import Limits
+    from memory.recollection import Recollection
 
 
 async def think(services: Services, claim: Claim) -> Step:
@@ -204,7 +206,7 @@ def _record(
     """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
     if any(isinstance(edit, Forget) for edit in thought.edits):
         return
-    thread = thread_of(mention.root.uri)
+    thread = thread_id(mention.root.uri)
     lang = mention.langs[0] if len(mention.langs) == 1 else None
     said = Passage(
         mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang

@@ -10,9 +10,10 @@ from bot.domain.prompt import Prompt
 from bot.errors import NotFound, TransientBrainError
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, turn_of
+from memory import keywords
 from memory.errors import UnknownNote
-from memory.model import Block, Passage, Receipt, Recollection, of_note
-from memory.search.ranking import rank
+from memory.model import Passage, Receipt
+from memory.recollection import Block, Item, Recollection
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -97,7 +98,7 @@ def _prompt(told: TurnInput, notes: tuple[Note, ...], persona: str | None) -> Pr
     """As it was sent, but for the persona."""
     first, *others = told.sections
     shown = tuple(note for note in notes if note.id in told.shown)
-    block = Block("person", "\n".join(of_note(note).line for note in shown), shown, told.hidden)
+    block = Block("person", "\n".join(Item.of_note(note).line for note in shown), shown, told.hidden)
     return Prompt(
         sections=(first if persona is None else replace(first, text=persona.strip()), *others),
         mention=told.mention,
@@ -111,7 +112,7 @@ def _prompt(told: TurnInput, notes: tuple[Note, ...], persona: str | None) -> Pr
 
 def _tools(told: TurnInput, known: Recollection) -> Toolbox:
     async def search(query: str) -> tuple[Passage, ...]:
-        return tuple(map(_passage, rank(known.notes, query, FOUND)))
+        return tuple(map(_passage, keywords.search(known.notes, query, FOUND)))
 
     mention = told.mention
     receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NOTE = NoteRow.__table__.c
 REVISION = RevisionRow.__table__.c
 RECEIPT = ReceiptRow.__table__.c
-HOLDS = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
+ACTIVE = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
 Notes: TypeAlias = "Mapping[int, Note]"
 
 
@@ -39,7 +39,7 @@ def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
 def active(tx: Tx, did: str | None = None) -> tuple[Note, ...]:
     """The notes that hold, of one person or of everyone."""
     mine = () if did is None else (NOTE.did == did,)
-    return find(tx, *HOLDS, *mine)
+    return find(tx, *ACTIVE, *mine)
 
 
 def by_source(tx: Tx, uri: str) -> tuple[Note, ...]:

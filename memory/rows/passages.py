@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select
 
 from memory.db import insert, mark_erased
 from memory.errors import EditRefused
+from memory.identifiers import hash_64
 from memory.model import Passage
 from memory.search.index import build
 from memory.search.stems import pack, read, unpack
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from memory.db import Tx
-    from memory.model import Kind, Note
+    from memory.model import Kind
     from memory.search.index import PassageIndex
 
 PASSAGE = PassageRow.__table__.c
@@ -40,23 +40,14 @@ ARRAYS = (
 )
 
 
-def thread_of(root_uri: str) -> int:
-    """The number under which the passages of a thread stand together: 8 bytes instead of 70."""
-    return _number(root_uri)
-
-
 def key_of(kind: Kind, uri: str, note_id: int | None = None) -> int:
     """Under this number a passage is recorded once."""
-    return _number(f"{kind} {uri}" if note_id is None else f"{kind} {note_id}")
+    return hash_64(f"{kind} {uri}" if note_id is None else f"{kind} {note_id}")
 
 
 def of_post(uri: str) -> ColumnElement[bool]:
     """What was said in this post, and what answered it."""
     return PASSAGE.key.in_((key_of("said", uri), key_of("answer", uri)))
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
 
 
 def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) -> tuple[Passage, ...]:
@@ -74,23 +65,6 @@ def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
         tx.execute(insert(tx, PassageRow).on_conflict_do_nothing(), rows)
         touch(tx, {row["did"] for row in rows})
-
-
-def of_note(note: Note, first: int | None = None) -> Passage:
-    """A note as search finds it: in one thread with all that replaced the `first` note of its chain."""
-    receipt = note.receipt
-    return Passage(
-        did=note.did,
-        kind="note",
-        author=note.did,
-        text=note.text,
-        thread=thread_of(f"note:{first or note.id}"),
-        uri=receipt.uri,
-        at=receipt.said_at,
-        note_id=note.id,
-        valid_to=note.valid_to,
-        superseded_by=note.superseded_by,
-    )
 
 
 def values(passage: Passage) -> dict[str, Any]:

@@ -27,12 +27,14 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from memory.model import Item, Shown, of_note, of_passage, render, tokens
+from memory.recollection import Item, Shown, render
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from memory.model import Passage, Recollection
+    from memory.model import Passage
+    from memory.recollection import Recollection
 
 LAST = 12  # posts of the last exchanges; those before are summed up
 BEGINNING = 80  # characters of the words with which a conversation began
@@ -126,11 +128,11 @@ def compiled(
     the zeitgeist; `seen`: URIs of posts that stand in the prompt anyway. Nothing is shown twice.
     """
     recent = [one for one in recent if one.uri not in seen]
-    last = [of_passage(one) for one in reversed(recent[-LAST:])]
+    last = [Item.of_passage(one) for one in reversed(recent[-LAST:])]
     index = summary(recent[:-LAST])
-    said = [of_passage(one) for one in found if one.note_id is None and one.uri not in seen]
-    noted = [of_passage(one) for one in found if one.note_id is not None]
-    core = [*map(of_note, known.notes), *(Item("", known.person.last_seen, line, "") for line in common)]
+    said = [Item.of_passage(one) for one in found if one.note_id is None and one.uri not in seen]
+    noted = [Item.of_passage(one) for one in found if one.note_id is not None]
+    core = [*map(Item.of_note, known.notes), *(Item("", known.person.last_seen, line, "") for line in common)]
     wanted = {Tier.CORE: core, Tier.BUFFER: [*last, *index], Tier.RECALL: said, Tier.ARCHIVAL: noted}
     may = split(total, {tier: spent(items) for tier, items in wanted.items()}, policy)
     block = render(known.notes, may[Tier.CORE])
@@ -139,7 +141,7 @@ def compiled(
     return replace(
         known,
         block=block,
-        zeitgeist=_lines(common, may[Tier.CORE] - spent(map(of_note, block.shown))),
+        zeitgeist=_lines(common, may[Tier.CORE] - spent(map(Item.of_note, block.shown))),
         exchanges=exchanges,
         summary=fit(index, may[Tier.BUFFER] - spent(exchanges.items)),
         recalled=fit([item for item in said if item.name not in shown], may[Tier.RECALL]),

@@ -12,15 +12,13 @@ understands more revises.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import regex
 
 from memory.rules.slots import slot
-from memory.text import ENDS, folded
+from memory.text import STATEMENT_ENDS, folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -84,7 +82,7 @@ def common(said: Iterable[tuple[str, str]], names: Collection[str] = ()) -> tupl
     capital: set[str] = set()
     for did, text in said:
         sayers.setdefault(folded(text), set()).add(did)
-        if not NAMELESS.fullmatch(text.rstrip(ENDS)):
+        if not NAMELESS.fullmatch(text.rstrip(STATEMENT_ENDS)):
             capital.add(folded(text))
     forbidden = {folded(name) for name in names}
     shared = [
@@ -97,22 +95,3 @@ def common(said: Iterable[tuple[str, str]], names: Collection[str] = ()) -> tupl
 
 def words(text: str) -> list[str]:
     return regex.findall(r"[\w-]+|\w+", text)
-
-
-# --- retention -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionPolicy:
-    """How long words are kept as they were said, and how long a person who says nothing is remembered."""
-
-    text: timedelta = timedelta(days=30)
-    idle: timedelta = timedelta(days=180)
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """What retention erased: posts and answers, and everything about these people (DIDs)."""
-
-    passages: int
-    people: tuple[str, ...]

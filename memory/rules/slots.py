@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import regex
 
-from memory.text import ENDS, folded
+from memory.text import STATEMENT_ENDS, folded
 
 # What a person has one of at a time, and how notes in several languages begin (or, where the verb comes last,
 # end) when they tell of it. A value in small letters is no name: "lives in a boat", "lives in fear".
@@ -57,7 +57,7 @@ SEVERAL = regex.compile(r"(?:^|\s)(?:and|und|et|y|e|en|och|i|и|или|or|oder|o
 
 def slot(text: str) -> str | None:
     """What `text` tells of, if a person has but one of it: 'home', ':birthday'. None: nobody can know."""
-    line = text.rstrip(ENDS)
+    line = text.rstrip(STATEMENT_ENDS)
     for name, pattern in SLOTS:
         if (found := pattern.fullmatch(line)) and not SEVERAL.search(found["value"]):
             return name

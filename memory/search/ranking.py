@@ -17,11 +17,10 @@ from memory.search.languages import MONTHS, PAST
 from memory.search.stems import number, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from memory.model import Note
     from memory.search.index import Floats, PassageIndex
 
     Vector: TypeAlias = NDArray[np.float32]
@@ -158,20 +157,3 @@ def _scaled(scores: Floats) -> Floats:
     """From 0 to 1: min-max, where the least is 0."""
     most = scores.max(initial=0)
     return scores / most if most > 0 else scores
-
-
-# --- the operator's search over notes ------------------------------------------------------------
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, alike in any case and composition."""
-    return frozenset(WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
-
-
-def rank(notes: Iterable[Note], query: str, limit: int) -> tuple[Note, ...]:
-    """The notes that share words with the query: most words first, then the newest."""
-    wanted = words(query)
-    scored = [(len(wanted & words(note.text)), note) for note in notes]
-    found = [(score, note) for score, note in scored if score]
-    found.sort(key=lambda hit: (hit[0], hit[1].receipt.said_at, hit[1].id), reverse=True)
-    return tuple(note for _, note in found[:limit])

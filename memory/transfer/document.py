@@ -6,7 +6,6 @@ memory is told alike wherever it is: export, import and export again gives the s
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from memory.errors import ImportRefused
-from memory.model import Kind, Op, one_line, tidy_handle
+from memory.identifiers import normalize_handle
+from memory.model import Kind, Op  # noqa: TC001 - pydantic reads the annotations
+from memory.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +43,7 @@ def _line(text: str) -> str:
 
 
 def _handle(text: str) -> str:
-    if tidy_handle(text) != text:
+    if normalize_handle(text) != text:
         raise ValueError("should be a handle")
     return text
 
@@ -180,33 +181,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [plain(each) for each in value]
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def documents(text: str) -> Iterator[tuple[int, str]]:
-    """The JSON documents that follow each other in `text`, each with the line on which it begins.
-
-    Raises ImportRefused where the text is no JSON.
-    """
-    decoder, at, line = json.JSONDecoder(), 0, 1
-    while True:
-        start = _after_space(text, at)
-        line += text.count("\n", at, start)
-        if start == len(text):
-            return
-        try:
-            _, at = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            raise ImportRefused(f"line {error.lineno}: {error.msg}") from None
-        except RecursionError:
-            raise ImportRefused(f"line {line}: too deeply nested") from None
-        yield line, text[start:at]
-        line += text.count("\n", start, at)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = SPACE.match(text, at)
-    assert found is not None
-    return found.end()
 
 
 def read(text: str | bytes) -> Document:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from memory.rules.consolidation import gist
-from memory.tables import HOLDS, Instant
+from memory.tables import ACTIVE, Instant
 
 revision = "0003"
 down_revision = "0002"
@@ -36,7 +36,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_receipt_uri"), "receipt", ["uri"])
     op.add_column("note", sa.Column("withdrawn_at", Instant(timezone=True), nullable=True))
     op.add_column("note", sa.Column("gist", sa.BigInteger(), server_default="0", nullable=False))
-    holds = sa.text(HOLDS)
+    holds = sa.text(ACTIVE)
     op.create_index("ix_note_gist", "note", ["gist", "did"], sqlite_where=holds, postgresql_where=holds)
     op.add_column("revision", sa.Column("replaces", sa.Integer(), nullable=True))
     _fill()

@@ -13,13 +13,13 @@ from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, re
 from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import UnknownPerson
-from memory.model import Forget, Passage, Remember, Revise, tokens
-from memory.rows.passages import thread_of
-from memory.rules.consolidation import RetentionPolicy
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Remember, RetentionPolicy, Revise
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from memory.db import Database
-    from memory.model import Recollection
+    from memory.recollection import Recollection
 
 NUMBERS = itertools.count()
 ME = "did:plc:scrubjay"
@@ -34,8 +34,8 @@ def talk(db: Database, *said: str, did: str = ALICE, thread: str = "t1", hours: 
             uri = receipt(did, post).uri
             MEMORY.record(
                 tx,
-                Passage(did, "said", did, text, thread_of(thread), uri, at),
-                Passage(did, "answer", ME, "ok", thread_of(thread), uri, at),
+                Passage(did, "said", did, text, thread_id(thread), uri, at),
+                Passage(did, "answer", ME, "ok", thread_id(thread), uri, at),
             )
 
 

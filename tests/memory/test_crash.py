@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import event
 from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
 
-from memory.model import Forget, Passage, Remember, Revise
-from memory.rows.passages import thread_of
-from memory.rules.consolidation import RetentionPolicy
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Remember, RetentionPolicy, Revise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,7 @@ def apply(tx: Tx, *edits) -> None:
 def exchange(tx: Tx) -> None:
     apply(tx, Remember("likes tea"), Remember("lives in Rome"), Forget(3))
     uri = receipt(post="p9").uri
-    MEMORY.record(tx, Passage(ALICE, "said", ALICE, "I live in Rome now", thread_of(uri), uri, later(9)))
+    MEMORY.record(tx, Passage(ALICE, "said", ALICE, "I live in Rome now", thread_id(uri), uri, later(9)))
 
 
 def carried(tx: Tx) -> None:

@@ -12,10 +12,11 @@ from hypothesis import given
 from support.memory_people import ALICE, MEMORY, ROOMY, later, receipt, say
 from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
+from memory.encoders import NoEncoder, WordLlama
+from memory.identifiers import thread_id
 from memory.model import Passage, Remember, Revise
 from memory.rows import passages
-from memory.rows.passages import PASSAGE, thread_of
-from memory.search.embed import NoEmbedder, WordLlama
+from memory.rows.passages import PASSAGE
 from memory.search.languages import BEFORE
 from memory.search.ranking import ask
 from memory.search.stems import STEMMERS
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from memory.db import Database
 
 NUMBERS = itertools.count()
-WORDS_ALONE, WITH_VECTORS = Memory(ROOMY, encoder=NoEmbedder()), Memory(ROOMY, encoder=WordLlama())
+WORDS_ALONE, WITH_VECTORS = Memory(ROOMY, encoder=NoEncoder()), Memory(ROOMY, encoder=WordLlama())
 
 # Where do I live? And where before? In every language whose words or letters are known.
 ASKED = {
@@ -72,7 +73,7 @@ def talk(db: Database, memory: Memory, *texts: str) -> None:
     with db.write() as tx:
         for number, text in enumerate(texts):
             uri, at = receipt(post=f"t{number}").uri, later(200 + number)
-            memory.record(tx, Passage(ALICE, "said", ALICE, text, thread_of(f"{number // 3}"), uri, at))
+            memory.record(tx, Passage(ALICE, "said", ALICE, text, thread_id(f"{number // 3}"), uri, at))
 
 
 def replaced(db: Database, memory: Memory, *pairs: tuple[str, str]) -> None:
@@ -190,4 +191,4 @@ def test_what_is_left_of_a_chain_stays_one_thread(known: Database):
     with known.write() as tx:
         MEMORY.forget_note(tx, mid.id, actor="operator", at=later(4))
         threads = {each.note_id: each.thread for each in passages.find(tx, PASSAGE.did == ALICE)}
-    assert threads == dict.fromkeys((new.id, last.id), thread_of(f"note:{new.id}"))
+    assert threads == dict.fromkeys((new.id, last.id), thread_id(f"note:{new.id}"))

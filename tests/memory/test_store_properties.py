@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.memory_people import ALICE, NOW, ROOMY, later, receipt
 
+from memory.edits import propose
 from memory.errors import EditRefused, MemoryFault, UnknownPerson
 from memory.model import Forget, Remember, Revise
-from memory.rules.edits import propose
 from memory.store import Memory
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from bot.scheduler import Scheduler
 from bot.storage import steering
 from bot.storage.ledger import Recorded
 from memory.errors import UnknownPerson
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 KEEP = RetentionPolicy(timedelta(days=30), timedelta(days=180))
 SCRIPT = (("remember", {"text": "has a jay"}), ("reply", {"text": "Acorns, of course."}))

@@ -6,8 +6,8 @@ import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from memory.identifiers import thread_id
 from memory.model import Passage
-from memory.rows.passages import thread_of
 from support.memory_people import ALICE, MEMORY, later
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def said(
     text: str, post: str | None = None, *, did: str = ALICE, thread: str = "t", hours: float = 0, **more
 ):
     uri = f"at://{did}/app.bsky.feed.post/{post or f's{next(NUMBERS)}'}"
-    return Passage(did, "said", did, text, thread_of(thread), uri, later(hours), **more)
+    return Passage(did, "said", did, text, thread_id(thread), uri, later(hours), **more)
 
 
 def answer(to: Passage, text: str) -> Passage:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.memory_people import ALICE, MEMORY, everything, later, note, receipt, say, texts
 
+from memory.edits import propose
 from memory.errors import EditRefused
 from memory.model import Forget, Limits, Remember, Revise
 from memory.rules.consolidation import PEOPLE_AT_LEAST, common, contradicted, duplicate
-from memory.rules.edits import propose
 from memory.rules.slots import slot
 
 if TYPE_CHECKING:

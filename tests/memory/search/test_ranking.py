@@ -15,11 +15,13 @@ from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
 from support.passages import BOT, answer, find, record, said
 
 from memory.db import Database
+from memory.encoders import WordLlama
 from memory.errors import EditRefused
-from memory.model import Forget, Remember, Revise, of_passage
+from memory.identifiers import thread_id
+from memory.model import Forget, Remember, Revise
+from memory.recollection import Item
 from memory.rows import passages
-from memory.rows.passages import PASSAGE, thread_of
-from memory.search.embed import WordLlama
+from memory.rows.passages import PASSAGE
 from memory.search.ranking import ask
 from memory.store import Memory
 from memory.tables import IndexStampRow
@@ -50,7 +52,7 @@ def test_a_reply_is_found_by_the_words_of_what_it_answers(known: Database):
 
 def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
     first = said("my sister sails")
-    record(known, replace(first, thread=thread_of("other")), answer(first, "my sister sails"))
+    record(known, replace(first, thread=thread_id("other")), answer(first, "my sister sails"))
     with known.read() as tx:
         found = MEMORY.find(tx, ALICE, "sister", now=later(1))
     assert [each.kind for each in found] == ["said", "answer"]
@@ -58,7 +60,7 @@ def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
 
 def test_who_is_named_in_the_question_comes_first(known: Database):
     first = said("we hike a lot", thread="a")
-    record(known, first, replace(answer(first, "we hike a lot"), thread=thread_of("b")))
+    record(known, first, replace(answer(first, "we hike a lot"), thread=thread_id("b")))
     names = {ALICE: "Alice", BOT: "Jay"}
     with known.read() as tx:
         hits = {
@@ -127,8 +129,8 @@ def test_a_replaced_note_tells_until_when_it_held(known: Database):
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=48)
     with known.read() as tx:
         *_, found = MEMORY.find(tx, ALICE, "Porto", now=later(99))
-    assert of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
-    assert of_passage(found).uri == receipt().uri
+    assert Item.of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
+    assert Item.of_passage(found).uri == receipt().uri
 
 
 def test_before_it_was_replaced_a_note_counts_in_full(known: Database):

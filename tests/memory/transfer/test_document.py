@@ -12,7 +12,6 @@ from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import ImportRefused
 from memory.model import Passage, Remember, Revise
-from memory.transfer.document import documents
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -202,16 +201,3 @@ def test_an_edit_that_was_made_on_somebody_else_is_not_imported(told: Database):
     erase(told)
     with pytest.raises(ImportRefused, match="somebody else's memory"):
         taken_in(told, json.dumps(document))
-
-
-def test_documents_may_stand_on_a_line_each_or_on_many():
-    assert list(documents('{"a":\n1}\n\n[2] {"b": 3}\n')) == [(1, '{"a":\n1}'), (4, "[2]"), (4, '{"b": 3}')]
-    assert list(documents(" \n")) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "line"), [('{"a": 1}\n{"b": }', 2), ("{}\n\n]", 3), ("\n" + "[" * 100_000, 2)]
-)
-def test_where_the_text_is_no_json_its_line_is_told(text: str, line: int):
-    with pytest.raises(ImportRefused, match=f"line {line}: "):
-        list(documents(text))

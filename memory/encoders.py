@@ -1,6 +1,6 @@
 """Texts as vectors, by encoders that need no network: their weights come inside a package.
 
-A new encoder is one class here, held to tests/memory/test_embed.py.
+A new encoder is one class here, held to tests/memory/test_encoders.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ POST = 300  # characters
 EncoderName: TypeAlias = Literal["wordllama", "none", "e5"]
 
 
-class Embedder(Protocol):
+class Encoder(Protocol):
     """What makes vectors of texts. `name` is kept beside each vector: only those of one model compare."""
 
     name: str
@@ -45,7 +45,7 @@ class Embedder(Protocol):
         ...
 
 
-class NoEmbedder:
+class NoEncoder:
     """No vectors: search goes by words alone."""
 
     name, dims = "none", 0
@@ -127,12 +127,12 @@ class E5:
         return vectors.reshape(len(texts), self.dims)
 
 
-ENCODERS: Mapping[EncoderName, Callable[[], Embedder]] = MappingProxyType(
-    {"none": NoEmbedder, "wordllama": WordLlama, "e5": E5}
+ENCODERS: Mapping[EncoderName, Callable[[], Encoder]] = MappingProxyType(
+    {"none": NoEncoder, "wordllama": WordLlama, "e5": E5}
 )
 
 
-def load(name: EncoderName) -> Embedder:
+def load(name: EncoderName) -> Encoder:
     """The encoder of this name. Raises EncoderMissing where its package is not installed."""
     return ENCODERS[name]()
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memory.errors import EditRefused
-from memory.model import Forget, Note, Remember, Revise, one_line
+from memory.model import Forget, Note, Remember, Revise
 from memory.rules import consolidation
+from memory.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
