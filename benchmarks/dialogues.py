@@ -81,9 +81,9 @@ class Dialogue:
     def feed(self, memory: Memory, tx: Tx) -> None:
         """Record every turn as the bot would, an exchange a turn."""
         said = self.passages()
-        memory.meet(tx, self.did, said[0].at)
+        memory.people.meet(tx, self.did, said[0].at)
         for each in said:
-            memory.record(tx, each)
+            memory.retrieval.record(tx, each)
 
 
 def load(path: Path) -> list[Dialogue]:

@@ -125,7 +125,9 @@ class Run:
         """What the bot finds; the time without the encoder's is kept."""
         with self.db.read() as tx:
             begun, before = time.perf_counter(), self.watch.spent
-            found = self.memory.find(tx, dialogue.did, query, limit, now=LATER, names=dialogue.names)
+            found = self.memory.retrieval.find(
+                tx, dialogue.did, query, limit, now=LATER, names=dialogue.names
+            )
             spent = time.perf_counter() - begun - (self.watch.spent - before)
         if limit == SHOWN:
             self.times.append(1000 * spent)
@@ -241,8 +243,8 @@ def speed(run: Run, dialogues: list[Dialogue], sizes: list[int]) -> dict[str, di
             author = big.did if each.kind == "said" else each.author
             copies.append(replace(each, did=big.did, author=author, uri=uri, thread=thread))
         with run.db.write() as tx:
-            run.memory.meet(tx, big.did, copies[0].at)
-            run.memory.record(tx, *copies)
+            run.memory.people.meet(tx, big.did, copies[0].at)
+            run.memory.retrieval.record(tx, *copies)
         run.times.clear()
         run.find(big, questions[0])
         cold = run.times.pop()

@@ -118,7 +118,7 @@ def why(app: App, name: str, *, as_json: bool) -> None:
 
 def _why_passage(app: App, name: str, *, as_json: bool) -> None:
     with app.database.read() as tx:
-        one = app.memory.passage(tx, int(name[1:]))
+        one = app.memory.retrieval.passage(tx, int(name[1:]))
         who = "the bot" if one.kind == "answer" else app.full_name(tx, one.author)
     if as_json:
         output.document({"passage": output.plain(one), "link": link(one.uri)})

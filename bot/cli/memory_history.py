@@ -48,7 +48,7 @@ POINT = PointType()
 def at(app: App, who: str, point: Point, *, as_json: bool) -> None:
     """What it knew of a person then; DATE may be a revision, too."""
     with app.database.read() as tx:
-        notes = app.memory.at(tx, app.did(tx, who), point)
+        notes = app.memory.notes_at(tx, app.did(tx, who), point)
     if as_json:
         output.document([{"name": note.name, **output.plain(note)} for note in notes])
     elif notes:

@@ -38,7 +38,7 @@ def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> N
         if who is not None:
             output.document(_held(app, tx, app.did(tx, who)), file)
         else:
-            dids = [person.did for person, _ in app.memory.people(tx, MOST)]
+            dids = [person.did for person, _ in app.memory.people.recent(tx, MOST)]
             for did in _progress("exporting", dids):
                 file.write(json.dumps(output.plain(_held(app, tx, did))) + "\n")
     if path is not None:

@@ -25,7 +25,7 @@ def person() -> None:
 def list_(app: App, limit: int, *, as_json: bool) -> None:
     """Who spoke to it, the latest first."""
     with app.database.read() as tx:
-        people = app.memory.people(tx, limit)
+        people = app.memory.people.recent(tx, limit)
     if as_json:
         output.document([_summary(one, notes) for one, notes in people])
     elif people:
@@ -42,9 +42,9 @@ def list_(app: App, limit: int, *, as_json: bool) -> None:
 def show(app: App, who: str, *, as_json: bool) -> None:
     """One person: names, dates, and how much is remembered."""
     with app.database.read() as tx:
-        one = app.memory.person(tx, who)
+        one = app.memory.people.get(tx, who)
         known = app.memory.recall(tx, one.did)
-        handles = app.memory.handles(tx, one.did)
+        handles = app.memory.people.handles(tx, one.did)
     if as_json:
         named = [{"handle": handle, "since": since} for since, handle in handles]
         output.document(_summary(one, len(known.notes)) | {"handles": output.plain(named)})

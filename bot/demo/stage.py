@@ -211,7 +211,7 @@ class Stage:
         entries = {beat.name: self._entry(self._heard[beat.name].uri) for beat in heard}
         wrong = [complaint for beat in heard for complaint in self._complaints(beat, entries[beat.name])]
         with self._db.read() as tx:
-            notes = sum(count for _, count in Memory().people(tx))
+            notes = sum(count for _, count in Memory().people.recent(tx))
         return Summary(
             mentions=len(heard),
             answered=sum(bool(self._answers.get(beat.name)) for beat in heard),  # though a stop took it back
@@ -245,7 +245,7 @@ class Stage:
         self._console.print(Text("\nWhat it remembers, and where each line comes from:", style="bold"))
         memory = Memory()
         with self._db.read() as tx:
-            for person, count in memory.people(tx):
+            for person, count in memory.people.recent(tx):
                 self._console.print(
                     Text(f"\n@{person.handle}", style="bold cyan"), Text(person.did, style="dim")
                 )

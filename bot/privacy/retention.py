@@ -28,7 +28,7 @@ def retain(
 ) -> RetentionResult:
     """Erase posts and answers beyond `keep.text`, and everything about people silent for `keep.idle`."""
     with db.write() as tx:
-        done = memory.retain(tx, now, keep)
+        done = memory.apply_retention(tx, now, keep)
         for did in done.people:
             erase_beside(tx, ledger, did, now)
         blanked = mentions.blank(tx, now - keep.text)

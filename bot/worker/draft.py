@@ -116,7 +116,7 @@ async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Pro
 
     async def search(query: str) -> tuple[Passage, ...]:
         passages = await services.read(
-            lambda tx: services.memory.find(
+            lambda tx: services.memory.retrieval.find(
                 tx, mention.did, query, now=services.clock(), names=_names(services)
             )
         )
@@ -149,15 +149,15 @@ def _recall(
 ) -> tuple[Recollection, Limits]:
     """Meet the person, and compile what is known of them into memory's share of the prompt."""
     now, memory = services.clock(), services.memory
-    memory.meet(tx, mention.did, mention.said_at)
+    memory.people.meet(tx, mention.did, mention.said_at)
     if profile.handle:
-        memory.rename(tx, mention.did, profile.handle, now)
+        memory.people.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(one.uri for one in above)}
     total = compose.memory_room(services.options.persona, _prompt_tokens(services))
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    return known, memory.room(tx, mention.did, now)
+    return known, memory.remaining_limits(tx, mention.did, now)
 
 
 def _names(services: Services) -> dict[str, str]:
@@ -193,9 +193,9 @@ def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: T
     if not text:
         outcomes.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
-    if services.memory.person(tx, mention.did).introduced_at is None:
+    if services.memory.people.get(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
-        services.memory.introduced(tx, mention.did, now)
+        services.memory.people.mark_introduced(tx, mention.did, now)
     parts = _parts(text, profile, services.options.link_hosts)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.plan, now))
 
@@ -212,7 +212,7 @@ def _record(
         mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
     )
     answered = replace(said, kind="answer", author=services.network.did, text=answer, at=now)
-    services.memory.record(tx, said, *([answered] if answer else []))
+    services.memory.retrieval.record(tx, said, *([answered] if answer else []))
 
 
 def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

@@ -64,7 +64,7 @@ def decision_facts(
 ) -> policy.Facts:
     """All that is known now for a decision about this mention; None: the network was not asked yet."""
     known = facts.gather(tx, mention, services.limits, now)
-    known = replace(known, hidden=services.memory.status(tx, mention.did) is not None)
+    known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
     return known if seen is None else replace(known, gone=seen.post is None, gated=seen.gated)
 
 

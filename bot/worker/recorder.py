@@ -166,7 +166,7 @@ async def _keep(
         if not services.options.retain_turns:
             return
         mentions.hold(tx, claim)
-        still = {number for number, _ in services.memory.sources(tx, turn.did)}
+        still = {note.id for note in services.memory.notes(tx, turn.did)}
         if shown <= still and all(map(services.tracked.post, turn_sources(prompt, ()))):
             turns.keep(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking

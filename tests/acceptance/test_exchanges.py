@@ -87,5 +87,5 @@ def test_a_deleted_post_is_not_recalled(db, tmp_path):
     ref = harness.say(ANA, "my canary sings")
     harness.work()
     with db.write() as tx:
-        harness.services.memory.forget_source(tx, ref.uri, harness.clock())
+        harness.services.memory.forget_post(tx, ref.uri, harness.clock())
     assert recorded(harness, PASSAGE.did == ANA) == []

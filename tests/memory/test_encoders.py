@@ -14,7 +14,7 @@ from support.passages import find, record, said
 from memory import encoders
 from memory.encoders import ENCODERS, NoEncoder, WordLlama, quantised
 from memory.errors import EncoderMissing
-from memory.rows.passages import PASSAGE, count, not_of
+from memory.rows.passages import PASSAGE, count, not_encoded_by
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -97,27 +97,31 @@ def test_vectors_of_another_encoder_are_made_anew_and_search_goes_on_meanwhile(k
     record(known, *(said(f"my puppy is ill {n}", thread=f"p{n}") for n in range(5)), memory=before)
     assert len(find(known, "puppy", memory=after)) == 5
     assert find(known, "dog sick", memory=after) == []
-    steps = after.reembed(known, batch=2)
+    steps = after.retrieval.reindex(known, batch=2)
     assert [next(steps), next(steps)] == [(0, 5), (2, 5)]
     assert len(find(known, "dog sick", memory=after)) > 0
-    assert list(after.reembed(known, batch=2)) == [(0, 3), (2, 3), (3, 3)]  # it goes on where it was stopped
+    assert list(after.retrieval.reindex(known, batch=2)) == [
+        (0, 3),
+        (2, 3),
+        (3, 3),
+    ]  # it goes on where it was stopped
     with known.read() as tx:
-        assert after.stale(tx) == 0
-        assert count(tx, not_of("none")) == 5
-    list(before.reembed(known))
+        assert count(tx, not_encoded_by("wordllama")) == 0
+        assert count(tx, not_encoded_by("none")) == 5
+    list(before.retrieval.reindex(known))
     with known.read() as tx:
-        assert before.stale(tx) == count(tx, PASSAGE.emb.is_not(None)) == 0
+        assert count(tx, not_encoded_by("none")) == count(tx, PASSAGE.emb.is_not(None)) == 0
     assert find(known, "dog sick", memory=before) == []
 
 
 def test_what_is_erased_while_vectors_are_made_stays_erased(known: Database):
     memory = Memory(encoder=WordLlama())
     record(known, *(said(f"tea {n}") for n in range(4)), memory=Memory())
-    steps = memory.reembed(known, batch=2)
+    steps = memory.retrieval.reindex(known, batch=2)
     next(steps)
     with known.write() as tx:
         memory.erase(tx, ALICE)
     list(steps)
     with known.read() as tx:
         assert count(tx) == 0
-        assert memory.find(tx, ALICE, "tea", now=later(1)) == ()
+        assert memory.retrieval.find(tx, ALICE, "tea", now=later(1)) == ()

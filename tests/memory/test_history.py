@@ -28,7 +28,7 @@ def told(known: Database) -> Database:
 
 def known_at(db: Database, point: object) -> list[str]:
     with db.read() as tx:
-        return [note.text for note in MEMORY.at(tx, ALICE, point)]
+        return [note.text for note in MEMORY.notes_at(tx, ALICE, point)]
 
 
 def test_what_was_known_is_told_for_any_time_and_revision(told: Database):
@@ -106,7 +106,7 @@ def test_a_withdrawn_note_is_found_by_no_search_and_cannot_be_edited(told: Datab
 def test_what_a_rollback_restored_goes_with_its_source(told: Database):
     with told.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2))
-        MEMORY.forget_source(tx, receipt().uri, later(3))
+        MEMORY.forget_post(tx, receipt().uri, later(3))
     assert texts(told) == []
     assert "Bonn" not in everything(told)
 
@@ -116,7 +116,7 @@ def test_what_was_withdrawn_stays_so_when_its_successors_source_is_deleted(known
     say(known, Revise(old.id, "lives in Oslo"), post="p2", hours=2)
     with known.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(3))
-        MEMORY.forget_source(tx, receipt(post="p2").uri, later(4))
+        MEMORY.forget_post(tx, receipt(post="p2").uri, later(4))
     assert texts(known) == []
     assert known_at(known, later(9)) == []
 
@@ -129,14 +129,14 @@ def test_the_history_tells_what_holds_and_any_point_can_be_returned_to(db: Datab
         walk(tx, did, steps)
         active = {note.id for note in MEMORY.recall(tx, did).notes}
         history = MEMORY.history(tx, did)
-        assert {note.id for note in MEMORY.at(tx, did, later(99))} == active
+        assert {note.id for note in MEMORY.notes_at(tx, did, later(99))} == active
         if not history:
             return
         point = data.draw(st.sampled_from([one.id for one in history]))
-        then = sorted(note.text for note in MEMORY.at(tx, did, point))
+        then = sorted(note.text for note in MEMORY.notes_at(tx, did, point))
         MEMORY.rollback(tx, did, point, actor="operator", at=later(99))
         assert sorted(note.text for note in MEMORY.recall(tx, did).notes) == then
-        assert {one.id for one in MEMORY.at(tx, did, later(99))} == {
+        assert {one.id for one in MEMORY.notes_at(tx, did, later(99))} == {
             one.id for one in MEMORY.recall(tx, did).notes
         }
 

@@ -18,7 +18,7 @@ from memory.model import Passage, Remember, Revise
 from memory.rows import passages
 from memory.rows.passages import PASSAGE
 from memory.search.languages import BEFORE
-from memory.search.ranking import ask
+from memory.search.ranking import parse_query
 from memory.search.stems import STEMMERS
 from memory.store import Memory
 
@@ -73,7 +73,9 @@ def talk(db: Database, memory: Memory, *texts: str) -> None:
     with db.write() as tx:
         for number, text in enumerate(texts):
             uri, at = receipt(post=f"t{number}").uri, later(200 + number)
-            memory.record(tx, Passage(ALICE, "said", ALICE, text, thread_id(f"{number // 3}"), uri, at))
+            memory.retrieval.record(
+                tx, Passage(ALICE, "said", ALICE, text, thread_id(f"{number // 3}"), uri, at)
+            )
 
 
 def replaced(db: Database, memory: Memory, *pairs: tuple[str, str]) -> None:
@@ -89,7 +91,7 @@ def replaced(db: Database, memory: Memory, *pairs: tuple[str, str]) -> None:
 
 def found(db: Database, memory: Memory, query: str) -> list[str]:
     with db.read() as tx:
-        return [hit.text for hit in memory.find(tx, ALICE, query, 60, now=later(999))]
+        return [hit.text for hit in memory.retrieval.find(tx, ALICE, query, 60, now=later(999))]
 
 
 def prompted(db: Database, memory: Memory, query: str) -> tuple[str, list[str]]:
@@ -107,8 +109,8 @@ def test_every_language_that_is_stemmed_knows_how_to_ask_for_the_past():
 @pytest.mark.parametrize("lang", ASKED)
 def test_a_question_about_the_past_is_told_from_one_about_the_present_in_every_known_language(lang: str):
     present, past = ASKED[lang]
-    assert (ask(present, {}).past, ask(past, {}).past) == (False, True)
-    assert ask(unicodedata.normalize("NFD", past), {}).past
+    assert (parse_query(present, {}).past, parse_query(past, {}).past) == (False, True)
+    assert parse_query(unicodedata.normalize("NFD", past), {}).past
 
 
 @pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
@@ -158,7 +160,7 @@ def test_asked_about_the_present_what_holds_stands_above_what_it_replaced(known:
 def test_what_is_not_replaced_yet_is_no_answer_about_the_past(known: Database):
     replaced(known, MEMORY, ("nurse", "pilot"))
     with known.read() as tx:
-        hits = {hours: MEMORY.find(tx, ALICE, "before?", now=later(hours)) for hours in (99, 101)}
+        hits = {hours: MEMORY.retrieval.find(tx, ALICE, "before?", now=later(hours)) for hours in (99, 101)}
     assert {hours: [hit.text for hit in each] for hours, each in hits.items()} == {
         99: [],
         101: ["nurse", "pilot"],
@@ -178,7 +180,7 @@ def test_whatever_is_done_notes_are_found_as_if_they_were_recorded_now(db: Datab
         walk(tx, did, steps)
         before = noted()
         passages.erase(tx, PASSAGE.did == did, PASSAGE.kind == "note")
-        MEMORY.sync(tx, did)
+        MEMORY.retrieval.sync(tx, did)
         assert noted() == before
         MEMORY.erase(tx, did)
 

@@ -199,7 +199,7 @@ def test_an_export_is_json_and_holds_every_row(known: Database):
     (note,) = say(known, Remember("lives in Bonn"))
     say(known, Revise(note.id, "lives in Oslo"), post="p2", hours=1)
     with known.write() as tx:
-        MEMORY.rename(tx, ALICE, "alice.test", NOW)
+        MEMORY.people.rename(tx, ALICE, "alice.test", NOW)
         export = json.loads(json.dumps(MEMORY.export(tx, ALICE)))
     assert export["person"]["handle"] == "alice.test"
     assert export["handles"] == [{"since": "2026-03-01T12:00:00+00:00", "handle": "alice.test"}]

@@ -65,7 +65,7 @@ def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back
     harness.clock.forward(days=181)
     assert run(harness).people == (ANA,)
     with harness.services.db.read() as tx, pytest.raises(UnknownPerson):
-        harness.services.memory.person(tx, ANA)
+        harness.services.memory.people.get(tx, ANA)
     assert ANA not in everything(harness.services.db)
     assert harness.services.ledger.has(Recorded.ERASED, harness.ana.uri)
     harness.handle(harness.ana)

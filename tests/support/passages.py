@@ -31,9 +31,9 @@ def answer(to: Passage, text: str) -> Passage:
 
 def record(db: Database, *each: Passage, memory: Memory = MEMORY) -> None:
     with db.write() as tx:
-        memory.record(tx, *each)
+        memory.retrieval.record(tx, *each)
 
 
 def find(db: Database, query: str, did: str = ALICE, *, memory: Memory = MEMORY, hours=1000, **more):
     with db.read() as tx:
-        return [each.text for each in memory.find(tx, did, query, now=later(hours), **more)]
+        return [each.text for each in memory.retrieval.find(tx, did, query, now=later(hours), **more)]

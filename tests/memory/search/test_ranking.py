@@ -22,7 +22,7 @@ from memory.model import Forget, Remember, Revise
 from memory.recollection import Item
 from memory.rows import passages
 from memory.rows.passages import PASSAGE
-from memory.search.ranking import ask
+from memory.search.ranking import parse_query
 from memory.store import Memory
 from memory.tables import IndexStampRow
 
@@ -54,7 +54,7 @@ def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
     first = said("my sister sails")
     record(known, replace(first, thread=thread_id("other")), answer(first, "my sister sails"))
     with known.read() as tx:
-        found = MEMORY.find(tx, ALICE, "sister", now=later(1))
+        found = MEMORY.retrieval.find(tx, ALICE, "sister", now=later(1))
     assert [each.kind for each in found] == ["said", "answer"]
 
 
@@ -64,15 +64,15 @@ def test_who_is_named_in_the_question_comes_first(known: Database):
     names = {ALICE: "Alice", BOT: "Jay"}
     with known.read() as tx:
         hits = {
-            who: MEMORY.find(tx, ALICE, f"does {who} hike?", now=later(1), names=names)[0].kind
+            who: MEMORY.retrieval.find(tx, ALICE, f"does {who} hike?", now=later(1), names=names)[0].kind
             for who in ("Alice", "Jay")
         }
     assert hits == {"Alice": "said", "Jay": "answer"}
 
 
 def test_names_of_those_who_spoke_are_left_out_of_what_is_meant():
-    question = ask("What did Ana-Maria's dog eat?", {ALICE: "ana-maria", BOT: "jay"})
-    assert (question.unnamed, question.named) == (("dog", "eat"), {ALICE})
+    query = parse_query("What did Ana-Maria's dog eat?", {ALICE: "ana-maria", BOT: "jay"})
+    assert (query.unnamed, query.named) == (("dog", "eat"), {ALICE})
 
 
 def test_a_month_finds_what_was_said_in_it(known: Database):
@@ -83,7 +83,10 @@ def test_a_month_finds_what_was_said_in_it(known: Database):
 def test_of_equals_the_newest_comes_first(known: Database):
     record(known, said("I like tea", "a", thread="a"), said("I like tea", "b", thread="b", hours=1))
     with known.read() as tx:
-        assert [each.at for each in MEMORY.find(tx, ALICE, "tea", now=later(9))] == [later(1), later(0)]
+        assert [each.at for each in MEMORY.retrieval.find(tx, ALICE, "tea", now=later(9))] == [
+            later(1),
+            later(0),
+        ]
 
 
 def test_what_was_said_later_is_not_found_yet(known: Database):
@@ -107,9 +110,9 @@ def test_any_text_may_be_said_and_asked(db: Database, texts, query):
     did, memory = f"did:plc:o{next(NUMBERS)}", Memory(encoder=WORDLLAMA)
     texts = [text.encode("utf-8", "replace").decode().replace("\0", "") for text in texts]
     with db.write() as tx:
-        memory.meet(tx, did, NOW)
-        memory.record(tx, *(said(text, did=did) for text in texts))
-        found = memory.find(tx, did, query, now=later(1))
+        memory.people.meet(tx, did, NOW)
+        memory.retrieval.record(tx, *(said(text, did=did) for text in texts))
+        found = memory.retrieval.find(tx, did, query, now=later(1))
     assert {each.text for each in found} <= set(texts)
     assert not found if not query.strip() else True
 
@@ -128,7 +131,7 @@ def test_a_replaced_note_tells_until_when_it_held(known: Database):
     (old,) = say(known, Remember("lives in Porto"))
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=48)
     with known.read() as tx:
-        *_, found = MEMORY.find(tx, ALICE, "Porto", now=later(99))
+        *_, found = MEMORY.retrieval.find(tx, ALICE, "Porto", now=later(99))
     assert Item.of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
     assert Item.of_passage(found).uri == receipt().uri
 
@@ -137,7 +140,7 @@ def test_before_it_was_replaced_a_note_counts_in_full(known: Database):
     (old,) = say(known, Remember("lives in Porto"))
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=2)
     with known.read() as tx:
-        then, now = (MEMORY.find(tx, ALICE, "Porto", now=later(each))[0].score for each in (1, 3))
+        then, now = (MEMORY.retrieval.find(tx, ALICE, "Porto", now=later(each))[0].score for each in (1, 3))
     assert now < then
 
 
@@ -146,7 +149,7 @@ def test_notes_older_than_search_are_taken_up_by_reindexing(known: Database):
     with known.write() as tx:
         passages.erase(tx, PASSAGE.did == ALICE)
     assert find(known, "Porto") == []
-    list(MEMORY.reembed(known))
+    list(MEMORY.retrieval.reindex(known))
     assert find(known, "Porto") == ["lives in Porto"]
 
 
@@ -171,7 +174,7 @@ def test_with_a_post_go_its_passage_its_answer_and_its_notes(known: Database):
     record(known, first, answer(first, "lovely"), said("tea", "p2"))
     say(known, Remember("lives in Porto"))
     with known.write() as tx:
-        MEMORY.forget_source(tx, first.uri, NOW)
+        MEMORY.forget_post(tx, first.uri, NOW)
         assert [each.text for each in passages.find(tx)] == ["tea"]
 
 
@@ -180,11 +183,11 @@ def test_no_byte_of_a_forgotten_passage_is_left_in_sqlites_files(tmp_path: Path)
     db.upgrade()
     kept, gone = said("the kept kestrel", "p1"), said("canary-7Yq " + "x" * 500, "p2")
     with db.write() as tx:
-        memory.meet(tx, ALICE, NOW)
-        memory.record(tx, kept, gone, answer(gone, "canary-7Yq, really?"))
+        memory.people.meet(tx, ALICE, NOW)
+        memory.retrieval.record(tx, kept, gone, answer(gone, "canary-7Yq, really?"))
         (vector,) = tx.scalars(select(PASSAGE.emb).where(PASSAGE.text == gone.text))
     with db.write() as tx:
-        memory.forget_source(tx, gone.uri, NOW)
+        memory.forget_post(tx, gone.uri, NOW)
     assert db.scrub()
     left = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("scrubjay.db*")))
     assert (b"canary-7Yq" in left, vector in left, b"kestrel" in left) == (False, False, True)
@@ -210,22 +213,22 @@ def test_nobody_finds_anothers_words_or_what_is_forgotten(db: Database, moves, q
     for step, (move, who, text) in enumerate(moves):
         did = dids[who]
         with db.write() as tx:
-            memory.meet(tx, did, NOW)
+            memory.people.meet(tx, did, NOW)
             act(tx, memory, move, did, f"x{text} {who}", f"f{turn}s{step}")
     with db.read() as tx:
         for number, did in enumerate(dids):
             there = {each.id for each in passages.find(tx, PASSAGE.did == did)}
-            found = memory.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
+            found = memory.retrieval.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
             assert {each.id for each in found} <= there
             assert all(each.did == did and each.text.endswith(f" {number}") for each in found)
-            fresh = Memory().find(tx, did, f"{query} {number}", limit=1000, now=later(1))
+            fresh = Memory().retrieval.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
             assert found == fresh  # what was decoded before is never stale
             notes = {note.id for note in memory.recall(tx, did).notes} if there else set()
             assert notes <= {each.note_id for each in passages.find(tx, PASSAGE.did == did)}
 
 
 def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
-    memory.find(tx, did, text, now=later(1))
+    memory.retrieval.find(tx, did, text, now=later(1))
     notes, source = memory.recall(tx, did).notes, receipt(did, step)
     edits = {
         "note": [Remember(text)],
@@ -233,10 +236,12 @@ def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
         "forget": [Forget(note.id) for note in notes[:1]],
     }
     if move == "say":
-        memory.record(tx, said(text, step, did=did), answer(said(text, step, did=did), f"so {text}"))
+        memory.retrieval.record(
+            tx, said(text, step, did=did), answer(said(text, step, did=did), f"so {text}")
+        )
     elif move == "unsay":
         for each in passages.find(tx, PASSAGE.did == did)[:1]:
-            memory.forget_source(tx, each.uri, NOW)
+            memory.forget_post(tx, each.uri, NOW)
     elif move == "erase":
         memory.erase(tx, did)
     else:
@@ -247,17 +252,17 @@ def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
 def test_what_others_say_changes_nothing_in_what_one_person_finds(known: Database):
     record(known, said("my dog likes rain", thread="a"), said("rain again", thread="b"))
     with known.read() as tx:
-        before = MEMORY.find(tx, ALICE, "dog in the rain", now=later(1))
+        before = MEMORY.retrieval.find(tx, ALICE, "dog in the rain", now=later(1))
     record(known, *(said(f"rain rain {n}", did=BOB) for n in range(30)))
     with known.read() as tx:
-        assert Memory().find(tx, ALICE, "dog in the rain", now=later(1)) == before
+        assert Memory().retrieval.find(tx, ALICE, "dog in the rain", now=later(1)) == before
         assert len(before) == 2
 
 
 def test_a_passage_with_somebody_elses_receipt_is_refused(known: Database):
     foreign = replace(said("mine"), uri=f"at://{BOB}/app.bsky.feed.post/1")
     with known.write() as tx, pytest.raises(EditRefused, match="somebody else"):
-        MEMORY.record(tx, foreign)
+        MEMORY.retrieval.record(tx, foreign)
 
 
 def test_an_exchange_is_recorded_once(known: Database):
@@ -269,7 +274,7 @@ def test_an_exchange_is_recorded_once(known: Database):
 
 
 class Remade(Exception):
-    """A shelf was not at hand."""
+    """The index was not cached."""
 
 
 def remake() -> NoReturn:
@@ -284,10 +289,10 @@ def test_what_another_process_writes_is_found_at_once(known: Database):
     record(known, more, memory=other)
     assert len(find(known, "tea")) == 2
     with known.write() as tx:
-        other.forget_source(tx, more.uri, NOW)
+        other.forget_post(tx, more.uri, NOW)
         stamp = tx.scalar(select(IndexStampRow.stamp).where(IndexStampRow.did == ALICE))
         with pytest.raises(Remade):  # what was decoded before the erasure is stale
-            MEMORY._shelves.get(ALICE, stamp, remake)
+            MEMORY.retrieval._indexes.get(ALICE, stamp, remake)
     with known.write() as tx:
         other.erase(tx, ALICE)
     assert find(known, "tea") == []
@@ -298,8 +303,8 @@ def test_what_was_rolled_back_is_not_found(known: Database):
 
     def fail() -> None:
         with known.write() as tx:
-            MEMORY.record(tx, said("more tea"))
-            assert len(MEMORY.find(tx, ALICE, "tea", now=later(1))) == 2
+            MEMORY.retrieval.record(tx, said("more tea"))
+            assert len(MEMORY.retrieval.find(tx, ALICE, "tea", now=later(1))) == 2
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -320,14 +325,14 @@ def test_both_databases_find_the_same_ten_in_the_same_order(tmp_path: Path, post
         db, memory = Database(url), Memory(encoder=WORDLLAMA)
         db.upgrade()
         with db.write() as tx:
-            memory.meet(tx, ALICE, NOW)
-            memory.record(
+            memory.people.meet(tx, ALICE, NOW)
+            memory.retrieval.record(
                 tx,
                 *(said(text, f"b{n}", thread=f"t{n // 5}", hours=n) for n, text in enumerate(texts)),
             )
         with db.read() as tx:
             queries = ("a dog in the rain", "Porto?", "what do I drink", "hike on 3 March 2026")
-            tops.append([memory.find(tx, ALICE, query, now=later(99)) for query in queries])
+            tops.append([memory.retrieval.find(tx, ALICE, query, now=later(99)) for query in queries])
         db.close()
     first, second = ([[(one.text, one.score) for one in top] for top in each] for each in tops)
     assert first == second

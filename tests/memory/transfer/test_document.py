@@ -25,12 +25,12 @@ def told(known: Database) -> Database:
     say(known, Revise(bonn.id, "lives in Oslo"), Remember("likes tea"), post="p2", hours=1)
     say(known, Remember("likes tea"), post="p3", hours=2)
     with known.write() as tx:
-        MEMORY.rename(tx, ALICE, "alice.example", NOW)
-        MEMORY.rename(tx, ALICE, "alice.test", later(1))
+        MEMORY.people.rename(tx, ALICE, "alice.example", NOW)
+        MEMORY.people.rename(tx, ALICE, "alice.test", later(1))
         for post, hours in (("p9", 9), ("p4", 4)):  # an exchange may be heard late
             uri = receipt(post=post).uri
             said = Passage(ALICE, "said", ALICE, f"hello on {post}", 1, uri, later(hours), lang="en")
-            MEMORY.record(tx, said, replace(said, kind="answer", author=BOB, text="hi"))
+            MEMORY.retrieval.record(tx, said, replace(said, kind="answer", author=BOB, text="hi"))
     return known
 
 
@@ -72,9 +72,9 @@ def test_what_was_taken_in_is_found(told: Database):
     erase(told)
     taken_in(told, document)
     with told.read() as tx:
-        found = MEMORY.find(tx, ALICE, "tea, Oslo, hello", now=later(99))
+        found = MEMORY.retrieval.find(tx, ALICE, "tea, Oslo, hello", now=later(99))
         assert {hit.text for hit in found} >= {"likes tea", "lives in Oslo", "hello on p9"}
-        handles = [handle for _, handle in MEMORY.handles(tx, ALICE)]
+        handles = [handle for _, handle in MEMORY.people.handles(tx, ALICE)]
     assert handles == ["alice.example", "alice.test"]
 
 
@@ -141,7 +141,7 @@ def test_export_then_import_is_the_identity_and_twice_is_once(db: Database, step
         assert not MEMORY.import_(tx, document)
         assert json.dumps(MEMORY.export(tx, did)) == document
         active = {note.id for note in MEMORY.recall(tx, did).notes}
-        assert {note.id for note in MEMORY.at(tx, did, later(99))} == active
+        assert {note.id for note in MEMORY.notes_at(tx, did, later(99))} == active
         assert MEMORY.erase(tx, did) > 0
 
 
