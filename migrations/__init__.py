@@ -1,1 +1,1 @@
-"""The schema's history. It ships in the wheel, so that an installed scrubjay upgrades its own database."""
+"""Alembic's migrations. They are in the wheel, so that an installed scrubjay upgrades its own database."""

@@ -1,4 +1,4 @@
-"""Alembic's entry. `memory.db` hands over the connection, locked and inside its transaction."""
+"""Alembic runs this. `memory.db` passes the connection, locked and inside a transaction."""
 
 from __future__ import annotations
 

