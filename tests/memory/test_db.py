@@ -12,8 +12,8 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text, update
-from sqlalchemy.exc import DBAPIError, StatementError
-from support.memory_people import ALICE, NOW, later, receipt
+from sqlalchemy.exc import DBAPIError
+from support.memory_people import ALICE, NOW, receipt
 
 import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.db import Database, _alembic, lock
@@ -192,19 +192,7 @@ def test_updates_of_many_threads_are_all_counted(db: Database):
         assert tx.scalar(select(PersonRow.handle)) == "60"
 
 
-def test_times_come_back_aware_and_exact(db: Database):
-    at = later(0.123456).replace(microsecond=123456)
-    with db.write() as tx:
-        assert Memory().people.meet(tx, ALICE, at).last_seen == at
-        assert Memory().people.get(tx, ALICE).last_seen.isoformat() == at.isoformat()
-
-
-def test_a_time_without_a_zone_is_refused(db: Database):
-    with db.write() as tx, pytest.raises(StatementError, match="without a zone"):
-        Memory().people.meet(tx, ALICE, NOW.replace(tzinfo=None))
-
-
-# --- trouble -------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

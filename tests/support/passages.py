@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memory.identifiers import thread_id
-from memory.model import Passage
-from support.memory_people import ALICE, MEMORY, later
+from memory.model import Passage, Remember, Revise
+from support.memory_people import ALICE, MEMORY, later, receipt
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -37,3 +37,14 @@ def record(db: Database, *each: Passage, memory: Memory = MEMORY) -> None:
 def find(db: Database, query: str, did: str = ALICE, *, memory: Memory = MEMORY, hours=1000, **more):
     with db.read() as tx:
         return [each.text for each in memory.retrieval.find(tx, did, query, now=later(hours), **more)]
+
+
+def supersede(db: Database, memory: Memory, *pairs: tuple[str, str]) -> None:
+    """Write the first of each pair as a note, and supersede it by the second 100 hours later."""
+    with db.write() as tx:
+        for number, (old, new) in enumerate(pairs):
+            told = receipt(post=f"o{number}", said_at=later(number))
+            (note,) = memory.apply(tx, ALICE, [Remember(old)], told, key=told.uri, actor="a", at=told.said_at)
+            told = receipt(post=f"n{number}", said_at=later(100 + number))
+            edits = [Revise(note.id, new)]
+            memory.apply(tx, ALICE, edits, told, key=told.uri, actor="a", at=told.said_at)
