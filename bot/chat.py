@@ -114,7 +114,7 @@ async def _converse(settings: Settings, console: Console) -> None:
     name = re.sub(r"[^a-z0-9-]", "", getpass.getuser().lower()) or "you"
     did = f"did:web:{name}.invalid"
     network = InMemoryNetwork(did=ME, handle="scrubjay.invalid")
-    network.name(did, f"{name}.invalid")
+    network.set_handle(did, f"{name}.invalid")
     brain = factory.make_brain(settings)
     await factory.start_brain(brain)
     db = await asyncio.to_thread(factory.open_database, settings)

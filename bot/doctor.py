@@ -288,7 +288,7 @@ def stream(settings: Settings) -> Check:
         return Check("stream", Path(settings.replayed).is_file(), settings.replayed, "name a recording")
     dialect = factory.make_dialect(settings, Tracked(""))
     for url in settings.stream_url:
-        asyncio.run(websocket.probe(websocket.address(url, dialect, None), dialect.headers))
+        asyncio.run(websocket.probe(websocket.stream_url(url, dialect, None), dialect.headers))
     return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_url)}")
 
 

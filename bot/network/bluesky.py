@@ -16,9 +16,9 @@ from bot.domain.mention import Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
 from bot.errors import NetworkError, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network import appview
-from bot.network.http import Reader
-from bot.network.identity import Cache, Directory, Identity
-from bot.network.session import Login
+from bot.network.http import HttpReader
+from bot.network.identity import DidResolver, Identity, TtlCache
+from bot.network.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,12 +38,12 @@ TIMEOUT = 20.0
 class Bluesky:
     """An account that is logged in. Raises TransientNetworkError, PermanentNetworkError, KeyTaken."""
 
-    def __init__(self, login: Login, reader: Reader, *, pds_url: str, plc_url: str) -> None:
+    def __init__(self, login: Session, reader: HttpReader, *, pds_url: str, plc_url: str) -> None:
         self._login = login
         self._reader = reader
         self._pds_url = pds_url.rstrip("/")
-        self._directory = Directory(plc_url, self._pds_url, reader.get)
-        self._profiles: Cache[Profile] = Cache()
+        self._directory = DidResolver(plc_url, self._pds_url, reader.get)
+        self._profiles: TtlCache[Profile] = TtlCache()
         self.did = login.did
         self.handle = login.handle
 
@@ -67,9 +67,9 @@ class Bluesky:
         TransientNetworkError.
         """
         async with AsyncExitStack() as stack:
-            login = Login(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
+            login = Session(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
             stack.push_async_callback(login.close)
-            reader = await stack.enter_async_context(Reader(timeout))
+            reader = await stack.enter_async_context(HttpReader(timeout))
             await login.open(load)
             found = cls(login, reader, pds_url=pds_url, plc_url=plc_url)
             if require_label and BOT not in await found._own_labels():
@@ -93,7 +93,7 @@ class Bluesky:
         known = None if fresh else self._profiles.get(did)
         if known is not None:
             return known
-        identity = await self._directory.find(did, fresh=fresh)
+        identity = await self._directory.resolve(did, fresh=fresh)
         if identity is None:
             return Profile(did, None)
         record = await self._read(did, PROFILE, "self")
@@ -104,7 +104,7 @@ class Bluesky:
 
     async def status(self, did: str) -> str:
         """What the PDS says of the repo; deleted, if neither directory nor PDS know it."""
-        identity = await self._directory.find(did, fresh=True)
+        identity = await self._directory.resolve(did, fresh=True)
         if identity is None:
             return DELETED
         try:
@@ -117,7 +117,7 @@ class Bluesky:
 
     async def blocked_by(self, did: str) -> str | None:
         """The newest come first: record keys grow with time (com.atproto.repo.listRecords)."""
-        identity = await self._directory.find(did)
+        identity = await self._directory.resolve(did)
         if identity is None:
             return None
         params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_A_PAGE)}
@@ -148,7 +148,7 @@ class Bluesky:
 
     async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
         """The bytes behind the CID, as its owner's PDS has them, if they are what the CID names."""
-        identity = await self._directory.find(did)
+        identity = await self._directory.resolve(did)
         if identity is None:
             return None
         try:
@@ -200,10 +200,10 @@ class Bluesky:
             raise
 
     async def _read(self, did: str, collection: str, rkey: str) -> Post | None:
-        identity = await self._directory.find(did)
+        identity = await self._directory.resolve(did)
         found = await self._read_at(identity, collection, rkey)
         if found is None and identity is not None:  # or has its author moved to another PDS?
-            newer = await self._directory.find(did, fresh=True)
+            newer = await self._directory.resolve(did, fresh=True)
             if newer != identity:
                 found = await self._read_at(newer, collection, rkey)
         return found

@@ -29,7 +29,7 @@ class Identity:
     pds: str
 
 
-class Cache(Generic[Value]):
+class TtlCache(Generic[Value]):
     """The last values by key, none older than TTL_SECONDS, no more than CACHED of them."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -47,7 +47,7 @@ class Cache(Generic[Value]):
             self._values.popitem(last=False)
 
 
-class Directory:
+class DidResolver:
     """DID documents, kept for some minutes.
 
     `get` fetches JSON; `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
@@ -57,9 +57,9 @@ class Directory:
         self._plc_url = plc_url.rstrip("/")
         self._trusted = trusted
         self._get = get
-        self._known: Cache[Identity] = Cache()
+        self._known: TtlCache[Identity] = TtlCache()
 
-    async def find(self, did: str, *, fresh: bool = False) -> Identity | None:
+    async def resolve(self, did: str, *, fresh: bool = False) -> Identity | None:
         """The identity, at most TTL_SECONDS old; None if there is none or its PDS cannot be visited."""
         known = None if fresh else self._known.get(did)
         if known is not None:

@@ -131,12 +131,12 @@ class InMemoryNetwork:
 
     # --- people ---
 
-    def name(self, did: str, handle: str | None) -> None:
+    def set_handle(self, did: str, handle: str | None) -> None:
         """Give this person a handle."""
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
         self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
 
-    def label(self, did: str, *labels: str) -> None:
+    def set_labels(self, did: str, *labels: str) -> None:
         """Let their profile carry exactly these self-labels."""
         known = self._profiles.get(did, Profile(did, None))
         self._profiles[did] = Profile(did, known.handle, frozenset(labels))
@@ -155,7 +155,7 @@ class InMemoryNetwork:
         self._blobs[did, cid] = data
         return {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime, "size": len(data)}
 
-    def stand(self, did: str, status: str) -> None:
+    def set_status(self, did: str, status: str) -> None:
         """Let their account be active, deactivated, takendown, suspended or deleted."""
         self._statuses[did] = status
 

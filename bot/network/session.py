@@ -24,7 +24,7 @@ UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
 SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueError, TypeError)
 
 
-class Login:
+class Session:
     """Authorized calls, each within `timeout` seconds. Raises NetworkError, KeyTaken among them."""
 
     def __init__(

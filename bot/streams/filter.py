@@ -1,7 +1,8 @@
 """Which messages may concern the bot: decided on undecoded bytes, then exactly.
 
 First the bytes: a message passes that contains the bot's DID, or comes from a repo where anything is tracked,
-or of which neither can be excluded. About one in a thousand does, and only those are decoded, for `Judge`.
+or of which neither can be excluded. About one in a thousand does, and only those are decoded.
+`EventFilter` then decides exactly.
 
 No record hides the bot's DID: DAG-CBOR and JSON keep ASCII strings whole, an MST compresses only paths, and
 the transport hands on whole messages. JSON that escapes ASCII passes. Deletions carry nothing but their repo,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.tracked import Tracked
-    from bot.streams.message import Heard
+    from bot.streams.message import RepoEvent
 
 COLLECTIONS = frozenset({POST, GATE, BLOCK})
 ACTIONS = frozenset({"create", "update", "delete"})
@@ -53,11 +54,11 @@ NEAR = slice(len(LINE) + 10, len(LINE) + 60)
 ESCAPED = b"\\u00"  # an ASCII character in disguise
 
 
-def frames(tracked: Tracked) -> Callable[[bytes], bool]:
+def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """Whether a frame of subscribeRepos may concern us."""
     me, repos = tracked.me.encode(), tracked.repos
 
-    def concerns(data: bytes) -> bool:
+    def may_concern(data: bytes) -> bool:
         at = data.find(REPO, 0, FAR)
         return (
             at < 0
@@ -67,14 +68,14 @@ def frames(tracked: Tracked) -> Callable[[bytes], bool]:
             or find(data, me) >= 0
         )
 
-    return concerns
+    return may_concern
 
 
-def lines(tracked: Tracked) -> Callable[[bytes], bool]:
+def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """Whether a line of Jetstream may concern us."""
     me, repos = tracked.me.encode(), tracked.repos
 
-    def concerns(data: bytes) -> bool:
+    def may_concern(data: bytes) -> bool:
         at = data.find(DID, NEAR.start, NEAR.stop)
         return (
             at < 0
@@ -84,10 +85,10 @@ def lines(tracked: Tracked) -> Callable[[bytes], bool]:
             or find(data, ESCAPED) >= 0
         )
 
-    return concerns
+    return may_concern
 
 
-class Op(NamedTuple):
+class RepoOp(NamedTuple):
     """One record written or deleted. `record` is as it stands in JSON; None for a deletion.
 
     `rev` is the repo's revision, a TID, if it can be read.
@@ -107,12 +108,12 @@ class Op(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class EventFilter:
     """What an operation means to the bot, exactly. What it hears of becomes tracked at once."""
 
     tracked: Tracked
 
-    def op(self, op: Op, seq: int, at: datetime) -> Heard | None:
+    def op(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
         if op.action == "delete":
             return self._deleted(op, seq, at)
         if op.record is None:
@@ -123,19 +124,21 @@ class Judge:
             return self._block(op, op.record, seq, at)
         return self._gate(op, op.record, seq, at)
 
-    def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> Heard | None:
+    def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> RepoEvent | None:
         return IdentityChanged(seq, did, handle, at) if self.tracked.person(did) else None
 
-    def account(self, did: str, *, active: bool, status: str | None, seq: int, at: datetime) -> Heard | None:
+    def account(
+        self, did: str, *, active: bool, status: str | None, seq: int, at: datetime
+    ) -> RepoEvent | None:
         return AccountChanged(seq, did, active, status, at) if self.tracked.person(did) else None
 
-    def sync(self, did: str, why: str, seq: int, at: datetime) -> Heard | None:
+    def sync(self, did: str, why: str, seq: int, at: datetime) -> RepoEvent | None:
         return RepoSync(seq, did, why, at) if self.tracked.repo(did) else None
 
-    def _ours(self, op: Op) -> bool:
+    def _ours(self, op: RepoOp) -> bool:
         return self.tracked.person(op.repo) or self.tracked.post(op.uri)
 
-    def _post(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
+    def _post(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
         me, edited = self.tracked.me, op.action == "update"
         addressed = op.repo != me and addressing.addressed(record, me) is not None
         if not (addressed or op.repo == me or (edited and self._ours(op))):
@@ -145,13 +148,13 @@ class Judge:
         ref = StrongRef(op.uri, op.cid or "")
         return PostCreated(seq, ref, op.repo, record, at, edited, op.rev)
 
-    def _block(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
+    def _block(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
         if record.get("subject") == self.tracked.me:
             self.tracked.add_posts([op.uri])
             return Blocked(seq, op.uri, op.repo, at)
         return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.post(op.uri) else None
 
-    def _gate(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
+    def _gate(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
         post = str(AtUri(op.repo, POST, op.rkey))  # a gate shares the key of its post, or means nothing
         if not (self._ours(op) or self.tracked.post(post)):
             return None
@@ -159,7 +162,7 @@ class Judge:
             return RecordDeleted(seq, op.uri, op.repo, at)
         return GateChanged(seq, op.uri, op.repo, post, record, at)
 
-    def _deleted(self, op: Op, seq: int, at: datetime) -> Heard | None:
+    def _deleted(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
         gated = op.collection == GATE and self.tracked.post(str(AtUri(op.repo, POST, op.rkey)))
         if not (gated or self._ours(op)):
             return None

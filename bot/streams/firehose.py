@@ -29,11 +29,11 @@ class FrameDialect:
     shared: str | None = None
 
     def __init__(self, tracked: Tracked) -> None:
-        self.concerns = filters.frames(tracked)
-        self._judge = filters.Judge(tracked)
+        self.may_concern = filters.frame_filter(tracked)
+        self._event_filter = filters.EventFilter(tracked)
 
     def read(self, data: bytes, now: datetime) -> Message | Notice:
-        return frames.read(data, self._judge, now)
+        return frames.read(data, self._event_filter, now)
 
 
 class Firehose(Stream):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import libipld
 
-from bot.streams.filter import ACTIONS, COLLECTIONS, Op
+from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text, tid
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Record
-    from bot.streams.filter import Judge
-    from bot.streams.message import Heard
+    from bot.streams.filter import EventFilter
+    from bot.streams.message import RepoEvent
 
 HANDLE = re.compile(r"(?=.{3,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+")
 DAG_CBOR, RAW = b"\x01\x71\x12\x20", b"\x01\x55\x12\x20"  # and sha256
@@ -31,7 +31,7 @@ LONGEST_VARINT = 56  # bits
 MAX_DEPTH = 50  # of a record; a post has about ten
 
 
-def read(frame: bytes, judge: Judge, now: datetime) -> Message | Notice:
+def read(frame: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
     """The frame's meaning. `now` stands in for a time that cannot be read. Raises BadFrame."""
     header, body = _halves(frame)
     if header.get("op") == -1:
@@ -46,24 +46,26 @@ def read(frame: bytes, judge: Judge, now: datetime) -> Message | Notice:
         raise BadFrame("seq")
     assert isinstance(seq, int)
     if kind == "#commit":
-        return _commit(seq, body, at, judge)
+        return _commit(seq, body, at, event_filter)
     if kind not in ("#identity", "#account", "#sync"):
         return Message(seq, at, faults=("kind",))
     did = body.get("did")
     if not is_did(did):
         return Message(seq, at, faults=("did",))
-    event = person(kind, str(did), body, judge, seq, at)
+    event = account_event(kind, str(did), body, event_filter, seq, at)
     return Message(seq, at, () if event is None else (event,))
 
 
-def person(kind: str, did: str, body: dict[str, Any], judge: Judge, seq: int, at: datetime) -> Heard | None:
+def account_event(
+    kind: str, did: str, body: dict[str, Any], event_filter: EventFilter, seq: int, at: datetime
+) -> RepoEvent | None:
     """An event about a whole account: `body` is the one of #identity, #account or #sync."""
     if kind == "#identity":
-        return judge.identity(did, _handle(body.get("handle")), seq, at)
+        return event_filter.identity(did, _handle(body.get("handle")), seq, at)
     if kind == "#account":
         status = text(body.get("status"))
-        return judge.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
-    return judge.sync(did, "sync", seq, at)
+        return event_filter.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
+    return event_filter.sync(did, "sync", seq, at)
 
 
 def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -76,27 +78,27 @@ def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return halves[0], halves[1]
 
 
-def _commit(seq: int, body: dict[str, Any], at: datetime, judge: Judge) -> Message:
+def _commit(seq: int, body: dict[str, Any], at: datetime, event_filter: EventFilter) -> Message:
     repo, ops = body.get("repo"), body.get("ops")
     if not (is_did(repo) and isinstance(ops, list)):
         raise BadFrame("commit")
-    events: list[Heard | None] = []
+    events: list[RepoEvent | None] = []
     faults: list[str] = []
     if body.get("tooBig") is True:
-        events.append(judge.sync(str(repo), "too big", seq, at))
+        events.append(event_filter.sync(str(repo), "too big", seq, at))
     car, blocks = body.get("blocks"), None
     for action, path, cid in _ops(ops, faults):
         collection, _, rkey = path.partition("/")
-        op = Op(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
+        op = RepoOp(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
         if action != "delete":
             if blocks is None:
                 blocks = _blocks(car if isinstance(car, bytes) else b"", faults)
             record = _record(blocks, cid, faults)
             if record is None:
-                events.append(judge.sync(op.repo, "record", seq, at))
+                events.append(event_filter.sync(op.repo, "record", seq, at))
                 continue
             op = op._replace(cid=str(libipld.encode_cid(cid)), record=record)
-        events.append(judge.op(op, seq, at))
+        events.append(event_filter.op(op, seq, at))
     return Message(seq, at, tuple(event for event in events if event is not None), tuple(faults))
 
 

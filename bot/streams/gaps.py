@@ -19,24 +19,24 @@ GAP_SECONDS = 60.0  # a gap of the same kind is told once in so long, and reache
 log = structlog.get_logger()
 
 
-class Gaps:
-    """Those not told yet. `hole`: something in them will not come again, however far back the stream goes."""
+class GapTracker:
+    """Gaps that were not reported yet. `unrecoverable`: something in them cannot come again."""
 
     def __init__(self, clock: Clock, monotonic: Callable[[], float]) -> None:
-        self.hole = False
+        self.unrecoverable = False
         self._clock = clock
         self._monotonic = monotonic
         self._noted: dict[str, Gap] = {}
         self._told_at: dict[str, float] = {}
 
-    def note(self, host: str, cursor: int | None, why: str, *, hole: bool) -> None:
+    def note(self, host: str, cursor: int | None, why: str, *, unrecoverable: bool) -> None:
         """Something was disturbed behind `cursor`."""
-        self.hole |= hole
+        self.unrecoverable |= unrecoverable
         if why not in self._noted:
             log.warning("stream.gap", host=host, why=why, cursor=cursor)
             self._noted[why] = Gap(cursor or 0, host, cursor, None, why, self._clock())
 
-    def over(self, cursor: int | None, host: str | None = None, seq: int = 0) -> Iterator[Gap]:
+    def due(self, cursor: int | None, host: str | None = None, seq: int = 0) -> Iterator[Gap]:
         """Those to be told now, at `cursor`. They ended where `host` goes on, at `seq`, if that is known."""
         now = self._monotonic()
         for why, gap in tuple(self._noted.items()):
@@ -44,5 +44,5 @@ class Gaps:
                 self._told_at[why] = now
                 del self._noted[why]
                 until = max(seq, gap.since or 0) if host == gap.host else None
-                yield replace(gap, cursor=cursor or 0, until=until, replayed=not self.hole)
-        self.hole &= bool(self._noted)
+                yield replace(gap, cursor=cursor or 0, until=until, replayed=not self.unrecoverable)
+        self.unrecoverable &= bool(self._noted)

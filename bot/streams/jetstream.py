@@ -34,11 +34,11 @@ class LineDialect:
     shared: str | None = "jetstream"
 
     def __init__(self, tracked: Tracked) -> None:
-        self.concerns = filters.lines(tracked)
-        self._judge = filters.Judge(tracked)
+        self.may_concern = filters.line_filter(tracked)
+        self._event_filter = filters.EventFilter(tracked)
 
     def read(self, data: bytes, now: datetime) -> Message | Notice:
-        return lines.read(data, self._judge, now)
+        return lines.read(data, self._event_filter, now)
 
 
 class Jetstream(Stream):

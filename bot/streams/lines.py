@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bot.streams.filter import ACTIONS, COLLECTIONS, Op
-from bot.streams.frames import MAX_DEPTH, person
+from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
+from bot.streams.frames import MAX_DEPTH, account_event
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, text, tid
 
 if TYPE_CHECKING:
-    from bot.streams.filter import Judge
+    from bot.streams.filter import EventFilter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -24,7 +24,7 @@ FIRST_TIME = 10**15  # a smaller cursor is a number of one host's stream
 SKEW = timedelta(hours=1)  # between the server's clock and ours
 
 
-def read(line: bytes, judge: Judge, now: datetime) -> Message | Notice:
+def read(line: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
     """The line's meaning. Raises BadFrame.
 
     A time that cannot be read, or lies in the future, is taken for `now` and moves no cursor.
@@ -47,24 +47,24 @@ def read(line: bytes, judge: Judge, now: datetime) -> Message | Notice:
     cursor = (at - EPOCH) // MICROSECOND
     if cursor < FIRST_TIME or at - now > SKEW:
         at, cursor = now, 0
-    return _event(kind, body, judge, cursor, at)
+    return _event(kind, body, event_filter, cursor, at)
 
 
-def _event(kind: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+def _event(kind: str, body: dict[str, Any], event_filter: EventFilter, cursor: int, at: datetime) -> Message:
     did, inner = body.get("did"), body.get(kind)
     if kind not in ("commit", "identity", "account", "sync"):
         return Message(cursor, at, faults=("kind",))
     if not is_did(did):
         return Message(cursor, at, faults=("did",))
     if kind == "commit":
-        return _commit(str(did), body, judge, cursor, at)
+        return _commit(str(did), body, event_filter, cursor, at)
     if not isinstance(inner, dict):
         return Message(cursor, at, faults=("shape",))
-    event = person(f"#{kind}", str(did), inner, judge, cursor, at)
+    event = account_event(f"#{kind}", str(did), inner, event_filter, cursor, at)
     return Message(cursor, at, () if event is None else (event,))
 
 
-def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+def _commit(did: str, body: dict[str, Any], event_filter: EventFilter, cursor: int, at: datetime) -> Message:
     action, collection, rkey = (body.get(name) for name in ("operation", "collection", "rkey"))
     if not (isinstance(action, str) and isinstance(collection, str) and isinstance(rkey, str)):
         return Message(cursor, at, faults=("op",))
@@ -76,9 +76,11 @@ def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datet
     if action == "delete":
         cid = record = None
     elif not isinstance(record, dict) or not isinstance(cid, str) or not _shallow(record):
-        event = judge.sync(did, "record", cursor, at)
+        event = event_filter.sync(did, "record", cursor, at)
         return Message(cursor, at, () if event is None else (event,), ("record",))
-    event = judge.op(Op(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at)
+    event = event_filter.op(
+        RepoOp(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at
+    )
     return Message(cursor, at, () if event is None else (event,))
 
 

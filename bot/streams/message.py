@@ -26,7 +26,7 @@ RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 MAX_SEQ = 2**63 - 1
 
-Heard: TypeAlias = (
+RepoEvent: TypeAlias = (
     PostCreated
     | PostDeleted
     | Blocked
@@ -51,7 +51,7 @@ class Message:
 
     seq: int
     at: datetime
-    events: tuple[Heard, ...] = ()
+    events: tuple[RepoEvent, ...] = ()
     faults: tuple[str, ...] = ()
 
 
@@ -79,7 +79,7 @@ class Dialect(Protocol):
     rewind: int
     shared: str | None
 
-    def concerns(self, data: bytes) -> bool:
+    def may_concern(self, data: bytes) -> bool:
         """Whether this undecoded message may concern us. Never a false no."""
         ...
 
@@ -88,7 +88,7 @@ class Dialect(Protocol):
         ...
 
 
-def placed(message: Message, floor: int) -> tuple[Heard, ...]:
+def with_cursors(message: Message, floor: int) -> tuple[RepoEvent, ...]:
     """Its events with cursors: all but the last carry the one before, so that none is skipped by a restart.
 
     `floor`: a cursor never goes back behind it.

@@ -18,7 +18,7 @@ import structlog
 from bot.domain.events import Progress
 from bot.streams.firehose import FrameDialect
 from bot.streams.jetstream import LineDialect
-from bot.streams.message import BadFrame, Message, placed
+from bot.streams.message import BadFrame, Message, with_cursors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -71,19 +71,19 @@ class Playback:
                 first = first or told.at
                 due = begun + (told.at - first).total_seconds() / self._speed
                 await self._sleep(max(0.0, due - self._monotonic()))
-            for event in placed(told, position):
+            for event in with_cursors(told, position):
                 yield event
             position = max(position, told.seq)
             if self.counts["frames"] % EVERY == 0:
                 yield Progress(position, told.at)
-        log.info("replay.ended", host=self.host, **self.counts)
+        log.info("playback.ended", host=self.host, **self.counts)
         yield Progress(position, datetime.now(UTC))
         await asyncio.Event().wait()
 
     def _read(self, dialect: Dialect, data: bytes) -> Message | None:
         """The message, unless it is of no concern; at a given speed all are read, for their time."""
         self.counts["frames"] += 1
-        if not (self._speed or dialect.concerns(data) or self.counts["frames"] % EVERY == 0):
+        if not (self._speed or dialect.may_concern(data) or self.counts["frames"] % EVERY == 0):
             return None
         self.counts["candidates"] += 1
         try:
@@ -124,11 +124,11 @@ class Recording:
         self.text, self.oldest, self.rewind = dialect.text, dialect.oldest, dialect.rewind
         self.shared = dialect.shared
         self.read = dialect.read
-        self._concerns = dialect.concerns
+        self._concerns = dialect.may_concern
         self._out = out
         self.count = 0
 
-    def concerns(self, data: bytes) -> bool:
+    def may_concern(self, data: bytes) -> bool:
         self.count += 1
         self._out.write(data + b"\n" if self.text else LENGTH.pack(len(data)) + data)
         return self._concerns(data)

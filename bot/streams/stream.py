@@ -19,9 +19,9 @@ import structlog
 
 from bot.domain.events import Progress
 from bot.streams import websocket
-from bot.streams.gaps import Gaps
-from bot.streams.mailbox import Mailbox
-from bot.streams.message import BadFrame, Notice, placed
+from bot.streams.buffer import EventBuffer
+from bot.streams.gaps import GapTracker
+from bot.streams.message import BadFrame, Notice, with_cursors
 
 if TYPE_CHECKING:
     import ssl
@@ -36,7 +36,7 @@ LONGEST_DELAY = 30.0
 PROGRESS_SECONDS = 1.0
 STATS_SECONDS = 60.0
 PATIENCE = 3  # connections lost without a message: then another host, or another place
-MAILBOX = 5_000  # events
+BUFFER_EVENTS = 5_000  # events
 
 log = structlog.get_logger()
 
@@ -69,14 +69,14 @@ class Stream:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         ping_seconds: float = websocket.PING_SECONDS,
-        mailbox: int = MAILBOX,
+        buffer: int = BUFFER_EVENTS,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.lag = 0.0  # seconds from the server's time of the last message that was read
         self._urls = (urls,) if isinstance(urls, str) else tuple(urls)
         self._dialect = dialect
-        self._concerns = dialect.concerns
+        self._concerns = dialect.may_concern
         self._start = start
         self._clock = clock
         self._monotonic = monotonic
@@ -84,7 +84,7 @@ class Stream:
         self._jitter = jitter
         self._ping_seconds = ping_seconds
         self._tls = tls
-        self._mailbox = Mailbox(mailbox)
+        self._buffer = EventBuffer(buffer)
         self._cursors: dict[str, int | None] = dict(cursors)
         self._turn = self._heard_last()
         self._cursor: int | None = None
@@ -95,7 +95,7 @@ class Stream:
         self._overflown = False
         self._told_at = float("-inf")
         self._connected = False
-        self._gaps = Gaps(clock, monotonic)
+        self._gaps = GapTracker(clock, monotonic)
         self.host = self._name
 
     @property
@@ -116,12 +116,12 @@ class Stream:
         """Events after `cursor`, for ever."""
         self._cursor = self._dialect.oldest if cursor is None and self._start == "oldest" else cursor
         if cursor is None and self._cursors:
-            self._gap("host switch", hole=True)
+            self._gap("host switch", unrecoverable=True)
         reader, reporter = asyncio.create_task(self._read()), asyncio.create_task(self._report())
-        reader.add_done_callback(self._mailbox.end)
+        reader.add_done_callback(self._buffer.end)
         try:
             while True:
-                self.host, event = await self._mailbox.take()
+                self.host, event = await self._buffer.take()
                 yield event
         finally:
             reader.cancel()
@@ -134,7 +134,7 @@ class Stream:
         while True:
             try:
                 await self._connection()
-            except websocket.Lost as lost:
+            except websocket.ConnectionLost as lost:
                 trouble = str(lost)
             self._connected = False
             self._catch_up()
@@ -144,14 +144,14 @@ class Stream:
             log.warning("stream.lost", host=self._netloc, trouble=trouble, cursor=self._cursor, delay=delay)
             self._overflown = trouble == "overflow"
             if self._overflown:
-                await self._mailbox.emptied()
+                await self._buffer.emptied()
             await self._sleep(delay)
             self._fail_over()
 
     async def _connection(self) -> None:
-        """One connection to its end, which raises Lost."""
-        await websocket.listen(
-            websocket.address(self._urls[self._turn], self._dialect, self._place()),
+        """One connection to its end, which raises ConnectionLost."""
+        await websocket.receive(
+            websocket.stream_url(self._urls[self._turn], self._dialect, self._place()),
             self._hear,
             text=self._dialect.text,
             headers=self._dialect.headers,
@@ -178,7 +178,7 @@ class Stream:
         if not self._outage or refused:
             self._gap(trouble)
         self._outage = True
-        self._gaps.hole |= refused or stuck or self._cursor is None
+        self._gaps.unrecoverable |= refused or stuck or self._cursor is None
         if trouble == "FutureCursor":
             self._cursor = None  # the server's numbers began anew: go on live
         elif trouble == "CursorTooOld":
@@ -194,7 +194,7 @@ class Stream:
         if not self._dialect.shared:
             self._cursor = self._cursors.get(self._netloc)
         log.warning("stream.failed_over", host=self._netloc, cursor=self._cursor)
-        self._gap("host switch", hole=self._cursor is None)
+        self._gap("host switch", unrecoverable=self._cursor is None)
 
     def _delay(self) -> float:
         """Seconds to wait: doubling, spread by half, and soon again once messages have flowed."""
@@ -205,7 +205,7 @@ class Stream:
     # --- messages ---
 
     def _hear(self, data: bytes) -> None:
-        """One message, undecoded. Raises Lost."""
+        """One message, undecoded. Raises ConnectionLost."""
         self._heard += 1
         if self._concerns(data):
             self.counts["candidates"] += 1
@@ -223,7 +223,7 @@ class Stream:
             trouble = str(error) if isinstance(error, BadFrame) else type(error).__name__
             self.counts[f"bad: {trouble}"] += 1
             log.warning("frame.bad", host=self._netloc, trouble=trouble, cursor=self._cursor, size=len(data))
-            self._gap("undecodable", hole=True)
+            self._gap("undecodable", unrecoverable=True)
         else:
             if isinstance(message, Notice):
                 self._note(message)
@@ -232,14 +232,14 @@ class Stream:
 
     def _pass(self, message: Message) -> None:
         """Hand on the message's events, or now and then a sign that the stream moves."""
-        if message.events and self._mailbox.full():
-            raise websocket.Lost("overflow")
+        if message.events and self._buffer.full():
+            raise websocket.ConnectionLost("overflow")
         self._failures, self._outage = 0, False
         self._tell_gaps(message.seq)
         now = self._monotonic()
         self.lag = (self._clock() - message.at).total_seconds()
-        for event in placed(message, self._cursor or 0):
-            self._mailbox.put(self._name, event)
+        for event in with_cursors(message, self._cursor or 0):
+            self._buffer.put(self._name, event)
         self._cursor = max(self._cursor or 0, message.seq)
         if message.faults:
             self._complain(message)
@@ -248,33 +248,33 @@ class Stream:
             self._told_at = now
         elif now - self._told_at >= PROGRESS_SECONDS:
             self._told_at = now
-            self._mailbox.put(self._name, Progress(self._cursor, message.at))
+            self._buffer.put(self._name, Progress(self._cursor, message.at))
 
     def _complain(self, message: Message) -> None:
         self.counts.update(f"bad: {fault}" for fault in message.faults)
         if {"car", "cid", "record"} & set(message.faults):
-            self._gap("undecodable", hole=True)
+            self._gap("undecodable", unrecoverable=True)
 
     def _note(self, notice: Notice) -> None:
         self.counts[f"notice: {notice.name}"] += 1
         if notice.fatal:
-            raise websocket.Lost(notice.name)
-        self._gap(notice.name, hole=True)
+            raise websocket.ConnectionLost(notice.name)
+        self._gap(notice.name, unrecoverable=True)
 
     def _catch_up(self) -> None:
         """Resume behind the last message, though it was of no concern."""
         if self._unread:
             self._look(self._unread)
 
-    def _gap(self, why: str, *, hole: bool = False) -> None:
+    def _gap(self, why: str, *, unrecoverable: bool = False) -> None:
         self.counts["gaps"] += 1
-        self._gaps.note(self._name, self._cursor, why, hole=hole)
+        self._gaps.note(self._name, self._cursor, why, unrecoverable=unrecoverable)
 
     def _tell_gaps(self, seq: int | None = None) -> None:
         """Tell the gaps that end before this message; None: nothing was heard since."""
         ends = () if seq is None else (self._name, seq)
-        for gap in self._gaps.over(self._cursor, *ends):
-            self._mailbox.put(self._name, gap)
+        for gap in self._gaps.due(self._cursor, *ends):
+            self._buffer.put(self._name, gap)
 
     async def _report(self) -> None:
         heard = self._heard
@@ -283,6 +283,6 @@ class Stream:
             rate = round((self._heard - heard) / STATS_SECONDS, 1)
             heard = self._heard
             counts = {name: self.counts[name] for name in ("candidates", "hits", "gaps", "reconnects")}
-            log.info("source.stats", host=self._netloc, events_per_s=rate, lag=self.lag, **counts)
+            log.info("stream.stats", host=self._netloc, events_per_s=rate, lag=self.lag, **counts)
             if self._connected:  # a quiet stream
                 self._tell_gaps()

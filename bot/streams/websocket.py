@@ -30,12 +30,12 @@ NO_CODE = 1005
 BINARY, TEXT, CONTINUATION, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.CLOSE
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection is over, or never was. The argument names why, for counting."""
 
 
-class Ear(WSListener):
-    """Hands whole messages to `hear`, which may raise Lost. Of the wrong type: an empty one."""
+class MessageListener(WSListener):
+    """Hands whole messages to `hear`, which may raise ConnectionLost. Of the wrong type: an empty one."""
 
     def __init__(self, hear: Callable[[bytes], None], *, text: bool) -> None:
         self.error: Exception | None = None
@@ -60,11 +60,11 @@ class Ear(WSListener):
         if kind is CLOSE:
             transport.send_close()
             code = int.from_bytes(frame.get_payload_as_bytes()[:2])
-            self._end(transport, Lost(f"closed {code or NO_CODE}"))
+            self._end(transport, ConnectionLost(f"closed {code or NO_CODE}"))
         elif kind not in (TEXT, BINARY, CONTINUATION):
             return
         elif frame.rsv1 or (kind is CONTINUATION) is not bool(self._parts):
-            self._end(transport, Lost("protocol"))
+            self._end(transport, ConnectionLost("protocol"))
         else:
             try:
                 self._join(frame)
@@ -79,7 +79,7 @@ class Ear(WSListener):
         self._parts.append(frame.get_payload_as_bytes() if self._right else b"")
         self._size += frame.payload_size
         if self._size > MAX_BYTES:
-            raise Lost("too big")
+            raise ConnectionLost("too big")
         if frame.fin:
             whole = b"".join(self._parts)
             self._parts.clear()
@@ -95,7 +95,7 @@ def _deaf(_: bytes) -> None:
     pass
 
 
-async def listen(
+async def receive(
     url: str,
     hear: Callable[[bytes], None],
     *,
@@ -105,38 +105,44 @@ async def listen(
     ping_seconds: float = PING_SECONDS,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Hand every message to `hear` until the connection ends. Always raises: Lost, or what `hear` raised.
+    """Hand every message to `hear` until the connection ends.
+
+    Always raises: ConnectionLost, or what `hear` raised.
 
     A stream may be quiet for ever, as long as the other side answers pings: one every `ping_seconds` of
     silence, and as long for the answer.
     """
-    ear = Ear(hear, text=text)
+    ear = MessageListener(hear, text=text)
     transport = await _connect(url, ear, headers, ping_seconds, tls)
     try:
         opened()
         await transport.wait_disconnected()
     except WSError as error:
-        raise Lost("protocol") from error
+        raise ConnectionLost("protocol") from error
     finally:
         await _leave(transport)
     if ear.error is not None:
         raise ear.error
-    raise Lost(_end(transport))
+    raise ConnectionLost(_end(transport))
 
 
 async def probe(url: str, headers: Mapping[str, str]) -> None:
-    """Connect, and leave again. Raises Lost."""
-    await _leave(await _connect(url, Ear(_deaf, text=False), headers, PING_SECONDS, None))
+    """Connect, and leave again. Raises ConnectionLost."""
+    await _leave(await _connect(url, MessageListener(_deaf, text=False), headers, PING_SECONDS, None))
 
 
-def address(url: str, dialect: Dialect, cursor: int | None) -> str:
+def stream_url(url: str, dialect: Dialect, cursor: int | None) -> str:
     """Where the stream of a host begins at this cursor."""
     query = [*dialect.query, *([] if cursor is None else [("cursor", str(cursor))])]
     return f"{url.rstrip('/')}{dialect.path}?{urlencode(query)}".rstrip("?")
 
 
 async def _connect(
-    url: str, ear: Ear, headers: Mapping[str, str], ping_seconds: float, tls: ssl.SSLContext | None
+    url: str,
+    ear: MessageListener,
+    headers: Mapping[str, str],
+    ping_seconds: float,
+    tls: ssl.SSLContext | None,
 ) -> WSTransport:
     connecting = asyncio.ensure_future(
         ws_connect(
@@ -157,11 +163,11 @@ async def _connect(
         async with asyncio.timeout(OPEN_SECONDS):
             transport, _ = await asyncio.shield(connecting)
     except (WSError, OSError, ValueError) as error:
-        raise Lost(_refusal(error)) from error
+        raise ConnectionLost(_refusal(error)) from error
     finally:
         await _give_up(connecting)
     if transport.response is None:
-        raise Lost("dropped")  # during the handshake
+        raise ConnectionLost("dropped")  # during the handshake
     return transport
 
 

@@ -570,7 +570,7 @@ def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harnes
 
 
 def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, told):
-    harness.network.name(ANA, "ana.example")
+    harness.network.set_handle(ANA, "ana.example")
     harness.take(IdentityChanged, ANA, "president.gov", harness.clock())
     harness.run_jobs()
 
@@ -580,12 +580,12 @@ def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, 
 
 
 def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(harness, told):
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     harness.take(IdentityChanged, ANA, None, harness.clock())
     harness.run_jobs()
     harness.clock.forward(minutes=1)
-    harness.network.name(ANA, None)
-    harness.network.name(BEN, "ana.test")
+    harness.network.set_handle(ANA, None)
+    harness.network.set_handle(BEN, "ana.test")
     harness.brain.script[:] = [REPLY]
     harness.say(BEN, "what do you know of me?")
     harness.work()
@@ -631,7 +631,7 @@ def test_older_news_of_an_account_changes_nothing(harness, told):
 
 def test_the_memory_of_a_deleted_account_is_purged_after_the_grace(harness, told):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=23)
     harness.run_jobs()
     before = len(rows(harness, "note"))
@@ -655,7 +655,7 @@ def test_a_purge_is_cancelled_by_an_account_that_turns_out_to_be_there(harness, 
 
 def test_no_purge_happens_while_the_network_does_not_say_so(harness, told):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.network.fail("status", TransientNetworkError("down"))
     harness.run_jobs()
@@ -694,11 +694,11 @@ def test_a_second_look_goes_to_the_posts_of_notes_first(harness, told, monkeypat
 
 
 def test_a_second_look_at_a_hidden_account_takes_nothing(harness, told):
-    harness.network.stand(ANA, "deactivated")
+    harness.network.set_status(ANA, "deactivated")
     harness.take(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
     hidden = harness.notes(ANA)
-    harness.network.stand(ANA, "active")
+    harness.network.set_status(ANA, "active")
     harness.clock.forward(minutes=1)
     harness.take(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()

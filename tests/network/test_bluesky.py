@@ -13,8 +13,8 @@ import pytest
 from bot.domain.embeds import blob_cid
 from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network.bluesky import Bluesky
-from bot.network.http import LIMIT_BYTES, Reader
-from bot.network.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
+from bot.network.http import LIMIT_BYTES, HttpReader
+from bot.network.identity import CACHED, TTL_SECONDS, DidResolver, Identity, TtlCache
 
 NUMBERS = itertools.count(1)
 RKEY = "3kabcdefghijk"
@@ -231,7 +231,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("answer", TROUBLES.values(), ids=TROUBLES)
 async def test_a_server_in_trouble_may_be_asked_again(answer):
-    async with answering(answer) as url, Reader(5) as reader:
+    async with answering(answer) as url, HttpReader(5) as reader:
         with pytest.raises(TransientNetworkError) as caught:
             await reader.get(url)
     assert caught.value.retry_after == (7 if b"retry-after" in answer else None)
@@ -239,13 +239,13 @@ async def test_a_server_in_trouble_may_be_asked_again(answer):
 
 @pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
 async def test_a_refusal_is_final(answer):
-    async with answering(answer) as url, Reader(5) as reader:
+    async with answering(answer) as url, HttpReader(5) as reader:
         with pytest.raises(PermanentNetworkError):
             await reader.get(url)
 
 
 async def test_a_server_that_drips_is_left_in_time():
-    async with answering(http(200, b"{}")[:-1], hang=True) as url, Reader(0.2) as reader:
+    async with answering(http(200, b"{}")[:-1], hang=True) as url, HttpReader(0.2) as reader:
         begun = time.monotonic()
         with pytest.raises(TransientNetworkError):
             await reader.get(url)
@@ -303,19 +303,19 @@ class Documents:
 
 async def test_a_did_is_resolved_once_in_ten_minutes():
     get = Documents({"http://plc/did:plc:alice": document("did:plc:alice")})
-    directory = Directory("http://plc/", "http://localhost:1", get)
+    directory = DidResolver("http://plc/", "http://localhost:1", get)
     identity = Identity("did:plc:alice", "alice.test", "https://pds.example.com")
-    assert [await directory.find("did:plc:alice") for _ in range(2)] == [identity] * 2
+    assert [await directory.resolve("did:plc:alice") for _ in range(2)] == [identity] * 2
     assert len(get.asked) == 1
-    assert await directory.find("did:plc:alice", fresh=True) == identity
+    assert await directory.resolve("did:plc:alice", fresh=True) == identity
     assert len(get.asked) == 2
 
 
 async def test_a_did_web_is_resolved_at_its_host():
     url = "https://alice.example.com/.well-known/did.json"
     get = Documents({url: document("did:web:alice.example.com")})
-    directory = Directory("http://plc", "http://localhost:1", get)
-    assert (await directory.find("did:web:alice.example.com")).handle == "alice.test"
+    directory = DidResolver("http://plc", "http://localhost:1", get)
+    assert (await directory.resolve("did:web:alice.example.com")).handle == "alice.test"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ async def test_a_did_web_is_resolved_at_its_host():
 )
 async def test_a_pds_inside_our_own_network_is_never_visited(pds):
     get = Documents({"http://plc/did:plc:mallory": document("did:plc:mallory", pds)})
-    assert await Directory("http://plc", "http://localhost:1", get).find("did:plc:mallory") is None
+    assert await DidResolver("http://plc", "http://localhost:1", get).resolve("did:plc:mallory") is None
 
 
 @pytest.mark.parametrize(
@@ -355,12 +355,12 @@ async def test_a_pds_inside_our_own_network_is_never_visited(pds):
 )
 async def test_an_odd_document_is_nobody(odd):
     get = Documents({"http://plc/did:plc:mallory": odd})
-    assert await Directory("http://plc", "http://localhost:1", get).find("did:plc:mallory") is None
+    assert await DidResolver("http://plc", "http://localhost:1", get).resolve("did:plc:mallory") is None
 
 
 def test_a_cache_forgets_what_is_old_and_what_is_too_much():
     now = [0.0]
-    cache = Cache(lambda: now[0])
+    cache = TtlCache(lambda: now[0])
     cache.put("first", 1)
     now[0] += TTL_SECONDS - 1
     assert cache.get("first") == 1

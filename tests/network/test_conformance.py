@@ -32,13 +32,13 @@ class MemoryPerson:
         return self.network.write(self.did, record, rkey, collection)
 
     def rename(self, name):
-        self.network.name(self.did, f"{name}.test")
+        self.network.set_handle(self.did, f"{name}.test")
 
     def deactivate(self):
-        self.network.stand(self.did, "deactivated")
+        self.network.set_status(self.did, "deactivated")
 
     def activate(self):
-        self.network.stand(self.did, "active")
+        self.network.set_status(self.did, "active")
 
     def upload(self, data, mime):
         return self.network.upload(self.did, data, mime)
@@ -50,7 +50,7 @@ class MemoryPerson:
         return self.network.posts(self.did)
 
     def label(self, *labels):
-        self.network.label(self.did, *labels)
+        self.network.set_labels(self.did, *labels)
 
 
 class Memory:
@@ -62,7 +62,7 @@ class Memory:
     def person(self):
         number = next(NUMBERS)
         person = MemoryPerson(self.network, f"did:plc:person{number}", f"person{number}.test")
-        self.network.name(person.did, person.handle)
+        self.network.set_handle(person.did, person.handle)
         return person
 
 

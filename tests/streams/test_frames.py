@@ -18,9 +18,9 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.tracked import Tracked
-from bot.streams.filter import Judge
+from bot.streams.filter import EventFilter
 from bot.streams.frames import read
-from bot.streams.message import BadFrame, Message, Notice, placed
+from bot.streams.message import BadFrame, Message, Notice, with_cursors
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ KEY2 = "3kabcdefghijm"
 
 def heard(data, *people):
     """What the frame means to a bot that knows these people, by default Alice."""
-    return read(data, Judge(Tracked(ME, people or [ALICE])), NOW)
+    return read(data, EventFilter(Tracked(ME, people or [ALICE])), NOW)
 
 
 def message(seq, *events, faults=(), at=AT):
@@ -72,30 +72,32 @@ def test_deletions_are_told_of_tracked_people_and_of_tracked_posts():
     deleted = PostDeleted(7, f"at://{ALICE}/app.bsky.feed.post/{KEY}", ALICE, AT)
     assert heard(data) == message(7, deleted)
     assert heard(data, "did:plc:nobody") == message(7)
-    assert read(data, Judge(Tracked(ME, posts=[deleted.uri])), NOW) == message(7, deleted)
+    assert read(data, EventFilter(Tracked(ME, posts=[deleted.uri])), NOW) == message(7, deleted)
 
 
 def test_whoever_spoke_to_the_bot_is_tracked_before_anything_is_stored():
-    judge = Judge(Tracked(ME))
-    read(commit(7, ("create", KEY, mention())), judge, NOW)
-    (event,) = read(commit(8, ("delete", KEY, None)), judge, NOW).events
+    event_filter = EventFilter(Tracked(ME))
+    read(commit(7, ("create", KEY, mention())), event_filter, NOW)
+    (event,) = read(commit(8, ("delete", KEY, None)), event_filter, NOW).events
     assert isinstance(event, PostDeleted)
 
 
 def test_a_block_of_the_bot_is_told_and_its_removal_too():
-    judge = Judge(Tracked(ME))
+    event_filter = EventFilter(Tracked(ME))
     uri = f"at://{ALICE}/app.bsky.graph.block/{KEY}"
     block = {"$type": "app.bsky.graph.block", "subject": ME, "createdAt": TIME}
     path = f"app.bsky.graph.block/{KEY}"
-    assert read(commit(7, ("create", path, block)), judge, NOW).events == (Blocked(7, uri, ALICE, AT),)
-    assert read(commit(8, ("delete", path, None)), judge, NOW).events == (RecordDeleted(8, uri, ALICE, AT),)
+    assert read(commit(7, ("create", path, block)), event_filter, NOW).events == (Blocked(7, uri, ALICE, AT),)
+    assert read(commit(8, ("delete", path, None)), event_filter, NOW).events == (
+        RecordDeleted(8, uri, ALICE, AT),
+    )
 
 
 def test_a_block_turned_against_another_is_the_end_of_ours():
     path, uri = f"app.bsky.graph.block/{KEY}", f"at://{ALICE}/app.bsky.graph.block/{KEY}"
-    judge = Judge(Tracked(ME, posts=[uri]))
+    event_filter = EventFilter(Tracked(ME, posts=[uri]))
     data = commit(7, ("update", path, {"subject": "did:plc:other"}))
-    assert read(data, judge, NOW).events == (RecordDeleted(7, uri, ALICE, AT),)
+    assert read(data, event_filter, NOW).events == (RecordDeleted(7, uri, ALICE, AT),)
 
 
 def test_a_block_of_somebody_else_is_no_event():
@@ -106,20 +108,20 @@ def test_a_block_of_somebody_else_is_no_event():
 def test_a_threadgate_of_a_tracked_thread_is_told_and_its_removal_too():
     post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
     path = f"app.bsky.feed.threadgate/{KEY}"
-    judge = Judge(Tracked(ME, posts=[post]))
+    event_filter = EventFilter(Tracked(ME, posts=[post]))
     gate = {"$type": "app.bsky.feed.threadgate", "post": post, "allow": [], "createdAt": TIME}
-    (changed,) = read(commit(7, ("create", path, gate)), judge, NOW).events
+    (changed,) = read(commit(7, ("create", path, gate)), event_filter, NOW).events
     assert changed == GateChanged(7, f"at://{ALICE}/{path}", ALICE, post, gate, AT)
-    (gone,) = read(commit(8, ("delete", path, None)), judge, NOW).events
+    (gone,) = read(commit(8, ("delete", path, None)), event_filter, NOW).events
     assert gone == RecordDeleted(8, changed.uri, ALICE, AT)
     assert heard(commit(7, ("create", path, gate)), "did:plc:nobody") == message(7)
 
 
 def test_a_threadgate_that_names_another_post_gates_nothing():
     post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
-    judge = Judge(Tracked(ME, posts=[post]))
+    event_filter = EventFilter(Tracked(ME, posts=[post]))
     data = commit(7, ("update", f"app.bsky.feed.threadgate/{KEY}", {"post": post + "x"}))
-    assert [type(event) for event in read(data, judge, NOW).events] == [RecordDeleted]
+    assert [type(event) for event in read(data, event_filter, NOW).events] == [RecordDeleted]
 
 
 def test_other_collections_are_no_events():
@@ -171,9 +173,9 @@ def test_only_the_last_event_of_a_frame_passes_it():
     heard_of = heard(
         commit(7, ("create", KEY, mention()), ("delete", KEY2, None), ("create", KEY2, mention("b")))
     )
-    assert [event.cursor for event in placed(heard_of, 0)] == [6, 6, 7]
-    assert [event.cursor for event in placed(heard_of, 7)] == [7, 7, 7]
-    assert [event.cursor for event in placed(heard_of, 20)] == [20, 20, 20]
+    assert [event.cursor for event in with_cursors(heard_of, 0)] == [6, 6, 7]
+    assert [event.cursor for event in with_cursors(heard_of, 7)] == [7, 7, 7]
+    assert [event.cursor for event in with_cursors(heard_of, 20)] == [20, 20, 20]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ TALK = [
 @pytest.fixture
 def harness(db, tmp_path):
     harness = Harness(db, tmp_path, make("rules"))
-    harness.network.name(ANA, "iris.test")
+    harness.network.set_handle(ANA, "iris.test")
     return harness
 
 

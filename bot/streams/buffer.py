@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bot.domain.events import Event
 
 
-class Mailbox:
+class EventBuffer:
     """Events with the name of the host whose cursor they carry. Half full, it keeps one Progress in a row."""
 
     def __init__(self, size: int) -> None:
