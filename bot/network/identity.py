@@ -1,4 +1,4 @@
-"""Who stands behind a DID: handle and PDS, from the DID document (did:plc and did:web)."""
+"""Resolve a DID to its handle and PDS, by the DID document (did:plc and did:web)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 TTL_SECONDS = 600.0
-CACHED = 10_000
+MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`handle` is only claimed: the document's owner wrote it."""
+    """`handle` is what the document claims; it is not verified."""
 
     did: str
     handle: str | None
@@ -30,7 +30,7 @@ class Identity:
 
 
 class TtlCache(Generic[Value]):
-    """The last values by key, none older than TTL_SECONDS, no more than CACHED of them."""
+    """Values by key, none older than TTL_SECONDS, at most MAX_CACHED of them."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -43,14 +43,14 @@ class TtlCache(Generic[Value]):
     def put(self, key: str, value: Value) -> None:
         self._values.pop(key, None)
         self._values[key] = (self._monotonic(), value)
-        if len(self._values) > CACHED:
+        if len(self._values) > MAX_CACHED:
             self._values.popitem(last=False)
 
 
 class DidResolver:
-    """DID documents, kept for some minutes.
+    """Resolves DIDs, and caches what it finds for TTL_SECONDS.
 
-    `get` fetches JSON; `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
+    `get` fetches JSON. `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
     """
 
     def __init__(self, plc_url: str, trusted: str, get: Callable[[str], Awaitable[Any]]) -> None:

@@ -1,7 +1,7 @@
-"""A frame of com.atproto.sync.subscribeRepos, read: bytes in, events out, no I/O.
+"""Decode one frame of com.atproto.sync.subscribeRepos into a Message. Pure.
 
-Two DAG-CBOR objects: a header `{op, t}` and a body (https://atproto.com/specs/event-stream). Every field is
-checked before it counts, and a record against its CID.
+A frame is two DAG-CBOR objects: a header `{op, t}` and a body (https://atproto.com/specs/event-stream). The
+type of every field is checked, and every record is checked against its CID.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ MAX_DEPTH = 50  # of a record; a post has about ten
 
 
 def read(frame: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
-    """The frame's meaning. `now` stands in for a time that cannot be read. Raises BadFrame."""
-    header, body = _halves(frame)
+    """Decode the frame. A time that cannot be read becomes `now`. Raises BadFrame."""
+    header, body = _header_and_body(frame)
     if header.get("op") == -1:
         return Notice(text(body.get("error")) or "unnamed", fatal=True)
     kind = header.get("t")
@@ -59,7 +59,7 @@ def read(frame: bytes, event_filter: EventFilter, now: datetime) -> Message | No
 def account_event(
     kind: str, did: str, body: dict[str, Any], event_filter: EventFilter, seq: int, at: datetime
 ) -> RepoEvent | None:
-    """An event about a whole account: `body` is the one of #identity, #account or #sync."""
+    """The event of #identity, #account or #sync. `body`: the fields of that message."""
     if kind == "#identity":
         return event_filter.identity(did, _handle(body.get("handle")), seq, at)
     if kind == "#account":
@@ -68,14 +68,14 @@ def account_event(
     return event_filter.sync(did, "sync", seq, at)
 
 
-def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _header_and_body(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        halves = libipld.decode_dag_cbor_multi(frame)
+        objects = libipld.decode_dag_cbor_multi(frame)
     except (ValueError, RecursionError) as error:
         raise BadFrame("cbor") from error
-    if len(halves) != 2 or not all(isinstance(half, dict) for half in halves):  # noqa: PLR2004 - halves
+    if len(objects) != 2 or not all(isinstance(one, dict) for one in objects):  # noqa: PLR2004 - header, body
         raise BadFrame("shape")
-    return halves[0], halves[1]
+    return objects[0], objects[1]
 
 
 def _commit(seq: int, body: dict[str, Any], at: datetime, event_filter: EventFilter) -> Message:
@@ -103,7 +103,7 @@ def _commit(seq: int, body: dict[str, Any], at: datetime, event_filter: EventFil
 
 
 def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
-    """Action, path and CID (empty if there is none) of the operations on collections that matter."""
+    """Action, path and CID (empty if there is none) of each operation on one of COLLECTIONS."""
     for op in ops:
         path = op.get("path") if isinstance(op, dict) else None
         if not isinstance(path, str):
@@ -120,9 +120,10 @@ def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
-    """The undecoded blocks of a CAR: a header and blocks, each behind its length as a varint.
+    """The undecoded blocks of a CAR by CID.
 
-    https://ipld.io/specs/transport/car/carv1
+    A CAR is a header and blocks, each after its length as a varint
+    (https://ipld.io/specs/transport/car/carv1).
     """
     blocks = {}
     try:
@@ -131,7 +132,7 @@ def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
         while at < len(car):
             size, at = _varint(car, at)
             if size < CID_BYTES or at + size > len(car):
-                raise ValueError  # noqa: TRY301 - one way out
+                raise ValueError  # noqa: TRY301 - one handler for every fault
             blocks[car[at : at + CID_BYTES]] = car[at + CID_BYTES : at + size]
             at += size
     except (IndexError, ValueError):
@@ -140,7 +141,7 @@ def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at this place, and the place behind it."""
+    """The number at this offset, and the offset after it."""
     number, shift = 0, 0
     while data[at] & 128:
         number |= (data[at] & 127) << shift
@@ -151,7 +152,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record | None:
-    """The record under this CID, if it is there, is what the CID says, and can be read."""
+    """The record under this CID. None, and a fault, if it is missing, does not match or cannot be decoded."""
     block = blocks.get(cid)
     if block is None or len(cid) != CID_BYTES:
         faults.append("record")
@@ -161,12 +162,12 @@ def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record
         return None
     try:
         record = libipld.decode_dag_cbor(block)
-        plain = _plain(record) if isinstance(record, dict) else None
+        as_json = _to_json(record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
-        plain = None
-    if plain is None:
+        as_json = None
+    if as_json is None:
         faults.append("record")
-    return plain
+    return as_json
 
 
 def _handle(handle: Any) -> str | None:
@@ -174,14 +175,14 @@ def _handle(handle: Any) -> str | None:
     return name if HANDLE.fullmatch(name) and name != "handle.invalid" else None
 
 
-def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
-    """As the same record stands in JSON (https://atproto.com/specs/data-model). Raises RecursionError."""
-    if room == 0:
+def _to_json(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The record in its JSON form (https://atproto.com/specs/data-model). Raises RecursionError."""
+    if depth == 0:
         raise RecursionError
     if isinstance(value, dict):
-        return {key: _plain(it, room - 1) for key, it in value.items()}
+        return {key: _to_json(it, depth - 1) for key, it in value.items()}
     if isinstance(value, list):
-        return [_plain(it, room - 1) for it in value]
+        return [_to_json(it, depth - 1) for it in value]
     if isinstance(value, bytes):
         if len(value) == CID_BYTES and value.startswith((DAG_CBOR, RAW)):
             return {"$link": libipld.encode_cid(value)}

@@ -14,7 +14,7 @@ from bot.domain.embeds import blob_cid
 from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network.bluesky import Bluesky
 from bot.network.http import LIMIT_BYTES, HttpReader
-from bot.network.identity import CACHED, TTL_SECONDS, DidResolver, Identity, TtlCache
+from bot.network.identity import MAX_CACHED, TTL_SECONDS, DidResolver, Identity, TtlCache
 
 NUMBERS = itertools.count(1)
 RKEY = "3kabcdefghijk"
@@ -116,7 +116,7 @@ def old(token):
 async def test_a_session_that_dies_is_renewed_once_for_all_waiting_calls(localnet, robot):
     store = Store()
     async with connected(localnet, robot, store) as network:
-        session = network._login._client._session_dispatcher.session
+        session = network._session._client._session_dispatcher.session
         session.access_jwt = session.access_jwt[:-4] + "AAAA"
         await asyncio.gather(*(network.put(f"3kabcdefghij{letter}", RECORD) for letter in "abcdef"))
     assert store.saved == 2
@@ -128,11 +128,11 @@ async def test_a_post_stored_before_the_timeout_is_one_post_when_sent_again(loca
         connected(localnet, robot, Store(), timeout=0.5) as network,
         deaf_proxy(localnet.pds_url) as deaf,
     ):
-        network._login._client.update_base_url(deaf)
+        network._session._client.update_base_url(deaf)
         with pytest.raises(TransientNetworkError):
             await network.put(RKEY, RECORD)
         assert [post.text for post in robot.posts()] == ["hi"]
-        network._login._client.update_base_url(localnet.pds_url)
+        network._session._client.update_base_url(localnet.pds_url)
         ref = await network.put(RKEY, RECORD)
         with pytest.raises(KeyTaken):
             await network.put(RKEY, RECORD.replace("hi", "ho"))
@@ -269,10 +269,10 @@ async def test_a_server_that_drips_is_left_in_time():
 async def test_what_a_put_meets_is_trouble_or_refusal(localnet, shared_robot, answer, error):
     actor, store = shared_robot
     async with connected(localnet, actor, store) as network, answering(answer) as url:
-        network._login._client.update_base_url(url)
+        network._session._client.update_base_url(url)
         with pytest.raises(error):
             await network.put(RKEY, RECORD)
-        network._login._client.update_base_url(localnet.pds_url)
+        network._session._client.update_base_url(localnet.pds_url)
 
 
 @pytest.fixture(scope="module")
@@ -366,9 +366,9 @@ def test_a_cache_forgets_what_is_old_and_what_is_too_much():
     assert cache.get("first") == 1
     now[0] += 1
     assert cache.get("first") is None
-    for number in range(CACHED + 1):
+    for number in range(MAX_CACHED + 1):
         cache.put(str(number), number)
-    assert (cache.get("0"), cache.get("1"), len(cache._values)) == (None, 1, CACHED)
+    assert (cache.get("0"), cache.get("1"), len(cache._values)) == (None, 1, MAX_CACHED)
 
 
 async def test_a_claimed_handle_that_leads_elsewhere_is_not_told():

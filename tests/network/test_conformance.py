@@ -333,7 +333,7 @@ async def test_the_double_gives_the_cid_of_the_real_pds(account):
 
 
 async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
-    monkeypatch.setattr("bot.network.bluesky.BLOCKS_A_PAGE", 2)
+    monkeypatch.setattr("bot.network.bluesky.BLOCKS_PER_PAGE", 2)
     person, others = world.person(), [f"did:plc:{letter * 24}" for letter in "abcd"]
     ours, *_ = (
         person.write(
@@ -342,7 +342,7 @@ async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network,
         for did in (network.did, *others)
     )
     found = await network.blocked_by(person.did)
-    monkeypatch.setattr("bot.network.bluesky.MOST_PAGES", 2)
+    monkeypatch.setattr("bot.network.bluesky.MAX_PAGES", 2)
     beyond = await network.blocked_by(person.did)
     assert (found, beyond) == (ours.uri, None if isinstance(world, Real) else ours.uri)
 

@@ -1,4 +1,4 @@
-"""Whatever is put and taken in whatever order: only progress is left out, where later progress covers it."""
+"""Whatever is put and taken in whatever order: only progress is left out, where later progress follows."""
 
 import asyncio
 import itertools

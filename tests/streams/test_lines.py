@@ -1,4 +1,4 @@
-"""A line of Jetstream, and that both sources tell the same of the same."""
+"""A line of Jetstream; and that both dialects yield the same events."""
 
 import json
 import random
@@ -23,7 +23,7 @@ KEY = "3kabcdefghijk"
 COMMIT = "network.bsky.jetstream.subscribeEvents#commit"
 
 
-def heard(line, *people):
+def decoded(line, *people):
     return lines.read(line, filters.EventFilter(Tracked(ME, people or [ALICE])), NOW)
 
 
@@ -36,14 +36,14 @@ def line(**changes):
 
 
 def test_a_mention_is_read_with_its_record_and_its_time_for_a_cursor():
-    (event,) = heard(line()).events
+    (event,) = decoded(line()).events
     assert isinstance(event, PostCreated)
     assert (event.cursor, event.did, event.at, event.record) == (CURSOR, ALICE, AT, mention())
 
 
 @pytest.mark.parametrize("time", ["yesterday", 7, "2026-11-22T12:00:00", "9999-01-01T00:00:00Z", None])
 def test_a_time_that_cannot_be_is_now_and_moves_no_cursor(time):
-    message = heard(line(time=time))
+    message = decoded(line(time=time))
     assert (message.seq, message.at, message.events[0].at) == (0, NOW, NOW)
 
 
@@ -64,7 +64,7 @@ def test_a_time_that_cannot_be_is_now_and_moves_no_cursor(time):
     ],
 )
 def test_an_odd_line_is_named_by_its_fault_and_moves_the_cursor(changes, faults):
-    message = heard(line(**changes))
+    message = decoded(line(**changes))
     assert (message.seq, message.faults) == (CURSOR, faults)
 
 
@@ -85,21 +85,21 @@ def test_an_odd_line_is_named_by_its_fault_and_moves_the_cursor(changes, faults)
 )
 def test_what_is_no_line_is_named_by_its_trouble(data, kind):
     with pytest.raises(BadFrame, match=f"^{kind}$"):
-        heard(data)
+        decoded(data)
 
 
 def test_a_record_nested_without_end_is_passed_over():
     nested = []
     for _ in range(200):
         nested = [nested]
-    assert heard(line(record=mention(embed=nested))).faults == ("record",)
+    assert decoded(line(record=mention(embed=nested))).faults == ("record",)
 
 
 def test_an_error_ends_the_stream_and_an_info_does_not():
-    assert heard(b'{"$type":"error","error":"ConsumerTooSlow"}') == Notice("ConsumerTooSlow", fatal=True)
+    assert decoded(b'{"$type":"error","error":"ConsumerTooSlow"}') == Notice("ConsumerTooSlow", fatal=True)
     info = {"$type": "network.bsky.jetstream.subscribeEvents#info", "name": "OutdatedCursor"}
     data = json.dumps({"$type": "message", "payload": info}).encode()
-    assert heard(data) == Notice("OutdatedCursor", fatal=False)
+    assert decoded(data) == Notice("OutdatedCursor", fatal=False)
 
 
 # --- both sources, one filter ---
@@ -246,7 +246,7 @@ def test_no_payload_raises_anything_but_bad_frame(kind, payload):
     data = json.dumps({"$type": kind, "payload": payload}).encode()
     filters.line_filter(Tracked(ME))(data)
     try:
-        told = heard(data)
+        told = decoded(data)
     except BadFrame:
         return
     assert isinstance(told, Message | Notice)
@@ -259,7 +259,7 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
         filters.line_filter(Tracked(ME))(data)
         filters.frame_filter(Tracked(ME))(data)
         try:
-            heard(data)
+            decoded(data)
         except BadFrame:
             continue
 
@@ -274,5 +274,5 @@ def test_a_damaged_frame_is_never_dismissed_while_it_still_names_the_bot(data):
 
 
 def test_a_post_carries_the_revision_of_its_repo_if_it_is_one():
-    revs = [heard(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
+    revs = [decoded(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
     assert revs == ["3mptbyplx2i2p", None, None]
