@@ -92,12 +92,12 @@ def _turns(
 ) -> tuple[list[tuple[TurnRecord, tuple[Note, ...]]], int]:
     """The last turn over each mention with the notes known then; and how many were erased."""
     from bot.storage import turns
-    from bot.worker.replay import known_then
+    from bot.worker.replay import notes_of_turn
 
     with app.database.read() as tx:
         kept = find(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
         newest = list({one.uri: one for one in reversed(kept)}.values())[::-1]
-        whole = [(one, known_then(tx, app.memory, one.told)) for one in newest if one.told]
+        whole = [(one, notes_of_turn(tx, app.memory, one.told)) for one in newest if one.told]
     if since and len(kept) == limit:
         output.message(f"Only the last {limit} turns are looked at: -n asks for more.")
     if uri and not whole:
