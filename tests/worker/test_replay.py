@@ -16,7 +16,7 @@ from bot.domain.turn import Outcome
 from bot.errors import NotFound, TransientBrainError
 from bot.privacy.erasure import forgetting
 from bot.storage import turns
-from bot.worker.replay import known_then, replay
+from bot.worker.replay import notes_of_turn, replay
 from memory.model import Remember
 from memory.tables import Base
 
@@ -51,7 +51,7 @@ def talk(harness, *texts, did=ANA):
 def again(harness, ref, brain=None, persona=None):
     with harness.services.db.read() as tx:
         turn = turns.of(tx, ref.uri)[-1]
-        notes = known_then(tx, harness.services.memory, turn.told) if turn.told else ()
+        notes = notes_of_turn(tx, harness.services.memory, turn.told) if turn.told else ()
     return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
 
