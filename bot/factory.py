@@ -244,7 +244,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
     handler = EventHandler(
         memory=services.memory,
         ledger=services.ledger,
-        me=services.network.did,
+        bot_did=services.network.did,
         plan=services.plan,
         tracked=services.tracked,
         counts=Counter(),

@@ -10,7 +10,7 @@ from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, link, pass_app
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Said
+    from bot.domain.mention import BotPost
 
 
 @click.group()
@@ -40,12 +40,12 @@ def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
         output.message("It has not said anything to this person." if who else "It has not said anything yet.")
 
 
-def _head(one: Said, who: str) -> list[str]:
+def _head(one: BotPost, who: str) -> list[str]:
     number = f"part {one.part.index + 1}" if one.part.index else ""
     return ["posted" if one.part.ref else "planned", output.when(one.posted_at), f"to {who}", number]
 
 
-def _body(one: Said) -> list[str]:
+def _body(one: BotPost) -> list[str]:
     return [" ".join(one.part.text.split()), *([one.part.ref.uri] if one.part.ref else [])]
 
 

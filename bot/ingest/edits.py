@@ -37,7 +37,7 @@ def carry_out(
         case Command.FORGET:
             erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
             if answer:
-                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
+                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
         case Command.STOP if not consent.overruled(tx, mention):
             consent.stop(tx, mention.did, now)
             if is_by(mention.root.uri, mention.did):

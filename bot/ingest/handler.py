@@ -51,11 +51,11 @@ HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Hears for the account `me`. `purge_grace`: how long the memory of a deleted account is kept, hidden."""
+    """Handles events for the bot `bot_did`. `purge_grace`: how long a deleted account's memory is kept."""
 
     memory: Memory
     ledger: Ledger
-    me: str
+    bot_did: str
     plan: Pace
     tracked: Tracked
     counts: Counter[str]
@@ -71,7 +71,7 @@ class EventHandler:
         """What a post is to the bot, in this life and others; None for any other event."""
         if not isinstance(event, PostCreated):
             return None
-        verdict = addressing.judge(event, self.me, commands.command)
+        verdict = addressing.judge(event, self.bot_did, commands.parse)
         if isinstance(verdict, Mention) and not event.edited and self.ledger.is_settled(verdict.uri):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
@@ -140,7 +140,7 @@ class EventHandler:
         return self._new(tx, event, verdict, now)
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> None:
-        if event.did == self.me:
+        if event.did == self.bot_did:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return
         self.tracked.drop_post(event.uri)
@@ -176,7 +176,7 @@ class EventHandler:
 
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
-        if event.did == self.me or status not in {*HIDING, None}:
+        if event.did == self.bot_did or status not in {*HIDING, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return None
         if not self.memory.set_status(tx, event.did, status, event.at):

@@ -51,7 +51,7 @@ NO_THREAD = "The post starts the thread."
 PROMPT_TOKENS = 12_000
 POST_TOKENS = 800  # of one post in the thread; 3000 bytes are the lexicon's limit
 EMBED_TOKENS = 300  # of one alt text or card
-IMAGES = 4
+MAX_IMAGES = 4
 NAME = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 HEADINGS = 200  # tokens of the lines that part what memory shows
 FRAME = 120  # tokens for what stands around texts: headings, and what is said of what was cut
@@ -267,4 +267,4 @@ def _images(post: ThreadPost, thread: tuple[ThreadPost, ...]) -> tuple[Media, ..
     """The pictures that are nearest to the question: of the post, what it quotes, and the post above."""
     near = [post, post.quoted, *thread[-1:]]
     found = (media for one in near if one for media in one.embeds.media if media.is_image)
-    return tuple(dict.fromkeys(found))[:IMAGES]
+    return tuple(dict.fromkeys(found))[:MAX_IMAGES]

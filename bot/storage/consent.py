@@ -12,7 +12,7 @@ from bot.domain.threadgate import Gate
 from bot.domain.uris import author
 from bot.storage import jobs
 from bot.storage.jobs import JobKind
-from bot.storage.outbox import ours_in
+from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
 from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 from memory.db import insert
@@ -73,7 +73,7 @@ def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetim
     changed = {"post": post, "record": gate.to_json(), "at": at}
     row = insert(tx, GateRow).values(uri=uri, **changed)
     tx.execute(row.on_conflict_do_update(index_elements=["uri"], set_=changed))
-    if gate.opens(mentioned=None, ours=ours_in(tx, post)) is False:
+    if gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, post)) is False:
         _end(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
 
 

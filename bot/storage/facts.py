@@ -12,7 +12,7 @@ from bot.domain.mention import State
 from bot.domain.policy import Facts, Window
 from bot.domain.uris import author
 from bot.storage.consent import gate_of
-from bot.storage.outbox import ours_in
+from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 
 if TYPE_CHECKING:
@@ -94,5 +94,6 @@ def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
         stopped=any_of(StopRow.did, mention.did),
         thread_stopped=any_of(ThreadStopRow.root_uri, root),
         blocked=any_of(BlockRow.did, mention.did, author(root)),
-        gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
+        gated=gate is not None
+        and gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, root)) is False,
     )

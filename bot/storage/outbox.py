@@ -92,7 +92,7 @@ def _part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
     tx.execute(update(OutboxRow).where(part).values(**values))
 
 
-def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
+def bot_posts_in_thread(tx: Tx, root_uri: str) -> frozenset[str]:
     """The bot's posts in this thread."""
     said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
     mine = said.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))

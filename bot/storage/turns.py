@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import delete, insert, or_, select, update
 
-from bot.domain.turn import Call, Outcome, TurnInput, TurnRecord
+from bot.domain.turn import Call, TurnInput, TurnOutcome, TurnRecord
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import mark_erased
@@ -128,7 +128,7 @@ def _turn(row: Any) -> TurnRecord:
     return TurnRecord(
         **{
             **row._mapping,  # noqa: SLF001 - SQLAlchemy's name for the row as a mapping
-            "outcome": Outcome(row.outcome),
+            "outcome": TurnOutcome(row.outcome),
             "told": _load(TOLD, row.told) if row.told else None,
             "calls": _load(CALLS, row.calls) if row.calls else (),
             "edits": _load_edits(row.edits) if row.edits else (),

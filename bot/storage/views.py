@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from bot.domain.mention import Entry, Said, State
+from bot.domain.mention import BotPost, Entry, State
 from bot.errors import NotFound
 from bot.storage import outbox
 from bot.storage.rows import to_entry, to_part
@@ -36,7 +36,7 @@ def entry(tx: Tx, uri: str) -> Entry:
     return to_entry(row, outbox.parts(tx, row.uri))
 
 
-def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[Said, ...]:
+def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[BotPost, ...]:
     """Return the bot's newest posts first, those planned before all; `did` is who was answered."""
     rows = _said().order_by(OutboxRow.posted_at.desc().nulls_first(), OutboxRow.part.desc()).limit(limit)
     if did is not None:
@@ -44,7 +44,7 @@ def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[Said, ...
     return tuple(map(_to_said, tx.execute(rows)))
 
 
-def post(tx: Tx, uri: str) -> Said:
+def post(tx: Tx, uri: str) -> BotPost:
     """Return one post of the bot by its AT URI. Raises NotFound."""
     row = tx.execute(_said().where(OutboxRow.uri == uri)).first()
     if row is None:
@@ -58,5 +58,5 @@ def _said() -> Any:
     )
 
 
-def _to_said(row: Any) -> Said:
-    return Said(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)
+def _to_said(row: Any) -> BotPost:
+    return BotPost(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)

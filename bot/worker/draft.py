@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Claim, Mention, Post, Profile
-    from bot.domain.prompt import Thought, ThreadPost
+    from bot.domain.prompt import ThreadPost, TurnResult
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from memory.db import Tx
@@ -70,7 +70,7 @@ def _admit(
     now, mention = services.clock(), claim.mention
     known = decision_facts(services, tx, mention, seen, now)
     allowed = mention.did in services.options.allowed_bots
-    match policy.judge(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
+    match policy.decide(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
         case policy.Go():
             mentions.admit(tx, claim, now)
             return None
@@ -106,7 +106,7 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
     return await services.write(keep)
 
 
-async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Profile) -> Thought:
+async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Profile) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
     above = await thread.above(services.network, mention, options.thread_posts)
     shown = await thread.shown(services.network, there, mention.did)
@@ -136,7 +136,7 @@ async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Pro
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, services.clock, found)
-    async with recorded(services, claim, prompt, turn.told(prompt, limits, reply_limit), recorder):
+    async with recorded(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
         await services.brain.think(prompt, recorder)
         recorder.thought = thought = tools.thought()
     return thought
@@ -172,7 +172,7 @@ def _receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
-def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: Thought) -> Step:
+def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: TurnResult) -> Step:
     """What was learned and what will be said commit together, or neither does."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, thought.usage)
@@ -199,7 +199,7 @@ def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: T
 
 
 def _record(
-    services: Services, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime
+    services: Services, tx: Tx, mention: Mention, thought: TurnResult, answer: str, now: datetime
 ) -> None:
     """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
     if any(isinstance(edit, Forget) for edit in thought.edits):

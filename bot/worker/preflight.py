@@ -74,7 +74,7 @@ async def read_again(services: Services, claim: Claim, seen: Preflight) -> Step 
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, services.network.did, commands.command)
+    verdict = addressing.judge(event, services.network.did, commands.parse)
 
     def take(tx: Tx) -> Step:
         now = services.clock()
@@ -89,7 +89,7 @@ def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight |
     """What its author took back is not kept."""
     if seen is not None and seen.deleted:
         now = services.clock()
-        edits.take_back(tx, mention.uri, policy.Why.GONE, now)
+        edits.take_back(tx, mention.uri, policy.PolicyReason.GONE, now)
         forget_post(tx, services.memory, mention.did, mention.uri, now)
 
 
@@ -107,9 +107,9 @@ async def _gate(services: Services, mention: Mention) -> Gate | None:
 
 async def _opens(services: Services, mention: Mention, gate: Gate) -> bool:
     root = mention.root.uri
-    ours = await services.read(lambda tx: outbox.ours_in(tx, root))
-    mentioned = await _mentions_us(services, root) if threadgate.MENTIONED in (gate.allow or ()) else False
-    opens = gate.opens(mentioned=mentioned, ours=ours)
+    bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
+    mentioned = await _mentions_us(services, root) if threadgate.MENTION_RULE in (gate.allow or ()) else False
+    opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 
@@ -131,6 +131,6 @@ async def find_answer(
     for salt in range(SALTS):
         rkey = reply.reserved_key(network.did, mention_uri, part, salt)
         there = await network.own(rkey)
-        if there is None or reply.answers(there.record, parent_uri):
+        if there is None or reply.is_reply_to(there.record, parent_uri):
             return rkey, there
     raise PermanentNetworkError(f"all {SALTS} record keys of part {part} are occupied")

@@ -50,7 +50,7 @@ def _last_check(
     services: Services, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Preflight
 ) -> Step | None:
     now, mention = services.clock(), claim.mention
-    verdict = policy.judge(
+    verdict = policy.decide(
         decision_facts(services, tx, mention, seen, now), services.limits, now, admitted=True
     )
     if not isinstance(verdict, policy.No):

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, Outcome, TurnRecord
-from bot.domain.turn import sources as turn_sources
+from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
 from bot.storage import mentions, turns
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.mention import Claim
-    from bot.domain.prompt import Prompt, Thought, ToolAnswer
+    from bot.domain.prompt import Prompt, ToolAnswer, TurnResult
     from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
     from bot.services import Services
@@ -45,7 +44,7 @@ class Recorder:
         self.calls: list[Call] = []
         self.spent = Usage()
         self.found = found
-        self.thought: Thought | None = None
+        self.thought: TurnResult | None = None
         self._tools = tools
         self._clock = clock
 
@@ -71,7 +70,7 @@ async def recorded(
     goes its way all the same.
     """
     started = services.clock()
-    services.tracked.add_posts(turn_sources(prompt, ()))  # deleted while the brain thinks, they are not kept
+    services.tracked.add_posts(source_uris(prompt, ()))  # deleted while the brain thinks, they are not kept
 
     async def keep(error: BaseException | None) -> None:
         turn = turn_of(
@@ -129,16 +128,16 @@ def turn_of(
     )
 
 
-def outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
+def outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
     match error:
         case None:
-            return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
+            return TurnOutcome.REPLY if thought and thought.reply is not None else TurnOutcome.SILENCE
         case TransientBrainError() | asyncio.CancelledError():
-            return Outcome.TRANSIENT
+            return TurnOutcome.TRANSIENT
         case PermanentBrainError():
-            return Outcome.PERMANENT
+            return TurnOutcome.PERMANENT
         case _:
-            return Outcome.BUG
+            return TurnOutcome.BUG
 
 
 def describe(error: BaseException) -> str:
@@ -156,7 +155,7 @@ def millis(start: datetime, end: datetime) -> int:
 async def _keep(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
-    sources = turn_sources(prompt, recorder.found)
+    sources = source_uris(prompt, recorder.found)
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
@@ -167,7 +166,7 @@ async def _keep(
             return
         mentions.hold(tx, claim)
         still = {number for number, _ in services.memory.sources(tx, turn.did)}
-        if shown <= still and all(map(services.tracked.post, turn_sources(prompt, ()))):
+        if shown <= still and all(map(services.tracked.has_post, source_uris(prompt, ()))):
             turns.keep(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
             turns.keep(tx, turns.without_words(turn), ())

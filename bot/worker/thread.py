@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.domain import embeds
-from bot.domain.embeds import mapping
+from bot.domain.embeds import as_mapping
 from bot.domain.prompt import ThreadPost
 from bot.errors import NetworkError
 from bot.prompt.images import kind
@@ -60,14 +60,14 @@ async def with_pictures(network: Network, prompt: Prompt) -> Prompt:
 
     One that is gone, too big, out of reach or of a kind that some provider refuses stays a description.
     """
-    images, pixels = [], {}
+    images, image_data = [], {}
     for image in prompt.images:
         with suppress(NetworkError):
             data = await network.blob(image.did, image.cid, PICTURE_BYTES)
             if data is not None and (mime := kind(data)):
                 images.append(replace(image, mime=mime, size=len(data)))
-                pixels[image.cid] = data
-    return replace(prompt, images=tuple(images), pixels=pixels)
+                image_data[image.cid] = data
+    return replace(prompt, images=tuple(images), image_data=image_data)
 
 
 async def _read(network: Network, uri: str) -> Post | None:
@@ -87,14 +87,14 @@ async def _name(network: Network, did: str) -> str:
 
 
 def _parent(record: Record) -> str | None:
-    uri = mapping(mapping(record.get("reply")).get("parent")).get("uri")
+    uri = as_mapping(as_mapping(record.get("reply")).get("parent")).get("uri")
     return uri if isinstance(uri, str) else None
 
 
 def _created_at(record: Record) -> datetime | None:
     """When its author says that it was written; None if that is no time with a zone."""
     try:
-        claimed = datetime.fromisoformat(embeds.text(record.get("createdAt")))
+        claimed = datetime.fromisoformat(embeds.as_text(record.get("createdAt")))
         return claimed.astimezone(UTC) if claimed.tzinfo else None
     except (ValueError, OverflowError):
         return None

@@ -123,7 +123,7 @@ def test_start_lets_a_stopped_person_talk_again(harness):
 def test_a_mention_is_judged_once(harness, monkeypatch, edited):
     ref = harness.say(ANA, "hi")
     judged, read = [], []
-    judge, command = addressing.judge, commands.command
+    judge, command = addressing.judge, commands.parse
     monkeypatch.setattr(addressing, "judge", lambda *event: judged.append(event) or judge(*event))
     monkeypatch.setattr(commands, "command", lambda words: read.append(words) or command(words))
 

@@ -57,8 +57,8 @@ def test_a_picture_is_placed_in_the_nearest_post_that_shows_it_counted_among_its
     ]
 
 
-def prompt(*shown, **pixels):
-    return SimpleNamespace(post=post(*shown), thread=(), images=shown, pixels=pixels)
+def prompt(*shown, **data):
+    return SimpleNamespace(post=post(*shown), thread=(), images=shown, image_data=data)
 
 
 def test_only_pictures_whose_bytes_are_there_are_attached():

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from bot.domain.events import PostCreated
 from bot.domain.prompt import Usage
-from bot.domain.reply import answers
+from bot.domain.reply import is_reply_to
 from bot.domain.tracked import Tracked
 from bot.ingest.handler import EventHandler
 from bot.ingest.listener import Listener
@@ -102,7 +102,7 @@ class Harness:
         self.handler = EventHandler(
             memory=self.services.memory,
             ledger=self.services.ledger,
-            me=self.network.did,
+            bot_did=self.network.did,
             plan=NO_PAUSE,
             tracked=self.services.tracked,
             counts=Counter(),
@@ -187,7 +187,7 @@ class Harness:
 
     def replies(self, ref):
         """The bot's posts that answer this one."""
-        return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
+        return [post for post in self.network.posts(ME) if is_reply_to(post.record, ref.uri)]
 
     def notes(self, did):
         with self.services.db.read() as tx:
