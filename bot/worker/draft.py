@@ -151,7 +151,7 @@ def _recall(
     if profile.handle:
         memory.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(one.uri for one in above)}
-    total = compose.memory_room(services.options.persona, _prompt_tokens(services))
+    total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )

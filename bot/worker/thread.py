@@ -11,7 +11,7 @@ from bot.domain import embeds
 from bot.domain.embeds import as_mapping
 from bot.domain.prompt import ThreadPost
 from bot.errors import NetworkError
-from bot.prompt.images import kind
+from bot.prompt.images import media_type
 
 if TYPE_CHECKING:
     from bot.domain.mention import Mention, Post, Record
@@ -64,7 +64,7 @@ async def with_pictures(network: Network, prompt: Prompt) -> Prompt:
     for image in prompt.images:
         with suppress(NetworkError):
             data = await network.blob(image.did, image.cid, PICTURE_BYTES)
-            if data is not None and (mime := kind(data)):
+            if data is not None and (mime := media_type(data)):
                 images.append(replace(image, mime=mime, size=len(data)))
                 image_data[image.cid] = data
     return replace(prompt, images=tuple(images), image_data=image_data)
