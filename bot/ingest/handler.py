@@ -56,16 +56,16 @@ class EventHandler:
     memory: Memory
     ledger: Ledger
     bot_did: str
-    plan: Pace
+    pace: Pace
     tracked: Tracked
     counts: Counter[str]
     purge_grace: timedelta
 
     def load(self, tx: Tx) -> None:
         """Begin to follow everybody and everything of whom this or another process holds something."""
-        self.tracked.add_people(gaps.people(tx))
-        self.tracked.add_posts(gaps.posts(tx))
-        self.tracked.add_posts(turns.shown(tx))
+        self.tracked.add_people(gaps.tracked_people(tx))
+        self.tracked.add_posts(gaps.tracked_posts(tx))
+        self.tracked.add_posts(turns.all_source_uris(tx))
 
     def judge(self, event: Event) -> Verdict | None:
         """What a post is to the bot, in this life and others; None for any other event."""
@@ -114,7 +114,7 @@ class EventHandler:
     def _new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
             return None
-        due_at = pacing.think_at(now, self.plan)
+        due_at = pacing.think_at(now, self.pace)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return None
@@ -128,14 +128,14 @@ class EventHandler:
     def _edited(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         """An edited post replaces what was read; one that speaks to the bot only now is a new mention."""
         uri = event.ref.uri
-        if edits.is_late(tx, uri, event.rev):
+        if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._tell("edited", event.did, uri=uri, erased=edit.erased)
             return now
-        if edits.known(tx, [uri]) or self.ledger.is_settled(uri):
+        if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
         return self._new(tx, event, verdict, now)
 
@@ -144,7 +144,7 @@ class EventHandler:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return
         self.tracked.drop_post(event.uri)
-        known = edits.take_back(tx, event.uri, "deleted", now)
+        known = edits.retract(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
             self._tell("deleted", event.did, uri=event.uri, erased=gone)

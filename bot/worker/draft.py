@@ -12,7 +12,7 @@ from bot.domain.mention import Part, State
 from bot.privacy.erasure import forgetting
 from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
 from bot.worker.preflight import decision_facts, find_answer, forget_words, look, read_again
@@ -102,7 +102,7 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
         outcomes.finish(tx, claim, State.ANSWERED, "adopted", now)
         return Step(State.ANSWERED, "adopted")
 
-    await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
+    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(keep)
 
 
@@ -195,7 +195,7 @@ def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: T
         text = commands.introduce(text, commands.NOTICE)
         services.memory.introduced(tx, mention.did, now)
     parts = _parts(text, profile, services.options.link_hosts)
-    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.plan, now))
+    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 
 def _record(

@@ -89,7 +89,7 @@ def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight |
     """What its author took back is not kept."""
     if seen is not None and seen.deleted:
         now = services.clock()
-        edits.take_back(tx, mention.uri, policy.PolicyReason.GONE, now)
+        edits.retract(tx, mention.uri, policy.PolicyReason.GONE, now)
         forget_post(tx, services.memory, mention.did, mention.uri, now)
 
 

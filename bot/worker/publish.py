@@ -14,7 +14,7 @@ from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
 from bot.storage import consent, jobs, outbox, outcomes, views
 from bot.storage.jobs import JobKind
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from bot.worker.preflight import SALTS, decision_facts, find_answer, forget_words, look, read_again
 from bot.worker.step import Step
 
@@ -31,7 +31,7 @@ async def say(services: Services, claim: Claim) -> Step:
     Raises NetworkError, BrainError and FenceLost. What was put stays known: the next try goes on from there.
     """
     mention = claim.mention
-    if services.ledger.has(Recorded.ANSWERED, mention.uri):
+    if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
     seen = await look(services, mention)
@@ -42,7 +42,7 @@ async def say(services: Services, claim: Claim) -> Step:
     parent = mention.ref
     for part in parts:
         parent = part.ref or await _put(services, claim, part, parent)
-    await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
+    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
 
 

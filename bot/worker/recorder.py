@@ -164,12 +164,12 @@ async def _keep(
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
         if not services.options.retain_turns:
             return
-        mentions.hold(tx, claim)
+        mentions.lock_claimed(tx, claim)
         still = {number for number, _ in services.memory.sources(tx, turn.did)}
         if shown <= still and all(map(services.tracked.has_post, source_uris(prompt, ()))):
-            turns.keep(tx, turn, sources)
+            turns.add(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
-            turns.keep(tx, turns.without_words(turn), ())
+            turns.add(tx, turns.redacted(turn), ())
 
     try:
         await services.write(write)

@@ -36,7 +36,7 @@ def harness(db, tmp_path):
 
 def kept(harness, ref):
     with harness.services.db.read() as tx:
-        return turns.of(tx, ref.uri)
+        return turns.of_mention(tx, ref.uri)
 
 
 def dump(db):
@@ -169,7 +169,7 @@ def test_a_turn_that_cannot_be_kept_costs_no_reply(harness, monkeypatch):
     def broken(*_):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(turns, "keep", broken)
+    monkeypatch.setattr(turns, "add", broken)
     ref = ask(harness, ANA, "hi")
     assert harness.outcome(ref) == (State.ANSWERED, None)
     with pytest.raises(NotFound):

@@ -87,7 +87,7 @@ class Harness:
             brain=self.brain,
             clock=self.clock,
             limits=self.limits,
-            plan=NO_PAUSE,
+            pace=NO_PAUSE,
             options=TurnOptions(
                 persona="A bird.",
                 thread_posts=20,
@@ -103,7 +103,7 @@ class Harness:
             memory=self.services.memory,
             ledger=self.services.ledger,
             bot_did=self.network.did,
-            plan=NO_PAUSE,
+            pace=NO_PAUSE,
             tracked=self.services.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),

@@ -50,7 +50,7 @@ def talk(harness, *texts, did=ANA):
 
 def again(harness, ref, brain=None, persona=None):
     with harness.services.db.read() as tx:
-        turn = turns.of(tx, ref.uri)[-1]
+        turn = turns.of_mention(tx, ref.uri)[-1]
         notes = known_then(tx, harness.services.memory, turn.told) if turn.told else ()
     return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
@@ -147,7 +147,7 @@ def test_a_brain_that_takes_too_long_is_cut_off(harness):
         await asyncio.sleep(30)
 
     with harness.services.db.read() as tx:
-        turn = turns.of(tx, ref.uri)[-1]
+        turn = turns.of_mention(tx, ref.uri)[-1]
     now = timedelta(milliseconds=10)
     done = asyncio.run(replay(turn, (), ScriptedBrain(sleep), harness.clock, now))
     assert (done.now.outcome, done.now.error.endswith("it took too long")) == (TurnOutcome.TRANSIENT, True)
