@@ -169,7 +169,7 @@ def test_what_leads_nowhere_is_found(text):
         "# Who, and why?\n[a](#who-and-why)",
         "[a](https://example.org/nowhere)",
         "`bot/domain/policy.py`",
-        "`bot/domain/policy.py::judge`",
+        "`bot/domain/policy.py::decide`",
         "`bot/scheduler.py::Scheduler.wake_at`",
         "`bot.domain.policy`",
         "`python -m benchmarks.memory --json`",

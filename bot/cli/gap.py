@@ -10,7 +10,7 @@ from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app
 
 if TYPE_CHECKING:
-    from bot.storage.gaps import KnownGap
+    from bot.storage.gaps import RecordedGap
 
 
 @click.group()
@@ -38,7 +38,7 @@ def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
         output.message("There is none open." if still_open else "Nothing has disturbed its streams yet.")
 
 
-def _row(known: KnownGap) -> tuple[str, ...]:
+def _row(known: RecordedGap) -> tuple[str, ...]:
     since, until = ("-" if place is None else str(place) for place in (known.since, known.until))
     return (
         output.format_time(known.at),

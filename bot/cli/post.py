@@ -10,7 +10,7 @@ from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app, post_link
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Said
+    from bot.domain.mention import BotPost
 
 
 @click.group()
@@ -40,12 +40,12 @@ def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
         output.message("It has not said anything to this person." if who else "It has not said anything yet.")
 
 
-def _head(said: Said, who: str) -> list[str]:
+def _head(said: BotPost, who: str) -> list[str]:
     number = f"part {said.part.index + 1}" if said.part.index else ""
     return ["posted" if said.part.ref else "planned", output.format_time(said.posted_at), f"to {who}", number]
 
 
-def _body(said: Said) -> list[str]:
+def _body(said: BotPost) -> list[str]:
     return [" ".join(said.part.text.split()), *([said.part.ref.uri] if said.part.ref else [])]
 
 

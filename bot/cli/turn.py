@@ -94,7 +94,7 @@ def find_turns(tx: Tx, uri: str) -> tuple[tuple[TurnRecord, ...], Entry | None]:
         mention = views.post(tx, uri).mention_uri
     except NotFound:
         mention = uri
-    found = turns.of(tx, mention)
+    found = turns.of_mention(tx, mention)
     try:
         return found, views.entry(tx, mention)
     except NotFound:

@@ -12,7 +12,7 @@ from bot.domain.mention import Part, State
 from bot.privacy.erasure import forgetting
 from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Claim, Mention, Post, Profile
-    from bot.domain.prompt import Thought, ThreadPost
+    from bot.domain.prompt import ThreadPost, TurnResult
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from memory.db import Tx
@@ -71,7 +71,7 @@ def _admit(
     now, mention = services.clock(), claim.mention
     known = decision_facts(services, tx, mention, preflight, now)
     allowed = mention.did in services.options.allowed_bots
-    match policy.judge(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
+    match policy.decide(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
         case policy.Go():
             mentions.admit(tx, claim, now)
             return None
@@ -103,11 +103,11 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
         outcomes.finish(tx, claim, State.ANSWERED, "adopted", now)
         return Step(State.ANSWERED, "adopted")
 
-    await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
+    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(store)
 
 
-async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Profile) -> Thought:
+async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Profile) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
     above = await thread.read_above(services.network, mention, options.thread_posts)
     shown = await thread.as_shown(services.network, post, mention.did)
@@ -139,7 +139,7 @@ async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Prof
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, services.clock, found)
-    async with record_turn(services, claim, prompt, turn.told(prompt, limits, reply_limit), recorder):
+    async with record_turn(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
         await services.brain.think(prompt, recorder)
         recorder.thought = thought = tools.thought()
     return thought
@@ -154,7 +154,7 @@ def _compile_memory(
     if profile.handle:
         memory.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(post.uri for post in above)}
-    total = compose.memory_room(services.options.persona, _prompt_tokens(services))
+    total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
@@ -175,7 +175,7 @@ def _receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
-def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: Thought) -> Step:
+def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: TurnResult) -> Step:
     """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, thought.usage)
@@ -198,11 +198,11 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: 
         text = commands.introduce(text, commands.NOTICE)
         services.memory.introduced(tx, mention.did, now)
     parts = _make_parts(text, profile, services.options.link_hosts)
-    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.plan, now))
+    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 
 def _record_exchange(
-    services: Services, tx: Tx, mention: Mention, thought: Thought, answer: str, now: datetime
+    services: Services, tx: Tx, mention: Mention, thought: TurnResult, answer: str, now: datetime
 ) -> None:
     """Store the exchange for retrieval, unless a note was forgotten: the exchange would still tell of it."""
     if any(isinstance(edit, Forget) for edit in thought.edits):

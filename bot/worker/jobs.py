@@ -44,9 +44,9 @@ class JobRunner:
     async def work(self) -> bool:
         """Run one job. False if none is due."""
         now = self.services.clock()
-        if not await self.services.read(lambda tx: jobs.due(tx, now)):
+        if not await self.services.read(lambda tx: jobs.is_due(tx, now)):
             return False
-        job = await self.services.write(lambda tx: jobs.take(tx, now, LEASE))
+        job = await self.services.write(lambda tx: jobs.claim(tx, now, LEASE))
         if job is None:
             return False
         try:
@@ -68,7 +68,7 @@ class JobRunner:
 
     async def _settle(self, job: Job, until: datetime | None) -> None:
         if until is None:
-            await self.services.write(lambda tx: jobs.done(tx, job))
+            await self.services.write(lambda tx: jobs.finish(tx, job))
         else:
             await self.services.write(lambda tx: jobs.postpone(tx, job, until))
 
@@ -93,7 +93,7 @@ class JobRunner:
         """Delete a post. A put that is under way may come after it, so delete once more when none can be."""
         rkey = job.subject
         await self.services.network.delete(rkey)
-        settled = await self.services.read(lambda tx: outbox.is_settled(tx, rkey))
+        settled = await self.services.read(lambda tx: outbox.is_posted(tx, rkey))
         if not settled and now < job.at + LONGEST_CALL:
             return job.at + LONGEST_CALL
         await self.services.write(lambda tx: outbox.mark_withdrawn(tx, rkey, self.services.clock()))

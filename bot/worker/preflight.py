@@ -64,7 +64,7 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, services.network.did, commands.command)
+    verdict = addressing.judge(event, services.network.did, commands.parse)
 
     def store_edit(tx: Tx) -> Step:
         now = services.clock()
@@ -79,7 +79,7 @@ def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Pr
     """Erase the mention's text and the notes that come from it, if its author deleted the post."""
     if preflight is not None and preflight.deleted:
         now = services.clock()
-        edits.take_back(tx, mention.uri, policy.Why.GONE, now)
+        edits.retract(tx, mention.uri, policy.PolicyReason.GONE, now)
         forget_post(tx, services.memory, mention.did, mention.uri, now)
 
 
@@ -97,10 +97,10 @@ async def _read_gate(services: Services, mention: Mention) -> Gate | None:
 
 async def _may_reply(services: Services, mention: Mention, gate: Gate) -> bool:
     root = mention.root.uri
-    ours = await services.read(lambda tx: outbox.ours_in(tx, root))
-    asks_mentioned = threadgate.MENTIONED in (gate.allow or ())
+    bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
+    asks_mentioned = threadgate.MENTION_RULE in (gate.allow or ())
     mentioned = asks_mentioned and await _root_mentions_bot(services, root)
-    opens = gate.opens(mentioned=mentioned, ours=ours)
+    opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 

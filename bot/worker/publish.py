@@ -14,7 +14,7 @@ from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
 from bot.storage import consent, jobs, outbox, outcomes, views
 from bot.storage.jobs import JobKind
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
@@ -32,7 +32,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     Raises NetworkError and FenceLost. The next attempt goes on after the last part that was put.
     """
     mention = claim.mention
-    if services.ledger.has(Recorded.ANSWERED, mention.uri):
+    if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
     preflight = await run_preflight(services, mention)
@@ -44,7 +44,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     parent = mention.ref
     for part in parts:
         parent = part.ref or await _put_part(services, claim, part, parent)
-    await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
+    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
 
 
@@ -53,7 +53,7 @@ def _last_check(
 ) -> Step | None:
     """Ask policy once more. On a no the parts that stand already count as the answer. None: go on."""
     now, mention = services.clock(), claim.mention
-    verdict = policy.judge(
+    verdict = policy.decide(
         decision_facts(services, tx, mention, preflight, now), services.limits, now, admitted=True
     )
     if not isinstance(verdict, policy.No):

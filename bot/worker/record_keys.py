@@ -24,6 +24,6 @@ async def find_record_key(
     for salt in range(MAX_SALTS):
         rkey = reply.reserved_key(network.did, mention_uri, part, salt)
         post = await network.own(rkey)
-        if post is None or reply.answers(post.record, parent_uri):
+        if post is None or reply.is_reply_to(post.record, parent_uri):
             return rkey, post
     raise PermanentNetworkError(f"all {MAX_SALTS} record keys of part {part} are occupied")

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, Outcome, TurnRecord
-from bot.domain.turn import sources as turn_sources
+from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
 from bot.storage import mentions, turns
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.mention import Claim
-    from bot.domain.prompt import Prompt, Thought, ToolAnswer
+    from bot.domain.prompt import Prompt, ToolAnswer, TurnResult
     from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
     from bot.services import Services
@@ -46,7 +45,7 @@ class Recorder:
         self.calls: list[Call] = []
         self.spent = Usage()
         self.found = found
-        self.thought: Thought | None = None
+        self.thought: TurnResult | None = None
         self._tools = tools
         self._clock = clock
 
@@ -72,7 +71,7 @@ async def record_turn(
     without its record.
     """
     started = services.clock()
-    services.tracked.add_posts(turn_sources(prompt, ()))  # their deletion is noticed while the brain thinks
+    services.tracked.add_posts(source_uris(prompt, ()))  # their deletion is noticed while the brain thinks
 
     async def store(error: BaseException | None) -> None:
         turn = make_turn_record(
@@ -130,16 +129,16 @@ def make_turn_record(
     )
 
 
-def turn_outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
+def turn_outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
     match error:
         case None:
-            return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
+            return TurnOutcome.REPLY if thought and thought.reply is not None else TurnOutcome.SILENCE
         case TransientBrainError() | asyncio.CancelledError():
-            return Outcome.TRANSIENT
+            return TurnOutcome.TRANSIENT
         case PermanentBrainError():
-            return Outcome.PERMANENT
+            return TurnOutcome.PERMANENT
         case _:
-            return Outcome.BUG
+            return TurnOutcome.BUG
 
 
 def describe_error(error: BaseException) -> str:
@@ -157,7 +156,7 @@ def elapsed_ms(start: datetime, end: datetime) -> int:
 async def _store(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
-    sources = turn_sources(prompt, recorder.found)
+    sources = source_uris(prompt, recorder.found)
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
@@ -166,12 +165,12 @@ async def _store(
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
         if not services.options.retain_turns:
             return
-        mentions.hold(tx, claim)
+        mentions.lock_claimed(tx, claim)
         existing = {number for number, _ in services.memory.sources(tx, turn.did)}
-        if shown <= existing and all(map(services.tracked.post, turn_sources(prompt, ()))):
-            turns.keep(tx, turn, sources)
+        if shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))):
+            turns.add(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
-            turns.keep(tx, turns.without_words(turn), ())
+            turns.add(tx, turns.redacted(turn), ())
 
     try:
         await services.write(write)

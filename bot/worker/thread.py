@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.domain import embeds
-from bot.domain.embeds import mapping
+from bot.domain.embeds import as_mapping
 from bot.domain.prompt import ThreadPost
 from bot.errors import NetworkError
-from bot.prompt.images import kind
+from bot.prompt.images import media_type
 
 if TYPE_CHECKING:
     from bot.domain.mention import Mention, Post, Record
@@ -61,14 +61,14 @@ async def fetch_images(network: Network, prompt: Prompt) -> Prompt:
     A picture that is gone, too big, out of reach or of a type that some provider refuses is left out: its
     description stays.
     """
-    images, pixels = [], {}
+    images, image_data = [], {}
     for image in prompt.images:
         with suppress(NetworkError):
             data = await network.blob(image.did, image.cid, PICTURE_BYTES)
-            if data is not None and (mime := kind(data)):
+            if data is not None and (mime := media_type(data)):
                 images.append(replace(image, mime=mime, size=len(data)))
-                pixels[image.cid] = data
-    return replace(prompt, images=tuple(images), pixels=pixels)
+                image_data[image.cid] = data
+    return replace(prompt, images=tuple(images), image_data=image_data)
 
 
 async def _read_post(network: Network, uri: str) -> Post | None:
@@ -88,14 +88,14 @@ async def _name_of(network: Network, did: str) -> str:
 
 
 def _parent_uri(record: Record) -> str | None:
-    uri = mapping(mapping(record.get("reply")).get("parent")).get("uri")
+    uri = as_mapping(as_mapping(record.get("reply")).get("parent")).get("uri")
     return uri if isinstance(uri, str) else None
 
 
 def _created_at(record: Record) -> datetime | None:
     """Return when the post was written, as its author says; None if that is no time with a zone."""
     try:
-        claimed = datetime.fromisoformat(embeds.text(record.get("createdAt")))
+        claimed = datetime.fromisoformat(embeds.as_text(record.get("createdAt")))
         return claimed.astimezone(UTC) if claimed.tzinfo else None
     except (ValueError, OverflowError):
         return None

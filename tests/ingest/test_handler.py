@@ -9,7 +9,7 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import FORGOTTEN
+from bot.domain.commands import ERASED_REPLY
 from bot.domain.events import (
     AccountChanged,
     Blocked,
@@ -22,7 +22,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import State
-from bot.domain.policy import Why
+from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import TransientNetworkError
 from bot.storage import cursors, gaps
@@ -260,7 +260,7 @@ def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(harness, told):
     outcome = harness.outcome(stopped)
     harness.handle(harness.edit(told, "forget me"), edited=True)
 
-    assert outcome == (State.DECLINED, Why.STOPPED)
+    assert outcome == (State.DECLINED, PolicyReason.STOPPED)
     with pytest.raises(UnknownPerson):
         harness.notes(ANA)
     assert not [row for row in rows(harness, "mention") if ANA in str(row)]
@@ -285,7 +285,7 @@ def test_a_waiting_mention_edited_into_a_forget_is_confirmed_once(harness):
     harness.work()
 
     (reply,) = harness.replies(ref)
-    assert (reply.text, harness.brain.prompts) == (FORGOTTEN, [])
+    assert (reply.text, harness.brain.prompts) == (ERASED_REPLY, [])
 
 
 # --- deletions -----------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_a_block_declines_what_waits_and_what_comes_until_it_is_removed(harness)
     after = harness.say(ANA, "sorry")
     harness.work()
 
-    assert [harness.outcome(ref) for ref in (waiting, later)] == [(State.DECLINED, Why.BLOCKED)] * 2
+    assert [harness.outcome(ref) for ref in (waiting, later)] == [(State.DECLINED, PolicyReason.BLOCKED)] * 2
     assert [harness.outcome(ref) for ref in (other, after)] == [(State.ANSWERED, None)] * 2
 
 
@@ -429,7 +429,7 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
     again = harness.say(BEN, "now?", **in_thread)
     harness.work()
 
-    assert fates == [(State.DECLINED, Why.THREAD_STOPPED), (State.ANSWERED, None)]
+    assert fates == [(State.DECLINED, PolicyReason.THREAD_STOPPED), (State.ANSWERED, None)]
     assert harness.outcome(again) == (State.ANSWERED, None)
 
 
@@ -484,7 +484,7 @@ def test_a_gate_that_lets_nobody_in_declines_what_waits_and_what_comes(harness):
     later = harness.say(ANA, "hello?", **in_thread)
     harness.work()
 
-    assert [at_once, harness.outcome(later)] == [(State.DECLINED, Why.GATED)] * 2
+    assert [at_once, harness.outcome(later)] == [(State.DECLINED, PolicyReason.GATED)] * 2
     assert harness.network.posts(ME) == []
 
 
@@ -494,7 +494,7 @@ def test_a_gate_that_was_there_before_the_bot_is_seen_before_thinking(harness):
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
-    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.GATED), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.GATED), [])
 
 
 def test_a_gate_that_is_removed_lets_the_bot_in_again(harness):
@@ -544,7 +544,7 @@ def test_a_hidden_reply_of_the_bot_ends_the_thread(harness):
     second = harness.say(ANA, "more", **in_thread)
     gate(harness, root, {"$type": GATE, "hiddenReplies": [reply.ref.uri]})
 
-    assert harness.outcome(second) == (State.DECLINED, Why.GATED)
+    assert harness.outcome(second) == (State.DECLINED, PolicyReason.GATED)
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):
@@ -609,7 +609,7 @@ def test_an_account_that_is_not_active_is_hidden_and_shown_again_when_it_is(harn
     hidden = harness.notes(ANA), found, harness.outcome(ref)
     account(harness)
 
-    assert hidden == ([], (), (State.DECLINED, Why.HIDDEN))
+    assert hidden == ([], (), (State.DECLINED, PolicyReason.HIDDEN))
     assert (harness.notes(ANA), jobs(harness)) == (["lives in Lisbon"], [])
 
 
@@ -762,6 +762,6 @@ def test_whom_and_what_is_followed_is_found_again_after_a_restart(harness, told,
         again.handler.load(tx)
 
     for tracked in (harness.handler.tracked, again.handler.tracked):
-        assert all(tracked.person(did) for did in (ANA, BEN, ME))
-        assert all(tracked.post(uri) for uri in (root.uri, BLOCK))
-        assert not tracked.person("did:plc:stranger")
+        assert all(tracked.has_person(did) for did in (ANA, BEN, ME))
+        assert all(tracked.has_post(uri) for uri in (root.uri, BLOCK))
+        assert not tracked.has_person("did:plc:stranger")
