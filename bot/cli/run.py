@@ -99,9 +99,9 @@ def chat(context: click.Context, app: App) -> None:
 @click.pass_context
 def demo(context: click.Context, *, as_json: bool, keep: bool, kills: int, seed: int | None) -> None:
     """Watch it at work on a network of its own."""
-    from bot.demo import stage as demonstration
+    from bot.demo import demo as playing
 
-    context.exit(demonstration.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
+    context.exit(playing.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
 
 
 @click.command()
@@ -129,7 +129,7 @@ def _checks(app: App) -> Iterator[Check]:
     try:
         settings = app.settings
     except SettingsError as error:
-        yield from checking.unset(error)
+        yield from checking.settings_checks(error)
     else:
         yield from checking.checks(settings)
 

@@ -50,7 +50,7 @@ def talk(harness, *texts, did=ANA):
 
 def again(harness, ref, brain=None, persona=None):
     with harness.services.db.read() as tx:
-        turn = turns.of(tx, ref.uri)[-1]
+        turn = turns.of_mention(tx, ref.uri)[-1]
         notes = notes_of_turn(tx, harness.services.memory, turn.told) if turn.told else ()
     return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
