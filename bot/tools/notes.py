@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.errors import ToolRefused
-from bot.prompt.compose import fence
+from bot.prompt.compose import quote_lines
 from bot.tools.overlay import Arguments, Overlay, Text, tool
 from memory.identifiers import parse_note_name
 from memory.model import Forget, Remember, Revise
@@ -66,7 +66,7 @@ async def recall(turn: Overlay, arguments: Query) -> str:
         raise ToolRefused("the query is empty. Give a few words to search for.")
     found = await turn.recall(arguments.query)
     return (
-        fence("\n".join(Item.of_passage(one).line for one in found))
+        quote_lines("\n".join(Item.of_passage(one).line for one in found))
         if found
         else "Nothing was said about that."
     )
