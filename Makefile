@@ -6,7 +6,7 @@ BASE := .venv/.base
 ENV := .venv/.locked
 NET := deploy/localnet/node_modules/.locked
 APPVIEW := deploy/appview/node_modules/.locked
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header
 ARGS ?=
 
 .PHONY: help demo chat test quick lint bench docs transcript lock clean

@@ -74,4 +74,6 @@ def _fault(wanted: Requirement, pinned: dict[str, Requirement]) -> str | None:
         return f"{wanted.name}: missing"
     if not wanted.specifier.contains(version(pin), prereleases=True):
         return f"{pin}: not {wanted}"
+    if not wanted.extras <= pin.extras:
+        return f"{pin}: pip takes it only with the extras of {wanted}"
     return None
