@@ -113,7 +113,7 @@ def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str
 
 def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
     async def search(query: str) -> tuple[Passage, ...]:
-        return tuple(map(_to_passage, keywords.search(known.notes, query, MAX_FOUND)))
+        return tuple(map(Passage.of_note, keywords.search(known.notes, query, MAX_FOUND)))
 
     mention = turn_input.mention
     receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
@@ -124,20 +124,6 @@ def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
         limits=turn_input.limits,
         search=search,
         reply_limit=turn_input.reply_limit,
-    )
-
-
-def _to_passage(note: Note) -> Passage:
-    """Return the passage that a search returns for this note."""
-    return Passage(
-        did=note.did,
-        kind="note",
-        author=note.did,
-        text=note.text,
-        thread=0,
-        uri=note.receipt.uri,
-        at=note.receipt.said_at,
-        note_id=note.id,
     )
 
 

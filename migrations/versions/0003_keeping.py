@@ -36,8 +36,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_receipt_uri"), "receipt", ["uri"])
     op.add_column("note", sa.Column("withdrawn_at", Instant(timezone=True), nullable=True))
     op.add_column("note", sa.Column("gist", sa.BigInteger(), server_default="0", nullable=False))
-    holds = sa.text(ACTIVE)
-    op.create_index("ix_note_gist", "note", ["gist", "did"], sqlite_where=holds, postgresql_where=holds)
+    active = sa.text(ACTIVE)
+    op.create_index("ix_note_gist", "note", ["gist", "did"], sqlite_where=active, postgresql_where=active)
     op.add_column("revision", sa.Column("replaces", sa.Integer(), nullable=True))
     _fill()
 
