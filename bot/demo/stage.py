@@ -23,6 +23,7 @@ from rich.text import Text
 from bot.demo.daemon import Daemon
 from bot.demo.script import BEATS, LABELLED
 from bot.devnet.localnet import LocalNet
+from bot.devnet.node import install_once
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound, ScrubjayError
 from bot.storage import views
@@ -97,6 +98,7 @@ class Stage:
 
     def open(self) -> None:
         self._say("starting a PLC directory and a PDS on loopback")
+        install_once()
         self._net = self._stack.enter_context(LocalNet(self._folder / "network"))
         names = ["jay", *dict.fromkeys(beat.who for beat in BEATS)]
         self._say(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")
