@@ -99,6 +99,7 @@ def test_words_are_found_in_other_forms_of_their_language(known: Database):
     assert find(known, "แมว") == ["ฉันรักแมวมาก"]
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(st.lists(odd, max_size=4), odd)
 def test_any_text_may_be_said_and_asked(db: Database, texts, query):
@@ -200,6 +201,7 @@ moves = st.lists(
 )
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(moves, words)
 def test_nobody_finds_anothers_words_or_what_is_forgotten(db: Database, moves, query):
