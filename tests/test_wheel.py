@@ -15,7 +15,7 @@ import pytest
 
 from bot.devnet import node
 
-pytestmark = [pytest.mark.wheel, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.wheel, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[1]
 TYPED = """
@@ -61,7 +61,7 @@ def installed(wheel, tmp_path_factory):
     home = tmp_path_factory.mktemp("installed")
     venv.create(home / "venv", with_pip=True, symlinks=True)
     binaries = home / "venv" / "bin"
-    pip = (binaries / "python", "-m", "pip", "install", "--quiet")
+    pip = (binaries / "python", "-m", "pip", "install", "--quiet", "--no-compile")
     must(*pip, "--require-hashes", "--requirement", ROOT / "requirements.lock", cwd=home)
     must(*pip, "--no-deps", "--no-index", wheel, cwd=home)
     return binaries
