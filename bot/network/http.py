@@ -19,7 +19,7 @@ LATER = frozenset({408, 425, 429})
 SERVER_ERROR = 500
 
 
-class Reader:
+class HttpReader:
     """GET, and nothing else. `timeout`: seconds for the whole answer."""
 
     def __init__(self, timeout: float) -> None:

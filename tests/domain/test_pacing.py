@@ -13,21 +13,21 @@ TIMES = st.none() | SPANS.map(lambda span: NOW - span) | SPANS.map(lambda span: 
 
 
 @given(TIMES, TIMES, PACES)
-def test_a_reply_is_posted_no_earlier_than_any_of_its_three_pauses_allows(to_person, overall, plan):
-    at = pacing.post_at(NOW, to_person, overall, plan)
+def test_a_reply_is_posted_no_earlier_than_any_of_its_three_pauses_allows(to_person, overall, pace):
+    at = pacing.post_at(NOW, to_person, overall, pace)
 
-    assert at >= NOW + plan.post_delay
-    assert to_person is None or at >= to_person + plan.person_spacing
-    assert overall is None or at >= overall + plan.spacing
+    assert at >= NOW + pace.post_delay
+    assert to_person is None or at >= to_person + pace.person_spacing
+    assert overall is None or at >= overall + pace.spacing
 
 
 @given(TIMES, TIMES, PACES)
-def test_a_reply_is_posted_as_soon_as_its_pauses_allow(to_person, overall, plan):
-    pauses = [NOW + plan.post_delay]
-    pauses += [to_person + plan.person_spacing] if to_person else []
-    pauses += [overall + plan.spacing] if overall else []
+def test_a_reply_is_posted_as_soon_as_its_pauses_allow(to_person, overall, pace):
+    pauses = [NOW + pace.post_delay]
+    pauses += [to_person + pace.person_spacing] if to_person else []
+    pauses += [overall + pace.spacing] if overall else []
 
-    assert pacing.post_at(NOW, to_person, overall, plan) in pauses
+    assert pacing.post_at(NOW, to_person, overall, pace) in pauses
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))
