@@ -24,6 +24,7 @@ from bot.demo.daemon import Daemon
 from bot.demo.script import LABELLED, SCRIPT
 from bot.demo.summary import Summary, print_verdict
 from bot.devnet.localnet import LocalNet
+from bot.devnet.node import install_once
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound, ScrubjayError
 from bot.storage import views
@@ -80,6 +81,7 @@ class Demo:
 
     def open(self) -> None:
         self._announce("starting a PLC directory and a PDS on loopback")
+        install_once()
         self._net = self._stack.enter_context(LocalNet(self._folder / "network"))
         names = ["jay", *dict.fromkeys(scripted.who for scripted in SCRIPT)]
         self._announce(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")

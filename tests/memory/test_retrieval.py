@@ -127,6 +127,7 @@ moves = st.lists(
 )
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(moves, words)
 def test_nobody_finds_anothers_words_or_what_is_forgotten(db: Database, moves, query):

@@ -93,6 +93,7 @@ def test_words_are_found_in_other_forms_of_their_language(known: Database):
     assert find(known, "แมว") == ["ฉันรักแมวมาก"]
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(st.lists(odd, max_size=4), odd)
 def test_any_text_may_be_said_and_asked(db: Database, texts, query):
