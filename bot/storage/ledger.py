@@ -12,9 +12,12 @@ import hmac
 import os
 import re
 import secrets
+from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from bot.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,18 +38,22 @@ class Recorded(StrEnum):
 
 
 class Ledger:
-    """Open (or make) the ledger at `path`. Raises OSError if that cannot be done."""
+    """Open (or make) the ledger at `path`. This and every method raise LedgerUnavailable.
+
+    After a write that failed the same call may be made again.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._known: set[tuple[str, str]] = set()
         self._read_to = 0
-        if not path.exists():
-            _create(path)
-        header = next(self._lines(), "")
+        with self._named_errors():
+            if not path.exists():
+                _create(path)
+            header = next(self._lines(), "")
         if not header.startswith(MAGIC):
-            raise OSError(f"{path} is no scrubjay ledger; move it away to begin a new one")
+            raise LedgerUnavailable(f"{path} is no scrubjay ledger; move it away to begin a new one")
         self._salt = bytes.fromhex(header.split()[1])
 
     def add(self, kind: Recorded, *uris: str) -> None:
@@ -55,7 +62,7 @@ class Ledger:
         lines = [f"{kind} {self._hash(uri)} {day}\n" for uri in uris if not self.has(kind, uri)]
         if not lines:
             return
-        with self._path.open("ab") as file:
+        with self._named_errors(), self._path.open("ab") as file:
             file.write(f"{self._mend()}{''.join(lines)}".encode())
             file.flush()
             os.fsync(file.fileno())
@@ -74,6 +81,13 @@ class Ledger:
         """Name for a mention whose author asked to be forgotten."""
         return f"forgotten:{self._hash(uri)}"
 
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LedgerUnavailable(f"{self._path}: {error.strerror or error}") from error
+
     def _mend(self) -> str:
         """A line that a crash cut short is ended before the next one begins."""
         with self._path.open("rb") as file:
@@ -85,9 +99,10 @@ class Ledger:
 
     def _refresh(self) -> None:
         oldest = self._clock().date() - KEEP
-        for line in self._lines():
-            if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
-                self._known.add((entry["kind"], entry["hash"]))
+        with self._named_errors():
+            for line in self._lines():
+                if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
+                    self._known.add((entry["kind"], entry["hash"]))
 
     def _lines(self) -> Iterator[str]:
         """Yield the whole lines written since the last look; a line still being written waits."""

@@ -1,8 +1,10 @@
+import errno
 import multiprocessing
 
 import pytest
 from support.factory import Clock
 
+from bot.errors import LedgerUnavailable
 from bot.storage.ledger import Ledger, Recorded
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"
@@ -85,3 +87,26 @@ def test_entries_are_kept_for_at_least_the_life_of_a_replay(tmp_path):
     clock.forward(days=399)
 
     assert Ledger(tmp_path / "ledger", clock).has(Recorded.ERASED, URI)
+
+
+def test_a_disk_that_is_full_is_told_and_the_same_call_works_later(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "ledger", Clock())
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", _no_space)
+        with pytest.raises(LedgerUnavailable, match="No space left"):
+            ledger.add(Recorded.ANSWERED, URI)
+
+    ledger.add(Recorded.ANSWERED, URI)
+
+    assert Ledger(tmp_path / "ledger", Clock()).has(Recorded.ANSWERED, URI)
+
+
+def test_a_file_that_is_no_ledger_is_left_alone(tmp_path):
+    (tmp_path / "ledger").write_text("shopping list")
+
+    with pytest.raises(LedgerUnavailable, match="move it away"):
+        Ledger(tmp_path / "ledger", Clock())
+
+
+def _no_space(_file):
+    raise OSError(errno.ENOSPC, "No space left on device")
