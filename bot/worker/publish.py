@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import policy, reply
+from bot.domain import pacing, policy, reply
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
-from bot.storage import consent, jobs, outbox, outcomes, views
+from bot.storage import consent, jobs, mentions, outbox, outcomes, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import Recorded
 from bot.worker.preflight import SALTS, decision_facts, find_answer, forget_words, look, read_again
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
+MISSED = "its slot was missed"
+
+
 async def say(services: Services, claim: Claim) -> Step:
     """Put what was drafted, unless something speaks against it by now.
 
@@ -34,6 +37,9 @@ async def say(services: Services, claim: Claim) -> Step:
     if services.ledger.has(Recorded.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
+    postponed = await _keep_slot(services, claim, parts)
+    if postponed:
+        return postponed
     seen = await look(services, mention)
     edited = None if any(part.ref for part in parts) else await read_again(services, claim, seen)
     refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, seen))
@@ -44,6 +50,22 @@ async def say(services: Services, claim: Claim) -> Step:
         parent = part.ref or await _put(services, claim, part, parent)
     await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
+
+
+async def _keep_slot(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
+    """If its slot was missed, take the next free one: what an outage held up must not go out at once."""
+    if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
+        return None
+
+    def take(tx: Tx) -> Step | None:
+        now = services.clock()
+        slot = outbox.reschedule(tx, claim, services.plan, now)
+        if slot <= now:
+            return None
+        mentions.postpone(tx, claim, slot, MISSED, failed=False)
+        return Step(State.DRAFTED, MISSED, slot)
+
+    return await services.write(take)
 
 
 def _last_check(
@@ -91,7 +113,9 @@ async def _put(services: Services, claim: Claim, part: Part, parent: StrongRef) 
 async def _fix(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
     """Settle key and bytes for good; `ref` is set if our answer stands there already."""
     rkey, answer = await find_answer(services.network, claim.mention.uri, parent.uri, part.index)
-    fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
+    fixed = replace(
+        part, rkey=rkey, record=_record(services, claim, part, parent), ref=answer.ref if answer else None
+    )
     await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
 
@@ -101,17 +125,18 @@ def _keep(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
 
 
 def _take_back(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
-    """A stop came between the last check and the put: what stands there now must go."""
+    """The mention was ended between the last check and the put: what stands there now must go."""
     try:
-        ended = views.entry(tx, claim.mention.uri).state is State.DECLINED
+        ended = views.entry(tx, claim.mention.uri).state in {State.DECLINED, State.EXPIRED}
     except NotFound:  # forgotten
         ended = True
     if ended:
         jobs.add(tx, JobKind.WITHDRAW, rkey, services.clock())
 
 
-def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
-    created_at = (claim.post_at or claim.seen_at) + timedelta(milliseconds=part.index)
+def _record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> str:
+    """Dated when it is first sent: readers are not told of what is older than what they have seen."""
+    created_at = services.clock() + timedelta(milliseconds=part.index)
     mention = claim.mention
     return reply.record(
         part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs
