@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.errors import LedgerUnavailable
+from memory.db import make_private, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,10 +117,10 @@ class Ledger:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    make_private_folder(path.parent)
+    make_private(fresh)
     fresh.write_text(f"{MAGIC} {secrets.token_hex(32)}\n")
-    fresh.chmod(0o600)
     try:
         path.hardlink_to(fresh)  # only one of several processes succeeds, and its file is whole
     except FileExistsError:
