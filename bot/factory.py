@@ -221,7 +221,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
         brain=brain,
         clock=clock.now,
         limits=settings.limits,
-        plan=settings.pace,
+        pace=settings.pace,
         options=TurnOptions(
             persona=read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
@@ -244,8 +244,8 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
     handler = EventHandler(
         memory=services.memory,
         ledger=services.ledger,
-        me=services.network.did,
-        plan=services.plan,
+        bot_did=services.network.did,
+        pace=services.pace,
         tracked=services.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),

@@ -1,4 +1,4 @@
-"""When to think and when to post: pure rules over what is already planned."""
+"""When to think, when to post and when to retry. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LATE = timedelta(seconds=1)
 
 
 def think_at(now: datetime, pace: Pace) -> datetime:
-    """When to think about a mention seen `now`: people often add a second post at once."""
+    """When to think about a mention seen `now`. The pause is for people who add a second post at once."""
     return now + pace.think_delay
 
 
@@ -43,11 +43,11 @@ def is_missed(slot: datetime, now: datetime) -> bool:
     return now - slot > LATE
 
 
-def retry_at(now: datetime, attempts: int, retry_after: float | None, chance: float) -> datetime:
-    """When to try again after `attempts` (1 or more) failures.
+def retry_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:
+    """When to try again after `attempts` (1 or more) failures: exponential backoff with jitter.
 
-    `chance` (0 to 1) spreads the retries of many workers over half the wait. A server's own `retry_after`
-    (seconds) is waited for in full.
+    `jitter` (0 to 1) spreads the retries of many workers over half the wait. The wait is never shorter than
+    the server's own `retry_after` (seconds).
     """
-    wait = min(FIRST_RETRY * float(2 ** min(attempts - 1, 20)), LONGEST_RETRY) * (0.5 + chance / 2)
+    wait = min(FIRST_RETRY * float(2 ** min(attempts - 1, 20)), LONGEST_RETRY) * (0.5 + jitter / 2)
     return now + max(wait, timedelta(seconds=retry_after or 0))

@@ -53,27 +53,27 @@ HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Hears for the account `me`. `purge_grace`: how long the memory of a deleted account is kept, hidden."""
+    """Handles events for the bot `bot_did`. `purge_grace`: how long a deleted account's memory is kept."""
 
     memory: Memory
     ledger: Ledger
-    me: str
-    plan: Pace
+    bot_did: str
+    pace: Pace
     tracked: Tracked
     counts: Counter[str]
     purge_grace: timedelta
 
     def load(self, tx: Tx) -> None:
         """Begin to follow everybody and everything of whom this or another process holds something."""
-        self.tracked.add_people(gaps.people(tx))
-        self.tracked.add_posts(gaps.posts(tx))
-        self.tracked.add_posts(turns.shown(tx))
+        self.tracked.add_people(gaps.tracked_people(tx))
+        self.tracked.add_posts(gaps.tracked_posts(tx))
+        self.tracked.add_posts(turns.all_source_uris(tx))
 
     def judge(self, event: Event) -> Verdict | None:
         """What a post is to the bot, in this life and others; None for any other event."""
         if not isinstance(event, PostCreated):
             return None
-        verdict = addressing.judge(event, self.me, commands.command)
+        verdict = addressing.judge(event, self.bot_did, commands.parse)
         if isinstance(verdict, Mention) and not event.edited and self.ledger.is_settled(verdict.uri):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
@@ -116,7 +116,7 @@ class EventHandler:
     def _new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
             return None
-        due_at = pacing.think_at(now, self.plan)
+        due_at = pacing.think_at(now, self.pace)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return None
@@ -131,23 +131,23 @@ class EventHandler:
     def _edited(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         """An edited post replaces what was read; one that speaks to the bot only now is a new mention."""
         uri = event.ref.uri
-        if edits.is_late(tx, uri, event.rev):
+        if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._tell(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now
-        if edits.known(tx, [uri]) or self.ledger.is_settled(uri):
+        if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
         return self._new(tx, event, verdict, now)
 
     def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> None:
-        if event.did == self.me:
+        if event.did == self.bot_did:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return
         self.tracked.drop_post(event.uri)
-        known = edits.take_back(tx, event.uri, "deleted", now)
+        known = edits.retract(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
             self._tell(tx, "deleted", event.did, uri=event.uri, erased=gone)
@@ -180,7 +180,7 @@ class EventHandler:
 
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
-        if event.did == self.me or status not in {*HIDING, None}:
+        if event.did == self.bot_did or status not in {*HIDING, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return None
         if not self.memory.set_status(tx, event.did, status, event.at):

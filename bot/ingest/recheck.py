@@ -78,7 +78,7 @@ async def _blocks(services: Services, handler: EventHandler, did: str) -> None:
 
 def _held(services: Services, tx: Tx, did: str) -> list[tuple[str, str]]:
     """Posts that still have words here, oldest first: URI and CID."""
-    noted, said = services.memory.source_posts(tx, did), edits.with_words(tx, did)
+    noted, said = services.memory.source_posts(tx, did), edits.cids_with_text(tx, did)
     others = [(uri, cid) for uri, cid in said.items() if uri not in noted]
     return [*others, *noted.items()][-MOST_POSTS:]
 

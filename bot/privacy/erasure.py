@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.storage import jobs, mentions, outcomes, turns
 from bot.storage.jobs import BRAIN, JobKind
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str =
     """
     forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
-    jobs.drop(tx, did)
+    jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
@@ -56,8 +56,8 @@ def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> in
 
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
-    ledger.add(Recorded.ERASED, *uris)
-    outcomes.scrub(tx, uris, ledger.pseudonym, now)
+    ledger.add(EntryKind.ERASED, *uris)
+    outcomes.anonymize(tx, uris, ledger.pseudonym, now)
 
 
 def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:

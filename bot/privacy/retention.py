@@ -29,7 +29,7 @@ def retain(db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, 
         done = memory.retain(tx, now, keep)
         for did in done.people:
             erase_beside(tx, ledger, did, now)
-        blanked = mentions.blank(tx, now - keep.text)
+        blanked = mentions.erase_texts(tx, now - keep.text)
         turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
     log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=blanked)
     return done

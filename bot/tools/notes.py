@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.errors import ToolRefused
-from bot.prompt.compose import fence
+from bot.prompt.compose import quote_lines
 from bot.tools.overlay import Arguments, Overlay, Text, tool
 from memory.model import Forget, Remember, Revise, note_id, of_passage
 
@@ -64,7 +64,9 @@ async def recall(turn: Overlay, arguments: Query) -> str:
         raise ToolRefused("the query is empty. Give a few words to search for.")
     found = await turn.recall(arguments.query)
     return (
-        fence("\n".join(of_passage(one).line for one in found)) if found else "Nothing was said about that."
+        quote_lines("\n".join(of_passage(one).line for one in found))
+        if found
+        else "Nothing was said about that."
     )
 
 

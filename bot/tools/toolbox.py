@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bot.domain.prompt import Thought, ToolAnswer, Usage
+from bot.domain.prompt import ToolAnswer, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
@@ -74,11 +74,11 @@ class Toolbox:
     def spend(self, usage: Usage) -> None:
         self._spent += usage
 
-    def thought(self) -> Thought:
+    def thought(self) -> TurnResult:
         """What the turn came to: a reply or silence, and the edits."""
         turn = self._turn
         why = "" if turn.reply is not None else turn.silence or "said nothing"
-        return Thought(turn.reply, why, turn.edits(), self._spent)
+        return TurnResult(turn.reply, why, turn.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)

@@ -37,7 +37,7 @@ class Talker:
         return [note.text for note in self.notes]
 
     async def think(self, text, thread=(), picture=None):
-        """One turn; returns its Thought without applying it. `picture`: a PNG that the post shows."""
+        """One turn; returns its TurnResult without applying it. `picture`: a PNG that the post shows."""
         self.turn += 1
         now, receipt = START + timedelta(minutes=self.turn), self._receipt()
         ref = StrongRef(receipt.uri, receipt.cid)
@@ -46,7 +46,7 @@ class Talker:
         shown = Embeds((Media(DID, "bafy", "image/png", "a cat"),) if picture else ())
         post = ThreadPost("ana.test", text, by_asker=True, embeds=shown)
         prompt = compose("a jay", recollection, thread, mention, now, post=post, vision=bool(picture))
-        prompt = replace(prompt, pixels={"bafy": picture} if picture else {})
+        prompt = replace(prompt, image_data={"bafy": picture} if picture else {})
 
         async def search(query: str) -> tuple[Passage, ...]:
             return tuple(map(of_note, self.notes))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.prompt import Thought, Usage
+from bot.domain.prompt import TurnResult, Usage
 from bot.tools.toolbox import TOOLS, Toolbox
 from memory.errors import EditRefused
 from memory.model import (
@@ -62,7 +62,7 @@ def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> 
 async def test_a_reply_is_what_the_turn_comes_to():
     tools = toolbox()
     assert (await tools.call("reply", {"text": "Hello."})).ok
-    assert tools.thought() == Thought("Hello.")
+    assert tools.thought() == TurnResult("Hello.")
 
 
 async def test_a_second_reply_takes_the_place_of_the_first_and_says_so():
@@ -78,18 +78,18 @@ async def test_silence_drops_the_reply():
     await tools.call("reply", {"text": "one"})
     answer = await tools.call("stay_silent", {"reason": "only\na lol"})
     assert "dropped" in answer.text
-    assert tools.thought() == Thought(None, "only a lol")
+    assert tools.thought() == TurnResult(None, "only a lol")
 
 
 async def test_a_reply_ends_an_earlier_silence():
     tools = toolbox()
     await tools.call("stay_silent", {})
     await tools.call("reply", {"text": "after all"})
-    assert tools.thought() == Thought("after all")
+    assert tools.thought() == TurnResult("after all")
 
 
 async def test_a_turn_that_does_nothing_is_silent_and_says_why():
-    assert toolbox().thought() == Thought(None, "said nothing")
+    assert toolbox().thought() == TurnResult(None, "said nothing")
 
 
 async def test_usage_is_handed_on():

@@ -47,7 +47,7 @@ class Outage:
 
 def paced(db, folder, chance=0.5):
     harness = Harness(db, folder)
-    harness.services = replace(harness.services, plan=PACE)
+    harness.services = replace(harness.services, pace=PACE)
     harness.worker = Worker("w", harness.services, harness.bell, lambda: chance)
     return harness
 
