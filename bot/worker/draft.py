@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
-from bot.privacy.erasure import forgetting
+from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import EntryKind
@@ -176,7 +176,7 @@ def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: T
     """What was learned and what will be said commit together, or neither does."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, thought.usage)
-    with forgetting(tx, services.memory, mention.did, now):
+    with propagate_erasure(tx, services.memory, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,

@@ -26,7 +26,7 @@ from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
 from bot.domain.uris import is_by
 from bot.errors import TransientNetworkError
-from bot.ingest.edits import take_edit
+from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ async def read_again(services: Services, claim: Claim, seen: Preflight) -> Step 
     def take(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
-        edit = take_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
+        edit = apply_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
     return await services.write(take)

@@ -60,18 +60,18 @@ def jobs(harness):
 
 
 def block(harness, uri=BLOCK):
-    harness.take(Blocked, uri, uri.split("/")[2], harness.clock())
+    harness.send(Blocked, uri, uri.split("/")[2], harness.clock())
 
 
 def account(harness, status=None, did=ANA):
-    harness.take(AccountChanged, did, status is None, status, harness.clock())
+    harness.send(AccountChanged, did, status is None, status, harness.clock())
 
 
 def gate(harness, post, record):
     """A gate that stands on the network, and is heard of."""
     did, rkey = post.uri.split("/")[2], post.uri.rpartition("/")[2]
     harness.network.write(did, record | {"post": post.uri}, rkey=rkey, collection=GATE)
-    harness.take(GateChanged, gate_uri(post.uri), did, post.uri, record, harness.clock())
+    harness.send(GateChanged, gate_uri(post.uri), did, post.uri, record, harness.clock())
 
 
 def status_of(harness, did=ANA):
@@ -171,7 +171,7 @@ def edited(harness, ref, *words):
     def telling(number, text):
         new, at, rev = harness.edit(ref, text), harness.clock(), f"3mptbyplx2i2{number}"
         (post,) = (post for post in harness.network.posts(ANA) if post.ref == new)
-        return lambda: harness.take(PostCreated, new, ANA, post.record, at, edited=True, rev=rev)
+        return lambda: harness.send(PostCreated, new, ANA, post.record, at, edited=True, rev=rev)
 
     return [telling(number, text) for number, text in enumerate(words, 2)]
 
@@ -292,7 +292,7 @@ def test_a_waiting_mention_edited_into_a_forget_is_confirmed_once(harness):
 
 
 def test_of_an_answered_post_that_is_deleted_neither_notes_nor_words_are_kept(harness, told):
-    harness.take(PostDeleted, told.uri, ANA, harness.clock())
+    harness.send(PostDeleted, told.uri, ANA, harness.clock())
 
     assert (harness.notes(ANA), harness.entry(told).mention.text) == ([], "")
     assert harness.outcome(told) == (State.ANSWERED, None)
@@ -301,7 +301,7 @@ def test_of_an_answered_post_that_is_deleted_neither_notes_nor_words_are_kept(ha
 def test_a_reply_that_is_deleted_by_hand_is_known_to_be_gone(harness, told):
     (reply,) = harness.replies(told)
     harness.network.remove(reply.ref.uri)
-    harness.take(PostDeleted, reply.ref.uri, ME, harness.clock())
+    harness.send(PostDeleted, reply.ref.uri, ME, harness.clock())
     harness.work()
 
     assert [row["withdrawn_at"] is not None for row in rows(harness, "outbox")] == [True]
@@ -316,7 +316,7 @@ def test_a_block_declines_what_waits_and_what_comes_until_it_is_removed(harness)
     block(harness)
     later = harness.say(ANA, "hello?")
     harness.work()
-    harness.take(RecordDeleted, BLOCK, ANA, harness.clock())
+    harness.send(RecordDeleted, BLOCK, ANA, harness.clock())
     after = harness.say(ANA, "sorry")
     harness.work()
 
@@ -327,11 +327,11 @@ def test_a_block_declines_what_waits_and_what_comes_until_it_is_removed(harness)
 def test_a_block_and_its_end_told_again_take_nothing_that_was_said_since(harness):
     first = harness.clock()
     block(harness)
-    harness.take(RecordDeleted, BLOCK, ANA, harness.clock())
+    harness.send(RecordDeleted, BLOCK, ANA, harness.clock())
     harness.clock.forward(seconds=1)
     ref = harness.say(ANA, "hi")
-    harness.take(Blocked, BLOCK, ANA, first)
-    harness.take(RecordDeleted, BLOCK, ANA, first)
+    harness.send(Blocked, BLOCK, ANA, first)
+    harness.send(RecordDeleted, BLOCK, ANA, first)
     harness.work()
 
     assert harness.outcome(ref) == (State.ANSWERED, None)
@@ -449,7 +449,7 @@ def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
     ref = harness.network.write(ANA, addressed("stop"))
     harness.clock.forward(minutes=1)
     harness.say(ANA, "start")
-    harness.take(PostCreated, ref, ANA, addressed("stop"), said_at)
+    harness.send(PostCreated, ref, ANA, addressed("stop"), said_at)
     after = harness.say(ANA, "so?")
     harness.work()
 
@@ -501,7 +501,7 @@ def test_a_gate_that_is_removed_lets_the_bot_in_again(harness):
     root, in_thread = thread(harness)
     gate(harness, root, NOBODY)
     harness.network.remove(gate_uri(root.uri))
-    harness.take(RecordDeleted, gate_uri(root.uri), BEN, harness.clock())
+    harness.send(RecordDeleted, gate_uri(root.uri), BEN, harness.clock())
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
@@ -551,7 +551,7 @@ def test_a_gate_of_somebody_else_is_no_gate(harness):
     root, in_thread = thread(harness)
     ref = harness.say(ANA, "hi", **in_thread)
     theirs = gate_uri(root.uri).replace(BEN, "did:plc:mallory")
-    harness.take(GateChanged, theirs, "did:plc:mallory", root.uri, NOBODY, harness.clock())
+    harness.send(GateChanged, theirs, "did:plc:mallory", root.uri, NOBODY, harness.clock())
     harness.work()
 
     assert (harness.outcome(ref), rows(harness, "gate")) == ((State.ANSWERED, None), [])
@@ -571,7 +571,7 @@ def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harnes
 
 def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, told):
     harness.network.name(ANA, "ana.example")
-    harness.take(IdentityChanged, ANA, "president.gov", harness.clock())
+    harness.send(IdentityChanged, ANA, "president.gov", harness.clock())
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
@@ -581,7 +581,7 @@ def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, 
 
 def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(harness, told):
     harness.network.name(ANA, "ana.test")
-    harness.take(IdentityChanged, ANA, None, harness.clock())
+    harness.send(IdentityChanged, ANA, None, harness.clock())
     harness.run_jobs()
     harness.clock.forward(minutes=1)
     harness.network.name(ANA, None)
@@ -589,7 +589,7 @@ def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(h
     harness.brain.script[:] = [REPLY]
     harness.say(BEN, "what do you know of me?")
     harness.work()
-    harness.take(IdentityChanged, BEN, "ana.test", harness.clock())
+    harness.send(IdentityChanged, BEN, "ana.test", harness.clock())
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
@@ -615,7 +615,7 @@ def test_an_account_that_is_not_active_is_hidden_and_shown_again_when_it_is(harn
 
 @pytest.mark.parametrize("status", ["desynchronized", "throttled", "tomorrow's word", None])
 def test_a_servers_trouble_with_an_account_hides_nobody(harness, told, status):
-    harness.take(AccountChanged, ANA, status is None, status, harness.clock())
+    harness.send(AccountChanged, ANA, status is None, status, harness.clock())
 
     assert harness.notes(ANA) == ["lives in Lisbon"]
 
@@ -624,7 +624,7 @@ def test_older_news_of_an_account_changes_nothing(harness, told):
     earlier = harness.clock()
     harness.clock.forward(seconds=1)
     account(harness)
-    harness.take(AccountChanged, ANA, False, "deleted", earlier)
+    harness.send(AccountChanged, ANA, False, "deleted", earlier)
 
     assert (harness.notes(ANA), jobs(harness)) == (["lives in Lisbon"], [])
 
@@ -673,7 +673,7 @@ def test_after_a_sync_what_no_longer_stands_goes_and_what_was_edited_is_read_aga
     waiting = harness.say(ANA, "old words")
     harness.network.remove(told.uri)
     harness.edit(waiting, "new words")
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
 
     assert (harness.notes(ANA), harness.entry(told).mention.text) == ([], "")
@@ -681,13 +681,13 @@ def test_after_a_sync_what_no_longer_stands_goes_and_what_was_edited_is_read_aga
 
 
 def test_a_second_look_goes_to_the_posts_of_notes_first(harness, told, monkeypatch):
-    monkeypatch.setattr("bot.ingest.recheck.MOST_POSTS", 1)
+    monkeypatch.setattr("bot.ingest.recheck.MAX_POSTS", 1)
     harness.brain.script[:] = [REPLY]
     later = harness.say(ANA, "hello again")
     harness.work()
     harness.network.remove(told.uri)
     harness.network.remove(later.uri)
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
 
     assert (harness.notes(ANA), harness.entry(later).mention.text) == ([], "hello again")
@@ -695,12 +695,12 @@ def test_a_second_look_goes_to_the_posts_of_notes_first(harness, told, monkeypat
 
 def test_a_second_look_at_a_hidden_account_takes_nothing(harness, told):
     harness.network.stand(ANA, "deactivated")
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
     hidden = harness.notes(ANA)
     harness.network.stand(ANA, "active")
     harness.clock.forward(minutes=1)
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
 
     assert (hidden, harness.notes(ANA)) == ([], ["lives in Lisbon"])
@@ -708,7 +708,7 @@ def test_a_second_look_at_a_hidden_account_takes_nothing(harness, told):
 
 def test_a_relays_takedown_is_not_undone_by_the_persons_own_server(harness, told):
     account(harness, "takendown")
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
 
     assert status_of(harness) == "takendown"
@@ -717,14 +717,14 @@ def test_a_relays_takedown_is_not_undone_by_the_persons_own_server(harness, told
 def test_a_gap_is_recorded_once_and_everybody_is_looked_at_again(harness, told):
     harness.network.write(ANA, {"subject": ME}, collection="app.bsky.graph.block", rkey="3kabcdefghijk")
     for _ in range(2):
-        harness.take(Gap, "test", 5, 9, "OutdatedCursor", harness.clock())
+        harness.send(Gap, "test", 5, 9, "OutdatedCursor", harness.clock())
     harness.run_jobs()
 
     (gap,) = rows(harness, "gap")
     assert (gap["host"], gap["since"], gap["until"], gap["reason"]) == ("test", 5, 9, "OutdatedCursor")
     assert [row["uri"] for row in rows(harness, "block")] == [BLOCK]
     harness.network.remove(BLOCK)
-    harness.take(RepoSync, ANA, "#sync", harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
     assert rows(harness, "block") == []
 
@@ -732,8 +732,8 @@ def test_a_gap_is_recorded_once_and_everybody_is_looked_at_again(harness, told):
 def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_again(harness, told):
     with harness.services.db.write() as tx:
         tx.execute(text("DELETE FROM errand"))
-    harness.take(Gap, "test", 5, 9, "closed 1001", harness.clock(), replayed=True)
-    harness.take(Gap, "test", 9, 12, "undecodable", harness.clock())
+    harness.send(Gap, "test", 5, 9, "closed 1001", harness.clock(), replayed=True)
+    harness.send(Gap, "test", 9, 12, "undecodable", harness.clock())
     with harness.services.db.read() as tx:
         known = gaps.latest(tx, limit=9)
         still_open = gaps.latest(tx, limit=9, still_open=True)
@@ -746,7 +746,7 @@ def test_a_gap_that_was_replayed_is_recorded_as_closed_and_nobody_is_looked_at_a
 def test_a_gap_does_not_move_the_cursor(harness, told):
     with harness.services.db.read() as tx:
         before = cursors.get(tx, "test")
-    harness.take(Gap, "test", 5, 9, "stall", harness.clock())
+    harness.send(Gap, "test", 5, 9, "stall", harness.clock())
 
     with harness.services.db.read() as tx:
         assert cursors.get(tx, "test") == before
@@ -759,7 +759,7 @@ def test_whom_and_what_is_followed_is_found_again_after_a_restart(harness, told,
     block(harness)
     again = Harness(harness.services.db, tmp_path, network=harness.network)
     with harness.services.db.read() as tx:
-        again.handler.load(tx)
+        again.handler.load_tracked(tx)
 
     for tracked in (harness.handler.tracked, again.handler.tracked):
         assert all(tracked.has_person(did) for did in (ANA, BEN, ME))

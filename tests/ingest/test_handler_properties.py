@@ -114,7 +114,7 @@ class World:
 
     def _heard(self, someone, how, tell):
         if how == "lost":
-            self.harness.take(RepoSync, someone.did, "#sync", self.harness.clock())
+            self.harness.send(RepoSync, someone.did, "#sync", self.harness.clock())
             self.harness.run_jobs()
             self.harness.reconcile()
             self._found_late()
@@ -164,7 +164,7 @@ class World:
         someone.notes.pop(uri, None)
         self.harness.network.remove(uri)
         self._heard(
-            someone, how, lambda: self.harness.take(PostDeleted, uri, someone.did, self.harness.clock())
+            someone, how, lambda: self.harness.send(PostDeleted, uri, someone.did, self.harness.clock())
         )
 
     def _block(self, someone, _, how):
@@ -174,7 +174,7 @@ class World:
         someone.blocks = ref.uri
         self._decline(someone)
         self._heard(
-            someone, how, lambda: self.harness.take(Blocked, ref.uri, someone.did, self.harness.clock())
+            someone, how, lambda: self.harness.send(Blocked, ref.uri, someone.did, self.harness.clock())
         )
 
     def _unblock(self, someone, _, how):
@@ -182,7 +182,9 @@ class World:
         if uri:
             self.harness.network.remove(uri)
             self._heard(
-                someone, how, lambda: self.harness.take(RecordDeleted, uri, someone.did, self.harness.clock())
+                someone,
+                how,
+                lambda: self.harness.send(RecordDeleted, uri, someone.did, self.harness.clock()),
             )
 
     def _hide(self, someone, _, how):
@@ -198,7 +200,7 @@ class World:
         someone.status = status
         self.harness.network.stand(someone.did, status or "active")
         told = (someone.did, status is None, status, self.harness.clock())
-        self._heard(someone, how, lambda: self.harness.take(AccountChanged, *told))
+        self._heard(someone, how, lambda: self.harness.send(AccountChanged, *told))
 
     def _rename(self, someone, which, _):
         handle = self.handles[which % HANDLES]
@@ -210,7 +212,7 @@ class World:
     def _name(self, someone, handle):
         someone.handle = handle
         self.harness.network.name(someone.did, handle)
-        self.harness.take(IdentityChanged, someone.did, "liar.test", self.harness.clock())
+        self.harness.send(IdentityChanged, someone.did, "liar.test", self.harness.clock())
         self.harness.run_jobs()
 
     def _purge(self, *_):

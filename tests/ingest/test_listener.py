@@ -45,8 +45,8 @@ def test_what_is_not_for_the_bot_is_counted_by_its_reason(harness):
 
 
 def test_progress_moves_the_cursor(harness):
-    harness.listener.take(Progress(41, NOW))
-    harness.listener.take(Progress(42, NOW))
+    harness.listener.handle(Progress(41, NOW))
+    harness.listener.handle(Progress(42, NOW))
 
     assert cursor(harness) == 42
 
