@@ -11,7 +11,7 @@ from support.factory import ANA, ME, NOW
 from support.harness import Harness
 
 from bot.domain import addressing, commands
-from bot.domain.events import PostCreated, Progress
+from bot.domain.events import Gap, PostCreated, Progress
 from bot.domain.mention import State
 from bot.ingest import listener
 from bot.storage import cursors, mentions
@@ -133,3 +133,10 @@ def test_a_mention_is_judged_once(harness, monkeypatch, edited):
         harness.say(ANA, "hello")
 
     assert (len(judged), read) == (1, ["hello"])
+
+
+def test_a_gap_does_not_move_the_cursor(harness):
+    harness.listener.handle(Progress(41, NOW))
+    harness.send(Gap, "test", 5, 9, "stall", harness.clock())
+
+    assert cursor(harness) == 41

@@ -24,6 +24,9 @@ from bot.worker.worker import Worker
 from memory.store import Memory
 from support.factory import LIMITS, ME, NO_PAUSE, Clock
 
+REMEMBER = ("remember", {"text": "lives in Lisbon"})
+REPLY = ("reply", {"text": "Noted."})
+
 
 class ScriptedBrain:
     """Follows `script`: (tool, arguments) pairs to call, functions to await, exceptions to raise."""
