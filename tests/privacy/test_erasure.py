@@ -1,4 +1,4 @@
-"""Whoever erases something, the brain throws away what it holds: by an errand, so that it is done."""
+"""Whoever erases something, a job makes the brain throw away what it keeps."""
 
 from __future__ import annotations
 
