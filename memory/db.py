@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 import zlib
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
@@ -209,5 +210,11 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", "migrations:")
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     return config
+
+
+def _migrations() -> Path:
+    """Inside this package once it is installed, beside it in a checkout; never looked for on sys.path."""
+    here = Path(__file__).resolve().parent
+    return next(one for one in (here / "migrations", here.parent / "migrations") if one.is_dir())

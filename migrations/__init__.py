@@ -1,1 +1,1 @@
-"""The schema's history. It ships in the wheel, so that an installed scrubjay upgrades its own database."""
+"""The schema's history. It is installed as memory/migrations, so that nobody else's is taken for it."""

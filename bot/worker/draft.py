@@ -1,4 +1,4 @@
-"""From claimed to drafted: may we, what do we know, what do we say, what do we keep."""
+"""From a claimed mention to a stored reply: check policy, compose the prompt, ask the brain, store."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import EntryKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
-from bot.worker.preflight import decision_facts, find_answer, forget_words, look, read_again
-from bot.worker.recorder import Recorder, recorded
+from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
+from bot.worker.record_keys import find_record_key
+from bot.worker.recorder import Recorder, record_turn
 from bot.worker.step import Step
 from memory.db import lock
 from memory.model import Forget, Passage, Receipt, tokens
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from memory.model import Limits, Recollection
 
 
-async def think(services: Services, claim: Claim) -> Step:
+async def draft(services: Services, claim: Claim) -> Step:
     """Take a claimed mention to its draft, or to an outcome without one.
 
     Raises NetworkError, BrainError and FenceLost.
@@ -45,30 +46,30 @@ async def think(services: Services, claim: Claim) -> Step:
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
-    seen = await look(services, mention)
-    edited = await read_again(services, claim, seen)
+    preflight = await run_preflight(services, mention)
+    edited = await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited
     profile = await services.network.profile(mention.did)
-    refused = await services.write(lambda tx: _admit(services, tx, claim, seen, profile.labels))
+    refused = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
     if refused:
         return refused
-    assert seen.post is not None
-    thought = await _ask_brain(services, claim, seen.post, profile)
-    return await services.write(lambda tx: _keep(services, tx, claim, profile, thought))
+    assert preflight.post is not None
+    thought = await _ask_brain(services, claim, preflight.post, profile)
+    return await services.write(lambda tx: _store(services, tx, claim, profile, thought))
 
 
 def _admit(
     services: Services,
     tx: Tx,
     claim: Claim,
-    seen: Preflight | None = None,
+    preflight: Preflight | None = None,
     labels: frozenset[str] | None = None,
 ) -> Step | None:
-    """Ask conduct, and reserve the place among the limits. None: go on."""
+    """Ask policy, and reserve the place among the limits. None: go on."""
     lock(tx, "admit")
     now, mention = services.clock(), claim.mention
-    known = decision_facts(services, tx, mention, seen, now)
+    known = decision_facts(services, tx, mention, preflight, now)
     allowed = mention.did in services.options.allowed_bots
     match policy.decide(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
         case policy.Go():
@@ -83,19 +84,19 @@ def _admit(
             return Step(State.WAITING, why, until)
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
-            forget_words(services, tx, mention, seen)
+            erase_if_deleted(services, tx, mention, preflight)
             return Step(state, why)
 
 
 async def _adopt(services: Services, claim: Claim) -> Step | None:
-    """An answer of ours that stands on the network already, though this database knows nothing of it."""
+    """Take over a reply that the bot posted before this database knew of it, if there is one."""
     mention = claim.mention
-    rkey, there = await find_answer(services.network, mention.uri, mention.uri, 0)
-    if there is None:
+    rkey, posted = await find_record_key(services.network, mention.uri, mention.uri, 0)
+    if posted is None:
         return None
-    answer = there
+    answer = posted
 
-    def keep(tx: Tx) -> Step:
+    def store(tx: Tx) -> Step:
         now = services.clock()
         outbox.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
         outbox.mark_posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
@@ -103,14 +104,16 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
         return Step(State.ANSWERED, "adopted")
 
     await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
-    return await services.write(keep)
+    return await services.write(store)
 
 
-async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Profile) -> TurnResult:
+async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Profile) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
-    above = await thread.above(services.network, mention, options.thread_posts)
-    shown = await thread.shown(services.network, there, mention.did)
-    recollection, limits = await services.write(lambda tx: _recall(services, tx, mention, profile, above))
+    above = await thread.read_above(services.network, mention, options.thread_posts)
+    shown = await thread.as_shown(services.network, post, mention.did)
+    recollection, limits = await services.write(
+        lambda tx: _compile_memory(services, tx, mention, profile, above)
+    )
 
     async def search(query: str) -> tuple[Passage, ...]:
         passages = await services.read(
@@ -132,25 +135,25 @@ async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Pro
         total=_prompt_tokens(services),
         vision=options.vision,
     )
-    prompt = await thread.with_pictures(services.network, prompt)
+    prompt = await thread.fetch_images(services.network, prompt)
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, services.clock, found)
-    async with recorded(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
+    async with record_turn(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
         await services.brain.think(prompt, recorder)
         recorder.thought = thought = tools.thought()
     return thought
 
 
-def _recall(
+def _compile_memory(
     services: Services, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
 ) -> tuple[Recollection, Limits]:
-    """Meet the person, and compile what is known of them into memory's share of the prompt."""
+    """Store that the person was met; return what memory puts into the prompt, and the limits of notes."""
     now, memory = services.clock(), services.memory
     memory.meet(tx, mention.did, mention.said_at)
     if profile.handle:
         memory.rename(tx, mention.did, profile.handle, now)
-    seen = {mention.uri, *(one.uri for one in above)}
+    seen = {mention.uri, *(post.uri for post in above)}
     total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
@@ -163,7 +166,7 @@ def _names(services: Services) -> dict[str, str]:
 
 
 def _prompt_tokens(services: Services) -> int:
-    """What a prompt may have beside its tools."""
+    """Return how many tokens a prompt may have, without the descriptions of its tools."""
     tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
     return max(0, services.options.prompt_tokens - tools)
 
@@ -172,8 +175,8 @@ def _receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
-def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: TurnResult) -> Step:
-    """What was learned and what will be said commit together, or neither does."""
+def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: TurnResult) -> Step:
+    """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, thought.usage)
     with propagate_erasure(tx, services.memory, mention.did, now):
@@ -187,21 +190,21 @@ def _keep(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: T
             at=now,
         )
     text = reply.clean(thought.reply or "")
-    _record(services, tx, mention, thought, text, now)
+    _record_exchange(services, tx, mention, thought, text, now)
     if not text:
         outcomes.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
     if services.memory.person(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
         services.memory.introduced(tx, mention.did, now)
-    parts = _parts(text, profile, services.options.link_hosts)
+    parts = _make_parts(text, profile, services.options.link_hosts)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 
-def _record(
+def _record_exchange(
     services: Services, tx: Tx, mention: Mention, thought: TurnResult, answer: str, now: datetime
 ) -> None:
-    """Keep the exchange for recall; one that asks to forget something would only tell of it again."""
+    """Store the exchange for retrieval, unless a note was forgotten: the exchange would still tell of it."""
     if any(isinstance(edit, Forget) for edit in thought.edits):
         return
     thread = thread_of(mention.root.uri)
@@ -213,8 +216,8 @@ def _record(
     services.memory.record(tx, said, *([answered] if answer else []))
 
 
-def _parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
+def _make_parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
     return [
-        Part(index, piece, reply.facets(piece, asker.did, asker.handle, link_hosts))
-        for index, piece in enumerate(reply.split(text))
+        Part(index, part_text, reply.facets(part_text, asker.did, asker.handle, link_hosts))
+        for index, part_text in enumerate(reply.split(text))
     ]

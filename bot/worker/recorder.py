@@ -1,4 +1,4 @@
-"""Keeps every turn: one recorder between any brain and its tools, one row when the brain is done."""
+"""Stores every turn: a recorder between the brain and its tools, and one row when the turn has ended."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
 
 
 class Recorder:
-    """The Toolbox of a turn, with a memory for its calls. `thought` is set when the brain is done.
+    """The Toolbox of a turn, which also lists its calls.
 
-    `spent` is what is known of the cost by now, `found` collects the passages that searches brought up.
+    `spent` is the usage that is known by now. `found` collects the passages that searches returned. `thought`
+    is set when the brain is done.
     """
 
     def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
@@ -51,7 +52,7 @@ class Recorder:
     async def call(self, name: str, arguments: object) -> ToolAnswer:
         started = self._clock()
         answer = await self._tools.call(name, arguments)
-        took = millis(started, self._clock())
+        took = elapsed_ms(started, self._clock())
         self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
         return answer
 
@@ -61,21 +62,21 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recorded(
-    services: Services, claim: Claim, prompt: Prompt, told: TurnInput, recorder: Recorder
+async def record_turn(
+    services: Services, claim: Claim, prompt: Prompt, turn_input: TurnInput, recorder: Recorder
 ) -> AsyncGenerator[None]:
-    """Keep what happens within, as a turn: in a transaction of its own, however it ends.
+    """Store what happens in this context as one turn, in its own transaction, also if an exception ends it.
 
-    What a failed turn has cost is counted against the limits, too. If all that cannot be written, the reply
-    goes its way all the same.
+    The usage of a failed turn counts against the limits, too. If the turn cannot be stored, the reply goes on
+    without its record.
     """
     started = services.clock()
-    services.tracked.add_posts(source_uris(prompt, ()))  # deleted while the brain thinks, they are not kept
+    services.tracked.add_posts(source_uris(prompt, ()))  # their deletion is noticed while the brain thinks
 
-    async def keep(error: BaseException | None) -> None:
-        turn = turn_of(
+    async def store(error: BaseException | None) -> None:
+        turn = make_turn_record(
             prompt,
-            told,
+            turn_input,
             recorder,
             error,
             brain=services.brain.name,
@@ -83,19 +84,19 @@ async def recorded(
             started=started,
             ended=services.clock(),
         )
-        await _keep(services, claim, prompt, recorder, turn)
+        await _store(services, claim, prompt, recorder, turn)
 
     try:
         yield
     except (Exception, asyncio.CancelledError) as error:
-        await asyncio.shield(keep(error))
+        await asyncio.shield(store(error))
         raise
-    await keep(None)
+    await store(None)
 
 
-def turn_of(
+def make_turn_record(
     prompt: Prompt,
-    told: TurnInput,
+    turn_input: TurnInput,
     recorder: Recorder,
     error: BaseException | None,
     *,
@@ -104,7 +105,7 @@ def turn_of(
     started: datetime,
     ended: datetime,
 ) -> TurnRecord:
-    """The turn that ended, with `error` or not. It has no number until it is written."""
+    """Return the record of a turn that has ended, with `error` or without. Its id is 0 until it is stored."""
     thought, usage = recorder.thought, recorder.spent
     return TurnRecord(
         id=0,
@@ -114,9 +115,9 @@ def turn_of(
         brain=brain,
         model=usage.model,
         persona=digest(persona),
-        outcome=outcome(thought, error),
-        error=describe(error) if error else None,
-        told=told,
+        outcome=turn_outcome(thought, error),
+        error=describe_error(error) if error else None,
+        told=turn_input,
         calls=tuple(recorder.calls),
         reply=thought.reply if thought else None,
         why=thought.why or None if thought else None,
@@ -124,11 +125,11 @@ def turn_of(
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         cost=usage.cost,
-        took_ms=millis(started, ended),
+        took_ms=elapsed_ms(started, ended),
     )
 
 
-def outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
+def turn_outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
     match error:
         case None:
             return TurnOutcome.REPLY if thought and thought.reply is not None else TurnOutcome.SILENCE
@@ -140,19 +141,19 @@ def outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutc
             return TurnOutcome.BUG
 
 
-def describe(error: BaseException) -> str:
-    """Our own errors in full; of all others, which may quote anything, only the kind."""
+def describe_error(error: BaseException) -> str:
+    """Return the text of an error of the bot's own; of any other, which may quote people, only its type."""
     if isinstance(error, asyncio.CancelledError):
         return "The bot was stopped while the brain was thinking."
     text = str(error) if isinstance(error, ScrubjayError) else type(error).__name__
     return text.replace("\0", "").encode(errors="replace").decode()[:500]
 
 
-def millis(start: datetime, end: datetime) -> int:
+def elapsed_ms(start: datetime, end: datetime) -> int:
     return round((end - start).total_seconds() * 1000)
 
 
-async def _keep(
+async def _store(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
     sources = source_uris(prompt, recorder.found)
@@ -165,8 +166,8 @@ async def _keep(
         if not services.options.retain_turns:
             return
         mentions.lock_claimed(tx, claim)
-        still = {number for number, _ in services.memory.sources(tx, turn.did)}
-        if shown <= still and all(map(services.tracked.has_post, source_uris(prompt, ()))):
+        existing = {number for number, _ in services.memory.sources(tx, turn.did)}
+        if shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))):
             turns.add(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
             turns.add(tx, turns.redacted(turn), ())
@@ -178,7 +179,7 @@ async def _keep(
 
 
 def _arguments(arguments: object) -> object:
-    """As JSON's values, where they are any."""
+    """Return the arguments as JSON values, or as text if they are no JSON or too long."""
     try:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         return json.loads(text) if len(text) <= ARGUMENT_CHARS else text[:ARGUMENT_CHARS]

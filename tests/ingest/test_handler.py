@@ -38,7 +38,7 @@ def test_a_reply_that_is_deleted_by_hand_is_known_to_be_gone(harness, answered):
 
 
 def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, answered):
-    harness.network.name(ANA, "ana.example")
+    harness.network.set_handle(ANA, "ana.example")
     harness.send(IdentityChanged, ANA, "president.gov", harness.clock())
     harness.run_jobs()
 
@@ -48,12 +48,12 @@ def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, 
 
 
 def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(harness, answered):
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     harness.send(IdentityChanged, ANA, None, harness.clock())
     harness.run_jobs()
     harness.clock.forward(minutes=1)
-    harness.network.name(ANA, None)
-    harness.network.name(BEN, "ana.test")
+    harness.network.set_handle(ANA, None)
+    harness.network.set_handle(BEN, "ana.test")
     harness.brain.script[:] = [REPLY]
     harness.say(BEN, "what do you know of me?")
     harness.work()
@@ -99,7 +99,7 @@ def test_older_news_of_an_account_changes_nothing(harness, answered):
 
 def test_the_memory_of_a_deleted_account_is_purged_after_the_grace(harness, answered):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=23)
     harness.run_jobs()
     before = len(rows(harness, "note"))
@@ -123,7 +123,7 @@ def test_a_purge_is_cancelled_by_an_account_that_turns_out_to_be_there(harness, 
 
 def test_no_purge_happens_while_the_network_does_not_say_so(harness, answered):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.network.fail("status", TransientNetworkError("down"))
     harness.run_jobs()

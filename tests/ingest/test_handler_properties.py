@@ -99,7 +99,7 @@ class World:
         self.people = [Someone(f"did:plc:r{run}p{number}") for number in range(PEOPLE)]
         self.handles = [f"r{run}h{number}.test" for number in range(HANDLES)]
         for someone in self.people:
-            self.harness.network.name(someone.did, None)
+            self.harness.network.set_handle(someone.did, None)
 
     # --- what happens: on the network, in the model, and as it is heard ---
 
@@ -198,7 +198,7 @@ class World:
 
     def _account(self, someone, status, how):
         someone.status = status
-        self.harness.network.stand(someone.did, status or "active")
+        self.harness.network.set_status(someone.did, status or "active")
         told = (someone.did, status is None, status, self.harness.clock())
         self._heard(someone, how, lambda: self.harness.send(AccountChanged, *told))
 
@@ -211,7 +211,7 @@ class World:
 
     def _name(self, someone, handle):
         someone.handle = handle
-        self.harness.network.name(someone.did, handle)
+        self.harness.network.set_handle(someone.did, handle)
         self.harness.send(IdentityChanged, someone.did, "liar.test", self.harness.clock())
         self.harness.run_jobs()
 

@@ -103,7 +103,7 @@ def test_an_event_over_which_this_program_has_a_bug_is_a_gap_and_costs_nothing_b
 
 
 def test_a_person_who_is_only_declined_leaves_no_row_in_memory(harness):
-    harness.network.label(ANA, "bot")
+    harness.network.set_labels(ANA, "bot")
     harness.say(ANA, "beep")
     harness.work()
 

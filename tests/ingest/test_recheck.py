@@ -35,11 +35,11 @@ def test_a_second_look_goes_to_the_posts_of_notes_first(harness, answered, monke
 
 
 def test_a_second_look_at_a_hidden_account_takes_nothing(harness, answered):
-    harness.network.stand(ANA, "deactivated")
+    harness.network.set_status(ANA, "deactivated")
     harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
     hidden = harness.notes(ANA)
-    harness.network.stand(ANA, "active")
+    harness.network.set_status(ANA, "active")
     harness.clock.forward(minutes=1)
     harness.send(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -82,6 +83,35 @@ def test_several_processes_may_upgrade_at_once(empty_url: str):
     db = Database(empty_url)
     assert len(set(db.check())) == 1
     db.close()
+
+
+def test_memory_is_upgraded_and_remembers_where_there_is_no_bot(tmp_path: Path):
+    script = (
+        "import sys; sys.modules['bot'] = None\n"
+        f"{UPGRADE.replace('db.close()', '')}\n"
+        "from datetime import UTC, datetime; from memory.store import Memory\n"
+        "with db.write() as tx: Memory().meet(tx, 'did:plc:a', datetime.now(UTC))\n"
+        "with db.read() as tx: print(Memory().person(tx, 'did:plc:a').did)"
+    )
+    url = f"sqlite:///{tmp_path}/scrubjay.db"
+    done = subprocess.run([sys.executable, "-c", script, url], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("did:plc:a\n", "")
+
+
+def test_migrations_of_somebody_else_on_the_path_are_not_run(tmp_path: Path):
+    foreign = tmp_path / "path" / "migrations"
+    (foreign / "versions").mkdir(parents=True)
+    for name in ("__init__.py", "env.py"):
+        (foreign / name).write_text(f"raise SystemExit('foreign {name}')")
+    url = f"sqlite:///{tmp_path}/scrubjay.db"
+    done = subprocess.run(
+        [sys.executable, "-c", UPGRADE, url],
+        env=os.environ | {"PYTHONPATH": str(foreign.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_new_database_that_another_process_is_writing_to_is_waited_for(tmp_path: Path):

@@ -208,7 +208,7 @@ def test_whom_a_gate_follows_or_lists_the_appview_knows_and_without_one_it_is_a_
     root, in_thread = thread(harness)
     gate(harness, root, FOLLOWED)
     harness.network.has_appview = appview
-    harness.network.shut |= {root.uri} if shut else set()
+    harness.network.reply_disabled |= {root.uri} if shut else set()
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 

@@ -49,7 +49,7 @@ def turn_away_unheard(harness, ref):
 
 def purge(harness, ref):
     harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.run_jobs()
 

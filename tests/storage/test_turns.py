@@ -57,7 +57,7 @@ def ask(harness, did, text, *script, rkey=None):
 
 
 def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(harness):
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     script = [
         ("remember", {"text": "lives in Lisbon"}),
         ("recall", '{"query": "x"}'),

@@ -16,7 +16,7 @@ from bot.domain.turn import TurnOutcome
 from bot.errors import NotFound, TransientBrainError
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import turns
-from bot.worker.replay import known_then, replay
+from bot.worker.replay import notes_of_turn, replay
 from memory.model import Remember
 from memory.tables import Base
 
@@ -35,7 +35,7 @@ TALK = [
 @pytest.fixture
 def harness(db, tmp_path):
     harness = Harness(db, tmp_path, make("rules"))
-    harness.network.name(ANA, "iris.test")
+    harness.network.set_handle(ANA, "iris.test")
     return harness
 
 
@@ -51,7 +51,7 @@ def talk(harness, *texts, did=ANA):
 def again(harness, ref, brain=None, persona=None):
     with harness.services.db.read() as tx:
         turn = turns.of_mention(tx, ref.uri)[-1]
-        notes = known_then(tx, harness.services.memory, turn.told) if turn.told else ()
+        notes = notes_of_turn(tx, harness.services.memory, turn.told) if turn.told else ()
     return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
 

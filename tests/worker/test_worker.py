@@ -281,7 +281,7 @@ def test_a_deletion_that_is_heard_declines_what_waits_and_takes_the_notes_along(
 
 
 def test_a_labelled_bot_is_declined_unthought(harness):
-    harness.network.label(ANA, "bot")
+    harness.network.set_labels(ANA, "bot")
     ref = harness.say(ANA, "beep")
     harness.work()
 
