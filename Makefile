@@ -9,7 +9,7 @@ APPVIEW := deploy/appview/node_modules/.locked
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header
 ARGS ?=
 
-.PHONY: help demo chat test quick lint bench docs transcript lock clean
+.PHONY: help demo chat test quick lint bench docs transcript lock dist clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,11 +20,11 @@ demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a m
 chat: $(BASE)  ## talk to it in the terminal
 	@$(BIN)/scrubjay chat $(ARGS)
 
-test: $(NET) $(APPVIEW)  ## the tests, with a real PDS, a real AppView and a real PostgreSQL
+test: $(NET) $(APPVIEW)  ## all tests, fast ones first, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest $(ARGS)
 
-quick: $(ENV)  ## the tests that need neither Node nor PostgreSQL
-	@$(BIN)/pytest -m "not network and not realmodel" -k "not postgres" $(ARGS)
+quick: $(ENV)  ## the fast tests that need neither Node nor PostgreSQL
+	@$(BIN)/pytest --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
 
 lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files against pyproject.toml
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -47,8 +47,11 @@ lock: $(ENV)  ## write the lock files anew: what users install, and what only te
 	@$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
 	@$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-dev.lock
 
+dist: $(ENV)  ## build the source distribution and the wheel
+	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --clear --out-dir dist
+
 clean:  ## remove what was set up
-	rm -rf .venv deploy/*/node_modules .localnet
+	rm -rf .venv deploy/*/node_modules .localnet dist
 
 $(BASE): requirements.lock requirements-dev.lock pyproject.toml
 	@echo "setting up the locked environment ..." >&2

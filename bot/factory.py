@@ -23,8 +23,8 @@ from bot.prompt import persona
 from bot.services import Services, TurnOptions
 from bot.storage import sessions
 from bot.storage.ledger import Ledger
-from memory.db import Database
-from memory.search.embed import load
+from memory.db import Database, make_private_folder
+from memory.encoders import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def open_database(settings: Settings) -> Database:
 
 def make_data_dir(settings: Settings) -> None:
     """Make the data directory. Only the operator may read it: it has people's texts and the session."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.data_dir)
 
 
 def open_memory(settings: Settings) -> Memory:

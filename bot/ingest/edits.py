@@ -57,7 +57,7 @@ def apply_edit(
 ) -> EditResult:
     """Apply an edit: the post is `ref` now. Erase notes and turns of the old text, and let it wait again."""
     with propagate_erasure(tx, memory, author(ref.uri), now):
-        erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
+        erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
     if stored_cid != ref.cid:  # otherwise the edit is known, and the turns are about the new text
         erased += turns.redact(tx, [ref.uri])

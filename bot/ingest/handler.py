@@ -7,6 +7,7 @@ transaction. What has to be looked up on the network becomes a job.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 import structlog
@@ -30,6 +31,7 @@ from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import JobKind
+from memory.db import after_commit
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -121,7 +123,8 @@ class EventHandler:
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
-        log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
+        fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
+        after_commit(tx, partial(log.info, "mention.accepted", **fields))
         carry_out_command(tx, self.memory, self.ledger, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
 
@@ -133,7 +136,7 @@ class EventHandler:
             return None
         edit = apply_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
-            self._count_and_log("edited", event.did, uri=uri, erased=edit.erased)
+            self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now
         if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
@@ -147,7 +150,7 @@ class EventHandler:
         known = edits.retract(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
-            self._count_and_log("deleted", event.did, uri=event.uri, erased=gone)
+            self._count_and_log(tx, "deleted", event.did, uri=event.uri, erased=gone)
 
     def _handle_consent(
         self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime
@@ -164,29 +167,30 @@ class EventHandler:
             case RecordDeleted():
                 changed = consent.record_deleted(tx, event.uri)
         if changed:
-            self._count_and_log(type(event).__name__, event.did, uri=event.uri)
+            self._count_and_log(tx, type(event).__name__, event.did, uri=event.uri)
         return now if changed else None
 
     def _handle_gap(self, tx: Tx, event: Gap, now: datetime) -> None:
         if gaps.record(tx, event, now):
             self.counts["gaps"] += 1
             place = {"since": event.since, "until": event.until, "why": event.why}
-            log.info("gap.recorded", host=event.host, replayed=event.replayed, **place)
+            fields = {"host": event.host, "replayed": event.replayed, **place}
+            after_commit(tx, partial(log.info, "gap.recorded", **fields))
 
     def _handle_account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
         if event.did == self.bot_did or status not in {*HIDING_STATUSES, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return None
-        if not self.memory.set_status(tx, event.did, status, event.at):
+        if not self.memory.people.set_status(tx, event.did, status, event.at):
             return None
-        self._count_and_log("account", event.did, status=status)
+        self._count_and_log(tx, "account", event.did, status=status)
         if status == "deleted":
             jobs.add(tx, JobKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
             jobs.cancel(tx, JobKind.PURGE, event.did)
         return now
 
-    def _count_and_log(self, what: str, did: str, **fields: object) -> None:
+    def _count_and_log(self, tx: Tx, what: str, did: str, **fields: object) -> None:
         self.counts[what] += 1
-        log.info("event.heard", what=what, did=did, **fields)
+        after_commit(tx, partial(log.info, "event.heard", what=what, did=did, **fields))

@@ -28,7 +28,7 @@ async def refresh_handle(services: Services, did: str) -> None:
     """Look up the person's handle and store it. Raises TransientNetworkError."""
     handle = (await services.network.profile(did, fresh=True)).handle
     await services.write(
-        lambda tx: services.memory.rename(tx, did, handle or "handle.invalid", services.clock())
+        lambda tx: services.memory.people.rename(tx, did, handle or "handle.invalid", services.clock())
     )
 
 
@@ -55,7 +55,7 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
 async def _is_active(services: Services, handler: EventHandler, did: str) -> bool:
     """Whether the account is active. A changed status is handled as an event."""
     current = await services.network.status(did)
-    stored = await services.read(lambda tx: services.memory.status(tx, did))
+    stored = await services.read(lambda tx: services.memory.people.status(tx, did))
     if current == ACTIVE_ACCOUNT and stored is not None and stored not in REVERSIBLE:
         return False
     if current != (stored or ACTIVE_ACCOUNT):

@@ -40,18 +40,23 @@ def erase_outside_memory(tx: Tx, ledger: Ledger, did: str, now: datetime, *, kee
 @contextmanager
 def propagate_erasure(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
     """Notes of this person that are erased within the block are erased from turns and from the brain too."""
-    before = memory.sources(tx, did)
+    before = _sources(tx, memory, did)
     yield
-    erased = before - memory.sources(tx, did)
+    erased = before - _sources(tx, memory, did)
     turns.redact(tx, {uri for _, uri in erased})
     if erased:
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
+def _sources(tx: Tx, memory: Memory, did: str) -> set[tuple[int, str]]:
+    """Each note of this person: its id, and the AT URI of its post."""
+    return {(note.id, note.receipt.uri) for note in memory.notes(tx, did)}
+
+
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
     """Erase what comes from a deleted post of this person. Returns how many notes and turns."""
     with propagate_erasure(tx, memory, did, now):
-        notes = memory.forget_source(tx, uri, now)
+        notes = memory.forget_post(tx, uri, now)
     return notes + turns.redact(tx, [uri])
 
 

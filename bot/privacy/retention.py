@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
-    from memory.rules.consolidation import Retained, RetentionPolicy
+    from memory.model import RetentionPolicy, RetentionResult
     from memory.store import Memory
 
 log = structlog.get_logger()
@@ -25,10 +25,10 @@ log = structlog.get_logger()
 
 def apply_retention(
     db: Database, memory: Memory, ledger: Ledger, policy: RetentionPolicy, now: datetime
-) -> Retained:
+) -> RetentionResult:
     """Erase texts older than `policy.text`, and everything about people who were silent for `policy.idle`."""
     with db.write() as tx:
-        erased = memory.retain(tx, now, policy)
+        erased = memory.apply_retention(tx, now, policy)
         for did in erased.people:
             erase_outside_memory(tx, ledger, did, now)
         count = mentions.erase_texts(tx, now - policy.text)

@@ -40,7 +40,7 @@ def gate(harness, post, record):
 
 def status_of(harness, did=ANA):
     with harness.services.db.read() as tx:
-        return harness.services.memory.status(tx, did)
+        return harness.services.memory.people.status(tx, did)
 
 
 def plain(words):
