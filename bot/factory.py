@@ -24,7 +24,7 @@ from bot.services import Services, TurnOptions
 from bot.storage import sessions
 from bot.storage.ledger import Ledger
 from memory.db import Database
-from memory.search.embed import load
+from memory.encoders import load
 from memory.store import Memory
 
 if TYPE_CHECKING:

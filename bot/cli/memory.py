@@ -123,7 +123,7 @@ def why(app: App, name: str, *, as_json: bool) -> None:
 
 def _why_passage(app: App, name: str, *, as_json: bool) -> None:
     with app.database.read() as tx:
-        passage = app.memory.passage(tx, int(name[1:]))
+        passage = app.memory.retrieval.passage(tx, int(name[1:]))
         who = "the bot" if passage.kind == "answer" else app.full_name(tx, passage.author)
     if as_json:
         output.print_json({"passage": output.to_json(passage), "link": post_link(passage.uri)})

@@ -24,6 +24,7 @@ from bot.demo.daemon import Daemon
 from bot.demo.script import LABELLED, SCRIPT
 from bot.demo.summary import Summary, print_verdict
 from bot.devnet.localnet import LocalNet
+from bot.devnet.node import install_once
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound, ScrubjayError
 from bot.storage import views
@@ -80,6 +81,7 @@ class Demo:
 
     def open(self) -> None:
         self._announce("starting a PLC directory and a PDS on loopback")
+        install_once()
         self._net = self._stack.enter_context(LocalNet(self._folder / "network"))
         names = ["jay", *dict.fromkeys(scripted.who for scripted in SCRIPT)]
         self._announce(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")
@@ -196,7 +198,7 @@ class Demo:
             problem for scripted in addressed for problem in self._problems(scripted, entries[scripted.name])
         ]
         with self._db.read() as tx:
-            notes = sum(count for _, count in Memory().people(tx))
+            notes = sum(count for _, count in Memory().people.recent(tx))
         return Summary(
             mentions=len(addressed),
             answered=sum(
@@ -236,7 +238,7 @@ class Demo:
         self._console.print(Text("\nWhat it remembers, and where each line comes from:", style="bold"))
         memory = Memory()
         with self._db.read() as tx:
-            for person, count in memory.people(tx):
+            for person, count in memory.people.recent(tx):
                 self._console.print(
                     Text(f"\n@{person.handle}", style="bold cyan"), Text(person.did, style="dim")
                 )

@@ -53,7 +53,7 @@ def take_edit(
 ) -> Edit:
     """The post stands as `ref` now: notes and turns of the old text go, what was not answered waits anew."""
     with forgetting(tx, memory, author(ref.uri), now):
-        erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
+        erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     if (
         edits.cids_of(tx, [ref.uri]).get(ref.uri) != ref.cid
     ):  # heard again, it spares the turn over the new text

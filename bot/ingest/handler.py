@@ -179,7 +179,7 @@ class EventHandler:
         if event.did == self.bot_did or status not in {*HIDING, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return None
-        if not self.memory.set_status(tx, event.did, status, event.at):
+        if not self.memory.people.set_status(tx, event.did, status, event.at):
             return None
         self._tell("account", event.did, status=status)
         if status == "deleted":

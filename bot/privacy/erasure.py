@@ -40,18 +40,23 @@ def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str =
 @contextmanager
 def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
     """Whatever notes of this person are erased within go out of turns and brain, too."""
-    before = memory.sources(tx, did)
+    before = _sources(tx, memory, did)
     yield
-    gone = before - memory.sources(tx, did)
+    gone = before - _sources(tx, memory, did)
     turns.redact(tx, {uri for _, uri in gone})
     if gone:
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
+def _sources(tx: Tx, memory: Memory, did: str) -> set[tuple[int, str]]:
+    """Each note of this person: its id, and the URI of its post."""
+    return {(note.id, note.receipt.uri) for note in memory.notes(tx, did)}
+
+
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
     """A post of this person was deleted. Returns how many notes and turns that took along."""
     with forgetting(tx, memory, did, now):
-        notes = memory.forget_source(tx, uri, now)
+        notes = memory.forget_post(tx, uri, now)
     return notes + turns.redact(tx, [uri])
 
 

@@ -15,8 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stringzilla import find
-
 from bot.domain import addressing
 from bot.domain.events import (
     AccountChanged,
@@ -66,7 +64,7 @@ def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
             or data[at + len(REPO) : at + len(REPO) + DID_BYTES] in repos
             or data[at - 13 : at - 8] != SEQ
             or not data.startswith(COMMITS)
-            or find(data, me) >= 0
+            or me in data
         )
 
     return may_concern
@@ -82,8 +80,8 @@ def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
             at < 0
             or not data.startswith(LINE)
             or data[at + 8 : data.find(b'"', at + 8)] in repos
-            or find(data, me) >= 0
-            or find(data, ESCAPED) >= 0
+            or me in data
+            or ESCAPED in data
         )
 
     return may_concern

@@ -107,7 +107,9 @@ class JobRunner:
         if status in EXISTING:
             active = status == "active"
             await services.write(
-                lambda tx: services.memory.set_status(tx, did, None if active else status, services.clock())
+                lambda tx: services.memory.people.set_status(
+                    tx, did, None if active else status, services.clock()
+                )
             )
             return
 

@@ -52,7 +52,7 @@ def decision_facts(
 ) -> policy.Facts:
     """Return what policy decides by. `preflight` is None as long as the network was not asked."""
     known = facts.gather(tx, mention, services.limits, now)
-    known = replace(known, hidden=services.memory.status(tx, mention.did) is not None)
+    known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
     if preflight is None:
         return known
     return replace(known, gone=preflight.post is None, gated=preflight.gated)

@@ -14,6 +14,8 @@ from bot.streams import filter as filters
 from bot.streams import frames, lines
 from bot.streams.message import BadFrame, Message
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POST = "app.bsky.feed.post"
 

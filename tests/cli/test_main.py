@@ -15,6 +15,7 @@ SLOW = (
     "rich",
     "structlog",
     "httpx",
+    "httpx2",
     "asyncio",
     "letta_client",
 )

@@ -76,7 +76,7 @@ def gate(harness, post, record):
 
 def status_of(harness, did=ANA):
     with harness.services.db.read() as tx:
-        return harness.services.memory.status(tx, did)
+        return harness.services.memory.people.status(tx, did)
 
 
 # --- edits ---------------------------------------------------------------------------------------
@@ -575,8 +575,8 @@ def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, 
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
-        assert harness.services.memory.person(tx, ANA).handle == "ana.example"
-        assert [handle for _, handle in harness.services.memory.handles(tx, ANA)] == ["ana.example"]
+        assert harness.services.memory.people.get(tx, ANA).handle == "ana.example"
+        assert [handle for _, handle in harness.services.memory.people.handles(tx, ANA)] == ["ana.example"]
 
 
 def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(harness, told):
@@ -593,8 +593,8 @@ def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(h
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
-        assert harness.services.memory.person(tx, "ana.test").did == BEN
-        assert harness.services.memory.person(tx, ANA).handle is None
+        assert harness.services.memory.people.get(tx, "ana.test").did == BEN
+        assert harness.services.memory.people.get(tx, ANA).handle is None
     assert (harness.notes(BEN), harness.notes(ANA)) == ([], ["lives in Lisbon"])
     assert harness.brain.prompts[-1].recollection.notes == ()
 

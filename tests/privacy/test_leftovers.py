@@ -12,7 +12,7 @@ from bot.domain.events import AccountChanged, PostDeleted
 from bot.privacy.erasure import erase_person, forgetting
 from bot.privacy.retention import retain
 from memory.db import Database
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 

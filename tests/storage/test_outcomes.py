@@ -14,7 +14,7 @@ from bot.errors import PermanentBrainError
 from bot.privacy.erasure import erase_person
 from bot.privacy.retention import retain
 from bot.storage import steering
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 
 @pytest.fixture
