@@ -1,4 +1,4 @@
-"""A bench, a worker and a listener, over the network in memory and a brain that follows a script."""
+"""Services, a worker and a listener, with the network in memory and a brain that follows a script."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class ScriptedBrain:
         pass
 
 
-class Bell:
-    """Stands for the cadence: remembers when it was asked to ring."""
+class WakeRecorder:
+    """Replaces the scheduler: lists the times that it was asked to wake the workers at."""
 
     def __init__(self):
-        self.rings = []
+        self.times = []
 
     def wake_at(self, when):
-        self.rings.append(when)
+        self.times.append(when)
 
 
 class Harness:
@@ -77,7 +77,7 @@ class Harness:
         self.clock = Clock()
         self.network = services.pop("network", None) or InMemoryNetwork(ME, "jay.test")
         self.brain = brain or ScriptedBrain()
-        self.bell = Bell()
+        self.wakeups = WakeRecorder()
         self.limits = services.pop("limits", LIMITS)
         self.services = Services(
             db=db,
@@ -109,16 +109,16 @@ class Harness:
             purge_grace=timedelta(hours=24),
         )
         self.listener = Listener(
-            SimpleNamespace(host="test"), db, self.handler, self.clock, self.bell.wake_at
+            SimpleNamespace(host="test"), db, self.handler, self.clock, self.wakeups.wake_at
         )
         self.jobs = JobRunner(self.services, self.handler, lambda: 0.0)
-        self.reconciler = Reconciler(self.services, self.handler, self.bell.wake_at)
+        self.reconciler = Reconciler(self.services, self.handler, self.wakeups.wake_at)
         self._seq = 0
 
     def with_brain(self, brain):
         """Let the worker ask this one, for example `brain` behind a guard."""
         self.services = replace(self.services, brain=brain)
-        self.worker = Worker("w", self.services, self.bell, lambda: 0.0)
+        self.worker = Worker("w", self.services, self.wakeups, lambda: 0.0)
         return self
 
     def say(self, did, text, *, rkey=None, heard=True, **fields):
@@ -169,10 +169,10 @@ class Harness:
         return asyncio.run(self.reconciler.reconcile())
 
     @staticmethod
-    def _exhaust(hand, steps):
+    def _exhaust(runner, steps):
         async def run():
             for _ in range(steps):
-                if not await hand.work():
+                if not await runner.work():
                     return
 
         asyncio.run(run())
