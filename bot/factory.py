@@ -23,7 +23,7 @@ from bot.prompt import persona
 from bot.services import Services, TurnOptions
 from bot.storage import sessions
 from bot.storage.ledger import Ledger
-from memory.db import Database
+from memory.db import Database, make_private_folder
 from memory.encoders import load
 from memory.store import Memory
 
@@ -58,7 +58,7 @@ def open_database(settings: Settings) -> Database:
 
 def make_data_dir(settings: Settings) -> None:
     """What people said, and the account's session, are the operator's eyes only."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.data_dir)
 
 
 def open_memory(settings: Settings) -> Memory:

@@ -8,9 +8,10 @@ No transaction may stay open across I/O.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -188,6 +189,10 @@ def _engine(url: str) -> Engine:
         raise ArgumentError("SQLite needs a file: in memory each thread would have a database of its own")
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
+    @event.listens_for(engine, "do_connect")
+    def _make_private(*_: object) -> None:
+        make_private(Path(parsed.database or ""))
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the transactions above send BEGIN
@@ -196,6 +201,26 @@ def _engine(url: str) -> Engine:
             connection.execute(pragma)
 
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless it is there.
+
+    SQLite gives its log the rights of the database. A file that cannot be made is left to whoever opens it.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        path.chmod(0o600)  # whatever the umask
+
+
+def make_private_folder(path: Path) -> None:
+    """Make the folder, and those above it, for its owner only. One that is there stays as it is."""
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    with suppress(FileExistsError):  # somebody else was first
+        path.mkdir(0o700)
+        path.chmod(0o700)  # whatever the umask
 
 
 def _is_busy(error: Exception) -> bool:

@@ -7,6 +7,7 @@ transaction; what has to be looked up on the network becomes a job.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 import structlog
@@ -30,6 +31,7 @@ from bot.ingest.edits import carry_out, take_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import JobKind
+from memory.db import after_commit
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -121,7 +123,8 @@ class EventHandler:
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
-        log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
+        fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
+        after_commit(tx, partial(log.info, "mention.accepted", **fields))
         carry_out(tx, self.memory, self.ledger, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
 
@@ -133,7 +136,7 @@ class EventHandler:
             return None
         edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
-            self._tell("edited", event.did, uri=uri, erased=edit.erased)
+            self._tell(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now
         if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
@@ -147,7 +150,7 @@ class EventHandler:
         known = edits.retract(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
-            self._tell("deleted", event.did, uri=event.uri, erased=gone)
+            self._tell(tx, "deleted", event.did, uri=event.uri, erased=gone)
 
     def _consent(
         self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime
@@ -165,14 +168,15 @@ class EventHandler:
             case RecordDeleted():
                 told = consent.record_deleted(tx, event.uri)
         if told:
-            self._tell(type(event).__name__, event.did, uri=event.uri)
+            self._tell(tx, type(event).__name__, event.did, uri=event.uri)
         return now if told else None
 
     def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
         if gaps.record(tx, event, now):
             self.counts["gaps"] += 1
             known = {"since": event.since, "until": event.until, "why": event.why}
-            log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
+            fields = {"host": event.host, "replayed": event.replayed, **known}
+            after_commit(tx, partial(log.info, "gap.recorded", **fields))
 
     def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
@@ -181,13 +185,13 @@ class EventHandler:
             return None
         if not self.memory.people.set_status(tx, event.did, status, event.at):
             return None
-        self._tell("account", event.did, status=status)
+        self._tell(tx, "account", event.did, status=status)
         if status == "deleted":
             jobs.add(tx, JobKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
             jobs.cancel(tx, JobKind.PURGE, event.did)
         return now
 
-    def _tell(self, what: str, did: str, **fields: object) -> None:
+    def _tell(self, tx: Tx, what: str, did: str, **fields: object) -> None:
         self.counts[what] += 1
-        log.info("event.heard", what=what, did=did, **fields)
+        after_commit(tx, partial(log.info, "event.heard", what=what, did=did, **fields))

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from support.memory_people import ALICE, NOW, receipt
 
 import bot.storage.tables  # noqa: F401 - registers its tables
-from memory.db import Database, _alembic, lock
+from memory.db import Database, _alembic, lock, make_private_folder
 from memory.errors import DatabaseUnavailable, SchemaNewer
 from memory.model import Remember
 from memory.store import Memory
@@ -312,3 +312,19 @@ def test_scrubbing_under_a_reader_says_that_it_was_not_complete(tmp_path: Path, 
         assert not db.scrub()
     assert db.scrub()
     db.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_what_is_made_for_a_database_is_its_owners_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        make_private_folder(tmp_path / "data" / "of" / "jay")
+        database = Database(f"sqlite:///{tmp_path}/data/of/jay/scrubjay.db")
+        database.upgrade()
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+        database.close()
+    finally:
+        os.umask(before)
+
+    files = ("scrubjay.db", "scrubjay.db-wal", "scrubjay.db-shm")
+    assert modes == {"of": 0o700, "jay": 0o700} | dict.fromkeys(files, 0o600)
