@@ -1,4 +1,4 @@
-"""Conversations with questions about them, from a file, fed through the real store.
+"""Reads conversations, and questions about them, from a file, and records them in memory.
 
 A line is {"kind": "turn", "corpus", "i", "session", "time", "author", "text"} or {"kind": "query", "corpus",
 "text", "gold": [i], "category"}. `gold` are the turns that hold the answer.
@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from memory.identifiers import thread_id
 from memory.model import Passage
-from memory.rows.passages import thread_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One corpus: everything that one person and those they spoke with said, and the questions."""
+    """One corpus: all that a person and those they spoke with said, and the questions about it."""
 
     name: str
     turns: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Dialogue:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """How the authors (DIDs) are called."""
+        """The names of the authors, by DID."""
         return {self.author(turn): turn["author"] for turn in self.turns if turn["author"] not in ROLES}
 
     def author(self, turn: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ class Dialogue:
                 kind="said" if turn["author"] == self.person else "answer",
                 author=self.author(turn),
                 text=turn["text"],
-                thread=thread_of(f"{self.name}/{turn['session']}"),
+                thread=thread_id(f"{self.name}/{turn['session']}"),
                 uri=self.uri(turn),
                 at=_time(turn["time"]),
             )
@@ -81,9 +81,9 @@ class Dialogue:
     def feed(self, memory: Memory, tx: Tx) -> None:
         """Record every turn as the bot would, an exchange a turn."""
         said = self.passages()
-        memory.meet(tx, self.did, said[0].at)
-        for each in said:
-            memory.record(tx, each)
+        memory.people.meet(tx, self.did, said[0].at)
+        for passage in said:
+            memory.retrieval.record(tx, passage)
 
 
 def load(path: Path) -> list[Dialogue]:

@@ -1,1 +1,1 @@
-"""The schema's history. It is installed as memory/migrations, so that nobody else's is taken for it."""
+"""Alembic's migrations. Installed as memory/migrations, so that no other package of that name is taken."""

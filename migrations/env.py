@@ -1,7 +1,7 @@
-"""Alembic's entry. `memory.db` hands over the connection, locked and inside its transaction.
+"""Alembic runs this. `memory.db` passes the connection, locked and inside a transaction.
 
-`Base` knows the tables of whoever imported theirs: `bot.storage.tables` adds the bot's. So memory imports
-nothing of the bot, and is upgraded without it.
+`Base` has the tables that were imported before: `bot.storage.tables` adds those of the bot. So memory imports
+nothing of the bot, and can be upgraded without it.
 """
 
 from __future__ import annotations

@@ -93,14 +93,14 @@ class App:
     def did(self, tx: Tx, who: str) -> str:
         """Return the DID of a person, from a handle or a DID. Raises UnknownPerson."""
         bare = who.removeprefix("@")
-        return bare if bare.startswith("did:") else self.memory.person(tx, bare).did
+        return bare if bare.startswith("did:") else self.memory.people.get(tx, bare).did
 
     def name(self, tx: Tx, did: str) -> str:
         """Return the handle of a person, or the DID if no handle is known."""
         if did.startswith("forgotten:"):
             return "(forgotten)"
         try:
-            person = self.memory.person(tx, did)
+            person = self.memory.people.get(tx, did)
         except UnknownPerson:
             return did
         return f"@{person.handle}" if person.handle else did

@@ -12,8 +12,7 @@ from bot.cli import output
 from bot.cli.context import OPERATOR, App, confirm, json_option, now, pass_app, who_argument, yes_option
 
 if TYPE_CHECKING:
-    from memory.history import Diff, Point
-    from memory.model import Note
+    from memory.model import Diff, Note, Point
 
 REVISION = re.compile(r"[rR]?(\d{1,9})")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -49,7 +48,7 @@ POINT = PointType()
 def at(app: App, who: str, point: Point, *, as_json: bool) -> None:
     """What it knew of a person then; DATE may be a revision, too."""
     with app.database.read() as tx:
-        notes = app.memory.at(tx, app.did(tx, who), point)
+        notes = app.memory.notes_at(tx, app.did(tx, who), point)
     if as_json:
         output.print_json([{"name": note.name, **output.to_json(note)} for note in notes])
     elif notes:

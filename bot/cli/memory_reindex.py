@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @pass_app
 def reindex(app: App) -> None:
     """Make the vectors of the encoder that is set; it goes on where it was stopped."""
-    encoder, done = app.memory.encoder.name, 0
-    for done, _ in _with_progress(app.memory.reembed(app.database)):  # noqa: B007 - the last one counts
+    encoder, done = app.memory.retrieval.encoder.name, 0
+    for done, _ in _with_progress(app.memory.retrieval.reindex(app.database)):  # noqa: B007 - the last one counts
         pass
     output.message(f"{done} passages have new vectors; all are by {encoder}.")
 

@@ -38,7 +38,7 @@ def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> N
         if who is not None:
             output.print_json(_export_document(app, tx, app.did(tx, who)), file)
         else:
-            dids = [person.did for person, _ in app.memory.people(tx, MAX_ROWS)]
+            dids = [person.did for person, _ in app.memory.people.recent(tx, MAX_ROWS)]
             for did in _with_progress("exporting", dids):
                 file.write(json.dumps(output.to_json(_export_document(app, tx, did))) + "\n")
     if path is not None:
@@ -82,13 +82,13 @@ def import_(app: App, file: TextIO) -> None:
 
     Who is here already with the same memory is passed over, who is here with another is left alone.
     """
-    from memory.transfer.document import documents
+    from memory import documents
 
     try:
         text = file.read()
     except UnicodeDecodeError:
         raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
-    found, broken = _valid_documents(documents(text))
+    found, broken = _valid_documents(documents.split(text))
     refused = [broken] if broken else []
     taken = known = 0
     for line, document in _with_progress("importing", found):

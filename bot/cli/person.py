@@ -25,7 +25,7 @@ def person() -> None:
 def list_(app: App, limit: int, *, as_json: bool) -> None:
     """Who spoke to it, the latest first."""
     with app.database.read() as tx:
-        people = app.memory.people(tx, limit)
+        people = app.memory.people.recent(tx, limit)
     if as_json:
         output.print_json([_summary(person, notes) for person, notes in people])
     elif people:
@@ -45,9 +45,9 @@ def list_(app: App, limit: int, *, as_json: bool) -> None:
 def show(app: App, who: str, *, as_json: bool) -> None:
     """One person: names, dates, and how much is remembered."""
     with app.database.read() as tx:
-        person = app.memory.person(tx, who)
+        person = app.memory.people.get(tx, who)
         known = app.memory.recall(tx, person.did)
-        handles = app.memory.handles(tx, person.did)
+        handles = app.memory.people.handles(tx, person.did)
     if as_json:
         named = [{"handle": handle, "since": since} for since, handle in handles]
         output.print_json(_summary(person, len(known.notes)) | {"handles": output.to_json(named)})

@@ -34,7 +34,7 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     from bot import factory
     from bot.prompt.persona import advice, digest
     from bot.tools.toolbox import Toolbox
-    from memory.model import tokens
+    from memory.text import tokens
 
     settings = app.settings
     found = factory.read_persona(file or settings.persona_file)
@@ -89,7 +89,8 @@ def sample_prompt(persona: str, total: int, block_tokens: int) -> Prompt:
     from bot.domain.mention import Mention, Reason, StrongRef
     from bot.domain.prompt import ThreadPost
     from bot.prompt.compose import compose
-    from memory.model import Note, Person, Receipt, Recollection, render
+    from memory.model import Note, Person, Receipt
+    from memory.recollection import Recollection, render
 
     at, did, bot = now(), "did:plc:samplesamplesamplesample", "at://did:plc:bot/app.bsky.feed.post/3l1"
     ref = StrongRef(f"at://{did}/app.bsky.feed.post/3l2", "bafysample")

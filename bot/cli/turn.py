@@ -132,7 +132,7 @@ def _summary_pairs(
 def _print_turn(page: output.Page, record: TurnRecord, notes: dict[int, Note | None], *, full: bool) -> None:
     turn_input = record.told
     assert turn_input is not None
-    from memory.model import tokens
+    from memory.text import tokens
 
     for section in turn_input.sections:
         page.heading(section.name, f"{section.trust}: {section.source} · {tokens(str(section)):,} tokens")

@@ -198,7 +198,7 @@ class Demo:
             problem for scripted in addressed for problem in self._problems(scripted, entries[scripted.name])
         ]
         with self._db.read() as tx:
-            notes = sum(count for _, count in Memory().people(tx))
+            notes = sum(count for _, count in Memory().people.recent(tx))
         return Summary(
             mentions=len(addressed),
             answered=sum(
@@ -238,7 +238,7 @@ class Demo:
         self._console.print(Text("\nWhat it remembers, and where each line comes from:", style="bold"))
         memory = Memory()
         with self._db.read() as tx:
-            for person, count in memory.people(tx):
+            for person, count in memory.people.recent(tx):
                 self._console.print(
                     Text(f"\n@{person.handle}", style="bold cyan"), Text(person.did, style="dim")
                 )

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from bot.domain.limits import Pace
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
+LATE = timedelta(seconds=1)
 
 
 def think_at(now: datetime, pace: Pace) -> datetime:
@@ -19,14 +21,26 @@ def think_at(now: datetime, pace: Pace) -> datetime:
     return now + pace.think_delay
 
 
-def post_at(now: datetime, last_to_person: datetime | None, last: datetime | None, pace: Pace) -> datetime:
-    """When to post a reply drafted `now`, given the latest times planned for this person and overall."""
-    slots = [now + pace.post_delay]
-    if last_to_person is not None:
-        slots.append(last_to_person + pace.person_spacing)
-    if last is not None:
-        slots.append(last + pace.spacing)
-    return max(slots)
+def slot(
+    earliest: datetime, planned: Iterable[datetime], to_person: Iterable[datetime], pace: Pace
+) -> datetime:
+    """When to post: the first time from `earliest` on that keeps its distance from what is planned.
+
+    `planned` are the times of all replies, `to_person` of those to the same person. A time far ahead, as a
+    clock that jumped leaves it, takes no more room than any other.
+    """
+    taken = [(at - pace.spacing, at + pace.spacing) for at in planned]
+    taken += [(at - pace.person_spacing, at + pace.person_spacing) for at in to_person]
+    free = earliest
+    for begin, end in sorted(taken):
+        if begin < free < end:
+            free = end
+    return free
+
+
+def is_missed(slot: datetime, now: datetime) -> bool:
+    """Whether so much time has passed since the slot that others may be planned for now."""
+    return now - slot > LATE
 
 
 def retry_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from bot.domain.embeds import Media
     from bot.domain.mention import Mention, Record
-    from memory.model import Edit, Person, Recollection
+    from memory.model import Edit, Person
+    from memory.recollection import Recollection
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.domain.prompt import Prompt, Section, ThreadPost, Trust
-from memory.model import render, tokens
+from memory.recollection import render
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from bot.domain.embeds import Media
     from bot.domain.mention import Mention
-    from memory.model import Recollection, Shown
+    from memory.recollection import Recollection, Shown
 
 RULES = """\
 You answer one post on Bluesky. Act only through the tools: end the turn with `reply`, or with `stay_silent` \

@@ -24,7 +24,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from bot.errors import SettingsError
-from memory.model import tokens
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

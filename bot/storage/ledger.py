@@ -12,9 +12,13 @@ import hmac
 import os
 import re
 import secrets
+from contextlib import contextmanager
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from bot.errors import LedgerUnavailable
+from memory.db import make_private, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,18 +39,22 @@ class EntryKind(StrEnum):
 
 
 class Ledger:
-    """Open (or make) the ledger at `path`. Raises OSError if that cannot be done."""
+    """Open (or make) the ledger at `path`. This and every method raise LedgerUnavailable.
+
+    After a write that failed the same call may be made again.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
         self._entries: set[tuple[str, str]] = set()
         self._read_to = 0
-        if not path.exists():
-            _create(path)
-        header = next(self._new_lines(), "")
+        with self._named_errors():
+            if not path.exists():
+                _create(path)
+            header = next(self._new_lines(), "")
         if not header.startswith(MAGIC):
-            raise OSError(f"{path} is no scrubjay ledger; move it away to begin a new one")
+            raise LedgerUnavailable(f"{path} is no scrubjay ledger; move it away to begin a new one")
         self._salt = bytes.fromhex(header.split()[1])
 
     def add(self, kind: EntryKind, *uris: str) -> None:
@@ -55,7 +63,7 @@ class Ledger:
         lines = [f"{kind} {self._hash(uri)} {day}\n" for uri in uris if not self.has(kind, uri)]
         if not lines:
             return
-        with self._path.open("ab") as file:
+        with self._named_errors(), self._path.open("ab") as file:
             file.write(f"{self._missing_newline()}{''.join(lines)}".encode())
             file.flush()
             os.fsync(file.fileno())
@@ -74,6 +82,13 @@ class Ledger:
         """The name of a mention whose author was erased."""
         return f"forgotten:{self._hash(uri)}"
 
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LedgerUnavailable(f"{self._path}: {error.strerror or error}") from error
+
     def _missing_newline(self) -> str:
         """A newline, if a crash cut the last line short; else nothing."""
         with self._path.open("rb") as file:
@@ -85,9 +100,10 @@ class Ledger:
 
     def _refresh(self) -> None:
         oldest = self._clock().date() - KEEP_FOR
-        for line in self._new_lines():
-            if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
-                self._entries.add((entry["kind"], entry["hash"]))
+        with self._named_errors():
+            for line in self._new_lines():
+                if (entry := ENTRY.fullmatch(line)) and date.fromisoformat(entry["day"]) >= oldest:
+                    self._entries.add((entry["kind"], entry["hash"]))
 
     def _new_lines(self) -> Iterator[str]:
         """Yield the whole lines written since the last call. A line without its newline is read later."""
@@ -101,10 +117,10 @@ class Ledger:
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    make_private_folder(path.parent)
+    make_private(fresh)
     fresh.write_text(f"{MAGIC} {secrets.token_hex(32)}\n")
-    fresh.chmod(0o600)
     try:
         path.hardlink_to(fresh)  # only one of several processes succeeds, and its file is whole
     except FileExistsError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bot.domain import pacing
 from bot.domain.mention import Part, State
@@ -14,20 +14,20 @@ from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
 
+PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a slot counts while its reply may stand
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bot.domain.limits import Pace
-    from bot.domain.mention import Claim
+    from bot.domain.mention import Claim, Mention
     from memory.db import Tx
 
 
 def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime) -> datetime:
     """Store the reply; the brain is not asked about this mention again. Returns when to post it."""
-    lock(tx, "slots")
-    to_person, overall = _last_planned(tx, claim.mention.did)
-    post_at = pacing.post_at(now, to_person, overall, pace)
+    post_at = _free_slot(tx, claim.mention, now + pace.post_delay, pace)
     write_parts(tx, claim.mention.uri, parts)
     update_claimed(
         tx,
@@ -59,12 +59,23 @@ def write_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
         )
 
 
-def _last_planned(tx: Tx, did: str) -> tuple[datetime | None, datetime | None]:
-    latest = select(func.max(MentionRow.post_at))
-    return (
-        tx.execute(latest.where(MentionRow.did == did)).scalar(),
-        tx.execute(latest).scalar(),
-    )
+def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
+    """Give a draft that missed its slot the next free one, which may be now, and return it."""
+    post_at = _free_slot(tx, claim.mention, now, pace)
+    update_claimed(tx, claim, post_at=post_at)
+    return post_at
+
+
+def _free_slot(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
+    lock(tx, "slots")
+    since = earliest - max(pace.spacing, pace.person_spacing)
+    planned = tx.execute(
+        select(MentionRow.post_at, MentionRow.did).where(
+            MentionRow.post_at > since, MentionRow.state.in_(PLANNED), MentionRow.uri != mention.uri
+        )
+    ).all()
+    to_person = [row.post_at for row in planned if row.did == mention.did]
+    return pacing.slot(earliest, [row.post_at for row in planned], to_person, pace)
 
 
 def parts(tx: Tx, uri: str) -> tuple[Part, ...]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from bot.storage.tables import SessionRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,5 +22,5 @@ def load(tx: Tx, account: str) -> str | None:
 
 def save(tx: Tx, account: str, session: str, at: datetime) -> None:
     """Replace the stored session string by this one. It is a secret."""
-    tx.execute(delete(SessionRow).where(SessionRow.account == account))
-    tx.execute(insert(SessionRow).values(account=account, session=session, at=at))
+    row = insert(tx, SessionRow).values(account=account, session=session, at=at)
+    tx.execute(row.on_conflict_do_update(index_elements=["account"], set_={"session": session, "at": at}))

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.tools.overlay import Search
-    from memory.model import Limits, Receipt, Recollection
+    from memory.model import Limits, Receipt
+    from memory.recollection import Recollection
 
 
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
-from bot.privacy.erasure import forgetting
+from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import EntryKind
@@ -20,8 +20,9 @@ from bot.worker.record_keys import find_record_key
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.step import Step
 from memory.db import lock
-from memory.model import Forget, Passage, Receipt, tokens
-from memory.rows.passages import thread_of
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Receipt
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from memory.db import Tx
-    from memory.model import Limits, Recollection
+    from memory.model import Limits
+    from memory.recollection import Recollection
 
 
 async def draft(services: Services, claim: Claim) -> Step:
@@ -117,7 +119,7 @@ async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Prof
 
     async def search(query: str) -> tuple[Passage, ...]:
         passages = await services.read(
-            lambda tx: services.memory.find(
+            lambda tx: services.memory.retrieval.find(
                 tx, mention.did, query, now=services.clock(), names=_names(services)
             )
         )
@@ -150,15 +152,15 @@ def _compile_memory(
 ) -> tuple[Recollection, Limits]:
     """Store that the person was met; return what memory puts into the prompt, and the limits of notes."""
     now, memory = services.clock(), services.memory
-    memory.meet(tx, mention.did, mention.said_at)
+    memory.people.meet(tx, mention.did, mention.said_at)
     if profile.handle:
-        memory.rename(tx, mention.did, profile.handle, now)
+        memory.people.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(post.uri for post in above)}
     total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    return known, memory.room(tx, mention.did, now)
+    return known, memory.remaining_limits(tx, mention.did, now)
 
 
 def _names(services: Services) -> dict[str, str]:
@@ -179,7 +181,7 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: 
     """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, thought.usage)
-    with forgetting(tx, services.memory, mention.did, now):
+    with propagate_erasure(tx, services.memory, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,
@@ -194,9 +196,9 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: 
     if not text:
         outcomes.finish(tx, claim, State.SILENT, thought.why, now)
         return Step(State.SILENT, thought.why)
-    if services.memory.person(tx, mention.did).introduced_at is None:
+    if services.memory.people.get(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
-        services.memory.introduced(tx, mention.did, now)
+        services.memory.people.mark_introduced(tx, mention.did, now)
     parts = _make_parts(text, profile, services.options.link_hosts)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
@@ -207,13 +209,13 @@ def _record_exchange(
     """Store the exchange for retrieval, unless a note was forgotten: the exchange would still tell of it."""
     if any(isinstance(edit, Forget) for edit in thought.edits):
         return
-    thread = thread_of(mention.root.uri)
+    thread = thread_id(mention.root.uri)
     lang = mention.langs[0] if len(mention.langs) == 1 else None
     said = Passage(
         mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
     )
     answered = replace(said, kind="answer", author=services.network.did, text=answer, at=now)
-    services.memory.record(tx, said, *([answered] if answer else []))
+    services.memory.retrieval.record(tx, said, *([answered] if answer else []))
 
 
 def _make_parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

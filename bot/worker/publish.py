@@ -8,11 +8,11 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import policy, reply
+from bot.domain import pacing, policy, reply
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
-from bot.storage import consent, jobs, outbox, outcomes, views
+from bot.storage import consent, jobs, mentions, outbox, outcomes, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
+MISSED = "its slot was missed"
+
+
 async def publish(services: Services, claim: Claim) -> Step:
     """Put the parts of the draft, unless policy no longer allows it.
 
@@ -35,6 +38,9 @@ async def publish(services: Services, claim: Claim) -> Step:
     if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
+    postponed = await _keep_slot(services, claim, parts)
+    if postponed:
+        return postponed
     preflight = await run_preflight(services, mention)
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
@@ -46,6 +52,22 @@ async def publish(services: Services, claim: Claim) -> Step:
         parent = part.ref or await _put_part(services, claim, part, parent)
     await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
+
+
+async def _keep_slot(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
+    """If its slot was missed, take the next free one: what an outage held up must not go out at once."""
+    if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
+        return None
+
+    def take(tx: Tx) -> Step | None:
+        now = services.clock()
+        slot = outbox.reschedule(tx, claim, services.pace, now)
+        if slot <= now:
+            return None
+        mentions.postpone(tx, claim, slot, MISSED, failed=False)
+        return Step(State.DRAFTED, MISSED, slot)
+
+    return await services.write(take)
 
 
 def _last_check(
@@ -85,7 +107,7 @@ async def _put_part(services: Services, claim: Claim, part: Part, parent: Strong
         try:
             await services.write(partial(_mark_posted, services, claim, replace(part, ref=ref)))
         except FenceLost:
-            await services.write(partial(_withdraw_if_declined, services, claim, rkey))
+            await services.write(partial(_withdraw_if_ended, services, claim, rkey))
             raise
         return ref
     raise PermanentNetworkError(f"part {part.index} found no free record key")
@@ -94,7 +116,7 @@ async def _put_part(services: Services, claim: Claim, part: Part, parent: Strong
 async def _fix_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
     """Store record key and bytes, which then never change. `ref` is set if the part stands there already."""
     rkey, posted = await find_record_key(services.network, claim.mention.uri, parent.uri, part.index)
-    record = _make_record(claim, part, parent)
+    record = _make_record(services, claim, part, parent)
     fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
     await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
@@ -104,18 +126,19 @@ def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
     outbox.mark_posted(tx, claim, part, services.clock())
 
 
-def _withdraw_if_declined(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
-    """Add a job that deletes the part, if a stop or an erasure came between the last check and the put."""
+def _withdraw_if_ended(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
+    """Add a job that deletes the part, if the mention was ended between the last check and the put."""
     try:
-        declined = views.entry(tx, claim.mention.uri).state is State.DECLINED
+        ended = views.entry(tx, claim.mention.uri).state in {State.DECLINED, State.EXPIRED}
     except NotFound:  # erased
-        declined = True
-    if declined:
+        ended = True
+    if ended:
         jobs.add(tx, JobKind.WITHDRAW, rkey, services.clock())
 
 
-def _make_record(claim: Claim, part: Part, parent: StrongRef) -> str:
-    created_at = (claim.post_at or claim.seen_at) + timedelta(milliseconds=part.index)
+def _make_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> str:
+    """Dated when it is first sent: readers are not told of what is older than what they have seen."""
+    created_at = services.clock() + timedelta(milliseconds=part.index)
     mention = claim.mention
     return reply.record(
         part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs

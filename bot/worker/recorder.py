@@ -166,7 +166,7 @@ async def _store(
         if not services.options.retain_turns:
             return
         mentions.lock_claimed(tx, claim)
-        existing = {number for number, _ in services.memory.sources(tx, turn.did)}
+        existing = {note.id for note in services.memory.notes(tx, turn.did)}
         if shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))):
             turns.add(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking

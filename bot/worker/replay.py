@@ -10,9 +10,10 @@ from bot.domain.prompt import Prompt
 from bot.errors import NotFound, TransientBrainError
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, make_turn_record
+from memory import keywords
 from memory.errors import UnknownNote
-from memory.model import Block, Passage, Receipt, Recollection, of_note
-from memory.search.ranking import rank
+from memory.model import Passage, Receipt
+from memory.recollection import Block, Item, Recollection
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -98,7 +99,7 @@ def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str
     """Return the prompt as it was sent then, with another persona if one is given."""
     first, *others = turn_input.sections
     shown = tuple(note for note in notes if note.id in turn_input.shown)
-    block = Block("person", "\n".join(of_note(note).line for note in shown), shown, turn_input.hidden)
+    block = Block("person", "\n".join(Item.of_note(note).line for note in shown), shown, turn_input.hidden)
     return Prompt(
         sections=(first if persona is None else replace(first, text=persona.strip()), *others),
         mention=turn_input.mention,
@@ -112,7 +113,7 @@ def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str
 
 def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
     async def search(query: str) -> tuple[Passage, ...]:
-        return tuple(map(_to_passage, rank(known.notes, query, MAX_FOUND)))
+        return tuple(map(Passage.of_note, keywords.search(known.notes, query, MAX_FOUND)))
 
     mention = turn_input.mention
     receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
@@ -123,20 +124,6 @@ def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
         limits=turn_input.limits,
         search=search,
         reply_limit=turn_input.reply_limit,
-    )
-
-
-def _to_passage(note: Note) -> Passage:
-    """Return the passage that a search returns for this note."""
-    return Passage(
-        did=note.did,
-        kind="note",
-        author=note.did,
-        text=note.text,
-        thread=0,
-        uri=note.receipt.uri,
-        at=note.receipt.said_at,
-        note_id=note.id,
     )
 
 

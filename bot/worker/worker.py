@@ -17,6 +17,7 @@ from bot.errors import (
     FenceLost,
     PermanentBrainError,
     PermanentNetworkError,
+    ScrubjayError,
     TransientBrainError,
     TransientNetworkError,
 )
@@ -79,8 +80,8 @@ class Worker:
             return None
         except BreakerOpen as error:
             return await self._pause(claim, str(error), error.retry_after or 0)
-        except (TransientNetworkError, TransientBrainError) as error:
-            return await self._postpone(claim, str(error), error.retry_after)
+        except (TransientNetworkError, TransientBrainError, *DATABASE_ERRORS) as error:
+            return await self._postpone(claim, _reason(error), getattr(error, "retry_after", None))
         except (PermanentNetworkError, PermanentBrainError) as error:
             return await self._fail(claim, str(error))
         except asyncio.CancelledError:
@@ -147,3 +148,8 @@ class Worker:
         if step.state not in OUTCOMES:  # an outcome is logged when it is committed
             uri = claim.mention.uri
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
+
+
+def _reason(error: Exception) -> str:
+    """Of a database only the kind: its own words may be long, and are of no mention."""
+    return str(error) if isinstance(error, ScrubjayError) else f"no storage: {type(error).__name__}"

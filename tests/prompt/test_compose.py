@@ -12,7 +12,9 @@ from bot.domain.embeds import Card, Embeds, Media
 from bot.domain.mention import Mention, Reason, StrongRef
 from bot.domain.prompt import ThreadPost, Trust
 from bot.prompt.compose import ago, compose, quote_lines
-from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
+from memory.model import Note, Person, Receipt
+from memory.recollection import Item, Recollection, Shown, render
+from memory.text import tokens
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"

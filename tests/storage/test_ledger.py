@@ -1,8 +1,10 @@
+import errno
 import multiprocessing
 
 import pytest
 from support.factory import Clock
 
+from bot.errors import LedgerUnavailable
 from bot.storage.ledger import EntryKind, Ledger
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"
@@ -61,7 +63,7 @@ def test_a_line_cut_by_a_power_failure_harms_no_other(tmp_path):
 def test_what_is_no_ledger_is_not_overwritten(tmp_path):
     (tmp_path / "ledger").write_text("my shopping list\n")
 
-    with pytest.raises(OSError, match="move it away"):
+    with pytest.raises(LedgerUnavailable, match="move it away"):
         Ledger(tmp_path / "ledger", Clock())
 
     assert (tmp_path / "ledger").read_text() == "my shopping list\n"
@@ -85,3 +87,19 @@ def test_entries_are_kept_for_at_least_the_life_of_a_replay(tmp_path):
     clock.forward(days=399)
 
     assert Ledger(tmp_path / "ledger", clock).has(EntryKind.ERASED, URI)
+
+
+def test_a_disk_that_is_full_is_told_and_the_same_call_works_later(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "ledger", Clock())
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", _no_space)
+        with pytest.raises(LedgerUnavailable, match="No space left"):
+            ledger.add(EntryKind.ANSWERED, URI)
+
+    ledger.add(EntryKind.ANSWERED, URI)
+
+    assert Ledger(tmp_path / "ledger", Clock()).has(EntryKind.ANSWERED, URI)
+
+
+def _no_space(_file):
+    raise OSError(errno.ENOSPC, "No space left on device")

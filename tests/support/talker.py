@@ -10,9 +10,9 @@ from bot.domain.mention import Mention, Reason, StrongRef
 from bot.domain.prompt import ThreadPost
 from bot.prompt.compose import compose
 from bot.tools.toolbox import Toolbox
-from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render
-from memory.rows.passages import of_note
-from memory.rules.edits import propose
+from memory.edits import propose
+from memory.model import Limits, Note, Passage, Person, Receipt
+from memory.recollection import Recollection, render
 
 DID = "did:plc:ana"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ class Talker:
         prompt = replace(prompt, image_data={"bafy": picture} if picture else {})
 
         async def search(query: str) -> tuple[Passage, ...]:
-            return tuple(map(of_note, self.notes))
+            return tuple(map(Passage.of_note, self.notes))
 
         tools = Toolbox(
             recollection, receipt, now, limits=self.limits, search=search, reply_limit=self.reply_limit
