@@ -58,17 +58,21 @@ class BrainError(ScrubjayError):
 
 
 class TransientBrainError(BrainError):
-    """The brain is in trouble; it may work later:"""
+    """The brain is in trouble; it may work later:
+
+    `retry_after` is in seconds. `post_suspected`: the post itself may be the cause, so the failure does not
+    show that the brain is broken.
+    """
 
     def __init__(
         self,
         *args: object,
         retry_after: float | None = None,
-        of_turn: bool = False,
+        post_suspected: bool = False,
     ) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
-        self.of_turn = of_turn  # what it was asked may be the cause: no proof that the brain is ill
+        self.post_suspected = post_suspected
 
 
 class BreakerOpen(TransientBrainError):

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from bot.domain.events import Event, Page
     from bot.domain.mention import Post, Profile, Record, StrongRef
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
 
 
 class EventStream(Protocol):
@@ -89,12 +89,12 @@ class Toolbox(Protocol):
 
     specs: tuple[ToolSpec, ...]
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         """Run the tool. `arguments`: a mapping, or JSON as a model wrote it. Bad ones raise nothing."""
         ...
 
-    def spend(self, usage: Usage) -> None:
-        """Tell what a request cost as soon as it is known: it counts however the turn ends."""
+    def add_usage(self, usage: Usage) -> None:
+        """Add what one request cost, as soon as it is known. It counts however the turn ends."""
         ...
 
 

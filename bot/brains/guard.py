@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
     from bot.ports import Brain, Toolbox
 
 log = structlog.get_logger()
@@ -42,8 +42,8 @@ PROBED = timedelta(seconds=5)  # how long the others wait while one turn probes
 class Breaker:
     """Opens after five failures in a row, for a minute, then twice as long each time a probe fails.
 
-    A failure that the post itself may have caused (`of_turn`) counts once a person, until something succeeds:
-    nobody alone can silence the bot for all. A server that says when to come back is not asked before.
+    A failure that the post itself may have caused (`post_suspected`) counts once a person, until something
+    succeeds: nobody alone can silence the bot for all. A server that says when to come back is not asked before.
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
@@ -87,8 +87,8 @@ class Breaker:
         return True
 
     def _failed(self, error: TransientBrainError, did: str, *, probe: bool) -> None:
-        stumbling = error.of_turn and did in self._failures
-        self._failures[did if error.of_turn else ""] += 1
+        stumbling = error.post_suspected and did in self._failures
+        self._failures[did if error.post_suspected else ""] += 1
         failures = self._failures[""] + sum(1 for person in self._failures if person)
         if probe and stumbling:
             return  # it tells nothing new: somebody else's turn is the next probe
@@ -178,9 +178,9 @@ class WatchedTools:
         self.called = False
         self._tools = tools
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         self.called = True
         return await self._tools.call(name, arguments)
 
-    def spend(self, usage: Usage) -> None:
-        self._tools.spend(usage)
+    def add_usage(self, usage: Usage) -> None:
+        self._tools.add_usage(usage)

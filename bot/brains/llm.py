@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
     from pydantic_ai.models import Model as Asked
 
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec
     from bot.ports import Toolbox
 
 COMPATIBLE = "openai-compatible"
@@ -91,7 +91,7 @@ class Model:
             [moving, *chain.from_iterable(map(_picture, images.attached(prompt)))],
             system=stable,
             specs=tools.specs,
-            spend=tools.spend,
+            add_usage=tools.add_usage,
         )
         async with self._model:
             await loop.run(conversation, tools)
@@ -114,7 +114,7 @@ class Model:
 
 
 class _Conversation:
-    """One turn's requests (`bot.brains.loop.Conversation`); `spend` is told of each when it is answered."""
+    """One turn's requests (`bot.brains.loop.Conversation`); `add_usage` is called after each."""
 
     def __init__(
         self,
@@ -124,14 +124,14 @@ class _Conversation:
         *,
         system: str | None = None,
         specs: Iterable[ToolSpec] = (),
-        spend: Callable[[Usage], None] = lambda _: None,
+        add_usage: Callable[[Usage], None] = lambda _: None,
     ) -> None:
-        spend(Usage(options.name))
+        add_usage(Usage(options.name))
         self._model = model
         self._options = options
         self._system = system
         self._specs = [_tool(spec) for spec in specs]
-        self._spend = spend
+        self._add_usage = add_usage
         self._shows = len(said) > 1
         self._until = asyncio.get_running_loop().time() + options.timeout.total_seconds()
         self._messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=system)]
@@ -140,12 +140,12 @@ class _Conversation:
         """One request. Raises BrainError."""
         response = await self.request()
         if response.finish_reason in CUT:
-            raise TransientBrainError(CUT[response.finish_reason], of_turn=True)
+            raise TransientBrainError(CUT[response.finish_reason], post_suspected=True)
         self._messages += [response] if response.parts else []
         calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
         return Round(calls, response.text or "")
 
-    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
+    def answer(self, answers: Sequence[tuple[Call, ToolResult]]) -> None:
         self._tell(
             ToolReturnPart(call.name, answer.text, call.id, outcome="success" if answer.ok else "failed")
             for call, answer in answers
@@ -171,7 +171,7 @@ class _Conversation:
             raise TransientBrainError("it took too long") from error
         except (wrong.ModelAPIError, wrong.UnexpectedModelBehavior) as error:
             raise _told(error, shows=self._shows) from error
-        self._spend(_usage(response))
+        self._add_usage(_usage(response))
         return response
 
 
@@ -217,13 +217,15 @@ def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
     mend = next((words for kind, words in MENDABLE if isinstance(error, kind)), None)
     match error:
         case wrong.ContentFilterError():
-            return TransientBrainError(CUT["content_filter"], of_turn=True)
+            return TransientBrainError(CUT["content_filter"], post_suspected=True)
         case wrong.ModelRequestRejectedError() if mend is None:
             why = f"the request was rejected{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}" if shows else why, of_turn=True)
+            return TransientBrainError(f"{why}. {images.BLIND}" if shows else why, post_suspected=True)
         case wrong.ModelServerError() if shows:
             why = f"the provider fails at a request with pictures{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}", retry_after=error.retry_after, of_turn=True)
+            return TransientBrainError(
+                f"{why}. {images.BLIND}", retry_after=error.retry_after, post_suspected=True
+            )
         case wrong.ModelAPIError():
             why = mend or f"the provider is in trouble: {type(error).__name__}"
             return TransientBrainError(why + status, retry_after=error.retry_after)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.domain.prompt import ToolAnswer
+from bot.domain.prompt import ToolResult
 from bot.errors import TransientBrainError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Conversation(Protocol):
         """One request with all that was told so far. Raises BrainError, also for an answer that was cut."""
         ...
 
-    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
+    def answer(self, answers: Sequence[tuple[Call, ToolResult]]) -> None:
         """Tell the model what its calls came to, in the next request."""
         ...
 
@@ -80,11 +80,11 @@ async def run(conversation: Conversation, tools: Toolbox) -> None:
         if ended and mended:
             return
         if mends > MENDS:
-            raise TransientBrainError("it said nothing that can be posted", of_turn=True)
+            raise TransientBrainError("it said nothing that can be posted", post_suspected=True)
     if not ended:
-        raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", of_turn=True)
+        raise TransientBrainError(f"it came to no end in {ROUNDS} rounds", post_suspected=True)
 
 
-async def _text(text: str | None, tools: Toolbox) -> ToolAnswer:
+async def _text(text: str | None, tools: Toolbox) -> ToolResult:
     """Plain text is the reply, where it may be."""
-    return ToolAnswer(NOT_ENDED, ok=False) if text is None else await tools.call("reply", {"text": text})
+    return ToolResult(NOT_ENDED, ok=False) if text is None else await tools.call("reply", {"text": text})

@@ -101,7 +101,7 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAnswer:
+class ToolResult:
     """What a tool call came to. A refusal (`ok` false) tells how to mend the call."""
 
     text: str

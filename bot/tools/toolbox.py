@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bot.domain.prompt import Thought, ToolAnswer, Usage
+from bot.domain.prompt import Thought, ToolResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
@@ -58,10 +58,10 @@ class Toolbox:
         self._left = calls
         self._spent = Usage()
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         """Run the tool. Bad calls raise nothing: they are answered with how to mend them."""
         if not self._left:
-            return ToolAnswer("Not done: this turn has no calls left.", ok=False)
+            return ToolResult("Not done: this turn has no calls left.", ok=False)
         self._left -= 1
         try:
             text, ok = await self._run(name, arguments), True
@@ -69,9 +69,9 @@ class Toolbox:
             text, ok = str(refused), False
         if self._left <= FEW:
             text += f" ({self._left} calls left in this turn.)"
-        return ToolAnswer(text, ok)
+        return ToolResult(text, ok)
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         self._spent += usage
 
     def thought(self) -> Thought:

@@ -12,7 +12,7 @@ from support.factory import ANA, BEN, Clock
 from support.harness import ScriptedBrain
 
 from bot.brains.guard import FAILURES, TRIES, Guarded
-from bot.domain.prompt import ToolAnswer, Usage
+from bot.domain.prompt import ToolResult, Usage
 from bot.errors import BreakerOpen, PermanentBrainError, TransientBrainError
 
 TROUBLE = TransientBrainError("HTTP 503")
@@ -25,11 +25,11 @@ class Tools:
     def __init__(self):
         self.spent = Usage()
 
-    def spend(self, usage):
+    def add_usage(self, usage):
         self.spent += usage
 
     async def call(self, name, arguments):
-        return ToolAnswer("done")
+        return ToolResult("done")
 
 
 class Ward:
@@ -176,19 +176,21 @@ async def test_a_probe_that_is_cancelled_leaves_room_for_another(ward):
 
 async def test_one_person_alone_cannot_silence_the_bot(ward):
     for _ in range(4):
-        await ward.ill(TransientBrainError("cut off", of_turn=True), turns=FAILURES, people=[ANA] * FAILURES)
+        await ward.ill(
+            TransientBrainError("cut off", post_suspected=True), turns=FAILURES, people=[ANA] * FAILURES
+        )
     ward.heal()
     await ward.turn(BEN)
     assert len(ward.brain.prompts) == 1
 
 
 async def test_turns_that_fail_for_five_people_are_an_illness(ward):
-    await ward.ill(TransientBrainError("cut off", of_turn=True))
+    await ward.ill(TransientBrainError("cut off", post_suspected=True))
     assert await rest(ward) == 60
 
 
 async def test_a_post_that_no_brain_can_answer_does_not_keep_the_breaker_open(ward):
-    cut = TransientBrainError("cut off", of_turn=True)
+    cut = TransientBrainError("cut off", post_suspected=True)
     await ward.ill(cut, turns=1, people=[ANA])
     await ward.ill()
     ward.clock.forward(seconds=60)

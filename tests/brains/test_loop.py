@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.brains.loop import MENDS, NOT_ENDED, ROUNDS, Call, Round, run
-from bot.domain.prompt import ToolAnswer
+from bot.domain.prompt import ToolResult
 from bot.errors import TransientBrainError
 
 REPLY, SILENT = Call("1", "reply", {"text": "hi"}), Call("2", "stay_silent", {"reason": "noise"})
@@ -42,7 +42,7 @@ class Tools:
     async def call(self, name, arguments):
         self.called.append(name)
         ok = any(arguments.values())
-        return ToolAnswer("done" if ok else "it is empty", ok)
+        return ToolResult("done" if ok else "it is empty", ok)
 
 
 def calls(*each):
@@ -72,7 +72,7 @@ async def test_where_plain_text_must_not_be_posted_the_model_is_told_and_then_gi
     model, tools = Model(calls()), Tools()
     with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
         await run(model, tools)
-    assert (model.told, tools.called, caught.value.of_turn) == ([NOT_ENDED] * (MENDS + 1), [], True)
+    assert (model.told, tools.called, caught.value.post_suspected) == ([NOT_ENDED] * (MENDS + 1), [], True)
 
 
 async def test_a_model_that_never_comes_to_an_end_is_given_up():

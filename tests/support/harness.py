@@ -38,7 +38,7 @@ class ScriptedBrain:
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
-        tools.spend(self.costs)
+        tools.add_usage(self.costs)
         for step in self.script:
             if isinstance(step, BaseException):
                 raise step

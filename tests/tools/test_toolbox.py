@@ -94,8 +94,8 @@ async def test_a_turn_that_does_nothing_is_silent_and_says_why():
 
 async def test_usage_is_handed_on():
     tools = toolbox()
-    tools.spend(Usage("m", 3, 4))
-    tools.spend(Usage("", 10, 20, 5))
+    tools.add_usage(Usage("m", 3, 4))
+    tools.add_usage(Usage("", 10, 20, 5))
     assert tools.thought().usage == Usage("m", 13, 24, 5)
 
 

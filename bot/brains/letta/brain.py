@@ -22,7 +22,7 @@ from bot.brains import loop
 from bot.brains.letta.agent import AgentManager
 from bot.brains.letta.responses import read, require_whole, told
 from bot.brains.loop import Round
-from bot.domain.prompt import ToolAnswer, Trust, Usage
+from bot.domain.prompt import ToolResult, Trust, Usage
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attached
 
@@ -87,7 +87,7 @@ class Letta:
         await self._ready()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        tools.spend(Usage(self._options.model, cost=None))
+        tools.add_usage(Usage(self._options.model, cost=None))
         system, said = prompt.split(Trust.MEMORY)
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
@@ -176,7 +176,7 @@ class _Conversation:
         came = await self.request()
         return Round(came.calls, None)
 
-    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
+    def answer(self, answers: Sequence[tuple[Call, ToolResult]]) -> None:
         self._messages = [_approval(answers)]
 
     def say(self, text: str) -> None:
@@ -197,7 +197,7 @@ class _Conversation:
             async with stream:
                 came = await read(stream, shows=self._shows)
         if self._tools:
-            self._tools.spend(Usage("", came.tokens_in, came.tokens_out, None))
+            self._tools.add_usage(Usage("", came.tokens_in, came.tokens_out, None))
         require_whole(came)
         return came
 
@@ -225,7 +225,7 @@ def _tool(spec: ToolSpec) -> Any:
     return {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
 
 
-def _approval(answers: Iterable[tuple[Call, ToolAnswer]]) -> dict[str, Any]:
+def _approval(answers: Iterable[tuple[Call, ToolResult]]) -> dict[str, Any]:
     returns = [
         {
             "type": "tool",

@@ -93,9 +93,9 @@ def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool 
         return PermanentBrainError(said, advice)
     blind = [BLIND] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
     if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
-        return TransientBrainError(said, advice, *blind, of_turn=True)
+        return TransientBrainError(said, advice, *blind, post_suspected=True)
     return TransientBrainError(
-        said, *blind, retry_after=_seconds(headers.get("retry-after")), of_turn=bool(blind)
+        said, *blind, retry_after=_seconds(headers.get("retry-after")), post_suspected=bool(blind)
     )
 
 
@@ -125,7 +125,9 @@ def require_whole(came: Answer) -> None:
     """Raise TransientBrainError unless the answer came to an end of its own."""
     if came.stop not in WHOLE or (came.stop == "requires_approval" and not came.calls):
         why = REFUSALS.get(came.stop) or TURNS_OWN.get(came.stop) or came.stop or "its answer was cut"
-        raise TransientBrainError(f"Letta stopped short: {why}", of_turn=came.stop not in {"", *REFUSALS})
+        raise TransientBrainError(
+            f"Letta stopped short: {why}", post_suspected=came.stop not in {"", *REFUSALS}
+        )
 
 
 def _calls(event: Any) -> Iterator[Call]:

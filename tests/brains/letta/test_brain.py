@@ -382,11 +382,11 @@ async def test_a_turn_that_fails_tells_what_it_spent_and_whether_the_post_may_be
     flat.double.script(calls("remember", {"text": "likes tea"}), Breaks())
     with pytest.raises(TransientBrainError) as sick:
         await person.think("hello")
-    assert (person.spent, sick.value.of_turn) == (Usage(MODEL, *TOKENS, None), False)
+    assert (person.spent, sick.value.post_suspected) == (Usage(MODEL, *TOKENS, None), False)
     flat.double.script(Says(text="You are", finish="length"))
     with pytest.raises(TransientBrainError) as cut:
         await person.think("hello")
-    assert (person.spent, cut.value.of_turn) == (Usage(MODEL, *TOKENS, None), True)
+    assert (person.spent, cut.value.post_suspected) == (Usage(MODEL, *TOKENS, None), True)
 
 
 # what is left behind

@@ -36,7 +36,7 @@ def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "error", "of_turn"),
+    ("status", "kind", "error", "post_suspected"),
     [
         (400, "", TransientBrainError, True),
         (200, "llm_bad_request", TransientBrainError, True),
@@ -48,9 +48,9 @@ def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
         (200, "llm_authentication", PermanentBrainError, None),
     ],
 )
-def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, of_turn):
+def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, post_suspected):
     found = judge(status, {"error_type": kind}, {})
-    assert (type(found), getattr(found, "of_turn", None)) == (error, of_turn)
+    assert (type(found), getattr(found, "post_suspected", None)) == (error, post_suspected)
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_pictures_are_named_only_where_they_may_be_the_cause(status, kind, named
     found = judge(status, {"error_type": kind}, {}, shows=True)
     assert (BLIND in found.args) == named
     assert BLIND not in judge(status, {"error_type": kind}, {}).args
-    assert not named or found.of_turn
+    assert not named or found.post_suspected
