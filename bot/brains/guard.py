@@ -1,9 +1,9 @@
-"""A sick brain is asked a few times, then left alone: time limit, retries and circuit breaker for any brain.
+"""Time limit, retries and a circuit breaker for any brain.
 
-Within a turn a failed try is repeated only while the brain has called no tool, so that nothing is done twice.
-After too many failures in a row the breaker opens: nobody asks for a while, mentions wait, then one turn
-probes. Retries are stamina's: jittered and capped. The breaker is ours, for those to be had know neither a
-server's retry-after nor a failure that one person's post brings about.
+Within a turn a failed try is repeated only if the brain has called no tool, so that nothing is done twice.
+After too many failures in a row the breaker opens: no turn asks the brain for a while, mentions wait, then
+one turn probes. Retries are stamina's, with jitter and a limit. The breaker is ours: existing libraries know
+neither a server's retry-after nor a failure that one person's post has caused.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ FIRST_WAIT, LONGEST_WAIT = (
     4.0,
 )  # seconds between tries of one turn; longer ones are the mention's to wait
 FAILURES = 5
-FIRST_REST, LONGEST_REST = timedelta(seconds=60), timedelta(minutes=15)
-PROBED = timedelta(seconds=5)  # how long the others wait while one turn probes
+FIRST_OPEN, LONGEST_OPEN = timedelta(seconds=60), timedelta(minutes=15)
+PROBE_WAIT = timedelta(seconds=5)  # how long the others wait while one turn probes
 
 
 class Breaker:
-    """Opens after five failures in a row, for a minute, then twice as long each time a probe fails.
+    """Opens for a minute after five failures in a row. Each failed probe doubles the time.
 
-    A failure that the post itself may have caused (`post_suspected`) counts once a person, until something
-    succeeds: nobody alone can silence the bot for all. A server that says when to come back is not asked before.
+    A failure that the post itself may have caused (`post_suspected`) counts once for each person, until a
+    turn succeeds. So one person cannot open the breaker. If the server said when to come back, it is not
+    asked before.
     """
 
     def __init__(self, name: str, clock: Clock) -> None:
         self._name = name
         self._clock = clock
         self._failures: Counter[str] = Counter()
-        self._rest = FIRST_REST
+        self._open_for = FIRST_OPEN
         self._until: datetime | None = None
         self._probing = False
 
@@ -78,7 +79,7 @@ class Breaker:
         """Whether the turn that begins is the probe."""
         if self._until is None:
             return False
-        left = max(self._until - self._clock(), PROBED if self._probing else timedelta())
+        left = max(self._until - self._clock(), PROBE_WAIT if self._probing else timedelta())
         if left:
             raise BreakerOpen(
                 f"asked again in {left.total_seconds():.0f} s", retry_after=left.total_seconds()
@@ -87,23 +88,23 @@ class Breaker:
         return True
 
     def _failed(self, error: TransientBrainError, did: str, *, probe: bool) -> None:
-        stumbling = error.post_suspected and did in self._failures
+        repeated = error.post_suspected and did in self._failures
         self._failures[did if error.post_suspected else ""] += 1
         failures = self._failures[""] + sum(1 for person in self._failures if person)
-        if probe and stumbling:
-            return  # it tells nothing new: somebody else's turn is the next probe
+        if probe and repeated:
+            return  # known already: the turn of somebody else is the next probe
         if probe:
-            self._open(min(self._rest * 2, LONGEST_REST), error)
+            self._open(min(self._open_for * 2, LONGEST_OPEN), error)
         elif self._until is not None:
             pass  # it began before the breaker opened
         elif failures >= FAILURES:
-            self._open(FIRST_REST, error)
+            self._open(FIRST_OPEN, error)
         elif error.retry_after:
             self._open(timedelta(0), error)
 
-    def _open(self, rest: timedelta, error: TransientBrainError) -> None:
-        self._rest = max(rest, FIRST_REST)
-        span = max(rest, timedelta(seconds=error.retry_after or 0))
+    def _open(self, least: timedelta, error: TransientBrainError) -> None:
+        self._open_for = max(least, FIRST_OPEN)
+        span = max(least, timedelta(seconds=error.retry_after or 0))
         self._until = self._clock() + span
         log.error(
             "brain.breaker_opened", brain=self._name, seconds=round(span.total_seconds()), why=str(error)
@@ -117,7 +118,7 @@ class Breaker:
 
 
 class Guarded:
-    """`brain`, with at most `timeout` for a try; one that took half of that is not repeated."""
+    """`brain` with at most `timeout` for each try. A try that took half of that is not repeated."""
 
     def __init__(self, brain: Brain, *, timeout: timedelta, clock: Clock) -> None:
         self.name = brain.name
@@ -130,15 +131,15 @@ class Guarded:
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
         watched = WatchedTools(tools)
-        late = _time() + self._timeout.total_seconds() / 2
+        retry_until = _time() + self._timeout.total_seconds() / 2
 
-        def again(error: Exception) -> bool:
-            soon = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
-            return soon and not watched.called and _time() < late
+        def should_retry(error: Exception) -> bool:
+            retryable = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
+            return retryable and not watched.called and _time() < retry_until
 
         with self._breaker.turn(prompt.mention.did):
             async for attempt in stamina.retry_context(
-                on=again,
+                on=should_retry,
                 attempts=TRIES,
                 timeout=None,
                 wait_initial=FIRST_WAIT,

@@ -1,10 +1,9 @@
-"""The `model` brain: any provider's model, through pydantic-ai.
+"""The `model` brain: the model of any provider, through pydantic-ai.
 
-That library is asked for one request at a time (`pydantic_ai.direct`); the loop over tools is ours, because
-what ends a turn, and what a failure means for the mention, is ours to say. It was chosen for what it tells of
-each answer, the same for every provider: why it ended, what it cost, which kind of error it was, and when
-to come back. It also marks what a provider's cache should keep, and mends tool calls that are no JSON before
-they are sent back. The providers' own clients would each need all that anew.
+The library makes one request at a time (`pydantic_ai.direct`). The loop over tools is ours, because we decide
+what ends a turn and what a failure means for the mention. The library tells the same of every provider's
+answer: why it ended, what it cost, the kind of an error, and when to come back. It also marks what a
+provider's cache should keep. With the providers' own clients we would write all that for each of them.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from bot.brains import loop
-from bot.brains.loop import Call, Round
+from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage
 from bot.errors import BrainError, SettingsError, TransientBrainError
 from bot.prompt import images
 
 try:
-    from pydantic_ai import exceptions as wrong
+    from pydantic_ai import exceptions
     from pydantic_ai.direct import model_request
     from pydantic_ai.messages import BinaryContent, ModelRequest, ToolReturnPart, UserPromptPart
     from pydantic_ai.models import ModelRequestParameters, infer_model
@@ -41,22 +40,22 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
     from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
-    from pydantic_ai.models import Model as Asked
+    from pydantic_ai.models import Model as ProviderModel
 
     from bot.domain.prompt import Prompt, ToolResult, ToolSpec
     from bot.ports import Toolbox
 
 COMPATIBLE = "openai-compatible"
-CUT = {
+UNFINISHED = {
     "length": "its answer was cut off; SCRUBJAY_MODEL_MAX_TOKENS allows more",
     "content_filter": "the provider's filter refused to answer",
     "error": "its answer broke off",
 }
-MENDABLE = (
-    (wrong.ModelAuthenticationError, "the key is refused; check SCRUBJAY_MODEL_KEY"),
-    (wrong.ModelNotFoundError, "there is no such model; check SCRUBJAY_MODEL"),
-    (wrong.ModelQuotaExceededError, "the account at the provider is exhausted"),
-)  # by the operator: mentions wait for it
+OPERATOR_ERRORS = (
+    (exceptions.ModelAuthenticationError, "the key is refused; check SCRUBJAY_MODEL_KEY"),
+    (exceptions.ModelNotFoundError, "there is no such model; check SCRUBJAY_MODEL"),
+    (exceptions.ModelQuotaExceededError, "the account at the provider is exhausted"),
+)  # mentions wait until the operator has fixed them
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +70,25 @@ class ModelOptions:
 
 
 class Model:
-    """Holds nothing between turns: neither a conversation nor, at the provider, a stored one."""
+    """Holds nothing between turns, and tells the provider to store nothing."""
 
     name = "model"
 
     def __init__(self, options: ModelOptions) -> None:
         self._options = options
-        self._model = _find(options)
+        self._model = _make_model(options)
 
     async def start(self) -> None:
-        """Open the connections that turns share; without it, each opens its own."""
+        """Open the connections that the turns share. Without this, each turn opens its own."""
         await self._model.__aenter__()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        stable, moving = prompt.split(Trust.OPERATOR)
+        instructions, message = prompt.split(Trust.OPERATOR)
         conversation = _Conversation(
             self._model,
             self._options,
-            [moving, *chain.from_iterable(map(_picture, images.attached(prompt)))],
-            system=stable,
+            [message, *chain.from_iterable(map(_image_content, images.attached(prompt)))],
+            instructions=instructions,
             specs=tools.specs,
             add_usage=tools.add_usage,
         )
@@ -100,7 +99,7 @@ class Model:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:
-        """Ask the model for a word; costs a few tokens."""
+        """Ask the model for one word. This costs a few tokens."""
         conversation = _Conversation(self._model, replace(self._options, max_tokens=16), ["Say: ok"])
         try:
             async with self._model:
@@ -118,47 +117,49 @@ class _Conversation:
 
     def __init__(
         self,
-        model: Asked,
+        model: ProviderModel,
         options: ModelOptions,
-        said: list[UserContent],
+        content: list[UserContent],
         *,
-        system: str | None = None,
+        instructions: str | None = None,
         specs: Iterable[ToolSpec] = (),
         add_usage: Callable[[Usage], None] = lambda _: None,
     ) -> None:
         add_usage(Usage(options.name))
         self._model = model
         self._options = options
-        self._system = system
+        self._instructions = instructions
         self._specs = [_tool(spec) for spec in specs]
         self._add_usage = add_usage
-        self._shows = len(said) > 1
+        self._has_images = len(content) > 1
         self._until = asyncio.get_running_loop().time() + options.timeout.total_seconds()
-        self._messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=system)]
+        self._messages: list[ModelMessage] = [
+            ModelRequest([UserPromptPart(content)], instructions=instructions)
+        ]
 
-    async def ask(self) -> Round:
+    async def ask(self) -> Response:
         """One request. Raises BrainError."""
         response = await self.request()
-        if response.finish_reason in CUT:
-            raise TransientBrainError(CUT[response.finish_reason], post_suspected=True)
+        if response.finish_reason in UNFINISHED:
+            raise TransientBrainError(UNFINISHED[response.finish_reason], post_suspected=True)
         self._messages += [response] if response.parts else []
         calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
-        return Round(calls, response.text or "")
+        return Response(calls, response.text or "")
 
-    def answer(self, answers: Sequence[tuple[Call, ToolResult]]) -> None:
-        self._tell(
-            ToolReturnPart(call.name, answer.text, call.id, outcome="success" if answer.ok else "failed")
-            for call, answer in answers
+    def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
+        self._append(
+            ToolReturnPart(call.name, result.text, call.id, outcome="success" if result.ok else "failed")
+            for call, result in results
         )
 
-    def say(self, text: str) -> None:
-        self._tell([UserPromptPart(text)])
+    def add_message(self, text: str) -> None:
+        self._append([UserPromptPart(text)])
 
-    def _tell(self, parts: Iterable[ModelRequestPart]) -> None:
-        self._messages.append(ModelRequest(list(parts), instructions=self._system))
+    def _append(self, parts: Iterable[ModelRequestPart]) -> None:
+        self._messages.append(ModelRequest(list(parts), instructions=self._instructions))
 
     async def request(self) -> ModelResponse:
-        """One request, whatever its answer may be. Raises BrainError."""
+        """Send one request and return the answer, also if it was cut. Raises BrainError."""
         try:
             async with asyncio.timeout_at(self._until):
                 response = await model_request(
@@ -169,14 +170,14 @@ class _Conversation:
                 )
         except TimeoutError as error:
             raise TransientBrainError("it took too long") from error
-        except (wrong.ModelAPIError, wrong.UnexpectedModelBehavior) as error:
-            raise _told(error, shows=self._shows) from error
+        except (exceptions.ModelAPIError, exceptions.UnexpectedModelBehavior) as error:
+            raise _to_brain_error(error, has_images=self._has_images) from error
         self._add_usage(_usage(response))
         return response
 
 
-def _picture(shown: images.Picture) -> tuple[UserContent, ...]:
-    return shown.label, BinaryContent(shown.data, media_type=shown.kind)
+def _image_content(picture: images.Picture) -> tuple[UserContent, ...]:
+    return picture.label, BinaryContent(picture.data, media_type=picture.kind)
 
 
 def _tool(spec: ToolSpec) -> ToolDefinition:
@@ -186,7 +187,7 @@ def _tool(spec: ToolSpec) -> ToolDefinition:
 
 
 def _settings(options: ModelOptions) -> OpenAIChatModelSettings:
-    """For every provider: each takes what it knows."""
+    """Settings for every provider; each takes those that it knows."""
     return OpenAIChatModelSettings(
         max_tokens=options.max_tokens,
         cache=True,
@@ -201,39 +202,40 @@ def _usage(response: ModelResponse) -> Usage:
 
 
 def _cost(response: ModelResponse) -> int | None:
-    """In millionths of a US dollar, rounded up; None if nobody knows the price."""
+    """In millionths of a US dollar, rounded up; None if the price is not known."""
     try:
         return math.ceil(response.cost().total_price * 1_000_000)
     except (LookupError, ValueError, AssertionError):
         return None
 
 
-def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
-    """What the provider's error means for the mention. Never its text, which may quote the prompt.
+def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> BrainError:
+    """The error of ours that a provider's error means. It never has its text, which may quote the prompt.
 
-    `shows`: the request held pictures. A model that sees none may fail over them, llama.cpp's with a 500.
+    `has_images`: the request held pictures. A model that takes none may fail because of them; llama.cpp
+    answers 500.
     """
-    status = f" (HTTP {error.status_code})" if isinstance(error, wrong.ModelHTTPError) else ""
-    mend = next((words for kind, words in MENDABLE if isinstance(error, kind)), None)
+    status = f" (HTTP {error.status_code})" if isinstance(error, exceptions.ModelHTTPError) else ""
+    advice = next((words for kind, words in OPERATOR_ERRORS if isinstance(error, kind)), None)
     match error:
-        case wrong.ContentFilterError():
-            return TransientBrainError(CUT["content_filter"], post_suspected=True)
-        case wrong.ModelRequestRejectedError() if mend is None:
+        case exceptions.ContentFilterError():
+            return TransientBrainError(UNFINISHED["content_filter"], post_suspected=True)
+        case exceptions.ModelRequestRejectedError() if advice is None:
             why = f"the request was rejected{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}" if shows else why, post_suspected=True)
-        case wrong.ModelServerError() if shows:
+            return TransientBrainError(f"{why}. {images.BLIND}" if has_images else why, post_suspected=True)
+        case exceptions.ModelServerError() if has_images:
             why = f"the provider fails at a request with pictures{status}"
             return TransientBrainError(
                 f"{why}. {images.BLIND}", retry_after=error.retry_after, post_suspected=True
             )
-        case wrong.ModelAPIError():
-            why = mend or f"the provider is in trouble: {type(error).__name__}"
+        case exceptions.ModelAPIError():
+            why = advice or f"the provider is in trouble: {type(error).__name__}"
             return TransientBrainError(why + status, retry_after=error.retry_after)
         case _:
-            return TransientBrainError("the provider's answer makes no sense")
+            return TransientBrainError("the provider's answer cannot be read")
 
 
-def _find(options: ModelOptions) -> Asked:
+def _make_model(options: ModelOptions) -> ProviderModel:
     """Raises SettingsError for a provider or model name that the library does not know."""
     key = options.key.get_secret_value() if options.key else None
     provider, _, name = options.name.partition(":")
@@ -246,6 +248,6 @@ def _find(options: ModelOptions) -> Asked:
         given = {"api_key": key, "base_url": options.url}
         wanted = {setting: value for setting, value in given.items() if value}
         return infer_model(options.name, lambda kind: infer_provider_class(kind)(**wanted))
-    except (wrong.UserError, ValueError, TypeError, ImportError) as error:
+    except (exceptions.UserError, ValueError, TypeError, ImportError) as error:
         how = "" if key else " Is SCRUBJAY_MODEL_KEY set?"
         raise SettingsError(f"SCRUBJAY_MODEL={options.name} cannot be used: {error}{how}") from error

@@ -1,7 +1,6 @@
-"""What a brain may do in one turn: the tools, called by name with whatever a model wrote.
+"""The tools of one turn, called by name with the arguments that a model wrote.
 
-A tool is one function with `@tool` in a subject's file, named in that file's `TOOLS`; a new file is named
-here.
+A tool is one function with `@tool`, listed in its module's `TOOLS`. A new module is added to TOOLS here.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
     {tool.spec.name: tool for tool in (*speech.TOOLS, *notes.TOOLS)}
 )
-CALLS = 12
-FEW = 2  # calls left, when the brain is told to come to an end
-REPLY_GRAPHEMES = 4 * 300  # four posts
+MAX_CALLS = 12
+WARN_CALLS_LEFT = 2  # from here on each result says how many calls are left
+MAX_REPLY_GRAPHEMES = 4 * 300  # four posts
 
 
 class Toolbox:
@@ -51,40 +50,40 @@ class Toolbox:
         *,
         limits: Limits,
         search: Search,
-        reply_limit: int = REPLY_GRAPHEMES,
-        calls: int = CALLS,
+        reply_limit: int = MAX_REPLY_GRAPHEMES,
+        calls: int = MAX_CALLS,
     ) -> None:
-        self._turn = Overlay(recollection, receipt, now, limits, reply_limit, search)
-        self._left = calls
+        self._overlay = Overlay(recollection, receipt, now, limits, reply_limit, search)
+        self._calls_left = calls
         self._spent = Usage()
 
     async def call(self, name: str, arguments: object) -> ToolResult:
-        """Run the tool. Bad calls raise nothing: they are answered with how to mend them."""
-        if not self._left:
+        """Run the tool. A bad call raises nothing: the result says how to correct it."""
+        if not self._calls_left:
             return ToolResult("Not done: this turn has no calls left.", ok=False)
-        self._left -= 1
+        self._calls_left -= 1
         try:
             text, ok = await self._run(name, arguments), True
         except (ToolRefused, EditRefused) as refused:
             text, ok = str(refused), False
-        if self._left <= FEW:
-            text += f" ({self._left} calls left in this turn.)"
+        if self._calls_left <= WARN_CALLS_LEFT:
+            text += f" ({self._calls_left} calls left in this turn.)"
         return ToolResult(text, ok)
 
     def add_usage(self, usage: Usage) -> None:
         self._spent += usage
 
     def thought(self) -> Thought:
-        """What the turn came to: a reply or silence, and the edits."""
-        turn = self._turn
-        why = "" if turn.reply is not None else turn.silence or "said nothing"
-        return Thought(turn.reply, why, turn.edits(), self._spent)
+        """What the turn has asked for: a reply or silence, and the edits."""
+        overlay = self._overlay
+        why = "" if overlay.reply is not None else overlay.silence or "said nothing"
+        return Thought(overlay.reply, why, overlay.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)
         if tool is None:
             raise ToolRefused(f"there is no such tool. There are: {', '.join(TOOLS)}.")
-        return await tool.run(self._turn, _parse(tool.arguments, arguments))
+        return await tool.run(self._overlay, _parse(tool.arguments, arguments))
 
 
 def _parse(model: type[Arguments], arguments: object) -> Arguments:
@@ -100,11 +99,11 @@ def _parse(model: type[Arguments], arguments: object) -> Arguments:
             case _:
                 raise ToolRefused("the arguments are no JSON object.")
     except ValidationError as error:
-        raise ToolRefused(f"{_mend(error)}. Fields: {', '.join(model.model_fields)}.") from error
+        raise ToolRefused(f"{_describe_errors(error)}. Fields: {', '.join(model.model_fields)}.") from error
 
 
-def _mend(error: ValidationError) -> str:
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+def _describe_errors(error: ValidationError) -> str:
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(map(str, one['loc']))[:60] or 'arguments'}: {one['msg']}" for one in wrong[:5]
+        f"{'.'.join(map(str, one['loc']))[:60] or 'arguments'}: {one['msg']}" for one in errors[:5]
     )

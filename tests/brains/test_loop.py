@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.brains.loop import MENDS, NOT_ENDED, ROUNDS, Call, Round, run
+from bot.brains.loop import MAX_CORRECTIONS, MAX_REQUESTS, USE_REPLY, Call, Response, run
 from bot.domain.prompt import ToolResult
 from bot.errors import TransientBrainError
 
@@ -13,21 +13,21 @@ NOTE, BAD = Call("3", "remember", {"text": "keeps bees"}), Call("4", "remember",
 
 
 class Model:
-    """Answers with these rounds, the last one for ever; keeps what it was told."""
+    """Answers with these responses, the last one for ever; keeps what it was told."""
 
-    def __init__(self, *rounds):
-        self.rounds = list(rounds)
+    def __init__(self, *responses):
+        self.responses = list(responses)
         self.asked = 0
         self.told = []
 
     async def ask(self):
         self.asked += 1
-        return self.rounds[min(self.asked, len(self.rounds)) - 1]
+        return self.responses[min(self.asked, len(self.responses)) - 1]
 
-    def answer(self, answers):
-        self.told.append([answer.text for _, answer in answers])
+    def add_results(self, results):
+        self.told.append([result.text for _, result in results])
 
-    def say(self, text):
+    def add_message(self, text):
         self.told.append(text)
 
 
@@ -46,7 +46,7 @@ class Tools:
 
 
 def calls(*each):
-    return Round(each, None)
+    return Response(each, None)
 
 
 @pytest.mark.parametrize("last", [REPLY, SILENT])
@@ -63,7 +63,7 @@ async def test_what_was_refused_beside_a_reply_may_be_mended_before_the_turn_end
 
 
 async def test_plain_text_is_the_reply_where_it_may_be():
-    model, tools = Model(Round((), "hi")), Tools()
+    model, tools = Model(Response((), "hi")), Tools()
     await run(model, tools)
     assert (model.asked, tools.called) == (1, ["reply"])
 
@@ -72,18 +72,22 @@ async def test_where_plain_text_must_not_be_posted_the_model_is_told_and_then_gi
     model, tools = Model(calls()), Tools()
     with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
         await run(model, tools)
-    assert (model.told, tools.called, caught.value.post_suspected) == ([NOT_ENDED] * (MENDS + 1), [], True)
+    assert (model.told, tools.called, caught.value.post_suspected) == (
+        [USE_REPLY] * (MAX_CORRECTIONS + 1),
+        [],
+        True,
+    )
 
 
 async def test_a_model_that_never_comes_to_an_end_is_given_up():
     model = Model(calls(NOTE))
     with pytest.raises(TransientBrainError, match="no end"):
         await run(model, Tools())
-    assert model.asked == ROUNDS
+    assert model.asked == MAX_REQUESTS
 
 
 async def test_a_reply_counts_though_another_call_is_refused_to_the_last():
     model, tools = Model(calls(REPLY), calls(BAD)), Tools()
-    model.rounds[0] = calls(REPLY, BAD)
+    model.responses[0] = calls(REPLY, BAD)
     await run(model, tools)
-    assert (model.asked, tools.called[0]) == (ROUNDS, "reply")
+    assert (model.asked, tools.called[0]) == (MAX_REQUESTS, "reply")
