@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from bot.domain import outgoing
 from bot.domain.prompt import ToolResult
 from bot.errors import TransientBrainError
 
@@ -28,22 +29,27 @@ USE_REPLY = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call. `arguments` are a mapping, or JSON as the model wrote it."""
+    """A tool call. `arguments` are a mapping, or JSON as the model wrote it.
+
+    `fault` says why it must not be run, in words for the model.
+    """
 
     id: str
     name: str
     arguments: object
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """What a model answered to one request.
 
-    `text` stands outside of any call; None if it must not be posted.
+    `text` stands outside of any call. If it is not `sayable`, only calls in it are heeded.
     """
 
     calls: tuple[Call, ...]
-    text: str | None
+    text: str = ""
+    sayable: bool = True
 
 
 class Conversation(Protocol):
@@ -68,15 +74,14 @@ async def run(conversation: Conversation, tools: Toolbox) -> None:
     for _ in range(MAX_REQUESTS):
         response = await conversation.ask()
         if response.calls:
-            results = [(call, await tools.call(call.name, call.arguments)) for call in response.calls]
-            ended = ended or any(result.ok and call.name in ENDING_TOOLS for call, result in results)
-            all_ok = all(result.ok for _, result in results)
+            results = [(call, await _result(call, tools)) for call in response.calls]
             conversation.add_results(results)
         else:
-            corrections += 1
-            result = await _reply_with(response.text, tools)
-            ended, all_ok = ended or result.ok, result.ok
-            conversation.add_message(result.text)
+            results = await _from_text(response, tools)
+            corrections += any(call.name in ENDING_TOOLS or not result.ok for call, result in results)
+            conversation.add_message("\n".join(f"{call.name}: {result.text}" for call, result in results))
+        ended = ended or any(result.ok and call.name in ENDING_TOOLS for call, result in results)
+        all_ok = all(result.ok for _, result in results)
         if ended and all_ok:
             return
         if corrections > MAX_CORRECTIONS:
@@ -85,6 +90,17 @@ async def run(conversation: Conversation, tools: Toolbox) -> None:
         raise TransientBrainError(f"it came to no end in {MAX_REQUESTS} requests", post_suspected=True)
 
 
-async def _reply_with(text: str | None, tools: Toolbox) -> ToolResult:
-    """Plain text is the reply, where it may be posted."""
-    return ToolResult(USE_REPLY, ok=False) if text is None else await tools.call("reply", {"text": text})
+async def _result(call: Call, tools: Toolbox) -> ToolResult:
+    return ToolResult(call.fault, ok=False) if call.fault else await tools.call(call.name, call.arguments)
+
+
+async def _from_text(response: Response, tools: Toolbox) -> list[tuple[Call, ToolResult]]:
+    """Run the calls that an answer without calls makes in its text; else take the text as the reply."""
+    reading = outgoing.read(response.text, [spec.name for spec in tools.specs])
+    match reading:
+        case outgoing.Calls(found):
+            calls = [Call("", one.name, one.arguments) for one in found]
+            return [(call, await _result(call, tools)) for call in calls]
+        case _:
+            call = Call("", "reply", {"text": response.text}, None if response.sayable else USE_REPLY)
+            return [(call, await _result(call, tools))]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
 import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from bot.domain import outgoing
 from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
 from memory.model import Forget, Remember, Revise
@@ -15,7 +16,7 @@ from memory.rows.passages import of_note
 from memory.rules.edits import propose
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from memory.model import Edit, Limits, Note, Passage, Receipt, Recollection
@@ -26,7 +27,6 @@ ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
 # lone surrogates, bidi and control characters, but not line breaks and tabs
 UNWANTED = regex.compile(r"[\p{Cs}\p{Cc}--[\n\t]]|[\u202a-\u202e\u2066-\u2069]", regex.VERSION1)
-VISIBLE = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
 
 Text: TypeAlias = Annotated[str, AfterValidator(lambda text: UNWANTED.sub("", text).strip())]
 
@@ -73,6 +73,7 @@ class Overlay:
         limits: Limits,
         reply_limit: int,
         search: Search,
+        tools: Sequence[str] = (),
     ) -> None:
         self.notes = recollection.notes
         self.reply: str | None = None
@@ -83,11 +84,11 @@ class Overlay:
         self._limits = limits
         self._reply_limit = reply_limit
         self._search = search
+        self._tools = tools
 
     def set_reply(self, text: str) -> None:
-        """Raises ToolRefused if `text` shows nothing, or is longer than the reply limit."""
-        if not VISIBLE.search(text):
-            raise ToolRefused("the reply is empty. Say something, or call stay_silent.")
+        """Raises ToolRefused if the gate finds no sentence in `text`, or if it is too long."""
+        text = _sentence(text, self._tools)
         count = len(regex.findall(r"\X", text))
         if count > self._reply_limit:
             raise ToolRefused(
@@ -152,3 +153,13 @@ class Overlay:
             *(Remember(note.text) for note in notes if note.id > 0 and self._receipt in note.also),
             *(Remember(n.text) if n.replaces is None else Revise(n.replaces, n.text) for n in fresh),
         )
+
+
+def _sentence(text: str, tools: Sequence[str]) -> str:
+    match outgoing.read(text, tools):
+        case outgoing.Sentence(said):
+            return said
+        case outgoing.Calls():
+            raise ToolRefused(outgoing.CALL)
+        case outgoing.Fault(why):
+            raise ToolRefused(why)

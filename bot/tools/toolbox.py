@@ -5,6 +5,7 @@ A tool is one function with `@tool`, listed in its module's `TOOLS`. A new modul
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
 MAX_CALLS = 12
 WARN_CALLS_LEFT = 2  # from here on each result says how many calls are left
 MAX_REPLY_GRAPHEMES = 4 * 300  # four posts
+TIMES_ENCODED = 3  # a JSON object that was encoded twice is decoded so often at most
 
 
 class Toolbox:
@@ -53,7 +55,7 @@ class Toolbox:
         reply_limit: int = MAX_REPLY_GRAPHEMES,
         calls: int = MAX_CALLS,
     ) -> None:
-        self._overlay = Overlay(recollection, receipt, now, limits, reply_limit, search)
+        self._overlay = Overlay(recollection, receipt, now, limits, reply_limit, search, tuple(TOOLS))
         self._calls_left = calls
         self._spent = Usage()
 
@@ -89,17 +91,49 @@ class Toolbox:
 def _parse(model: type[Arguments], arguments: object) -> Arguments:
     """Raises ToolRefused, naming each field that is wrong."""
     try:
-        match arguments:
-            case None | "" | b"":
-                return model.model_validate({})
-            case str() | bytes():
-                return model.model_validate_json(arguments)
-            case Mapping():
-                return model.model_validate(dict(arguments))
-            case _:
-                raise ToolRefused("the arguments are no JSON object.")
+        return model.model_validate(_fields(model, arguments))
     except ValidationError as error:
         raise ToolRefused(f"{_describe_errors(error)}. Fields: {', '.join(model.model_fields)}.") from error
+
+
+def _fields(model: type[Arguments], arguments: object) -> dict[str, object]:
+    """The fields that a model meant, where that is certain. Raises ToolRefused.
+
+    JSON may hold raw line breaks, and be encoded twice. A bare text is meant for the one text of a tool.
+    """
+    names = ", ".join(model.model_fields)
+    match _decoded(arguments):
+        case None | "":
+            return {}
+        case Mapping() as fields:
+            return {str(name): value for name, value in fields.items()}
+        case str(text) if (field := _only_text(model)) and not text.lstrip().startswith(("{", "[", '"')):
+            return {field: text}
+        case str():
+            raise ToolRefused(f"Invalid JSON in the arguments. Fields: {names}.")
+        case _:
+            raise ToolRefused(f"the arguments are no JSON object. Fields: {names}.")
+
+
+def _decoded(arguments: object) -> object:
+    """The value of JSON, encoded once or twice; other text as it is."""
+    value = arguments
+    for _ in range(TIMES_ENCODED):
+        if isinstance(value, bytes):
+            value = value.decode(errors="surrogateescape")
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value, strict=False)
+        except (ValueError, RecursionError):
+            break
+    return value if isinstance(value, Mapping | str | list) or value is None else arguments
+
+
+def _only_text(model: type[Arguments]) -> str | None:
+    """The name of the tool's one field, if that is a required text."""
+    (name, *others), field = model.model_fields, next(iter(model.model_fields.values()))
+    return name if not others and field.is_required() and field.annotation is str else None
 
 
 def _describe_errors(error: ValidationError) -> str:

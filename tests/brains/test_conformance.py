@@ -169,7 +169,7 @@ async def test_a_model_that_says_nothing_is_no_silence(rig, step):
 
 
 @over_brains(rules=NO_CALLS)
-@pytest.mark.parametrize("arguments", ['{"text": ', "lives in Lisbon", "[]", '{"text": 7}', '{"note": "x"}'])
+@pytest.mark.parametrize("arguments", ['{"text": ', '{"text": "a"} b', "[]", '{"text": 7}', '{"note": "x"}'])
 async def test_a_call_that_is_malformed_does_nothing_and_can_be_mended(rig, arguments):
     script = calls("remember", arguments), calls("remember", {"text": "likes tea"}), replies("Noted.")
     thought = await think(rig, "I like tea", *script)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.brains.loop import MAX_CORRECTIONS, MAX_REQUESTS, USE_REPLY, Call, Response, run
-from bot.domain.prompt import ToolResult
+from bot.domain.prompt import ToolResult, ToolSpec
 from bot.errors import TransientBrainError
 
 REPLY, SILENT = Call("1", "reply", {"text": "hi"}), Call("2", "stay_silent", {"reason": "noise"})
@@ -34,7 +34,7 @@ class Model:
 class Tools:
     """Takes every call but an empty one."""
 
-    specs = ()
+    specs = tuple(ToolSpec(name, "", {}) for name in ("reply", "stay_silent", "remember"))
 
     def __init__(self):
         self.called = []
@@ -46,7 +46,11 @@ class Tools:
 
 
 def calls(*each):
-    return Response(each, None)
+    return Response(each)
+
+
+def unsayable(text=""):
+    return Response((), text, sayable=False)
 
 
 @pytest.mark.parametrize("last", [REPLY, SILENT])
@@ -69,11 +73,11 @@ async def test_plain_text_is_the_reply_where_it_may_be():
 
 
 async def test_where_plain_text_must_not_be_posted_the_model_is_told_and_then_given_up():
-    model, tools = Model(calls()), Tools()
+    model, tools = Model(unsayable("hi")), Tools()
     with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
         await run(model, tools)
     assert (model.told, tools.called, caught.value.post_suspected) == (
-        [USE_REPLY] * (MAX_CORRECTIONS + 1),
+        [f"reply: {USE_REPLY}"] * (MAX_CORRECTIONS + 1),
         [],
         True,
     )
@@ -91,3 +95,24 @@ async def test_a_reply_counts_though_another_call_is_refused_to_the_last():
     model.responses[0] = calls(REPLY, BAD)
     await run(model, tools)
     assert (model.asked, tools.called[0]) == (MAX_REQUESTS, "reply")
+
+
+@pytest.mark.parametrize("sayable", [True, False])
+async def test_a_certain_call_in_the_text_is_run_as_that_call(sayable):
+    text = 'I will answer.\n{"name": "reply", "arguments": {"text": "hi"}}'
+    model, tools = Model(Response((), text, sayable=sayable)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told) == (["reply"], ["reply: done"])
+
+
+async def test_a_call_in_the_text_that_ends_nothing_goes_on():
+    text = '<tool_call>{"name": "remember", "arguments": {"text": "keeps bees"}}</tool_call>'
+    model, tools = Model(Response((), text), calls(REPLY)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told[0]) == (["remember", "reply"], "remember: done")
+
+
+async def test_a_call_with_a_fault_is_not_run_and_the_model_is_told_why():
+    model, tools = Model(calls(Call("1", "reply", {"text": "hi"}, fault="it was cut")), calls(REPLY)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told[0]) == (["reply"], ["it was cut"])

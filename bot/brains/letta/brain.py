@@ -180,7 +180,7 @@ class _Conversation:
     async def ask(self) -> Response:
         """One request. Its text is never posted: Letta does not report that a provider's filter cut it."""
         response = await self.request()
-        return Response(response.calls, None)
+        return Response(response.calls, response.text, sayable=False)
 
     def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
         self._messages = [_approval(results)]
