@@ -12,13 +12,14 @@ import asyncio
 import math
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.brains import loop
 from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage
 from bot.errors import BrainError, SettingsError, TransientBrainError
 from bot.prompt import images
+from memory.model import tokens
 
 try:
     from pydantic_ai import exceptions
@@ -46,11 +47,19 @@ if TYPE_CHECKING:
     from bot.ports import Toolbox
 
 COMPATIBLE = "openai-compatible"
+# the words by which providers say that an answer is whole; pydantic-ai also calls a missing one "stop"
+WHOLE = frozenset(
+    {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "completed", "complete"}
+    | {"tool_calls", "tool_call", "tool_use", "function_call"}
+)
 UNFINISHED = {
     "length": "its answer was cut off; SCRUBJAY_MODEL_MAX_TOKENS allows more",
     "content_filter": "the provider's filter refused to answer",
-    "error": "its answer broke off",
 }
+CUT_WORDS = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation"})
+NO_TAGS = ("\0no thinking\0", "\0no thinking\0")  # `bot.domain.model_text` alone decides what a thought is
+# what the library raises over a body that is no answer; nothing of ours runs within its request
+MALFORMED = (exceptions.UnexpectedModelBehavior, LookupError, TypeError, AttributeError, ValueError)
 OPERATOR_ERRORS = (
     (exceptions.ModelAuthenticationError, "the key is refused; check SCRUBJAY_MODEL_KEY"),
     (exceptions.ModelNotFoundError, "there is no such model; check SCRUBJAY_MODEL"),
@@ -77,6 +86,7 @@ class Model:
     def __init__(self, options: ModelOptions) -> None:
         self._options = options
         self._model = _make_model(options)
+        cast("dict[str, object]", self._model.profile)["thinking_tags"] = NO_TAGS
 
     async def start(self) -> None:
         """Open the connections that the turns share. Without this, each turn opens its own."""
@@ -140,8 +150,7 @@ class _Conversation:
     async def ask(self) -> Response:
         """One request. Raises BrainError."""
         response = await self.request()
-        if response.finish_reason in UNFINISHED:
-            raise TransientBrainError(UNFINISHED[response.finish_reason], post_suspected=True)
+        _require_whole(response)
         self._messages += [response] if response.parts else []
         calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
         return Response(calls, response.text or "")
@@ -170,9 +179,11 @@ class _Conversation:
                 )
         except TimeoutError as error:
             raise TransientBrainError("it took too long") from error
-        except (exceptions.ModelAPIError, exceptions.UnexpectedModelBehavior) as error:
+        except (exceptions.ModelAPIError, exceptions.ContentFilterError) as error:
             raise _to_brain_error(error, has_images=self._has_images) from error
-        self._add_usage(_usage(response))
+        except MALFORMED as error:
+            raise TransientBrainError("the provider's answer cannot be read") from error
+        self._add_usage(_usage(response, self._messages))
         return response
 
 
@@ -196,9 +207,32 @@ def _settings(options: ModelOptions) -> OpenAIChatModelSettings:
     )
 
 
-def _usage(response: ModelResponse) -> Usage:
-    usage = response.usage
-    return Usage("", usage.input_tokens, usage.output_tokens, _cost(response))
+def _require_whole(response: ModelResponse) -> None:
+    """Raise TransientBrainError unless the provider's own word says that the answer is whole."""
+    word = str((response.provider_details or {}).get("finish_reason") or "").casefold()
+    kind = "length" if word in CUT_WORDS else response.finish_reason or ""
+    if kind in UNFINISHED:
+        raise TransientBrainError(UNFINISHED[kind], post_suspected=True)
+    if word not in WHOLE:
+        known = f"ended with {word[:40]!r}" if word else "does not say how it ended"
+        raise TransientBrainError(f"its answer {known}, so it may not be whole")
+
+
+def _usage(response: ModelResponse, messages: Sequence[ModelMessage]) -> Usage:
+    """The tokens that the provider counted, or about as many as the texts have."""
+    usage, counted = response.usage, response.usage.input_tokens + response.usage.output_tokens
+    if counted:
+        return Usage("", usage.input_tokens, usage.output_tokens, _cost(response))
+    return Usage("", sum(map(_estimate, messages)), _estimate(response), None)
+
+
+def _estimate(message: ModelMessage) -> int:
+    texts = [getattr(part, "content", None) or getattr(part, "args", None) or "" for part in message.parts]
+    instructions = getattr(message, "instructions", None) or ""
+    shown = [each for text in texts for each in (text if isinstance(text, list) else [text])]
+    return tokens(instructions) + sum(
+        tokens(str(each)) for each in shown if not isinstance(each, BinaryContent)
+    )
 
 
 def _cost(response: ModelResponse) -> int | None:
@@ -228,11 +262,9 @@ def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> Bra
             return TransientBrainError(
                 f"{why}. {images.BLIND}", retry_after=error.retry_after, post_suspected=True
             )
-        case exceptions.ModelAPIError():
-            why = advice or f"the provider is in trouble: {type(error).__name__}"
-            return TransientBrainError(why + status, retry_after=error.retry_after)
         case _:
-            return TransientBrainError("the provider's answer cannot be read")
+            why = advice or f"the provider is in trouble: {type(error).__name__}"
+            return TransientBrainError(why + status, retry_after=getattr(error, "retry_after", None))
 
 
 def _make_model(options: ModelOptions) -> ProviderModel:

@@ -11,16 +11,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING
 
-from bot.domain.call_values import (
-    FENCE as WHOLE,
-)
-from bot.domain.call_values import (
-    MALFORMED,
-    CallValues,
-    TextCall,
-    all_of,
-    read_arguments,
-)
+from bot.domain.call_values import FENCE, MALFORMED, CallValues, TextCall, all_of, read_arguments
 from bot.domain.model_text import (
     MAX_LITERAL,
     json_and_rest,
@@ -54,7 +45,7 @@ NAMED_JSON = re.compile(
 )
 NEXT_NAMED = re.compile(r"(?<=\})\s+(?=[\w.:]+\s*\{)")
 BODY_FENCE = re.compile(r"```\w*\s*(?P<text>\{.*?\})\s*```", re.DOTALL)
-FENCE = re.compile(r"(?:```|~~~)[ \t]*[\w+.-]*[ \t]*\n?(?P<text>.*?)(?:```|~~~|\Z)", re.DOTALL)
+FENCED = re.compile(r"(?:```|~~~)[ \t]*[\w+.-]*[ \t]*\n?(?P<text>.*?)(?:```|~~~|\Z)", re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
 RECIPIENT = re.compile(
     r"\bto=(?P<name>[\w.]+)"
@@ -193,7 +184,7 @@ class _Reader:
     def lines(self, text: str) -> list[TextCall] | None:
         """Words, then calls on lines of their own, perhaps in a fence, up to the end."""
         text = OBSERVATION.sub("", text).strip()
-        fences = [one for one in FENCE.finditer(text) if not text[one.end() :].strip()]
+        fences = [one for one in FENCED.finditer(text) if not text[one.end() :].strip()]
         if fences:
             return self._body(fences[-1]["text"])
         for begin in list(LINE_START.finditer(text))[:50]:
@@ -205,7 +196,7 @@ class _Reader:
 
     def _body(self, body: str) -> list[TextCall] | None:
         body = body.strip()
-        if fence := WHOLE.fullmatch(body):
+        if fence := FENCE.fullmatch(body):
             body = fence["text"].strip()
         for read in (self._json, self._python, self._named, self._pairs, self.tags):
             if calls := read(body):
