@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.ports import Toolbox
 
 MAX_REQUESTS = 8  # requests of one turn; the toolbox limits its calls
-MAX_CORRECTIONS = 2  # how often a model may correct text that cannot be posted
+MAX_CORRECTIONS = 2  # how often a model may correct text that cannot be posted, or calls that were cut
 ENDING_TOOLS = frozenset({"reply", "stay_silent"})
 USE_REPLY = (
     "Nothing is posted yet: only what `reply` is called with will be. Call it with your whole answer, or "
@@ -76,6 +76,7 @@ async def run(conversation: Conversation, tools: Toolbox) -> None:
         if response.calls:
             results = [(call, await _result(call, tools)) for call in response.calls]
             conversation.add_results(results)
+            corrections += any(call.fault is not None for call in response.calls)
         else:
             results = await _from_text(response, tools)
             corrections += any(call.name in ENDING_TOOLS or not result.ok for call, result in results)

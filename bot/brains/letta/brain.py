@@ -20,11 +20,13 @@ from letta_client import AsyncLetta
 
 from bot.brains import loop
 from bot.brains.letta.agent import AgentManager
+from bot.brains.letta.completeness import ClientTools, checked, client_tool
 from bot.brains.letta.responses import read_response, require_whole, translate_errors
 from bot.brains.loop import Response
 from bot.domain.prompt import ToolResult, Trust, Usage
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attached
+from memory.model import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from bot.brains.letta.responses import LettaResponse
     from bot.brains.loop import Call
     from bot.clock import Clock
-    from bot.domain.prompt import Prompt, ToolSpec
+    from bot.domain.prompt import Prompt
     from bot.ports import Toolbox
     from bot.prompt.images import Picture
 
@@ -98,7 +100,7 @@ class Letta:
                     conversation = _Conversation(
                         self._client, name, system=system, text=message, images=attached(prompt), tools=tools
                     )
-                    await loop.run(conversation, tools)
+                    await loop.run(conversation, ClientTools(tools))
         except TransientBrainError:
             self._checked_at = None  # the agent may be gone: check before the next turn
             raise
@@ -180,7 +182,7 @@ class _Conversation:
     async def ask(self) -> Response:
         """One request. Its text is never posted: Letta does not report that a provider's filter cut it."""
         response = await self.request()
-        return Response(response.calls, response.text, sayable=False)
+        return Response(tuple(map(checked, response.calls)), response.text, sayable=False)
 
     def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
         self._messages = [_approval(results)]
@@ -195,7 +197,7 @@ class _Conversation:
                 self._name,
                 messages=self._messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
                 override_system=_without_surrogates(self._system),
-                client_tools=[_tool(spec) for spec in self._tools.specs] if self._tools else [],
+                client_tools=[client_tool(spec) for spec in self._tools.specs] if self._tools else [],
                 max_steps=MAX_STEPS,
                 include_pings=False,
                 streaming=True,
@@ -203,9 +205,16 @@ class _Conversation:
             async with stream:
                 response = await read_response(stream, has_images=self._has_images)
         if self._tools:
-            self._tools.add_usage(Usage("", response.tokens_in, response.tokens_out, None))
+            self._tools.add_usage(self._usage(response))
         require_whole(response)
         return response
+
+    def _usage(self, response: LettaResponse) -> Usage:
+        """The tokens that Letta counted, or about as many as the texts have."""
+        if response.tokens_in or response.tokens_out:
+            return Usage("", response.tokens_in, response.tokens_out, None)
+        wrote = response.text + "".join(str(call.arguments) for call in response.calls)
+        return Usage("", tokens(self._system + str(self._messages)), tokens(wrote), None)
 
 
 def _user(text: str, images: Iterable[Picture] = ()) -> dict[str, Any]:
@@ -228,10 +237,6 @@ def _image(picture: Picture) -> dict[str, Any]:
 def _without_surrogates(text: str) -> str:
     """`text` without lone surrogates, which JSON in UTF-8 cannot hold."""
     return text.encode(errors="replace").decode()
-
-
-def _tool(spec: ToolSpec) -> Any:
-    return {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
 
 
 def _approval(results: Iterable[tuple[Call, ToolResult]]) -> dict[str, Any]:

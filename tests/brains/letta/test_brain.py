@@ -505,3 +505,30 @@ def test_the_canary_of_the_probe_is_a_new_word_each_time_and_names_nobody(letta)
 async def test_what_was_remembered_is_an_edit_of_ours(letta):
     thought = await letta.think(calls("remember", {"text": "likes tea"}), replies("hi"))
     assert thought.edits == (Remember("likes tea"),)
+
+
+@pytest.mark.parametrize(
+    "cut", ['{"text": "You are a very', '{"text": "You are", "comp', '{"text": "You are"}']
+)
+async def test_a_call_that_was_cut_off_is_never_run_and_the_model_may_call_again(letta, cut):
+    thought = await letta.think(calls("reply", cut), replies("You are right."))
+    assert thought.reply == "You are right."
+    assert "not whole" in letta.double.seen[1]["messages"][-1]["content"]
+
+
+async def test_a_model_whose_calls_are_always_cut_off_is_given_up(letta):
+    with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
+        await letta.think(calls("reply", '{"text": "You are a very'))
+    assert (len(letta.double.seen), caught.value.post_suspected) == (MAX_CORRECTIONS + 1, True)
+
+
+async def test_a_certain_call_in_plain_text_is_run(letta):
+    text = '<tool_call>{"name": "reply", "arguments": {"text": "hi", "complete": true}}</tool_call>'
+    assert (await letta.think(Says(text=text))).reply == "hi"
+
+
+async def test_tokens_are_estimated_where_the_server_counts_none(letta, monkeypatch):
+    monkeypatch.setattr("support.letta_double.TOKENS", (0, 0))
+    usage = (await letta.think(replies("hi"))).usage
+    assert usage.tokens_in > 200
+    assert 0 < usage.tokens_out < 50
