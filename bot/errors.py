@@ -8,6 +8,7 @@ ScrubjayError
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
+ |    |    +-- BrainTimeout     it took too long
  |    |    +-- BreakerOpen      it failed too often of late and is left alone for a while
  |    +-- PermanentBrainError      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message tells the brain how to mend it
@@ -73,6 +74,10 @@ class TransientBrainError(BrainError):
         super().__init__(*args)
         self.retry_after = retry_after
         self.post_suspected = post_suspected
+
+
+class BrainTimeout(TransientBrainError):
+    """The brain is in trouble; it may work later:"""
 
 
 class BreakerOpen(TransientBrainError):

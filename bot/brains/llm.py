@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from bot.brains import loop
 from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage
-from bot.errors import BrainError, SettingsError, TransientBrainError
+from bot.errors import BrainError, BrainTimeout, SettingsError, TransientBrainError
 from bot.prompt import images
 from memory.model import tokens
 
@@ -178,7 +178,7 @@ class _Conversation:
                     model_request_parameters=ModelRequestParameters(function_tools=self._specs),
                 )
         except TimeoutError as error:
-            raise TransientBrainError("it took too long") from error
+            raise BrainTimeout("it took too long") from error
         except (exceptions.ModelAPIError, exceptions.ContentFilterError) as error:
             raise _to_brain_error(error, has_images=self._has_images) from error
         except MALFORMED as error:
@@ -252,6 +252,10 @@ def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> Bra
     status = f" (HTTP {error.status_code})" if isinstance(error, exceptions.ModelHTTPError) else ""
     advice = next((words for kind, words in OPERATOR_ERRORS if isinstance(error, kind)), None)
     match error:
+        case exceptions.ModelRequestTimeout():
+            return BrainTimeout("it took too long")
+        case exceptions.ModelHTTPError(status_code=413):
+            return TransientBrainError("the request is too large (HTTP 413)", post_suspected=True)
         case exceptions.ContentFilterError():
             return TransientBrainError(UNFINISHED["content_filter"], post_suspected=True)
         case exceptions.ModelRequestRejectedError() if advice is None:

@@ -10,7 +10,8 @@ from support.factory import ANA, BEN
 from support.harness import Harness
 from support.scripted_brains import NO_MODEL, Cuts, Fails, Hangs, Says, calls, over_brains, replies
 
-from bot.brains.guard import FAILURES, Guarded
+from bot.brains.breaker import CHECK_EVERY, FAILURES
+from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 
@@ -104,10 +105,10 @@ def test_while_the_breaker_is_open_mentions_wait_without_an_attempt_or_a_request
     harness.work(100)
 
     assert [(entry.state, entry.attempts, entry.due_at) for entry in waiting] == [
-        (State.WAITING, 0, harness.entry(late).seen_at + timedelta(minutes=1))
+        (State.WAITING, 0, harness.entry(late).seen_at + CHECK_EVERY)
     ] * 2
     assert all(BreakerOpen.__doc__ in entry.why for entry in waiting)
-    assert len(rig.requests) == asked + len(EVERYBODY) + 2
+    assert len(rig.requests) - asked - len(EVERYBODY) - 2 in (0, 1)  # a health check may be one
     assert {harness.outcome(ref)[0] for ref in (late, later)} == {State.ANSWERED}
 
 

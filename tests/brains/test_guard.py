@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from support.factory import ANA, BEN, Clock
 from support.harness import ScriptedBrain
 
-from bot.brains.guard import FAILURES, TRIES, Guarded
+from bot.brains.breaker import FAILURES
+from bot.brains.guard import TRIES, Guarded
 from bot.domain.prompt import ToolResult, Usage
-from bot.errors import BreakerOpen, PermanentBrainError, TransientBrainError
+from bot.errors import BrainTimeout, BreakerOpen, PermanentBrainError, TransientBrainError
 
 FAILURE = TransientBrainError("HTTP 503")
 PEOPLE = [f"did:plc:person{number}" for number in range(20)]
@@ -47,12 +48,14 @@ class GuardedBrain:
 
     async def fail(self, error=FAILURE, turns=FAILURES, people=PEOPLE):
         self.brain.script = [error]
+        self.brain.illness = None if error.post_suspected else "it fails"
         for did in people[:turns]:
             with pytest.raises(TransientBrainError):
                 await self.turn(did)
 
     def recover(self):
         self.brain.script = [("reply", {"text": "hello"})]
+        self.brain.illness = None
         self.brain.prompts.clear()
 
 
@@ -62,11 +65,12 @@ def guarded_brain():
 
 
 async def seconds_to_wait(guarded_brain):
-    """Seconds that the next turn is told to wait; 0 if the brain is asked."""
+    """Seconds until a turn probes; 0 if the brain is asked."""
     try:
         await guarded_brain.turn(BEN)
-    except BreakerOpen as resting:
-        return resting.retry_after
+    except BreakerOpen as refused:
+        until = guarded_brain.guarded._breaker.open_until
+        return (until - guarded_brain.clock()).total_seconds() if until else refused.retry_after
     except TransientBrainError:
         pass
     return 0
@@ -111,8 +115,8 @@ async def test_what_a_turn_had_cost_when_it_was_cut_off_is_counted(guarded_brain
 
 async def test_after_five_failures_nobody_asks_for_a_minute(guarded_brain):
     await guarded_brain.fail()
-    guarded_brain.recover()
-    assert (await seconds_to_wait(guarded_brain), guarded_brain.brain.prompts) == (60, [])
+    asked = len(guarded_brain.brain.prompts)
+    assert (await seconds_to_wait(guarded_brain), len(guarded_brain.brain.prompts)) == (60, asked)
 
 
 async def test_four_failures_and_a_success_do_not_open_the_breaker(guarded_brain):
@@ -242,4 +246,77 @@ async def test_a_brain_that_takes_too_long_is_cut_off_and_not_tried_again(guarde
     guarded_brain.brain.script = [lambda: asyncio.sleep(30)]
     with pytest.raises(TransientBrainError, match="too long"):
         await guarded_brain.turn()
+    assert len(guarded_brain.brain.prompts) == 1
+
+
+async def test_after_an_outage_a_health_check_closes_the_breaker_and_the_turn_goes_on(guarded_brain):
+    await guarded_brain.fail()
+    guarded_brain.recover()
+    with pytest.raises(BreakerOpen) as refused:
+        await guarded_brain.turn()
+    guarded_brain.clock.forward(seconds=refused.value.retry_after)
+    await guarded_brain.turn()
+    assert (refused.value.retry_after, len(guarded_brain.brain.prompts)) == (15, 1)
+
+
+async def test_while_the_outage_lasts_the_health_is_checked_every_15_seconds_and_no_turn_is_asked(
+    guarded_brain,
+):
+    await guarded_brain.fail()
+    asked, waits = len(guarded_brain.brain.prompts), []
+    for _ in range(3):
+        with pytest.raises(BreakerOpen) as refused:
+            await guarded_brain.turn()
+        waits.append(refused.value.retry_after)
+        guarded_brain.clock.forward(seconds=refused.value.retry_after)
+    assert (waits, len(guarded_brain.brain.prompts)) == ([15] * 3, asked)
+
+
+async def test_health_alone_does_not_close_a_breaker_that_answers_opened(guarded_brain):
+    await guarded_brain.fail(TransientBrainError("cut off", post_suspected=True))
+    guarded_brain.clock.forward(seconds=30)
+    asked = len(guarded_brain.brain.prompts)
+    assert (await seconds_to_wait(guarded_brain), len(guarded_brain.brain.prompts)) == (30, asked)
+
+
+async def test_failures_of_one_persons_posts_do_not_open_the_breaker_while_the_brain_is_healthy(
+    guarded_brain,
+):
+    guarded_brain.brain.script = [FAILURE]
+    for _ in range(4 * FAILURES):
+        with pytest.raises(TransientBrainError):
+            await guarded_brain.turn(ANA)
+    guarded_brain.recover()
+    await guarded_brain.turn(BEN)
+    assert len(guarded_brain.brain.prompts) == 1
+
+
+async def test_failures_of_one_persons_posts_open_the_breaker_if_the_brain_is_not_healthy(guarded_brain):
+    await guarded_brain.fail(people=[ANA] * FAILURES)
+    assert await seconds_to_wait(guarded_brain) == 60
+
+
+@pytest.mark.parametrize(("illness", "suspected"), [(None, True), ("it is away", False)])
+async def test_a_post_is_suspected_of_a_timeout_only_while_the_brain_is_healthy(
+    guarded_brain, illness, suspected
+):
+    guarded_brain.guarded = Guarded(
+        guarded_brain.brain, timeout=timedelta(seconds=0.05), clock=guarded_brain.clock
+    )
+    guarded_brain.brain.script, guarded_brain.brain.illness = [lambda: asyncio.sleep(30)], illness
+    with pytest.raises(BrainTimeout) as late:
+        await guarded_brain.turn()
+    assert late.value.post_suspected is suspected
+
+
+async def test_slow_posts_of_one_person_keep_nobody_else_waiting(guarded_brain):
+    guarded_brain.guarded = Guarded(
+        guarded_brain.brain, timeout=timedelta(seconds=0.05), clock=guarded_brain.clock
+    )
+    guarded_brain.brain.script = [lambda: asyncio.sleep(30)]
+    for _ in range(2 * FAILURES):
+        with pytest.raises(BrainTimeout):
+            await guarded_brain.turn(ANA)
+    guarded_brain.recover()
+    await guarded_brain.turn(BEN)
     assert len(guarded_brain.brain.prompts) == 1

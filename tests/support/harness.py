@@ -35,6 +35,7 @@ class ScriptedBrain:
         self.script = list(script) or [("reply", {"text": "hello"})]
         self.prompts = []
         self.forgotten = 0
+        self.illness = None  # what `health` tells
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
@@ -54,7 +55,7 @@ class ScriptedBrain:
         self.forgotten += 1
 
     async def health(self):
-        return None
+        return self.illness
 
     async def close(self):
         pass

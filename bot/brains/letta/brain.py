@@ -24,7 +24,7 @@ from bot.brains.letta.completeness import ClientTools, checked, client_tool
 from bot.brains.letta.responses import read_response, require_whole, translate_errors
 from bot.brains.loop import Response
 from bot.domain.prompt import ToolResult, Trust, Usage
-from bot.errors import BrainError, PermanentBrainError, TransientBrainError
+from bot.errors import BrainError, BrainTimeout, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attached
 from memory.model import tokens
 
@@ -109,7 +109,7 @@ class Letta:
         ) as error:  # not this mention's fault: it waits until the operator has fixed it
             raise TransientBrainError(*error.args) from error
         except TimeoutError as error:
-            raise TransientBrainError("it took too long") from error
+            raise BrainTimeout("it took too long") from error
 
     async def forget(self) -> None:
         """Delete the agent with all rows of its conversations. The next turn makes a new one."""

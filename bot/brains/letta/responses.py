@@ -45,6 +45,7 @@ OPERATOR_ERRORS: Mapping[int | str, str] = MappingProxyType(
 POST_ERRORS: Mapping[int | str, str] = MappingProxyType(
     {
         400: "Letta rejects the request.",
+        413: TOO_LONG,
         "llm_bad_request": "The provider rejects the request.",
         "llm_empty_response": "The model said nothing.",
         "context_window_exceeded": TOO_LONG,
