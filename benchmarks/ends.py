@@ -205,7 +205,7 @@ async def _ours(options: argparse.Namespace) -> dict[str, Any]:
                 uri = event.ref.uri if name == "PostCreated" else getattr(event, "uri", None)
                 events.append((name, uri or event.did, time.monotonic()))
     counts = {key: source.counts[key] for key in ("candidates", "hits")}
-    return meter.result(heard=source._heard, events=events, counts=counts)
+    return meter.result(heard=source._received, events=events, counts=counts)
 
 
 def _source(options: argparse.Namespace) -> Stream:

@@ -41,10 +41,10 @@ SCRUB_EVERY = timedelta(seconds=1)
 
 
 async def run(settings: Settings, role: Role) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises what makes it impossible to go on."""
+    """Run the daemon until SIGTERM, SIGINT or SIGHUP. Raises what makes it impossible to go on."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
     brain = factory.make_brain(settings)
     db = await asyncio.to_thread(factory.open_database, settings)

@@ -15,9 +15,13 @@ ScrubjayError
  +-- FenceLost         the mention is no longer ours
  +-- NotFound          no such mention or post
  +-- Unlabelled        the account does not say that it is a bot
+
+LedgerUnavailable     is a DatabaseUnavailable of memory: both are waited for in the same way
 """
 
 from __future__ import annotations
+
+from memory.errors import DatabaseUnavailable
 
 
 class ScrubjayError(Exception):
@@ -102,3 +106,7 @@ class NotFound(ScrubjayError):
 
 class Unlabelled(ScrubjayError):
     """The account does not carry the `bot` self-label, so people could not tell that it is one."""
+
+
+class LedgerUnavailable(DatabaseUnavailable):
+    """The ledger cannot be read or written:"""

@@ -23,8 +23,8 @@ from bot.prompt import persona
 from bot.services import Services, TurnOptions
 from bot.storage import sessions
 from bot.storage.ledger import Ledger
-from memory.db import Database
-from memory.search.embed import load
+from memory.db import Database, make_private_folder
+from memory.encoders import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def open_database(settings: Settings) -> Database:
 
 def make_data_dir(settings: Settings) -> None:
     """What people said, and the account's session, are the operator's eyes only."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(settings.data_dir)
 
 
 def open_memory(settings: Settings) -> Memory:
@@ -221,7 +221,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
         brain=brain,
         clock=clock.now,
         limits=settings.limits,
-        plan=settings.pace,
+        pace=settings.pace,
         options=TurnOptions(
             persona=read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
@@ -244,8 +244,8 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
     handler = EventHandler(
         memory=services.memory,
         ledger=services.ledger,
-        me=services.network.did,
-        plan=services.plan,
+        bot_did=services.network.did,
+        pace=services.pace,
         tracked=services.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),

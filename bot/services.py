@@ -52,7 +52,7 @@ class Services:
     brain: Brain
     clock: Clock
     limits: Limits
-    plan: Pace
+    pace: Pace
     options: TurnOptions
     tracked: Tracked
 

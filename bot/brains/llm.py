@@ -19,7 +19,7 @@ from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage
 from bot.errors import BrainError, BrainTimeout, SettingsError, TransientBrainError
 from bot.prompt import images
-from memory.model import tokens
+from memory.text import tokens
 
 try:
     from pydantic_ai import exceptions
@@ -97,7 +97,7 @@ class Model:
         conversation = _Conversation(
             self._model,
             self._options,
-            [message, *chain.from_iterable(map(_image_content, images.attached(prompt)))],
+            [message, *chain.from_iterable(map(_image_content, images.attachments(prompt)))],
             instructions=instructions,
             specs=tools.specs,
             add_usage=tools.add_usage,
@@ -187,8 +187,8 @@ class _Conversation:
         return response
 
 
-def _image_content(picture: images.Picture) -> tuple[UserContent, ...]:
-    return picture.label, BinaryContent(picture.data, media_type=picture.kind)
+def _image_content(picture: images.Attachment) -> tuple[UserContent, ...]:
+    return picture.label, BinaryContent(picture.data, media_type=picture.media_type)
 
 
 def _tool(spec: ToolSpec) -> ToolDefinition:
@@ -260,11 +260,13 @@ def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> Bra
             return TransientBrainError(UNFINISHED["content_filter"], post_suspected=True)
         case exceptions.ModelRequestRejectedError() if advice is None:
             why = f"the request was rejected{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}" if has_images else why, post_suspected=True)
+            return TransientBrainError(
+                f"{why}. {images.VISION_HINT}" if has_images else why, post_suspected=True
+            )
         case exceptions.ModelServerError() if has_images:
             why = f"the provider fails at a request with pictures{status}"
             return TransientBrainError(
-                f"{why}. {images.BLIND}", retry_after=error.retry_after, post_suspected=True
+                f"{why}. {images.VISION_HINT}", retry_after=error.retry_after, post_suspected=True
             )
         case _:
             why = advice or f"the provider is in trouble: {type(error).__name__}"

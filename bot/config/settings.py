@@ -35,7 +35,7 @@ from bot.config.types import (
 from bot.domain.limits import Limits, Pace
 from bot.errors import SettingsError
 from memory.model import Limits as MemoryLimits
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

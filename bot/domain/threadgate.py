@@ -1,8 +1,8 @@
-"""Threadgates: who may reply in a thread, as its first author says. Pure.
+"""Threadgates: the first author of a thread says who may reply in it. Pure.
 
 A gate is a record of app.bsky.feed.threadgate under the record key of the thread's first post
-(https://docs.bsky.app/docs/tutorials/thread-gates). No PDS enforces it: who is shut out can write, and is not
-shown.
+(https://docs.bsky.app/docs/tutorials/thread-gates). No PDS enforces it: anybody can write a reply, but apps
+do not show a reply that is not allowed.
 """
 
 from __future__ import annotations
@@ -17,27 +17,31 @@ from bot.domain.uris import GATE, POST
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MENTIONED = f"{GATE}#mentionRule"
+MENTION_RULE = f"{GATE}#mentionRule"
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Who may reply: kinds of rules of which one must hold (None: everybody); and the replies it hides."""
+    """Who may reply, and which replies are hidden.
+
+    `allow` has the `$type`s of rules, of which one must hold; None: everybody may reply. `hidden` has the AT
+    URIs of hidden replies.
+    """
 
     allow: frozenset[str] | None = None
     hidden: frozenset[str] = frozenset()
 
-    def opens(self, *, mentioned: bool | None, ours: Collection[str]) -> bool | None:
-        """Whether the bot may reply; None: only the network can tell.
+    def allows_reply(self, *, mentioned: bool | None, bot_posts: Collection[str]) -> bool | None:
+        """Whether the bot may reply; None: only the AppView knows.
 
-        `mentioned`: does the thread's first post mention the bot (None: not looked up)? `ours`: URIs of the
-        bot's posts in the thread; if one of them is hidden, it is a no to all that would follow.
+        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `bot_posts`: AT
+        URIs of the bot's posts in the thread. If one of them is hidden, the bot may not reply any more.
         """
-        if self.hidden & set(ours):
+        if self.hidden & set(bot_posts):
             return False
-        if self.allow is None or (mentioned and MENTIONED in self.allow):
+        if self.allow is None or (mentioned and MENTION_RULE in self.allow):
             return True
-        unknown = self.allow - {MENTIONED} if mentioned is False else self.allow
+        unknown = self.allow - {MENTION_RULE} if mentioned is False else self.allow
         return None if unknown else False
 
     def to_json(self) -> str:
@@ -52,7 +56,7 @@ class Gate:
 
 
 def read(record: Any) -> Gate:
-    """The gate that a record is. Rules that cannot be read let nobody in."""
+    """The gate in a record. A rule that cannot be read allows nobody."""
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
@@ -61,12 +65,12 @@ def read(record: Any) -> Gate:
     )
     return Gate(
         allow=None if allow is None else frozenset(rule for rule in rules if isinstance(rule, str)),
-        hidden=frozenset(it for it in hidden if isinstance(it, str))
+        hidden=frozenset(uri for uri in hidden if isinstance(uri, str))
         if isinstance(hidden, list)
         else frozenset(),
     )
 
 
 def gate_uri(post_uri: str) -> str:
-    """Where the gate of a thread stands, if it has one."""
+    """The AT URI that the gate of this thread has, if there is one."""
     return post_uri.replace(f"/{POST}/", f"/{GATE}/")

@@ -37,12 +37,12 @@ def carry_out(
         case Command.FORGET:
             erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
             if answer:
-                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
-        case Command.STOP if not consent.overruled(tx, mention):
+                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
+        case Command.STOP if not consent.is_overruled(tx, mention):
             consent.stop(tx, mention.did, now)
             if is_by(mention.root.uri, mention.did):
                 consent.stop_thread(tx, mention.root.uri, now)
-        case Command.START if not consent.overruled(tx, mention):
+        case Command.START if not consent.is_overruled(tx, mention):
             consent.start(tx, mention.did)
         case _:
             pass
@@ -53,14 +53,14 @@ def take_edit(
 ) -> Edit:
     """The post stands as `ref` now: notes and turns of the old text go, what was not answered waits anew."""
     with forgetting(tx, memory, author(ref.uri), now):
-        erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
+        erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     if (
-        edits.known(tx, [ref.uri]).get(ref.uri) != ref.cid
+        edits.cids_of(tx, [ref.uri]).get(ref.uri) != ref.cid
     ):  # heard again, it spares the turn over the new text
         erased += turns.redact(tx, [ref.uri])
     if isinstance(verdict, Ignored):  # it speaks to the bot no more
-        return Edit(edits.take_back(tx, ref.uri, "edited", now), waiting=False, erased=erased)
-    before = edits.take(tx, verdict, now)
+        return Edit(edits.retract(tx, ref.uri, "edited", now), waiting=False, erased=erased)
+    before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
         carry_out(tx, memory, ledger, verdict, now, answer=waiting)

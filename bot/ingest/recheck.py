@@ -29,7 +29,7 @@ async def rename(services: Services, did: str) -> None:
     """Ask whose handle is whose: an event only claims it. Raises TransientNetworkError."""
     handle = (await services.network.profile(did, fresh=True)).handle
     await services.write(
-        lambda tx: services.memory.rename(tx, did, handle or "handle.invalid", services.clock())
+        lambda tx: services.memory.people.rename(tx, did, handle or "handle.invalid", services.clock())
     )
 
 
@@ -56,7 +56,7 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
 async def _is_shown(services: Services, handler: EventHandler, did: str) -> bool:
     """Whether the account is active; what is news of that is kept."""
     found = await services.network.status(did)
-    known = await services.read(lambda tx: services.memory.status(tx, did))
+    known = await services.read(lambda tx: services.memory.people.status(tx, did))
     if found == ACTIVE_ACCOUNT and known is not None and known not in REVERSIBLE:
         return False
     if found != (known or ACTIVE_ACCOUNT):
@@ -78,7 +78,7 @@ async def _blocks(services: Services, handler: EventHandler, did: str) -> None:
 
 def _held(services: Services, tx: Tx, did: str) -> list[tuple[str, str]]:
     """Posts that still have words here, oldest first: URI and CID."""
-    noted, said = services.memory.source_posts(tx, did), edits.with_words(tx, did)
+    noted, said = services.memory.source_posts(tx, did), edits.cids_with_text(tx, did)
     others = [(uri, cid) for uri, cid in said.items() if uri not in noted]
     return [*others, *noted.items()][-MOST_POSTS:]
 

@@ -71,7 +71,7 @@ class Reconciler:
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[tuple[PostCreated, Verdict | None]]:
-        known = await self.services.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
+        known = await self.services.read(lambda tx: edits.cids_of(tx, [post.ref.uri for post in page]))
         new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in known]
         return [each for each in new if self.handler.matters(*each)]
 

@@ -1,1 +1,1 @@
-"""The AT Protocol adapter: the account, identities, and bounded reads from other hosts."""
+"""The AT Protocol adapter: the account, its session, identities, and bounded reads from other hosts."""

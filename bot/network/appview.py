@@ -1,4 +1,4 @@
-"""Answers of an AppView and of other people's servers, read without believing a type of theirs. Pure."""
+"""Read the responses of an AppView or PDS. Every type is checked before it is used. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REASONS = ("mention", "reply", "quote")
 
 
 def page(answer: Any) -> Page:
-    """A page of app.bsky.notification.listNotifications. Raises TransientNetworkError if it is none."""
+    """A page of app.bsky.notification.listNotifications. Raises TransientNetworkError if it is not one."""
     listed = answer.get("notifications") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise TransientNetworkError("the AppView did not answer with notifications")
@@ -23,7 +23,10 @@ def page(answer: Any) -> Page:
 
 
 def may_reply(answer: Any, root: str) -> bool | None:
-    """What app.bsky.feed.getPosts says of the thread; a post that is not shown to the bot is a no."""
+    """Whether app.bsky.feed.getPosts lets the bot reply to `root`; None if the response cannot be read.
+
+    A post that the AppView does not show to the bot is a no.
+    """
     posts = answer.get("posts") if isinstance(answer, dict) else None
     if not isinstance(posts, list):
         return None
@@ -35,20 +38,20 @@ def may_reply(answer: Any, root: str) -> bool | None:
 
 
 def block_of(answer: Any, did: str, me: str) -> str | None:
-    """The block of `me` in a page of com.atproto.repo.listRecords of app.bsky.graph.block."""
+    """The URI of the block of `me` by `did` in a page of their app.bsky.graph.block records."""
     records = answer.get("records") if isinstance(answer, dict) else None
     for record in records if isinstance(records, list) else []:
         if not isinstance(record, dict):
             continue
         value, uri = record.get("value"), record.get("uri")
-        ours = isinstance(value, dict) and value.get("subject") == me
-        if ours and isinstance(uri, str) and is_by(uri, did):
+        is_block_of_me = isinstance(value, dict) and value.get("subject") == me
+        if is_block_of_me and isinstance(uri, str) and is_by(uri, did):
             return uri
     return None
 
 
 def cursor_of(answer: Any) -> str | None:
-    """What leads to the next page, if there is one."""
+    """The cursor of the next page; None if there is none."""
     cursor = answer.get("cursor") if isinstance(answer, dict) else None
     return cursor if isinstance(cursor, str) and cursor else None
 

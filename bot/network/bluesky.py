@@ -1,7 +1,6 @@
-"""The bot's account on the network: the Network port over the SDK (atproto) and plain reads.
+"""The bot's account on the network: the Network port, by authorized calls and plain reads.
 
-Records are read at their author's own PDS, found by the DID document. The session is stored and reused: a
-login is made only when there is none, or when the stored one is refused.
+A record is read at its author's own PDS, which the DID document names.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from bot.domain.mention import Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
 from bot.errors import NetworkError, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network import appview
-from bot.network.http import Reader
-from bot.network.identity import Cache, Directory, Identity
-from bot.network.session import Login
+from bot.network.http import HttpReader
+from bot.network.identity import DidResolver, Identity, TtlCache
+from bot.network.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from bot.domain.events import Page
     from bot.domain.mention import Record
 
-BLOCKS_A_PAGE, MOST_PAGES = 100, 10  # whoever blocks a thousand in one gap is blocking by machine
+BLOCKS_PER_PAGE, MAX_PAGES = 100, 10  # nobody makes more than a thousand blocks in one gap by hand
 GET_STATUS = "com.atproto.sync.getRepoStatus"
 DELETED = "deleted"
 GET_RECORD = "com.atproto.repo.getRecord"
@@ -38,14 +37,14 @@ TIMEOUT = 20.0
 class Bluesky:
     """An account that is logged in. Raises TransientNetworkError, PermanentNetworkError, KeyTaken."""
 
-    def __init__(self, login: Login, reader: Reader, *, pds_url: str, plc_url: str) -> None:
-        self._login = login
+    def __init__(self, session: Session, reader: HttpReader, *, pds_url: str, plc_url: str) -> None:
+        self._session = session
         self._reader = reader
         self._pds_url = pds_url.rstrip("/")
-        self._directory = Directory(plc_url, self._pds_url, reader.get)
-        self._profiles: Cache[Profile] = Cache()
-        self.did = login.did
-        self.handle = login.handle
+        self._dids = DidResolver(plc_url, self._pds_url, reader.get)
+        self._profiles: TtlCache[Profile] = TtlCache()
+        self.did = session.did
+        self.handle = session.handle
 
     @classmethod
     async def connect(
@@ -60,18 +59,18 @@ class Bluesky:
         timeout: float = TIMEOUT,  # noqa: ASYNC109 - of each later call
         require_label: bool = True,
     ) -> Self:
-        """Resume the session that `load` gives, or log in; `save` is given every new session.
+        """Resume the session that `load` returns, or log in. `save` is called with every new session.
 
         Both may block; they are called in worker threads. Raises Unlabelled if the profile has no `bot`
-        self-label, PermanentNetworkError if the PDS takes neither session nor password, and
+        self-label, PermanentNetworkError if the PDS accepts neither session nor password, and
         TransientNetworkError.
         """
         async with AsyncExitStack() as stack:
-            login = Login(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
-            stack.push_async_callback(login.close)
-            reader = await stack.enter_async_context(Reader(timeout))
-            await login.open(load)
-            found = cls(login, reader, pds_url=pds_url, plc_url=plc_url)
+            session = Session(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
+            stack.push_async_callback(session.close)
+            reader = await stack.enter_async_context(HttpReader(timeout))
+            await session.open(load)
+            found = cls(session, reader, pds_url=pds_url, plc_url=plc_url)
             if require_label and BOT not in await found._own_labels():
                 raise Unlabelled
             stack.pop_all()
@@ -93,7 +92,7 @@ class Bluesky:
         known = None if fresh else self._profiles.get(did)
         if known is not None:
             return known
-        identity = await self._directory.find(did, fresh=fresh)
+        identity = await self._dids.resolve(did, fresh=fresh)
         if identity is None:
             return Profile(did, None)
         record = await self._read(did, PROFILE, "self")
@@ -104,7 +103,7 @@ class Bluesky:
 
     async def status(self, did: str) -> str:
         """What the PDS says of the repo; deleted, if neither directory nor PDS know it."""
-        identity = await self._directory.find(did, fresh=True)
+        identity = await self._dids.resolve(did, fresh=True)
         if identity is None:
             return DELETED
         try:
@@ -116,12 +115,12 @@ class Bluesky:
         return ACTIVE_ACCOUNT if answer.get("active") is True else str(answer.get("status"))
 
     async def blocked_by(self, did: str) -> str | None:
-        """The newest come first: record keys grow with time (com.atproto.repo.listRecords)."""
-        identity = await self._directory.find(did)
+        """Reads com.atproto.repo.listRecords, the newest first: record keys grow with time."""
+        identity = await self._dids.resolve(did)
         if identity is None:
             return None
-        params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_A_PAGE)}
-        for _ in range(MOST_PAGES):
+        params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_PER_PAGE)}
+        for _ in range(MAX_PAGES):
             try:
                 answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
             except PermanentNetworkError:
@@ -134,13 +133,13 @@ class Bluesky:
 
     async def may_reply(self, root: str) -> bool | None:
         try:
-            return appview.may_reply(await self._login.get("app.bsky.feed.getPosts", {"uris": root}), root)
+            return appview.may_reply(await self._session.get("app.bsky.feed.getPosts", {"uris": root}), root)
         except NetworkError:
             return None
 
     async def notifications(self, cursor: str | None = None) -> Page:
         params = {"limit": "100", "reasons": appview.REASONS} | ({"cursor": cursor} if cursor else {})
-        return appview.page(await self._login.get("app.bsky.notification.listNotifications", params))
+        return appview.page(await self._session.get("app.bsky.notification.listNotifications", params))
 
     async def own(self, rkey: str) -> Post | None:
         """The bot's own post under this record key."""
@@ -148,7 +147,7 @@ class Bluesky:
 
     async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
         """The bytes behind the CID, as its owner's PDS has them, if they are what the CID names."""
-        identity = await self._directory.find(did)
+        identity = await self._dids.resolve(did)
         if identity is None:
             return None
         try:
@@ -171,19 +170,19 @@ class Bluesky:
             raise PermanentNetworkError("the record is not a JSON object")
         head = json.dumps({"repo": self.did, "collection": POST, "rkey": rkey, "swapRecord": None})
         body = f'{head[:-1]}, "record": {record}}}'
-        made = await self._login.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
+        made = await self._session.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
         ref = _ref(made)
-        if ref is None:  # stored or not: the same call again will tell
+        if ref is None:  # whether it was stored is unknown; the same call again is harmless
             raise TransientNetworkError("the PDS did not answer with a reference")
         return ref
 
     async def delete(self, rkey: str) -> None:
-        """Twice is no error, says the reference PDS."""
+        """The reference PDS does not mind a record that is not there."""
         place = {"repo": self.did, "collection": POST, "rkey": rkey}
-        await self._login.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
+        await self._session.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
 
     async def close(self) -> None:
-        await self._login.close()
+        await self._session.close()
         await self._reader.close()
 
     async def _own_labels(self) -> frozenset[str]:
@@ -193,17 +192,17 @@ class Bluesky:
     async def _own(self, collection: str, rkey: str) -> Post | None:
         params = {"repo": self.did, "collection": collection, "rkey": rkey}
         try:
-            return _post(self.did, await self._login.get(GET_RECORD, params))
+            return _post(self.did, await self._session.get(GET_RECORD, params))
         except PermanentNetworkError as error:
             if "RecordNotFound" in str(error):
                 return None
             raise
 
     async def _read(self, did: str, collection: str, rkey: str) -> Post | None:
-        identity = await self._directory.find(did)
+        identity = await self._dids.resolve(did)
         found = await self._read_at(identity, collection, rkey)
-        if found is None and identity is not None:  # or has its author moved to another PDS?
-            newer = await self._directory.find(did, fresh=True)
+        if found is None and identity is not None:  # its author may have moved to another PDS
+            newer = await self._dids.resolve(did, fresh=True)
             if newer != identity:
                 found = await self._read_at(newer, collection, rkey)
         return found
@@ -221,7 +220,7 @@ class Bluesky:
         return _post(identity.did, answer)
 
     async def _proven_handle(self, identity: Identity) -> str | None:
-        """Anyone may claim a handle in their document; it counts if the handle names their DID as well."""
+        """The handle of the DID document, if it resolves to this DID as well: anybody can claim one."""
         if identity.handle is None:
             return None
         url = f"{self._pds_url}/xrpc/com.atproto.identity.resolveHandle"

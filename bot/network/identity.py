@@ -1,4 +1,4 @@
-"""Who stands behind a DID: handle and PDS, from the DID document (did:plc and did:web)."""
+"""Resolve a DID to its handle and PDS, by the DID document (did:plc and did:web)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 TTL_SECONDS = 600.0
-CACHED = 10_000
+MAX_CACHED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`handle` is only claimed: the document's owner wrote it."""
+    """`handle` is what the document claims; it is not verified."""
 
     did: str
     handle: str | None
     pds: str
 
 
-class Cache(Generic[Value]):
-    """The last values by key, none older than TTL_SECONDS, no more than CACHED of them."""
+class TtlCache(Generic[Value]):
+    """Values by key, none older than TTL_SECONDS, at most MAX_CACHED of them."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -43,23 +43,23 @@ class Cache(Generic[Value]):
     def put(self, key: str, value: Value) -> None:
         self._values.pop(key, None)
         self._values[key] = (self._monotonic(), value)
-        if len(self._values) > CACHED:
+        if len(self._values) > MAX_CACHED:
             self._values.popitem(last=False)
 
 
-class Directory:
-    """DID documents, kept for some minutes.
+class DidResolver:
+    """Resolves DIDs, and caches what it finds for TTL_SECONDS.
 
-    `get` fetches JSON; `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
+    `get` fetches JSON. `trusted` is the URL of the bot's own PDS. Raises TransientNetworkError.
     """
 
     def __init__(self, plc_url: str, trusted: str, get: Callable[[str], Awaitable[Any]]) -> None:
         self._plc_url = plc_url.rstrip("/")
         self._trusted = trusted
         self._get = get
-        self._known: Cache[Identity] = Cache()
+        self._known: TtlCache[Identity] = TtlCache()
 
-    async def find(self, did: str, *, fresh: bool = False) -> Identity | None:
+    async def resolve(self, did: str, *, fresh: bool = False) -> Identity | None:
         """The identity, at most TTL_SECONDS old; None if there is none or its PDS cannot be visited."""
         known = None if fresh else self._known.get(did)
         if known is not None:

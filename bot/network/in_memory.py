@@ -1,6 +1,6 @@
-"""A network in memory: the shipped double of the Network port, behind `scrubjay chat` and the tests.
+"""A network in memory: the double of the Network port that `scrubjay chat` and the tests use.
 
-It keeps the rules of the reference PDS for records, as tests/network/test_conformance.py proves on both.
+It applies the rules of the reference PDS to records. tests/network/test_conformance.py runs over both.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Fault:
 
 
 class InMemoryNetwork:
-    """Everybody's posts in a dict; `calls` keeps (method, arguments), `fired` counts the faults of `fail`."""
+    """All records in one dict. `calls` lists (method, arguments); `fired` counts raised faults."""
 
     def __init__(self, did: str = "did:plc:scrubjay", handle: str = "scrubjay.test") -> None:
         self.did = did
@@ -52,7 +52,9 @@ class InMemoryNetwork:
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.fired: Counter[str] = Counter()
         self.has_appview = True
-        self.shut: set[str] = set()  # threads in which the AppView lets the bot not reply
+        self.reply_disabled: set[str] = (
+            set()
+        )  # roots of threads in which the AppView does not let the bot reply
         self._posts: dict[str, Post] = {}  # records of any collection
         self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
         self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
@@ -89,17 +91,17 @@ class InMemoryNetwork:
     async def may_reply(self, root: str) -> bool | None:
         await asyncio.sleep(0)
         with self._fault("may_reply", root):
-            return root in self._posts and root not in self.shut if self.has_appview else None
+            return root in self._posts and root not in self.reply_disabled if self.has_appview else None
 
     async def notifications(self, cursor: str | None = None) -> Page:
-        """Two on a page, so that there are pages."""
+        """Two notifications on a page, so that tests have several pages."""
         await asyncio.sleep(0)
         with self._fault("notifications", cursor or ""):
             if not self.has_appview:
                 raise PermanentNetworkError("400 InvalidRequest No service configured")
-            heard, first = list(self._heard()), int(cursor or 0)
-            more = str(first + 2) if first + 2 < len(heard) else None
-            return Page(tuple(heard[first : first + 2]), more)
+            listed, first = list(self._notified()), int(cursor or 0)
+            more = str(first + 2) if first + 2 < len(listed) else None
+            return Page(tuple(listed[first : first + 2]), more)
 
     async def delete(self, rkey: str) -> None:
         await asyncio.sleep(0)
@@ -131,18 +133,18 @@ class InMemoryNetwork:
 
     # --- people ---
 
-    def name(self, did: str, handle: str | None) -> None:
-        """Give this person a handle."""
+    def set_handle(self, did: str, handle: str | None) -> None:
+        """Give this account a handle."""
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
         self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
 
-    def label(self, did: str, *labels: str) -> None:
-        """Let their profile carry exactly these self-labels."""
+    def set_labels(self, did: str, *labels: str) -> None:
+        """Give the profile exactly these self-labels."""
         known = self._profiles.get(did, Profile(did, None))
         self._profiles[did] = Profile(did, known.handle, frozenset(labels))
 
     def write(self, did: str, record: Record, rkey: str | None = None, collection: str = POST) -> StrongRef:
-        """Somebody writes any record, be it malformed; the same key writes over."""
+        """Write any record, also a malformed one. A record under the same key is replaced."""
         self._written += 1
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
         uri = str(AtUri(did, collection, rkey or _tid(self._written)))
@@ -150,24 +152,24 @@ class InMemoryNetwork:
         return self._posts[uri].ref
 
     def upload(self, did: str, data: bytes, mime: str) -> dict[str, Any]:
-        """Somebody uploads a picture; returns the blob as a record refers to it."""
+        """Upload a blob. Returns it in the form in which a record refers to it."""
         cid = blob_cid(data)
         self._blobs[did, cid] = data
         return {"$type": "blob", "ref": {"$link": cid}, "mimeType": mime, "size": len(data)}
 
-    def stand(self, did: str, status: str) -> None:
-        """Let their account be active, deactivated, takendown, suspended or deleted."""
+    def set_status(self, did: str, status: str) -> None:
+        """Set the account's status: active, deactivated, takendown, suspended or deleted."""
         self._statuses[did] = status
 
     def remove(self, uri: str) -> None:
         self._posts.pop(uri, None)
 
     def posts(self, did: str) -> list[Post]:
-        """Their posts, oldest record key first."""
+        """The account's posts in the order of their record keys."""
         return [self._posts[uri] for uri in sorted(self._posts) if uri.startswith(f"at://{did}/{POST}/")]
 
     def _shown(self, uri: str) -> Post | None:
-        """An account that is not active shows nothing."""
+        """The record, unless its account is not active."""
         post = self._posts.get(uri)
         return post if post and self._statuses.get(post.did, ACTIVE_ACCOUNT) == ACTIVE_ACCOUNT else None
 
@@ -175,8 +177,8 @@ class InMemoryNetwork:
         records = [post for uri, post in self._posts.items() if f"/{BLOCK}/" in uri]
         return [block for block in reversed(records) if block.record.get("subject") == self.did]
 
-    def _heard(self) -> Iterator[Notification]:
-        """What speaks to the bot, the newest first; whoever blocks it is not heard."""
+    def _notified(self) -> Iterator[Notification]:
+        """The posts that address the bot, the newest first, without those of people who block it."""
         blockers = {block.did for block in self._blocks()}
         for uri in sorted((uri for uri in self._posts if f"/{POST}/" in uri), key=record_key, reverse=True):
             post = self._shown(uri)
@@ -189,7 +191,7 @@ class InMemoryNetwork:
     # --- faults ---
 
     def fail(self, method: str, error: Exception, *, times: int = 1, after: bool = False) -> None:
-        """Let the next `times` calls raise; `after`: when their work is done (stored, then timed out)."""
+        """Let the next `times` calls raise. `after`: only after their work (stored, then timed out)."""
         self._faults.setdefault(method, deque()).extend([_Fault(error, after)] * times)
 
     @contextmanager
@@ -227,19 +229,19 @@ def _cid(record: Record) -> str:
 
 
 def _checked(rkey: str, record: str) -> dict[str, Any]:
-    """The record, if a PDS would take it as a post. Raises PermanentNetworkError."""
+    """The record, if a PDS would accept it as a post. Raises PermanentNetworkError."""
     try:
         value = json.loads(record)
     except ValueError as error:
         raise PermanentNetworkError("the record is not JSON") from error
-    complaint = "the record is not a JSON object" if not isinstance(value, dict) else _complaint(rkey, value)
-    if complaint:
-        raise PermanentNetworkError(complaint)
+    fault = "the record is not a JSON object" if not isinstance(value, dict) else _fault_of(rkey, value)
+    if fault:
+        raise PermanentNetworkError(fault)
     return dict(value)
 
 
-def _complaint(rkey: str, record: dict[str, Any]) -> str | None:
-    """What the lexicon app.bsky.feed.post, or the syntax of its keys, has against this."""
+def _fault_of(rkey: str, record: dict[str, Any]) -> str | None:
+    """The rule of the lexicon app.bsky.feed.post, or of its record keys, that this breaks; None if none."""
     text, reply = record.get("text"), record.get("reply", {"root": "", "parent": ""})
     if not RKEY.fullmatch(rkey):
         return "the record key is no TID"

@@ -1,4 +1,4 @@
-"""The bot's session at its PDS: taken from storage, refreshed by the SDK, made anew when it is refused."""
+"""The bot's session at its PDS: stored, refreshed by the SDK, and made again when the PDS refuses it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 JSON = "application/json"
 GET_SESSION = "com.atproto.server.getSession"
 SERVER_ERROR = 500
-LATER = frozenset({408, 409, 425, 429})
-REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
-UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
-# httpx's RemoteProtocolError, and ValueError and TypeError of odd answers, come through the SDK as they are
+RETRYABLE = frozenset({408, 409, 425, 429})
+SESSION_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
+SESSION_UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
+# the SDK lets httpx's RemoteProtocolError through, and ValueError and TypeError of odd answers
 SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueError, TypeError)
 
 
-class Login:
-    """Authorized calls, each within `timeout` seconds. Raises NetworkError, KeyTaken among them."""
+class Session:
+    """Authorized calls, each within `timeout` seconds. Raises NetworkError, also KeyTaken."""
 
     def __init__(
         self, *, handle: str, password: str, pds_url: str, save: Callable[[str], None], timeout: float
@@ -38,14 +38,14 @@ class Login:
         self._lock = asyncio.Lock()
         self._pds_url = pds_url
         self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
-        self._client.on_session_change(self._changed)
+        self._client.on_session_change(self._on_change)
 
     async def open(self, load: Callable[[], str | None]) -> None:
-        """Resume the stored session or log in, and learn DID and handle from the PDS."""
+        """Resume the stored session, or log in. Sets `did` and `handle` as the PDS gives them."""
         stored = await asyncio.to_thread(load)
         session = await self._resume(stored) if stored else None
         if session is None:
-            await self._enter()
+            await self._log_in()
             session = await self.get(GET_SESSION)
         if not isinstance(session, dict) or not {"did", "handle"} <= session.keys():
             raise TransientNetworkError(f"{self._pds_url} does not answer as a PDS does")
@@ -68,34 +68,34 @@ class Login:
         await self._client.request.close()
 
     async def _call(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        used = self._session()
+        used = self._export()
         try:
             return (await self._timed(call)).content
         except SDK_ERRORS as error:
             if not _is_session_refused(error):
-                raise _translated(error) from error
+                raise _to_network_error(error) from error
         async with self._lock:
-            if self._session() == used:  # nobody else has logged in meanwhile
-                await self._enter()
+            if self._export() == used:  # no other call has logged in meanwhile
+                await self._log_in()
         try:
             return (await self._timed(call)).content
         except SDK_ERRORS as error:
-            raise _translated(error) from error
+            raise _to_network_error(error) from error
 
     async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(self._timeout):
             return await call()
 
     async def _resume(self, stored: str) -> Any:
-        """None if the stored session cannot be read, or leads to a PDS that does not answer any more."""
+        """None if the stored session cannot be read, or names a PDS that does not answer any more."""
         try:
             await self._client.login(session_string=stored, fetch_bsky_profile=False)
             return await self.get(GET_SESSION)
         except (TransientNetworkError, *SDK_ERRORS):
             return None
 
-    async def _enter(self) -> None:
-        self._client.update_base_url(self._pds_url)  # a stored session may name a PDS that was left
+    async def _log_in(self) -> None:
+        self._client.update_base_url(self._pds_url)  # a stored session may name the account's former PDS
         try:
             await self._timed(
                 lambda: self._client.login(self.did or self.handle, self._password, fetch_bsky_profile=False)
@@ -106,24 +106,24 @@ class Login:
                     f"{self._pds_url} does not take the password of {self.handle}. "
                     "Make an app password in the account's settings"
                 ) from error
-            raise _translated(error) from error
+            raise _to_network_error(error) from error
 
-    def _session(self) -> str:
+    def _export(self) -> str:
         try:
             return str(self._client.export_session_string())
         except exceptions.AtProtocolError:
             return ""
 
-    async def _changed(self, event: SessionEvent, session: Any) -> None:
+    async def _on_change(self, event: SessionEvent, session: Any) -> None:
         if event is not SessionEvent.IMPORT:
             await asyncio.to_thread(self._save, session.encode())
 
 
 def _is_session_refused(error: Exception) -> bool:
-    return isinstance(error, UNREADABLE) or _name(error) in REFUSED
+    return isinstance(error, SESSION_UNREADABLE) or _name(error) in SESSION_REFUSED
 
 
-def _translated(error: Exception) -> NetworkError:
+def _to_network_error(error: Exception) -> NetworkError:
     response = getattr(error, "response", None)
     if isinstance(error, exceptions.RateLimitExceededError):
         return TransientNetworkError("429 too many requests", retry_after=error.retry_after)
@@ -132,7 +132,7 @@ def _translated(error: Exception) -> NetworkError:
     said = f"{response.status_code} {getattr(response.content, 'error', None)}"
     if _name(error) == "InvalidSwap":
         return KeyTaken()
-    if response.status_code >= SERVER_ERROR or response.status_code in LATER:
+    if response.status_code >= SERVER_ERROR or response.status_code in RETRYABLE:
         return TransientNetworkError(said)
     return PermanentNetworkError(f"{said} {getattr(response.content, 'message', '')}")
 

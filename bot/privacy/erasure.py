@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.storage import jobs, mentions, outcomes, turns
 from bot.storage.jobs import BRAIN, JobKind
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,31 +33,36 @@ def erase_beside(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str =
     """
     forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri != keep], now)
     turns.erase(tx, did)
-    jobs.drop(tx, did)
+    jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
 @contextmanager
 def forgetting(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
     """Whatever notes of this person are erased within go out of turns and brain, too."""
-    before = memory.sources(tx, did)
+    before = _sources(tx, memory, did)
     yield
-    gone = before - memory.sources(tx, did)
+    gone = before - _sources(tx, memory, did)
     turns.redact(tx, {uri for _, uri in gone})
     if gone:
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
+def _sources(tx: Tx, memory: Memory, did: str) -> set[tuple[int, str]]:
+    """Each note of this person: its id, and the URI of its post."""
+    return {(note.id, note.receipt.uri) for note in memory.notes(tx, did)}
+
+
 def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
     """A post of this person was deleted. Returns how many notes and turns that took along."""
     with forgetting(tx, memory, did, now):
-        notes = memory.forget_source(tx, uri, now)
+        notes = memory.forget_post(tx, uri, now)
     return notes + turns.redact(tx, [uri])
 
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
-    ledger.add(Recorded.ERASED, *uris)
-    outcomes.scrub(tx, uris, ledger.pseudonym, now)
+    ledger.add(EntryKind.ERASED, *uris)
+    outcomes.anonymize(tx, uris, ledger.pseudonym, now)
 
 
 def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:

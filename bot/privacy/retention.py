@@ -17,19 +17,21 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
-    from memory.rules.consolidation import Retained, RetentionPolicy
+    from memory.model import RetentionPolicy, RetentionResult
     from memory.store import Memory
 
 log = structlog.get_logger()
 
 
-def retain(db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, now: datetime) -> Retained:
+def retain(
+    db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, now: datetime
+) -> RetentionResult:
     """Erase posts and answers beyond `keep.text`, and everything about people silent for `keep.idle`."""
     with db.write() as tx:
-        done = memory.retain(tx, now, keep)
+        done = memory.apply_retention(tx, now, keep)
         for did in done.people:
             erase_beside(tx, ledger, did, now)
-        blanked = mentions.blank(tx, now - keep.text)
+        blanked = mentions.erase_texts(tx, now - keep.text)
         turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
     log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=blanked)
     return done

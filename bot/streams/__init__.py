@@ -1,1 +1,1 @@
-"""Where events come from: one file a source, each with a class that is a bot.ports.EventStream."""
+"""Sources of events. Each stream is one module with a class that implements bot.ports.EventStream."""

@@ -1,19 +1,19 @@
-"""Which messages may concern the bot: decided on undecoded bytes, then exactly.
+"""Which messages may concern the bot. Two steps: a search in undecoded bytes, then an exact check.
 
-First the bytes: a message passes that contains the bot's DID, or comes from a repo where anything is tracked,
-or of which neither can be excluded. About one in a thousand does, and only those are decoded, for `Judge`.
+Step 1 (`frame_filter`, `line_filter`): a message passes if it contains the bot's DID, or if it is of a
+tracked repo, or if neither can be excluded. About one message in a thousand passes. Only those are decoded.
+Step 2 (`EventFilter`): the decoded operation becomes an event, or nothing.
 
-No record hides the bot's DID: DAG-CBOR and JSON keep ASCII strings whole, an MST compresses only paths, and
-the transport hands on whole messages. JSON that escapes ASCII passes. Deletions carry nothing but their repo,
-which stands in front of all records: behind the operations in a frame, behind the number in a line.
+No record can hide the bot's DID from step 1. DAG-CBOR and JSON keep ASCII strings whole, an MST compresses
+only paths, and the websocket delivers whole messages. JSON that escapes ASCII always passes. A deletion has
+no record, only its repo. The repo's place is known: behind the operations in a frame, behind the number in
+a line.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from stringzilla import find
 
 from bot.domain import addressing
 from bot.domain.events import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.tracked import Tracked
-    from bot.streams.message import Heard
+    from bot.streams.message import RepoEvent
 
 COLLECTIONS = frozenset({POST, GATE, BLOCK})
 ACTIONS = frozenset({"create", "update", "delete"})
@@ -44,53 +44,54 @@ COMMITS = tuple(b"\xa2atg#commitbop\x01%ccops" % (0xA0 + fields) for fields in (
 SEQ = b"cseq\x1b"
 REPO = b"drepox "  # a string of 32 bytes, as every did:plc is
 DID_BYTES = 32
-FAR = 40_000  # 200 operations take less
+FAR = 40_000  # bytes; 200 operations, the most a commit has, take less
 
 # A line of Jetstream goes on: commit","seq":1,"did":"did:plc:...
 LINE = b'{"$type":"message","payload":{"$type":"network.bsky.jetstream.subscribeEvents#'
 DID = b',"did":"'
 NEAR = slice(len(LINE) + 10, len(LINE) + 60)
-ESCAPED = b"\\u00"  # an ASCII character in disguise
+ESCAPED = b"\\u00"  # an escaped ASCII character
 
 
-def frames(tracked: Tracked) -> Callable[[bytes], bool]:
-    """Whether a frame of subscribeRepos may concern us."""
-    me, repos = tracked.me.encode(), tracked.repos
+def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
+    """A test of a frame of subscribeRepos: may it concern the bot?"""
+    me, repos = tracked.bot_did.encode(), tracked.repos
 
-    def concerns(data: bytes) -> bool:
+    def may_concern(data: bytes) -> bool:
         at = data.find(REPO, 0, FAR)
         return (
             at < 0
             or data[at + len(REPO) : at + len(REPO) + DID_BYTES] in repos
             or data[at - 13 : at - 8] != SEQ
             or not data.startswith(COMMITS)
-            or find(data, me) >= 0
+            or me in data
         )
 
-    return concerns
+    return may_concern
 
 
-def lines(tracked: Tracked) -> Callable[[bytes], bool]:
-    """Whether a line of Jetstream may concern us."""
-    me, repos = tracked.me.encode(), tracked.repos
+def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
+    """A test of a line of Jetstream: may it concern the bot?"""
+    me, repos = tracked.bot_did.encode(), tracked.repos
 
-    def concerns(data: bytes) -> bool:
+    def may_concern(data: bytes) -> bool:
         at = data.find(DID, NEAR.start, NEAR.stop)
         return (
             at < 0
             or not data.startswith(LINE)
             or data[at + 8 : data.find(b'"', at + 8)] in repos
-            or find(data, me) >= 0
-            or find(data, ESCAPED) >= 0
+            or me in data
+            or ESCAPED in data
         )
 
-    return concerns
+    return may_concern
 
 
-class Op(NamedTuple):
-    """One record written or deleted. `record` is as it stands in JSON; None for a deletion.
+class RepoOp(NamedTuple):
+    """One record that was written or deleted.
 
-    `rev` is the repo's revision, a TID, if it can be read.
+    `record` has the form of JSON; it is None for a deletion. `rev` is the repo's revision, a TID, if it can
+    be read.
     """
 
     action: str
@@ -107,12 +108,15 @@ class Op(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """What an operation means to the bot, exactly. What it hears of becomes tracked at once."""
+class EventFilter:
+    """The event that an operation is to the bot; None if it does not concern the bot.
+
+    Whoever addresses the bot is tracked from then on, and so is a block of the bot.
+    """
 
     tracked: Tracked
 
-    def op(self, op: Op, seq: int, at: datetime) -> Heard | None:
+    def op(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
         if op.action == "delete":
             return self._deleted(op, seq, at)
         if op.record is None:
@@ -123,45 +127,47 @@ class Judge:
             return self._block(op, op.record, seq, at)
         return self._gate(op, op.record, seq, at)
 
-    def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> Heard | None:
-        return IdentityChanged(seq, did, handle, at) if self.tracked.person(did) else None
+    def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> RepoEvent | None:
+        return IdentityChanged(seq, did, handle, at) if self.tracked.has_person(did) else None
 
-    def account(self, did: str, *, active: bool, status: str | None, seq: int, at: datetime) -> Heard | None:
-        return AccountChanged(seq, did, active, status, at) if self.tracked.person(did) else None
+    def account(
+        self, did: str, *, active: bool, status: str | None, seq: int, at: datetime
+    ) -> RepoEvent | None:
+        return AccountChanged(seq, did, active, status, at) if self.tracked.has_person(did) else None
 
-    def sync(self, did: str, why: str, seq: int, at: datetime) -> Heard | None:
-        return RepoSync(seq, did, why, at) if self.tracked.repo(did) else None
+    def sync(self, did: str, why: str, seq: int, at: datetime) -> RepoEvent | None:
+        return RepoSync(seq, did, why, at) if self.tracked.has_repo(did) else None
 
-    def _ours(self, op: Op) -> bool:
-        return self.tracked.person(op.repo) or self.tracked.post(op.uri)
+    def _is_tracked(self, op: RepoOp) -> bool:
+        return self.tracked.has_person(op.repo) or self.tracked.has_post(op.uri)
 
-    def _post(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
-        me, edited = self.tracked.me, op.action == "update"
-        addressed = op.repo != me and addressing.addressed(record, me) is not None
-        if not (addressed or op.repo == me or (edited and self._ours(op))):
+    def _post(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
+        me, edited = self.tracked.bot_did, op.action == "update"
+        addressed = op.repo != me and addressing.addressing_reason(record, me) is not None
+        if not (addressed or op.repo == me or (edited and self._is_tracked(op))):
             return None
-        if addressed:  # its edits and its end matter from now on, before anyone stored it
+        if addressed:  # its edits and its deletion may come before the mention is stored
             self.tracked.add_people([op.repo])
         ref = StrongRef(op.uri, op.cid or "")
         return PostCreated(seq, ref, op.repo, record, at, edited, op.rev)
 
-    def _block(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
-        if record.get("subject") == self.tracked.me:
+    def _block(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
+        if record.get("subject") == self.tracked.bot_did:
             self.tracked.add_posts([op.uri])
             return Blocked(seq, op.uri, op.repo, at)
-        return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.post(op.uri) else None
+        return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.has_post(op.uri) else None
 
-    def _gate(self, op: Op, record: Mapping[str, Any], seq: int, at: datetime) -> Heard | None:
-        post = str(AtUri(op.repo, POST, op.rkey))  # a gate shares the key of its post, or means nothing
-        if not (self._ours(op) or self.tracked.post(post)):
+    def _gate(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
+        post = str(AtUri(op.repo, POST, op.rkey))  # a gate is valid only under the record key of its post
+        if not (self._is_tracked(op) or self.tracked.has_post(post)):
             return None
         if record.get("post") != post:
             return RecordDeleted(seq, op.uri, op.repo, at)
         return GateChanged(seq, op.uri, op.repo, post, record, at)
 
-    def _deleted(self, op: Op, seq: int, at: datetime) -> Heard | None:
-        gated = op.collection == GATE and self.tracked.post(str(AtUri(op.repo, POST, op.rkey)))
-        if not (gated or self._ours(op)):
+    def _deleted(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
+        gated = op.collection == GATE and self.tracked.has_post(str(AtUri(op.repo, POST, op.rkey)))
+        if not (gated or self._is_tracked(op)):
             return None
         kind = PostDeleted if op.collection == POST else RecordDeleted
         return kind(seq, op.uri, op.repo, at)

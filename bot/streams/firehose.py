@@ -1,4 +1,4 @@
-"""The firehose of a PDS or a relay: com.atproto.sync.subscribeRepos over a websocket."""
+"""The firehose of a PDS or relay: com.atproto.sync.subscribeRepos over a websocket."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class FrameDialect:
-    """Frames of DAG-CBOR. The cursor is a number of the host's own; servers resume behind it, or at it."""
+    """Frames of DAG-CBOR.
+
+    The cursor is a sequence number of one host. Some servers resume after it, some at it.
+    """
 
     path = "/xrpc/com.atproto.sync.subscribeRepos"
     query: Sequence[tuple[str, str]] = ()
@@ -29,15 +32,15 @@ class FrameDialect:
     shared: str | None = None
 
     def __init__(self, tracked: Tracked) -> None:
-        self.concerns = filters.frames(tracked)
-        self._judge = filters.Judge(tracked)
+        self.may_concern = filters.frame_filter(tracked)
+        self._event_filter = filters.EventFilter(tracked)
 
     def read(self, data: bytes, now: datetime) -> Message | Notice:
-        return frames.read(data, self._judge, now)
+        return frames.read(data, self._event_filter, now)
 
 
 class Firehose(Stream):
-    """An EventStream. `urls`: the servers', e.g. ws://localhost:2583; the other arguments are a Stream's."""
+    """An EventStream. `urls`: the servers, e.g. ws://localhost:2583. Other arguments: see Stream."""
 
     def __init__(self, urls: str | Sequence[str], tracked: Tracked, **more: Any) -> None:
         super().__init__(urls, FrameDialect(tracked), **more)

@@ -1,7 +1,7 @@
-"""A frame of com.atproto.sync.subscribeRepos, read: bytes in, events out, no I/O.
+"""Decode one frame of com.atproto.sync.subscribeRepos into a Message. Pure.
 
-Two DAG-CBOR objects: a header `{op, t}` and a body (https://atproto.com/specs/event-stream). Every field is
-checked before it counts, and a record against its CID.
+A frame is two DAG-CBOR objects: a header `{op, t}` and a body (https://atproto.com/specs/event-stream). The
+type of every field is checked, and every record is checked against its CID.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import libipld
 
-from bot.streams.filter import ACTIONS, COLLECTIONS, Op
+from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text, tid
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Record
-    from bot.streams.filter import Judge
-    from bot.streams.message import Heard
+    from bot.streams.filter import EventFilter
+    from bot.streams.message import RepoEvent
 
 HANDLE = re.compile(r"(?=.{3,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+")
 DAG_CBOR, RAW = b"\x01\x71\x12\x20", b"\x01\x55\x12\x20"  # and sha256
@@ -31,9 +31,9 @@ LONGEST_VARINT = 56  # bits
 MAX_DEPTH = 50  # of a record; a post has about ten
 
 
-def read(frame: bytes, judge: Judge, now: datetime) -> Message | Notice:
-    """The frame's meaning. `now` stands in for a time that cannot be read. Raises BadFrame."""
-    header, body = _halves(frame)
+def read(frame: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
+    """Decode the frame. A time that cannot be read becomes `now`. Raises BadFrame."""
+    header, body = _header_and_body(frame)
     if header.get("op") == -1:
         return Notice(text(body.get("error")) or "unnamed", fatal=True)
     kind = header.get("t")
@@ -46,62 +46,64 @@ def read(frame: bytes, judge: Judge, now: datetime) -> Message | Notice:
         raise BadFrame("seq")
     assert isinstance(seq, int)
     if kind == "#commit":
-        return _commit(seq, body, at, judge)
+        return _commit(seq, body, at, event_filter)
     if kind not in ("#identity", "#account", "#sync"):
         return Message(seq, at, faults=("kind",))
     did = body.get("did")
     if not is_did(did):
         return Message(seq, at, faults=("did",))
-    event = person(kind, str(did), body, judge, seq, at)
+    event = account_event(kind, str(did), body, event_filter, seq, at)
     return Message(seq, at, () if event is None else (event,))
 
 
-def person(kind: str, did: str, body: dict[str, Any], judge: Judge, seq: int, at: datetime) -> Heard | None:
-    """An event about a whole account: `body` is the one of #identity, #account or #sync."""
+def account_event(
+    kind: str, did: str, body: dict[str, Any], event_filter: EventFilter, seq: int, at: datetime
+) -> RepoEvent | None:
+    """The event of #identity, #account or #sync. `body`: the fields of that message."""
     if kind == "#identity":
-        return judge.identity(did, _handle(body.get("handle")), seq, at)
+        return event_filter.identity(did, _handle(body.get("handle")), seq, at)
     if kind == "#account":
         status = text(body.get("status"))
-        return judge.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
-    return judge.sync(did, "sync", seq, at)
+        return event_filter.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
+    return event_filter.sync(did, "sync", seq, at)
 
 
-def _halves(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _header_and_body(frame: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        halves = libipld.decode_dag_cbor_multi(frame)
+        objects = libipld.decode_dag_cbor_multi(frame)
     except (ValueError, RecursionError) as error:
         raise BadFrame("cbor") from error
-    if len(halves) != 2 or not all(isinstance(half, dict) for half in halves):  # noqa: PLR2004 - halves
+    if len(objects) != 2 or not all(isinstance(one, dict) for one in objects):  # noqa: PLR2004 - header, body
         raise BadFrame("shape")
-    return halves[0], halves[1]
+    return objects[0], objects[1]
 
 
-def _commit(seq: int, body: dict[str, Any], at: datetime, judge: Judge) -> Message:
+def _commit(seq: int, body: dict[str, Any], at: datetime, event_filter: EventFilter) -> Message:
     repo, ops = body.get("repo"), body.get("ops")
     if not (is_did(repo) and isinstance(ops, list)):
         raise BadFrame("commit")
-    events: list[Heard | None] = []
+    events: list[RepoEvent | None] = []
     faults: list[str] = []
     if body.get("tooBig") is True:
-        events.append(judge.sync(str(repo), "too big", seq, at))
+        events.append(event_filter.sync(str(repo), "too big", seq, at))
     car, blocks = body.get("blocks"), None
     for action, path, cid in _ops(ops, faults):
         collection, _, rkey = path.partition("/")
-        op = Op(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
+        op = RepoOp(action, str(repo), collection, rkey, None, None, tid(body.get("rev")))
         if action != "delete":
             if blocks is None:
                 blocks = _blocks(car if isinstance(car, bytes) else b"", faults)
             record = _record(blocks, cid, faults)
             if record is None:
-                events.append(judge.sync(op.repo, "record", seq, at))
+                events.append(event_filter.sync(op.repo, "record", seq, at))
                 continue
             op = op._replace(cid=str(libipld.encode_cid(cid)), record=record)
-        events.append(judge.op(op, seq, at))
+        events.append(event_filter.op(op, seq, at))
     return Message(seq, at, tuple(event for event in events if event is not None), tuple(faults))
 
 
 def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
-    """Action, path and CID (empty if there is none) of the operations on collections that matter."""
+    """Action, path and CID (empty if there is none) of each operation on one of COLLECTIONS."""
     for op in ops:
         path = op.get("path") if isinstance(op, dict) else None
         if not isinstance(path, str):
@@ -118,9 +120,10 @@ def _ops(ops: list[Any], faults: list[str]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
-    """The undecoded blocks of a CAR: a header and blocks, each behind its length as a varint.
+    """The undecoded blocks of a CAR by CID.
 
-    https://ipld.io/specs/transport/car/carv1
+    A CAR is a header and blocks, each after its length as a varint
+    (https://ipld.io/specs/transport/car/carv1).
     """
     blocks = {}
     try:
@@ -129,7 +132,7 @@ def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
         while at < len(car):
             size, at = _varint(car, at)
             if size < CID_BYTES or at + size > len(car):
-                raise ValueError  # noqa: TRY301 - one way out
+                raise ValueError  # noqa: TRY301 - one handler for every fault
             blocks[car[at : at + CID_BYTES]] = car[at + CID_BYTES : at + size]
             at += size
     except (IndexError, ValueError):
@@ -138,7 +141,7 @@ def _blocks(car: bytes, faults: list[str]) -> dict[bytes, bytes]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at this place, and the place behind it."""
+    """The number at this offset, and the offset after it."""
     number, shift = 0, 0
     while data[at] & 128:
         number |= (data[at] & 127) << shift
@@ -149,7 +152,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record | None:
-    """The record under this CID, if it is there, is what the CID says, and can be read."""
+    """The record under this CID. None, and a fault, if it is missing, does not match or cannot be decoded."""
     block = blocks.get(cid)
     if block is None or len(cid) != CID_BYTES:
         faults.append("record")
@@ -159,12 +162,12 @@ def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record
         return None
     try:
         record = libipld.decode_dag_cbor(block)
-        plain = _plain(record) if isinstance(record, dict) else None
+        as_json = _to_json(record) if isinstance(record, dict) else None
     except (ValueError, RecursionError):
-        plain = None
-    if plain is None:
+        as_json = None
+    if as_json is None:
         faults.append("record")
-    return plain
+    return as_json
 
 
 def _handle(handle: Any) -> str | None:
@@ -172,14 +175,14 @@ def _handle(handle: Any) -> str | None:
     return name if HANDLE.fullmatch(name) and name != "handle.invalid" else None
 
 
-def _plain(value: Any, room: int = MAX_DEPTH) -> Any:
-    """As the same record stands in JSON (https://atproto.com/specs/data-model). Raises RecursionError."""
-    if room == 0:
+def _to_json(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """The record in its JSON form (https://atproto.com/specs/data-model). Raises RecursionError."""
+    if depth == 0:
         raise RecursionError
     if isinstance(value, dict):
-        return {key: _plain(it, room - 1) for key, it in value.items()}
+        return {key: _to_json(it, depth - 1) for key, it in value.items()}
     if isinstance(value, list):
-        return [_plain(it, room - 1) for it in value]
+        return [_to_json(it, depth - 1) for it in value]
     if isinstance(value, bytes):
         if len(value) == CID_BYTES and value.startswith((DAG_CBOR, RAW)):
             return {"$link": libipld.encode_cid(value)}

@@ -1,6 +1,7 @@
-"""Jetstream v2: network.bsky.jetstream.subscribeEvents, the network's posts, threadgates and blocks as JSON.
+"""Jetstream v2: posts, threadgates and blocks of the whole network as JSON.
 
-An eighth of the firehose's events and a fiftieth of its bytes. Accounts and identities come along unasked.
+The endpoint is network.bsky.jetstream.subscribeEvents. It sends an eighth of the firehose's events and a
+fiftieth of its bytes. Events of accounts and identities come without being asked for.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from bot.domain.tracked import Tracked
     from bot.streams.message import Message, Notice
 
-REWIND = 5_000_000  # microseconds; more than the clocks of two hosts are apart
+REWIND = 5_000_000  # microseconds; more than the clocks of two hosts differ
 
 
 class LineDialect:
-    """Lines of JSON; the cursor is a time in microseconds, the same on every host."""
+    """Lines of JSON. The cursor is a time in microseconds, and means the same on every host."""
 
     path = "/xrpc/network.bsky.jetstream.subscribeEvents"
     query: Sequence[tuple[str, str]] = tuple(("collections", name) for name in sorted(filters.COLLECTIONS))
@@ -34,15 +35,15 @@ class LineDialect:
     shared: str | None = "jetstream"
 
     def __init__(self, tracked: Tracked) -> None:
-        self.concerns = filters.lines(tracked)
-        self._judge = filters.Judge(tracked)
+        self.may_concern = filters.line_filter(tracked)
+        self._event_filter = filters.EventFilter(tracked)
 
     def read(self, data: bytes, now: datetime) -> Message | Notice:
-        return lines.read(data, self._judge, now)
+        return lines.read(data, self._event_filter, now)
 
 
 class Jetstream(Stream):
-    """An EventStream. `urls`: the hosts, e.g. wss://jetstream.us-east.bsky.network; the rest: see Stream."""
+    """An EventStream. `urls`: e.g. wss://jetstream.us-east.bsky.network. Other arguments: see Stream."""
 
     def __init__(self, urls: str | Sequence[str], tracked: Tracked, **more: Any) -> None:
         super().__init__(urls, LineDialect(tracked), **more)

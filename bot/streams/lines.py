@@ -1,7 +1,8 @@
-"""A line of Jetstream's network.bsky.jetstream.subscribeEvents (subprotocol xrpc.v1.json), read: no I/O.
+"""Decode one line of Jetstream into a Message. Pure.
 
-The cursor is the event's own time in microseconds, not its number: it means the same on every host, and a
-server keeps them apart by size (1e15). A frame that is not an event has neither.
+A line is an event of network.bsky.jetstream.subscribeEvents (subprotocol xrpc.v1.json). Its cursor is the
+event's time in microseconds, not its number, because the time means the same on every host. A server tells
+both apart by size (1e15). A message that is not an event has no cursor.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from bot.streams.filter import ACTIONS, COLLECTIONS, Op
-from bot.streams.frames import MAX_DEPTH, person
+from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
+from bot.streams.frames import MAX_DEPTH, account_event
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, text, tid
 
 if TYPE_CHECKING:
-    from bot.streams.filter import Judge
+    from bot.streams.filter import EventFilter
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-FIRST_TIME = 10**15  # a smaller cursor is a number of one host's stream
-SKEW = timedelta(hours=1)  # between the server's clock and ours
+FIRST_TIME = 10**15  # a smaller cursor is a sequence number of one host
+MAX_SKEW = timedelta(hours=1)  # between the server's clock and ours
 
 
-def read(line: bytes, judge: Judge, now: datetime) -> Message | Notice:
-    """The line's meaning. Raises BadFrame.
+def read(line: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
+    """Decode the line. Raises BadFrame.
 
-    A time that cannot be read, or lies in the future, is taken for `now` and moves no cursor.
+    A time that cannot be read, or that is in the future, becomes `now` and does not move the cursor.
     """
     try:
         envelope = orjson.loads(line)
@@ -45,26 +46,26 @@ def read(line: bytes, judge: Judge, now: datetime) -> Message | Notice:
         return Notice(text(body.get("name")) or "unnamed", fatal=False)
     at = instant(body.get("time"), EPOCH)
     cursor = (at - EPOCH) // MICROSECOND
-    if cursor < FIRST_TIME or at - now > SKEW:
+    if cursor < FIRST_TIME or at - now > MAX_SKEW:
         at, cursor = now, 0
-    return _event(kind, body, judge, cursor, at)
+    return _event(kind, body, event_filter, cursor, at)
 
 
-def _event(kind: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+def _event(kind: str, body: dict[str, Any], event_filter: EventFilter, cursor: int, at: datetime) -> Message:
     did, inner = body.get("did"), body.get(kind)
     if kind not in ("commit", "identity", "account", "sync"):
         return Message(cursor, at, faults=("kind",))
     if not is_did(did):
         return Message(cursor, at, faults=("did",))
     if kind == "commit":
-        return _commit(str(did), body, judge, cursor, at)
+        return _commit(str(did), body, event_filter, cursor, at)
     if not isinstance(inner, dict):
         return Message(cursor, at, faults=("shape",))
-    event = person(f"#{kind}", str(did), inner, judge, cursor, at)
+    event = account_event(f"#{kind}", str(did), inner, event_filter, cursor, at)
     return Message(cursor, at, () if event is None else (event,))
 
 
-def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datetime) -> Message:
+def _commit(did: str, body: dict[str, Any], event_filter: EventFilter, cursor: int, at: datetime) -> Message:
     action, collection, rkey = (body.get(name) for name in ("operation", "collection", "rkey"))
     if not (isinstance(action, str) and isinstance(collection, str) and isinstance(rkey, str)):
         return Message(cursor, at, faults=("op",))
@@ -75,16 +76,18 @@ def _commit(did: str, body: dict[str, Any], judge: Judge, cursor: int, at: datet
     cid, record = body.get("cid"), body.get("record")
     if action == "delete":
         cid = record = None
-    elif not isinstance(record, dict) or not isinstance(cid, str) or not _shallow(record):
-        event = judge.sync(did, "record", cursor, at)
+    elif not isinstance(record, dict) or not isinstance(cid, str) or not _is_shallow(record):
+        event = event_filter.sync(did, "record", cursor, at)
         return Message(cursor, at, () if event is None else (event,), ("record",))
-    event = judge.op(Op(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at)
+    event = event_filter.op(
+        RepoOp(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at
+    )
     return Message(cursor, at, () if event is None else (event,))
 
 
-def _shallow(value: Any, room: int = MAX_DEPTH) -> bool:
+def _is_shallow(value: Any, depth: int = MAX_DEPTH) -> bool:
     if isinstance(value, dict):
-        return room > 0 and all(_shallow(it, room - 1) for it in value.values())
+        return depth > 0 and all(_is_shallow(it, depth - 1) for it in value.values())
     if isinstance(value, list):
-        return room > 0 and all(_shallow(it, room - 1) for it in value)
+        return depth > 0 and all(_is_shallow(it, depth - 1) for it in value)
     return True

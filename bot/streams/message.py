@@ -1,4 +1,4 @@
-"""What a message of a stream comes to, whichever stream it is."""
+"""What every stream's messages have in common: the decoded message, and how a stream is spoken to."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RKEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 TID = re.compile(r"[2-7a-j][2-7a-z]{12}")
 MAX_SEQ = 2**63 - 1
 
-Heard: TypeAlias = (
+RepoEvent: TypeAlias = (
     PostCreated
     | PostDeleted
     | Blocked
@@ -39,36 +39,36 @@ Heard: TypeAlias = (
 
 
 class BadFrame(Exception):
-    """Not a message. The argument names the kind of trouble, for counting."""
+    """This is no message that can be decoded. The argument names the reason, for counting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message with a place in the stream, where `seq` resumes behind it; `at` is the server's time.
+    """A decoded message. `seq` is its cursor, `at` the server's time.
 
-    `events` are in the order of its operations. `faults` name what could not be read.
+    `events` have the order of its operations. `faults` name what could not be read.
     """
 
     seq: int
     at: datetime
-    events: tuple[Heard, ...] = ()
+    events: tuple[RepoEvent, ...] = ()
     faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message without a place: an advice, or an error after which the server closes."""
+    """A message without a cursor: information, or (`fatal`) an error after which the server closes."""
 
     name: str
     fatal: bool
 
 
 class Dialect(Protocol):
-    """How a stream asks and answers.
+    """How one kind of stream is asked and decoded.
 
-    `path`, `query`, `headers` and `text` (or binary messages) are its side of the websocket. `oldest` is the
-    cursor of all that the server keeps, `rewind` how far before the last cursor to resume. If cursors mean
-    the same on every host, `shared` names them.
+    `path`, `query` and `headers` are those of the request; `text`: messages are text, not binary. `oldest` is
+    the cursor that asks for everything the server keeps. `rewind` is how far before the last cursor to
+    resume. `shared` is the name of the cursor if it means the same on every host, else None.
     """
 
     path: str
@@ -79,19 +79,20 @@ class Dialect(Protocol):
     rewind: int
     shared: str | None
 
-    def concerns(self, data: bytes) -> bool:
-        """Whether this undecoded message may concern us. Never a false no."""
+    def may_concern(self, data: bytes) -> bool:
+        """Whether this undecoded message may concern the bot. False is always right."""
         ...
 
     def read(self, data: bytes, now: datetime) -> Message | Notice:
-        """The message's meaning; `now` stands in for a time that cannot be read. Raises BadFrame."""
+        """Decode the message. A time that cannot be read becomes `now`. Raises BadFrame."""
         ...
 
 
-def placed(message: Message, floor: int) -> tuple[Heard, ...]:
-    """Its events with cursors: all but the last carry the one before, so that none is skipped by a restart.
+def with_cursors(message: Message, floor: int) -> tuple[RepoEvent, ...]:
+    """The message's events with their cursors, none lower than `floor`.
 
-    `floor`: a cursor never goes back behind it.
+    Only the last event has the message's own cursor. The others have the one before, so that a restart in
+    between reads the whole message again.
     """
     last = len(message.events) - 1
     return tuple(
@@ -101,7 +102,7 @@ def placed(message: Message, floor: int) -> tuple[Heard, ...]:
 
 
 def instant(value: Any, now: datetime) -> datetime:
-    """The time, in UTC; `now` if there is none to read."""
+    """The time in UTC; `now` if it cannot be read."""
     try:
         parsed = datetime.fromisoformat(value)
         return parsed.astimezone(UTC) if parsed.tzinfo is not None else now

@@ -1,7 +1,7 @@
-"""What the AppView says was addressed to the bot: the second opinion on every stream.
+"""What the AppView lists as addressed to the bot. It is compared with what the stream brought.
 
-app.bsky.notification.listNotifications, paged by time. `isRead` is never looked at: any other app of the
-account sets it. A post that claims to be older than the window is not found here: the AppView sorts by
+app.bsky.notification.listNotifications, paged by time. `isRead` is not used, because any other app of the
+account sets it. A post that claims to be older than the window is not found, because the AppView sorts by
 that claim.
 """
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from bot.ports import Network
 
-HOST = "notifications"  # names its cursor: microseconds of the time up to which all was read
-MOST_PAGES = 1000  # a hundred thousand in 48 hours: beyond that somebody is playing
+HOST = "notifications"  # the name of its cursor: the time, in microseconds, up to which all was read
+MOST_PAGES = 1000  # 100,000 notifications; more in 48 hours is abuse
 
 
 async def since(network: Network, oldest: datetime) -> AsyncGenerator[tuple[PostCreated, ...]]:
-    """Posts that addressed the bot since then, a page at a time, the newest first. Raises NetworkError."""
+    """Posts that addressed the bot since `oldest`, page by page, the newest first. Raises NetworkError."""
     cursor: str | None = None
     for _ in range(MOST_PAGES):
         page = await network.notifications(cursor)

@@ -1,6 +1,6 @@
-"""A recorded stream: played to the bot as if it happened now, or written.
+"""Recordings of a stream: write one, or play one as if it happened now.
 
-Frames stand each behind their length (u32, little endian), lines of Jetstream each on a line of its own.
+In a recording a frame follows its length (u32, little endian). A line of Jetstream is a line of the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import structlog
 from bot.domain.events import Progress
 from bot.streams.firehose import FrameDialect
 from bot.streams.jetstream import LineDialect
-from bot.streams.message import BadFrame, Message, placed
+from bot.streams.message import BadFrame, Message, with_cursors
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     from bot.streams.message import Dialect
     from bot.streams.stream import Stream
 
-EVERY = 1000  # messages between two signs of progress
+PROGRESS_EVERY = 1000  # messages
 LENGTH = struct.Struct("<I")
 
 log = structlog.get_logger()
 
 
 class Playback:
-    """An EventStream that plays the recording `path` once, and is then quiet for ever.
+    """An EventStream that plays the recording `path` once, and then yields nothing more.
 
-    `speed`: how many times faster than it happened; 0: as fast as it is taken. Every start begins anew.
+    `speed`: how many times faster than it was recorded; 0: as fast as possible. Every start begins at the
+    first message.
     """
 
     def __init__(
@@ -59,42 +60,45 @@ class Playback:
         self._sleep = sleep
 
     async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - a port
-        """Play the events. Raises OSError if there is no such file."""
+        """Yield the recorded events. Raises OSError if the file cannot be read."""
         messages = _messages(self._path)
         dialect = LineDialect(self._tracked) if _is_lines(self._path) else FrameDialect(self._tracked)
         first, position, begun = None, 0, self._monotonic()
-        for message in messages:
-            told = self._read(dialect, message)
-            if told is None:
+        for data in messages:
+            message = self._read(dialect, data)
+            if message is None:
                 continue
             if self._speed:
-                first = first or told.at
-                due = begun + (told.at - first).total_seconds() / self._speed
+                first = first or message.at
+                due = begun + (message.at - first).total_seconds() / self._speed
                 await self._sleep(max(0.0, due - self._monotonic()))
-            for event in placed(told, position):
+            for event in with_cursors(message, position):
                 yield event
-            position = max(position, told.seq)
-            if self.counts["frames"] % EVERY == 0:
-                yield Progress(position, told.at)
-        log.info("replay.ended", host=self.host, **self.counts)
+            position = max(position, message.seq)
+            if self.counts["frames"] % PROGRESS_EVERY == 0:
+                yield Progress(position, message.at)
+        log.info("playback.ended", host=self.host, **self.counts)
         yield Progress(position, datetime.now(UTC))
         await asyncio.Event().wait()
 
     def _read(self, dialect: Dialect, data: bytes) -> Message | None:
-        """The message, unless it is of no concern; at a given speed all are read, for their time."""
+        """The decoded message; None if it cannot concern the bot.
+
+        With a speed every message is decoded, because its time is needed.
+        """
         self.counts["frames"] += 1
-        if not (self._speed or dialect.concerns(data) or self.counts["frames"] % EVERY == 0):
+        if not (self._speed or dialect.may_concern(data) or self.counts["frames"] % PROGRESS_EVERY == 0):
             return None
         self.counts["candidates"] += 1
         try:
-            told = dialect.read(data, datetime.now(UTC))
+            message = dialect.read(data, datetime.now(UTC))
         except BadFrame as bad:
             self.counts[f"bad: {bad}"] += 1
             return None
-        if not isinstance(told, Message):
+        if not isinstance(message, Message):
             return None
-        self.counts["hits"] += len(told.events)
-        return told
+        self.counts["hits"] += len(message.events)
+        return message
 
 
 def _is_lines(path: Path) -> bool:
@@ -103,7 +107,7 @@ def _is_lines(path: Path) -> bool:
 
 
 def _messages(path: Path) -> Iterator[bytes]:
-    """The recorded messages; a last one that was cut off is left out."""
+    """The recorded messages. A last one that is cut off is left out."""
     lines = _is_lines(path)
     with path.open("rb") as recording:
         if lines:
@@ -117,27 +121,28 @@ def _messages(path: Path) -> Iterator[bytes]:
 
 
 class Recording:
-    """A dialect that writes every message to `out` as it comes; `count` tells how many."""
+    """A dialect that also writes every message to `out`. `count` is how many it wrote."""
 
     def __init__(self, dialect: Dialect, out: BinaryIO) -> None:
         self.path, self.query, self.headers = dialect.path, dialect.query, dialect.headers
         self.text, self.oldest, self.rewind = dialect.text, dialect.oldest, dialect.rewind
         self.shared = dialect.shared
         self.read = dialect.read
-        self._concerns = dialect.concerns
+        self._concerns = dialect.may_concern
         self._out = out
         self.count = 0
 
-    def concerns(self, data: bytes) -> bool:
+    def may_concern(self, data: bytes) -> bool:
         self.count += 1
         self._out.write(data + b"\n" if self.text else LENGTH.pack(len(data)) + data)
         return self._concerns(data)
 
 
 async def record(stream: Stream, seconds: float | None) -> None:
-    """Listen to `stream`, whose dialect is a Recording, for so long; None: until this is cancelled.
+    """Record `stream`, whose dialect is a Recording, for `seconds`; None: until cancelled.
 
-    After a lost connection it may send once more what is on the tape already: a replay does not mind.
+    After a lost connection the server may send a message again. Then it stands twice in the recording, which
+    does no harm.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds), aclosing(stream.events(None)) as events:

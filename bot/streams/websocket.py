@@ -1,7 +1,7 @@
-"""The websocket under a stream: whole messages out, and one name for whatever ends it.
+"""The websocket under a stream. It delivers whole messages, and names the reason when the connection ends.
 
-picows, because the library is the first cost of a stream, before any decoding. No extension is offered, since
-compression would hide what the filter looks for, and fragments are joined first.
+picows is used, because the websocket library is the first cost of a stream. No extension is offered:
+compression would hide what the filter searches for. Fragments are joined before the filter sees them.
 """
 
 from __future__ import annotations
@@ -24,47 +24,50 @@ OPEN_SECONDS = 10.0
 PING_SECONDS = 20.0
 BUFFER_BYTES = 512 * 1024
 MAX_BYTES = 64 * 1024 * 1024  # of a message; the lexicon allows two million bytes of blocks
-LEAVE_SECONDS = 1.0
+DISCONNECT_SECONDS = 1.0
 NO_CODE = 1005
 
 BINARY, TEXT, CONTINUATION, CLOSE = WSMsgType.BINARY, WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.CLOSE
 
 
-class Lost(Exception):
-    """The connection is over, or never was. The argument names why, for counting."""
+class ConnectionLost(Exception):
+    """The connection ended, or could not be made. The argument names the reason, for counting."""
 
 
-class Ear(WSListener):
-    """Hands whole messages to `hear`, which may raise Lost. Of the wrong type: an empty one."""
+class MessageListener(WSListener):
+    """Calls `on_message` with each whole message. `on_message` may raise ConnectionLost.
 
-    def __init__(self, hear: Callable[[bytes], None], *, text: bool) -> None:
+    A message of the wrong type (text or binary) becomes an empty one.
+    """
+
+    def __init__(self, on_message: Callable[[bytes], None], *, text: bool) -> None:
         self.error: Exception | None = None
-        self._hear = hear
-        self._kind = TEXT if text else BINARY
+        self._on_message = on_message
+        self._type = TEXT if text else BINARY
         self._parts: list[bytes] = []
-        self._right = True
+        self._is_right_type = True
         self._size = 0
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type is self._kind and frame.fin and not frame.rsv1 and not self._parts:
+        if frame.msg_type is self._type and frame.fin and not frame.rsv1 and not self._parts:
             try:
-                self._hear(frame.get_payload_as_bytes())
+                self._on_message(frame.get_payload_as_bytes())
             except Exception as error:  # noqa: BLE001 - the reader raises it
                 self._end(transport, error)
         else:
-            self._rarely(transport, frame)
+            self._other_frame(transport, frame)
 
-    def _rarely(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Anything but a whole message of the right type."""
+    def _other_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Any frame that is not a whole message of the right type."""
         kind = frame.msg_type
         if kind is CLOSE:
             transport.send_close()
             code = int.from_bytes(frame.get_payload_as_bytes()[:2])
-            self._end(transport, Lost(f"closed {code or NO_CODE}"))
+            self._end(transport, ConnectionLost(f"closed {code or NO_CODE}"))
         elif kind not in (TEXT, BINARY, CONTINUATION):
             return
         elif frame.rsv1 or (kind is CONTINUATION) is not bool(self._parts):
-            self._end(transport, Lost("protocol"))
+            self._end(transport, ConnectionLost("protocol"))
         else:
             try:
                 self._join(frame)
@@ -72,32 +75,32 @@ class Ear(WSListener):
                 self._end(transport, error)
 
     def _join(self, frame: WSFrame) -> None:
-        """Add a fragment. A message of the wrong type comes out empty."""
+        """Add a fragment to the message."""
         if not self._parts:
-            self._right = frame.msg_type is self._kind
+            self._is_right_type = frame.msg_type is self._type
             self._size = 0
-        self._parts.append(frame.get_payload_as_bytes() if self._right else b"")
+        self._parts.append(frame.get_payload_as_bytes() if self._is_right_type else b"")
         self._size += frame.payload_size
         if self._size > MAX_BYTES:
-            raise Lost("too big")
+            raise ConnectionLost("too big")
         if frame.fin:
             whole = b"".join(self._parts)
             self._parts.clear()
-            self._hear(whole)
+            self._on_message(whole)
 
     def _end(self, transport: WSTransport, error: Exception) -> None:
         self.error = error
-        self._hear = _deaf  # what else is in the buffer
+        self._on_message = _ignore  # messages that are still in picows' buffer
         transport.disconnect(graceful=False)
 
 
-def _deaf(_: bytes) -> None:
+def _ignore(_: bytes) -> None:
     pass
 
 
-async def listen(
+async def receive(
     url: str,
-    hear: Callable[[bytes], None],
+    on_message: Callable[[bytes], None],
     *,
     text: bool,
     headers: Mapping[str, str],
@@ -105,46 +108,51 @@ async def listen(
     ping_seconds: float = PING_SECONDS,
     tls: ssl.SSLContext | None = None,
 ) -> None:
-    """Hand every message to `hear` until the connection ends. Always raises: Lost, or what `hear` raised.
+    """Call `on_message` with each message until the connection ends.
 
-    A stream may be quiet for ever, as long as the other side answers pings: one every `ping_seconds` of
-    silence, and as long for the answer.
+    It always ends by an exception: ConnectionLost, or what `on_message` raised. A silent connection stays
+    open as long as the server answers pings. A ping is sent after `ping_seconds` of silence, and may take as
+    long to be answered.
     """
-    ear = Ear(hear, text=text)
-    transport = await _connect(url, ear, headers, ping_seconds, tls)
+    listener = MessageListener(on_message, text=text)
+    transport = await _connect(url, listener, headers, ping_seconds, tls)
     try:
         opened()
         await transport.wait_disconnected()
     except WSError as error:
-        raise Lost("protocol") from error
+        raise ConnectionLost("protocol") from error
     finally:
-        await _leave(transport)
-    if ear.error is not None:
-        raise ear.error
-    raise Lost(_end(transport))
+        await _disconnect(transport)
+    if listener.error is not None:
+        raise listener.error
+    raise ConnectionLost(_loss(transport))
 
 
 async def probe(url: str, headers: Mapping[str, str]) -> None:
-    """Connect, and leave again. Raises Lost."""
-    await _leave(await _connect(url, Ear(_deaf, text=False), headers, PING_SECONDS, None))
+    """Connect and disconnect, to see whether it works. Raises ConnectionLost."""
+    await _disconnect(await _connect(url, MessageListener(_ignore, text=False), headers, PING_SECONDS, None))
 
 
-def address(url: str, dialect: Dialect, cursor: int | None) -> str:
-    """Where the stream of a host begins at this cursor."""
+def stream_url(url: str, dialect: Dialect, cursor: int | None) -> str:
+    """The URL that asks a host for the messages after this cursor."""
     query = [*dialect.query, *([] if cursor is None else [("cursor", str(cursor))])]
     return f"{url.rstrip('/')}{dialect.path}?{urlencode(query)}".rstrip("?")
 
 
 async def _connect(
-    url: str, ear: Ear, headers: Mapping[str, str], ping_seconds: float, tls: ssl.SSLContext | None
+    url: str,
+    listener: MessageListener,
+    headers: Mapping[str, str],
+    ping_seconds: float,
+    tls: ssl.SSLContext | None,
 ) -> WSTransport:
     connecting = asyncio.ensure_future(
         ws_connect(
-            lambda: ear,
+            lambda: listener,
             url,
             ssl_context=tls,
             websocket_handshake_timeout=OPEN_SECONDS,
-            logger_name=logging.Logger("picows", logging.CRITICAL + 1),  # noqa: LOG001 - we tell it
+            logger_name=logging.Logger("picows", logging.CRITICAL + 1),  # noqa: LOG001 - the stream logs its own losses
             enable_auto_ping=True,
             auto_ping_idle_timeout=ping_seconds,
             auto_ping_reply_timeout=ping_seconds,
@@ -157,26 +165,26 @@ async def _connect(
         async with asyncio.timeout(OPEN_SECONDS):
             transport, _ = await asyncio.shield(connecting)
     except (WSError, OSError, ValueError) as error:
-        raise Lost(_refusal(error)) from error
+        raise ConnectionLost(_connect_failure(error)) from error
     finally:
-        await _give_up(connecting)
+        await _abandon(connecting)
     if transport.response is None:
-        raise Lost("dropped")  # during the handshake
+        raise ConnectionLost("dropped")  # during the handshake
     return transport
 
 
-async def _give_up(connecting: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
-    """Leave nothing half open: picows would, when it is cancelled between connection and handshake."""
+async def _abandon(connecting: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
+    """Close a connection that was cancelled in its handshake: picows leaves it half open."""
     if connecting.done():
         return
-    done, _ = await asyncio.wait([connecting], timeout=LEAVE_SECONDS)
+    done, _ = await asyncio.wait([connecting], timeout=DISCONNECT_SECONDS)
     if done and connecting.exception() is None:
-        await _leave(connecting.result()[0])
+        await _disconnect(connecting.result()[0])
     connecting.cancel()
 
 
-def _refusal(error: Exception) -> str:
-    """Why there was no connection: an XRPC error's name, an HTTP status, or the kind of trouble."""
+def _connect_failure(error: Exception) -> str:
+    """Why no connection could be made: the name of an XRPC error, an HTTP status, or a word of ours."""
     if isinstance(error, TimeoutError):
         return "timeout"
     if not isinstance(error, WSHandshakeError) or error.response is None:
@@ -188,13 +196,16 @@ def _refusal(error: Exception) -> str:
     return name[:100] if isinstance(name, str) else f"http {int(error.response.status)}"
 
 
-def _end(transport: WSTransport) -> str:
-    """Nobody closed: either nobody answered the ping, which makes picows close, or the line broke."""
+def _loss(transport: WSTransport) -> str:
+    """Why a connection ended without a close frame.
+
+    "stalled": no ping was answered, so picows closed it. "dropped": the connection broke.
+    """
     handshake = transport.close_handshake
     return "dropped" if handshake is None or handshake.sent is None else "stalled"
 
 
-async def _leave(transport: WSTransport) -> None:
+async def _disconnect(transport: WSTransport) -> None:
     if not transport.is_disconnected:
         transport.disconnect(graceful=False)
-        await asyncio.wait([asyncio.ensure_future(transport.wait_disconnected())], timeout=LEAVE_SECONDS)
+        await asyncio.wait([asyncio.ensure_future(transport.wait_disconnected())], timeout=DISCONNECT_SECONDS)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bot.domain.prompt import Thought, ToolResult, Usage
+from bot.domain.prompt import ToolResult, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.tools.overlay import Search
-    from memory.model import Limits, Receipt, Recollection
+    from memory.model import Limits, Receipt
+    from memory.recollection import Recollection
 
 
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
@@ -75,11 +76,11 @@ class Toolbox:
     def add_usage(self, usage: Usage) -> None:
         self._spent += usage
 
-    def thought(self) -> Thought:
+    def thought(self) -> TurnResult:
         """What the turn has asked for: a reply or silence, and the edits."""
         overlay = self._overlay
         why = "" if overlay.reply is not None else overlay.silence or "said nothing"
-        return Thought(overlay.reply, why, overlay.edits(), self._spent)
+        return TurnResult(overlay.reply, why, overlay.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)

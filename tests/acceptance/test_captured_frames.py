@@ -14,6 +14,8 @@ from bot.streams import filter as filters
 from bot.streams import frames, lines
 from bot.streams.message import BadFrame, Message
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POST = "app.bsky.feed.post"
 
@@ -40,15 +42,15 @@ def produced(folder):
 
 def heard(data, tracked):
     """All events, by the way of the source: filter, then reader. The filter may not matter."""
-    concerns, judge = filters.frames(tracked), filters.Judge(tracked)
+    may_concern, event_filter = filters.frame_filter(tracked), filters.EventFilter(tracked)
     events = []
     for frame in data:
-        if concerns(frame):
-            told = frames.read(frame, judge, NOW)
+        if may_concern(frame):
+            told = frames.read(frame, event_filter, NOW)
             assert told.faults == ()
             events += told.events
         else:
-            assert frames.read(frame, judge, NOW).events == ()
+            assert frames.read(frame, event_filter, NOW).events == ()
     return events
 
 
@@ -77,7 +79,7 @@ def meant(line, watched, person):
         return (kind, uri, None, None) if kind and did in (watched, person) else None
     record, edited = commit["record"], commit["operation"] == "update"
     if commit["collection"] == POST:
-        speaks = did == watched or addressing.addressed(record, watched) or (edited and did == person)
+        speaks = did == watched or addressing.addressing_reason(record, watched) or (edited and did == person)
         return ("PostCreated", uri, commit["cid"], record, edited, commit["rev"]) if speaks else None
     if commit["collection"] == filters.BLOCK:
         return ("Blocked", uri, None, None) if record["subject"] == watched else None
@@ -92,8 +94,8 @@ def named(lines):
 
 
 def test_every_captured_frame_is_read_without_a_fault(captured):
-    judge = filters.Judge(Tracked("did:plc:nobody"))
-    messages = [frames.read(data, judge, NOW) for data in captured]
+    event_filter = filters.EventFilter(Tracked("did:plc:nobody"))
+    messages = [frames.read(data, event_filter, NOW) for data in captured]
     assert len(messages) == 150
     assert [message.faults for message in messages] == [()] * 150
     assert [message.seq for message in messages] == list(range(messages[0].seq, messages[0].seq + 150))
@@ -118,8 +120,8 @@ def test_whoever_is_known_the_events_are_those_that_production_saw(captured, pro
 
 
 def test_nearly_every_captured_frame_is_dismissed_undecoded(captured):
-    concerns = filters.frames(Tracked("did:plc:nobody"))
-    assert [data for data in captured if concerns(data)] == [
+    may_concern = filters.frame_filter(Tracked("did:plc:nobody"))
+    assert [data for data in captured if may_concern(data)] == [
         data for data in captured if b"#commit" not in data[:16]
     ]
 
@@ -137,8 +139,8 @@ def test_both_sources_tell_the_same_of_the_captured_frames(captured, produced):
     everything = corpus.as_lines(captured)
     for watched in named(produced):
         tracked = Tracked(watched)
-        concerns, judge = filters.lines(tracked), filters.Judge(tracked)
-        passed = [lines.read(line, judge, NOW) for line in everything if concerns(line)]
+        may_concern, event_filter = filters.line_filter(tracked), filters.EventFilter(tracked)
+        passed = [lines.read(line, event_filter, NOW) for line in everything if may_concern(line)]
         events = [event for message in passed for event in message.events]
         assert list(map(essence, events)) == list(map(essence, heard(captured, Tracked(watched))))
 
@@ -171,12 +173,15 @@ def test_no_damage_to_a_captured_message_crashes_its_reader_or_hides_what_it_sti
     reader, heard_of = {"frames": frames, "lines": lines}[side].read, 0
     for _ in range(100):
         tracked = Tracked(chance.choice(people), chance.sample(people, 20))
-        concerns, judge = getattr(filters, side)(tracked), filters.Judge(tracked)
+        may_concern, event_filter = (
+            getattr(filters, f"{side[:-1]}_filter")(tracked),
+            filters.EventFilter(tracked),
+        )
         for message in chance.sample(messages, 60):
             data = damaged(message, messages, chance)
-            harmless = not concerns(data)
+            harmless = not may_concern(data)
             try:
-                told = reader(data, judge, NOW)
+                told = reader(data, event_filter, NOW)
             except BadFrame:
                 continue
             assert not harmless or (isinstance(told, Message) and told.events == ())

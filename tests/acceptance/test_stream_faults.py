@@ -502,7 +502,7 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
     messages = [side.hears(number, str(number)) for number in range(1, 41)]
     relay = Relay(messages)
     async with relay.serving() as url:
-        ears = Ears(side, url, mailbox=5)
+        ears = Ears(side, url, buffer=5)
         texts, gaps = [], []
         async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
             async for event in events:
@@ -525,7 +525,7 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
 async def test_after_an_overflow_it_does_not_come_back_before_all_was_taken(side):
     relay = Relay([side.hears(number, str(number)) for number in range(1, 11)], [side.hears(20)])
     async with relay.serving() as url:
-        ears = Ears(side, url, mailbox=5)
+        ears = Ears(side, url, buffer=5)
         async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
             taken = [await anext(events)]
             while not ears.counts["lost: overflow"]:
@@ -588,9 +588,9 @@ async def test_the_source_says_now_and_then_how_it_fares(side, monkeypatch):
         async with relay.serving() as url:
             ears = Ears(side, url)
             async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
-                while not any(line["event"] == "source.stats" for line in logs):
+                while not any(line["event"] == "stream.stats" for line in logs):
                     await (anext(events) if ears.counts["hits"] < 2 else asyncio.sleep(0.05))
-    stats = next(line for line in logs if line["event"] == "source.stats")
+    stats = next(line for line in logs if line["event"] == "stream.stats")
     assert {"host", "events_per_s", "lag", "candidates", "hits", "gaps", "reconnects"} <= set(stats)
     assert ears.counts["frames"] == 9
     assert (ears.counts["candidates"], ears.counts["hits"], ears.counts["reconnects"]) == (2, 2, 1)

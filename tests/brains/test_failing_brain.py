@@ -15,6 +15,8 @@ from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 
+pytestmark = pytest.mark.slow
+
 CANARY = "ZEBRAFISH"
 EVERYBODY = [f"did:plc:person{number}" for number in range(FAILURES)]
 FAILING_STEPS = {

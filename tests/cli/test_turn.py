@@ -25,7 +25,7 @@ def talked(cli):
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
     db.upgrade()
     harness = Harness(db, cli.home / "data", make("rules"))
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     refs = []
     for text in ("My dog is called Biscuit", f"what is my dog called? {HOSTILE}"):
         refs.append(harness.say(ANA, text))

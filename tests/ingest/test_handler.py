@@ -9,7 +9,7 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import FORGOTTEN
+from bot.domain.commands import ERASED_REPLY
 from bot.domain.events import (
     AccountChanged,
     Blocked,
@@ -22,7 +22,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import State
-from bot.domain.policy import Why
+from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import TransientNetworkError
 from bot.storage import cursors, gaps
@@ -76,7 +76,7 @@ def gate(harness, post, record):
 
 def status_of(harness, did=ANA):
     with harness.services.db.read() as tx:
-        return harness.services.memory.status(tx, did)
+        return harness.services.memory.people.status(tx, did)
 
 
 # --- edits ---------------------------------------------------------------------------------------
@@ -260,7 +260,7 @@ def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(harness, told):
     outcome = harness.outcome(stopped)
     harness.handle(harness.edit(told, "forget me"), edited=True)
 
-    assert outcome == (State.DECLINED, Why.STOPPED)
+    assert outcome == (State.DECLINED, PolicyReason.STOPPED)
     with pytest.raises(UnknownPerson):
         harness.notes(ANA)
     assert not [row for row in rows(harness, "mention") if ANA in str(row)]
@@ -285,7 +285,7 @@ def test_a_waiting_mention_edited_into_a_forget_is_confirmed_once(harness):
     harness.work()
 
     (reply,) = harness.replies(ref)
-    assert (reply.text, harness.brain.prompts) == (FORGOTTEN, [])
+    assert (reply.text, harness.brain.prompts) == (ERASED_REPLY, [])
 
 
 # --- deletions -----------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_a_block_declines_what_waits_and_what_comes_until_it_is_removed(harness)
     after = harness.say(ANA, "sorry")
     harness.work()
 
-    assert [harness.outcome(ref) for ref in (waiting, later)] == [(State.DECLINED, Why.BLOCKED)] * 2
+    assert [harness.outcome(ref) for ref in (waiting, later)] == [(State.DECLINED, PolicyReason.BLOCKED)] * 2
     assert [harness.outcome(ref) for ref in (other, after)] == [(State.ANSWERED, None)] * 2
 
 
@@ -429,7 +429,7 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
     again = harness.say(BEN, "now?", **in_thread)
     harness.work()
 
-    assert fates == [(State.DECLINED, Why.THREAD_STOPPED), (State.ANSWERED, None)]
+    assert fates == [(State.DECLINED, PolicyReason.THREAD_STOPPED), (State.ANSWERED, None)]
     assert harness.outcome(again) == (State.ANSWERED, None)
 
 
@@ -484,7 +484,7 @@ def test_a_gate_that_lets_nobody_in_declines_what_waits_and_what_comes(harness):
     later = harness.say(ANA, "hello?", **in_thread)
     harness.work()
 
-    assert [at_once, harness.outcome(later)] == [(State.DECLINED, Why.GATED)] * 2
+    assert [at_once, harness.outcome(later)] == [(State.DECLINED, PolicyReason.GATED)] * 2
     assert harness.network.posts(ME) == []
 
 
@@ -494,7 +494,7 @@ def test_a_gate_that_was_there_before_the_bot_is_seen_before_thinking(harness):
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
-    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.GATED), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.GATED), [])
 
 
 def test_a_gate_that_is_removed_lets_the_bot_in_again(harness):
@@ -518,7 +518,7 @@ def test_whom_a_gate_follows_or_lists_the_appview_knows_and_without_one_it_is_a_
     root, in_thread = thread(harness)
     gate(harness, root, FOLLOWED)
     harness.network.has_appview = appview
-    harness.network.shut |= {root.uri} if shut else set()
+    harness.network.reply_disabled |= {root.uri} if shut else set()
     ref = harness.say(ANA, "hi", **in_thread)
     harness.work()
 
@@ -544,7 +544,7 @@ def test_a_hidden_reply_of_the_bot_ends_the_thread(harness):
     second = harness.say(ANA, "more", **in_thread)
     gate(harness, root, {"$type": GATE, "hiddenReplies": [reply.ref.uri]})
 
-    assert harness.outcome(second) == (State.DECLINED, Why.GATED)
+    assert harness.outcome(second) == (State.DECLINED, PolicyReason.GATED)
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):
@@ -570,22 +570,22 @@ def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harnes
 
 
 def test_a_handle_is_taken_from_the_directory_and_never_from_the_event(harness, told):
-    harness.network.name(ANA, "ana.example")
+    harness.network.set_handle(ANA, "ana.example")
     harness.take(IdentityChanged, ANA, "president.gov", harness.clock())
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
-        assert harness.services.memory.person(tx, ANA).handle == "ana.example"
-        assert [handle for _, handle in harness.services.memory.handles(tx, ANA)] == ["ana.example"]
+        assert harness.services.memory.people.get(tx, ANA).handle == "ana.example"
+        assert [handle for _, handle in harness.services.memory.people.handles(tx, ANA)] == ["ana.example"]
 
 
 def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(harness, told):
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     harness.take(IdentityChanged, ANA, None, harness.clock())
     harness.run_jobs()
     harness.clock.forward(minutes=1)
-    harness.network.name(ANA, None)
-    harness.network.name(BEN, "ana.test")
+    harness.network.set_handle(ANA, None)
+    harness.network.set_handle(BEN, "ana.test")
     harness.brain.script[:] = [REPLY]
     harness.say(BEN, "what do you know of me?")
     harness.work()
@@ -593,8 +593,8 @@ def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(h
     harness.run_jobs()
 
     with harness.services.db.read() as tx:
-        assert harness.services.memory.person(tx, "ana.test").did == BEN
-        assert harness.services.memory.person(tx, ANA).handle is None
+        assert harness.services.memory.people.get(tx, "ana.test").did == BEN
+        assert harness.services.memory.people.get(tx, ANA).handle is None
     assert (harness.notes(BEN), harness.notes(ANA)) == ([], ["lives in Lisbon"])
     assert harness.brain.prompts[-1].recollection.notes == ()
 
@@ -609,7 +609,7 @@ def test_an_account_that_is_not_active_is_hidden_and_shown_again_when_it_is(harn
     hidden = harness.notes(ANA), found, harness.outcome(ref)
     account(harness)
 
-    assert hidden == ([], (), (State.DECLINED, Why.HIDDEN))
+    assert hidden == ([], (), (State.DECLINED, PolicyReason.HIDDEN))
     assert (harness.notes(ANA), jobs(harness)) == (["lives in Lisbon"], [])
 
 
@@ -631,7 +631,7 @@ def test_older_news_of_an_account_changes_nothing(harness, told):
 
 def test_the_memory_of_a_deleted_account_is_purged_after_the_grace(harness, told):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=23)
     harness.run_jobs()
     before = len(rows(harness, "note"))
@@ -655,7 +655,7 @@ def test_a_purge_is_cancelled_by_an_account_that_turns_out_to_be_there(harness, 
 
 def test_no_purge_happens_while_the_network_does_not_say_so(harness, told):
     account(harness, "deleted")
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.network.fail("status", TransientNetworkError("down"))
     harness.run_jobs()
@@ -694,11 +694,11 @@ def test_a_second_look_goes_to_the_posts_of_notes_first(harness, told, monkeypat
 
 
 def test_a_second_look_at_a_hidden_account_takes_nothing(harness, told):
-    harness.network.stand(ANA, "deactivated")
+    harness.network.set_status(ANA, "deactivated")
     harness.take(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
     hidden = harness.notes(ANA)
-    harness.network.stand(ANA, "active")
+    harness.network.set_status(ANA, "active")
     harness.clock.forward(minutes=1)
     harness.take(RepoSync, ANA, "#sync", harness.clock())
     harness.run_jobs()
@@ -762,6 +762,6 @@ def test_whom_and_what_is_followed_is_found_again_after_a_restart(harness, told,
         again.handler.load(tx)
 
     for tracked in (harness.handler.tracked, again.handler.tracked):
-        assert all(tracked.person(did) for did in (ANA, BEN, ME))
-        assert all(tracked.post(uri) for uri in (root.uri, BLOCK))
-        assert not tracked.person("did:plc:stranger")
+        assert all(tracked.has_person(did) for did in (ANA, BEN, ME))
+        assert all(tracked.has_post(uri) for uri in (root.uri, BLOCK))
+        assert not tracked.has_person("did:plc:stranger")

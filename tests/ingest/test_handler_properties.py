@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, ME, NOW
@@ -99,7 +100,7 @@ class World:
         self.people = [Someone(f"did:plc:r{run}p{number}") for number in range(PEOPLE)]
         self.handles = [f"r{run}h{number}.test" for number in range(HANDLES)]
         for someone in self.people:
-            self.harness.network.name(someone.did, None)
+            self.harness.network.set_handle(someone.did, None)
 
     # --- what happens: on the network, in the model, and as it is heard ---
 
@@ -196,7 +197,7 @@ class World:
 
     def _account(self, someone, status, how):
         someone.status = status
-        self.harness.network.stand(someone.did, status or "active")
+        self.harness.network.set_status(someone.did, status or "active")
         told = (someone.did, status is None, status, self.harness.clock())
         self._heard(someone, how, lambda: self.harness.take(AccountChanged, *told))
 
@@ -209,7 +210,7 @@ class World:
 
     def _name(self, someone, handle):
         someone.handle = handle
-        self.harness.network.name(someone.did, handle)
+        self.harness.network.set_handle(someone.did, handle)
         self.harness.take(IdentityChanged, someone.did, "liar.test", self.harness.clock())
         self.harness.run_jobs()
 
@@ -264,6 +265,7 @@ class Ref:
     uri: str
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_the_store_is_what_the_events_say(db, tmp_path, steps):

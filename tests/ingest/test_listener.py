@@ -103,7 +103,7 @@ def test_an_event_over_which_this_program_has_a_bug_is_a_gap_and_costs_nothing_b
 
 
 def test_a_person_who_is_only_declined_leaves_no_row_in_memory(harness):
-    harness.network.label(ANA, "bot")
+    harness.network.set_labels(ANA, "bot")
     harness.say(ANA, "beep")
     harness.work()
 
@@ -123,9 +123,9 @@ def test_start_lets_a_stopped_person_talk_again(harness):
 def test_a_mention_is_judged_once(harness, monkeypatch, edited):
     ref = harness.say(ANA, "hi")
     judged, read = [], []
-    judge, command = addressing.judge, commands.command
+    judge, parse = addressing.judge, commands.parse
     monkeypatch.setattr(addressing, "judge", lambda *event: judged.append(event) or judge(*event))
-    monkeypatch.setattr(commands, "command", lambda words: read.append(words) or command(words))
+    monkeypatch.setattr(commands, "parse", lambda words: read.append(words) or parse(words))
 
     if edited:
         harness.handle(harness.edit(ref, "hello"), edited=True)

@@ -13,8 +13,8 @@ import pytest
 from bot.domain.embeds import blob_cid
 from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
 from bot.network.bluesky import Bluesky
-from bot.network.http import LIMIT_BYTES, Reader
-from bot.network.identity import CACHED, TTL_SECONDS, Cache, Directory, Identity
+from bot.network.http import LIMIT_BYTES, HttpReader
+from bot.network.identity import MAX_CACHED, TTL_SECONDS, DidResolver, Identity, TtlCache
 
 NUMBERS = itertools.count(1)
 RKEY = "3kabcdefghijk"
@@ -116,7 +116,7 @@ def old(token):
 async def test_a_session_that_dies_is_renewed_once_for_all_waiting_calls(localnet, robot):
     store = Store()
     async with connected(localnet, robot, store) as network:
-        session = network._login._client._session_dispatcher.session
+        session = network._session._client._session_dispatcher.session
         session.access_jwt = session.access_jwt[:-4] + "AAAA"
         await asyncio.gather(*(network.put(f"3kabcdefghij{letter}", RECORD) for letter in "abcdef"))
     assert store.saved == 2
@@ -128,11 +128,11 @@ async def test_a_post_stored_before_the_timeout_is_one_post_when_sent_again(loca
         connected(localnet, robot, Store(), timeout=0.5) as network,
         deaf_proxy(localnet.pds_url) as deaf,
     ):
-        network._login._client.update_base_url(deaf)
+        network._session._client.update_base_url(deaf)
         with pytest.raises(TransientNetworkError):
             await network.put(RKEY, RECORD)
         assert [post.text for post in robot.posts()] == ["hi"]
-        network._login._client.update_base_url(localnet.pds_url)
+        network._session._client.update_base_url(localnet.pds_url)
         ref = await network.put(RKEY, RECORD)
         with pytest.raises(KeyTaken):
             await network.put(RKEY, RECORD.replace("hi", "ho"))
@@ -231,7 +231,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("answer", TROUBLES.values(), ids=TROUBLES)
 async def test_a_server_in_trouble_may_be_asked_again(answer):
-    async with answering(answer) as url, Reader(5) as reader:
+    async with answering(answer) as url, HttpReader(5) as reader:
         with pytest.raises(TransientNetworkError) as caught:
             await reader.get(url)
     assert caught.value.retry_after == (7 if b"retry-after" in answer else None)
@@ -239,13 +239,13 @@ async def test_a_server_in_trouble_may_be_asked_again(answer):
 
 @pytest.mark.parametrize("answer", REFUSALS.values(), ids=REFUSALS)
 async def test_a_refusal_is_final(answer):
-    async with answering(answer) as url, Reader(5) as reader:
+    async with answering(answer) as url, HttpReader(5) as reader:
         with pytest.raises(PermanentNetworkError):
             await reader.get(url)
 
 
 async def test_a_server_that_drips_is_left_in_time():
-    async with answering(http(200, b"{}")[:-1], hang=True) as url, Reader(0.2) as reader:
+    async with answering(http(200, b"{}")[:-1], hang=True) as url, HttpReader(0.2) as reader:
         begun = time.monotonic()
         with pytest.raises(TransientNetworkError):
             await reader.get(url)
@@ -269,10 +269,10 @@ async def test_a_server_that_drips_is_left_in_time():
 async def test_what_a_put_meets_is_trouble_or_refusal(localnet, shared_robot, answer, error):
     actor, store = shared_robot
     async with connected(localnet, actor, store) as network, answering(answer) as url:
-        network._login._client.update_base_url(url)
+        network._session._client.update_base_url(url)
         with pytest.raises(error):
             await network.put(RKEY, RECORD)
-        network._login._client.update_base_url(localnet.pds_url)
+        network._session._client.update_base_url(localnet.pds_url)
 
 
 @pytest.fixture(scope="module")
@@ -303,19 +303,19 @@ class Documents:
 
 async def test_a_did_is_resolved_once_in_ten_minutes():
     get = Documents({"http://plc/did:plc:alice": document("did:plc:alice")})
-    directory = Directory("http://plc/", "http://localhost:1", get)
+    directory = DidResolver("http://plc/", "http://localhost:1", get)
     identity = Identity("did:plc:alice", "alice.test", "https://pds.example.com")
-    assert [await directory.find("did:plc:alice") for _ in range(2)] == [identity] * 2
+    assert [await directory.resolve("did:plc:alice") for _ in range(2)] == [identity] * 2
     assert len(get.asked) == 1
-    assert await directory.find("did:plc:alice", fresh=True) == identity
+    assert await directory.resolve("did:plc:alice", fresh=True) == identity
     assert len(get.asked) == 2
 
 
 async def test_a_did_web_is_resolved_at_its_host():
     url = "https://alice.example.com/.well-known/did.json"
     get = Documents({url: document("did:web:alice.example.com")})
-    directory = Directory("http://plc", "http://localhost:1", get)
-    assert (await directory.find("did:web:alice.example.com")).handle == "alice.test"
+    directory = DidResolver("http://plc", "http://localhost:1", get)
+    assert (await directory.resolve("did:web:alice.example.com")).handle == "alice.test"
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ async def test_a_did_web_is_resolved_at_its_host():
 )
 async def test_a_pds_inside_our_own_network_is_never_visited(pds):
     get = Documents({"http://plc/did:plc:mallory": document("did:plc:mallory", pds)})
-    assert await Directory("http://plc", "http://localhost:1", get).find("did:plc:mallory") is None
+    assert await DidResolver("http://plc", "http://localhost:1", get).resolve("did:plc:mallory") is None
 
 
 @pytest.mark.parametrize(
@@ -355,20 +355,20 @@ async def test_a_pds_inside_our_own_network_is_never_visited(pds):
 )
 async def test_an_odd_document_is_nobody(odd):
     get = Documents({"http://plc/did:plc:mallory": odd})
-    assert await Directory("http://plc", "http://localhost:1", get).find("did:plc:mallory") is None
+    assert await DidResolver("http://plc", "http://localhost:1", get).resolve("did:plc:mallory") is None
 
 
 def test_a_cache_forgets_what_is_old_and_what_is_too_much():
     now = [0.0]
-    cache = Cache(lambda: now[0])
+    cache = TtlCache(lambda: now[0])
     cache.put("first", 1)
     now[0] += TTL_SECONDS - 1
     assert cache.get("first") == 1
     now[0] += 1
     assert cache.get("first") is None
-    for number in range(CACHED + 1):
+    for number in range(MAX_CACHED + 1):
         cache.put(str(number), number)
-    assert (cache.get("0"), cache.get("1"), len(cache._values)) == (None, 1, CACHED)
+    assert (cache.get("0"), cache.get("1"), len(cache._values)) == (None, 1, MAX_CACHED)
 
 
 async def test_a_claimed_handle_that_leads_elsewhere_is_not_told():

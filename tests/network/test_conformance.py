@@ -32,13 +32,13 @@ class MemoryPerson:
         return self.network.write(self.did, record, rkey, collection)
 
     def rename(self, name):
-        self.network.name(self.did, f"{name}.test")
+        self.network.set_handle(self.did, f"{name}.test")
 
     def deactivate(self):
-        self.network.stand(self.did, "deactivated")
+        self.network.set_status(self.did, "deactivated")
 
     def activate(self):
-        self.network.stand(self.did, "active")
+        self.network.set_status(self.did, "active")
 
     def upload(self, data, mime):
         return self.network.upload(self.did, data, mime)
@@ -50,7 +50,7 @@ class MemoryPerson:
         return self.network.posts(self.did)
 
     def label(self, *labels):
-        self.network.label(self.did, *labels)
+        self.network.set_labels(self.did, *labels)
 
 
 class Memory:
@@ -62,7 +62,7 @@ class Memory:
     def person(self):
         number = next(NUMBERS)
         person = MemoryPerson(self.network, f"did:plc:person{number}", f"person{number}.test")
-        self.network.name(person.did, person.handle)
+        self.network.set_handle(person.did, person.handle)
         return person
 
 
@@ -333,7 +333,7 @@ async def test_the_double_gives_the_cid_of_the_real_pds(account):
 
 
 async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
-    monkeypatch.setattr("bot.network.bluesky.BLOCKS_A_PAGE", 2)
+    monkeypatch.setattr("bot.network.bluesky.BLOCKS_PER_PAGE", 2)
     person, others = world.person(), [f"did:plc:{letter * 24}" for letter in "abcd"]
     ours, *_ = (
         person.write(
@@ -342,7 +342,7 @@ async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network,
         for did in (network.did, *others)
     )
     found = await network.blocked_by(person.did)
-    monkeypatch.setattr("bot.network.bluesky.MOST_PAGES", 2)
+    monkeypatch.setattr("bot.network.bluesky.MAX_PAGES", 2)
     beyond = await network.blocked_by(person.did)
     assert (found, beyond) == (ours.uri, None if isinstance(world, Real) else ours.uri)
 

@@ -12,7 +12,7 @@ from bot.domain.events import AccountChanged, PostDeleted
 from bot.privacy.erasure import erase_person, forgetting
 from bot.privacy.retention import retain
 from memory.db import Database
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 
@@ -24,7 +24,7 @@ def harness(tmp_path):
     db.upgrade()
     remember = ("remember", {"text": f"lives in {CANARY}"})
     harness = Harness(db, tmp_path, ScriptedBrain(remember, ("reply", {"text": f"{CANARY}, noted."})))
-    harness.network.name(ANA, f"{CANARY.lower()}.test")
+    harness.network.set_handle(ANA, f"{CANARY.lower()}.test")
     harness.told = harness.say(ANA, f"I live in {CANARY}")
     harness.work()
     harness.brain.script = [("reply", {"text": "Done."})]
@@ -53,7 +53,7 @@ def a_brain_forgets_the_note(harness):
     harness.brain.script = [("forget", {"note": "n1"}), ("reply", {"text": "Done."})]
     harness.say(ANA, "forget where I live")
     harness.work()
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
 
 
 def the_post_is_deleted(harness):
@@ -75,7 +75,7 @@ def the_operator_forgets_the_note(harness):
 
 
 def the_account_is_deleted(harness):
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.take(AccountChanged, ANA, False, "deleted", harness.clock())
     harness.clock.forward(hours=25)
     harness.run_jobs()

@@ -14,9 +14,9 @@ from bot.errors import NotFound
 from bot.privacy.retention import retain, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import steering
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from memory.errors import UnknownPerson
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 KEEP = RetentionPolicy(timedelta(days=30), timedelta(days=180))
 SCRIPT = (("remember", {"text": "has a jay"}), ("reply", {"text": "Acorns, of course."}))
@@ -65,9 +65,9 @@ def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back
     harness.clock.forward(days=181)
     assert run(harness).people == (ANA,)
     with harness.services.db.read() as tx, pytest.raises(UnknownPerson):
-        harness.services.memory.person(tx, ANA)
+        harness.services.memory.people.get(tx, ANA)
     assert ANA not in everything(harness.services.db)
-    assert harness.services.ledger.has(Recorded.ERASED, harness.ana.uri)
+    assert harness.services.ledger.has(EntryKind.ERASED, harness.ana.uri)
     harness.handle(harness.ana)
     assert ANA not in everything(harness.services.db)
     harness.run_jobs()

@@ -35,9 +35,9 @@ def state_of(db, uri):
         return views.entry(tx, uri).state
 
 
-def draft(db, claim, *texts, plan=NO_PAUSE, now=NOW):
+def draft(db, claim, *texts, pace=NO_PAUSE, now=NOW):
     with db.write() as tx:
-        return outbox.draft(tx, claim, [Part(i, it, ()) for i, it in enumerate(texts)], plan, now)
+        return outbox.draft(tx, claim, [Part(i, it, ()) for i, it in enumerate(texts)], pace, now)
 
 
 def test_cursors_are_of_every_host_and_the_one_that_was_moved_last_is_first(db):
@@ -163,12 +163,12 @@ def test_a_postponed_mention_waits_and_counts_only_failed_attempts(db, failed, a
 
 
 def test_replies_to_one_person_are_spaced(db):
-    plan = Pace(timedelta(0), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=2))
+    pace = Pace(timedelta(0), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=2))
     put_in(db, mention(1), mention(2), mention(3, BEN))
 
-    times = [draft(db, take(db), "hi", plan=plan) - NOW for _ in range(3)]
+    times = [draft(db, take(db), "hi", pace=pace) - NOW for _ in range(3)]
 
-    assert [span.total_seconds() for span in times] == [5, 20, 22]
+    assert [span.total_seconds() for span in times] == [5, 20, 7]
 
 
 def test_stop_ends_what_is_open_and_takes_it_from_its_worker(db):
@@ -209,7 +209,7 @@ def test_facts_count_what_was_admitted_and_not_what_came_to_nothing(db):
             with db.write() as tx:
                 outcomes.finish(tx, claim, State.SILENT, "noise", NOW)
         else:
-            draft(db, claim, "one", "two", plan=LATER)
+            draft(db, claim, "one", "two", pace=LATER)
 
     with db.read() as tx:
         mine = facts.gather(tx, mention(9, root=mention(1).ref), LIMITS, NOW + timedelta(minutes=10))
@@ -237,7 +237,7 @@ def test_a_scrubbed_mention_leaves_its_outcome_and_nothing_else(db):
     put_in(db, mention(1, text="I am a spy"))
     draft(db, take(db), "so you are a spy")
     with db.write() as tx:
-        outcomes.scrub(tx, mentions.uris_of(tx, ANA), lambda uri: f"forgotten:{len(uri)}", NOW)
+        outcomes.anonymize(tx, mentions.uris_of(tx, ANA), lambda uri: f"forgotten:{len(uri)}", NOW)
 
     with db.read() as tx:
         (entry,) = views.entries(tx)

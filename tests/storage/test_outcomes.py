@@ -14,7 +14,7 @@ from bot.errors import PermanentBrainError
 from bot.privacy.erasure import erase_person
 from bot.privacy.retention import retain
 from bot.storage import steering
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def turn_away_unheard(harness, ref):
 
 def purge(harness, ref):
     harness.take(AccountChanged, ANA, False, "deleted", harness.clock())
-    harness.network.stand(ANA, "deleted")
+    harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.run_jobs()
 

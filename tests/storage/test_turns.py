@@ -17,7 +17,7 @@ from bot.domain.embeds import Card
 from bot.domain.events import PostDeleted
 from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, Outcome
+from bot.domain.turn import Call, TurnOutcome
 from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
 from bot.privacy.erasure import erase_person, forgetting
 from bot.storage import turns, views
@@ -36,7 +36,7 @@ def harness(db, tmp_path):
 
 def kept(harness, ref):
     with harness.services.db.read() as tx:
-        return turns.of(tx, ref.uri)
+        return turns.of_mention(tx, ref.uri)
 
 
 def dump(db):
@@ -57,7 +57,7 @@ def ask(harness, did, text, *script, rkey=None):
 
 
 def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(harness):
-    harness.network.name(ANA, "ana.test")
+    harness.network.set_handle(ANA, "ana.test")
     script = [
         ("remember", {"text": "lives in Lisbon"}),
         ("recall", '{"query": "x"}'),
@@ -75,7 +75,11 @@ def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(harness):
         ("reply", {"text": "Ah!"}, True),
     ]
     assert turn.calls[0].answer == "Kept as new1."
-    assert (turn.outcome, turn.reply, turn.edits) == (Outcome.REPLY, "Ah!", (Remember("lives in Lisbon"),))
+    assert (turn.outcome, turn.reply, turn.edits) == (
+        TurnOutcome.REPLY,
+        "Ah!",
+        (Remember("lives in Lisbon"),),
+    )
     assert (turn.brain, turn.model, turn.tokens_in, turn.tokens_out) == ("scripted", "scripted-1", 100, 20)
     assert (harness.entry(ref).tokens_in, harness.entry(ref).tokens_out) == (100, 20)
     assert (turn.uri, turn.did, turn.at, turn.error) == (ref.uri, ANA, NOW, None)
@@ -92,15 +96,15 @@ def test_a_turn_tells_which_notes_stood_in_its_prompt(harness):
 
 def test_silence_is_kept_with_its_reason(harness):
     (turn,) = kept(harness, ask(harness, ANA, "lol", ("stay_silent", {"reason": "a laugh"})))
-    assert (turn.outcome, turn.reply, turn.why) == (Outcome.SILENCE, None, "a laugh")
+    assert (turn.outcome, turn.reply, turn.why) == (TurnOutcome.SILENCE, None, "a laugh")
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "told"),
     [
-        (TransientBrainError("503"), Outcome.TRANSIENT, "503"),
-        (PermanentBrainError("no such model"), Outcome.PERMANENT, "no such model"),
-        (RuntimeError(CANARY), Outcome.BUG, "RuntimeError"),
+        (TransientBrainError("503"), TurnOutcome.TRANSIENT, "503"),
+        (PermanentBrainError("no such model"), TurnOutcome.PERMANENT, "no such model"),
+        (RuntimeError(CANARY), TurnOutcome.BUG, "RuntimeError"),
     ],
 )
 def test_a_turn_that_failed_is_kept_with_what_went_wrong_and_what_was_done_till_then(
@@ -118,7 +122,7 @@ def test_each_attempt_is_a_turn_of_its_own(harness):
     harness.brain.script = [("reply", {"text": "hello"})]
     harness.clock.forward(hours=1)
     harness.work()
-    assert [turn.outcome for turn in kept(harness, ref)] == [Outcome.TRANSIENT, Outcome.REPLY]
+    assert [turn.outcome for turn in kept(harness, ref)] == [TurnOutcome.TRANSIENT, TurnOutcome.REPLY]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_a_turn_that_is_stopped_with_the_bot_is_kept_as_one(harness):
         ask(harness, ANA, "hi", asyncio.CancelledError())
     with harness.services.db.read() as tx:
         (turn,) = turns.latest(tx)
-    assert (turn.outcome, turn.reply) == (Outcome.TRANSIENT, None)
+    assert (turn.outcome, turn.reply) == (TurnOutcome.TRANSIENT, None)
     assert turn.error == "The bot was stopped while the brain was thinking."
 
 
@@ -165,7 +169,7 @@ def test_a_turn_that_cannot_be_kept_costs_no_reply(harness, monkeypatch):
     def broken(*_):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(turns, "keep", broken)
+    monkeypatch.setattr(turns, "add", broken)
     ref = ask(harness, ANA, "hi")
     assert harness.outcome(ref) == (State.ANSWERED, None)
     with pytest.raises(NotFound):
@@ -215,7 +219,7 @@ def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_kee
     show_pictures(harness, {"ref": {"$link": "bafygone"}}, cat, clip)
     (turn,) = kept(harness, ask(harness, ANA, "look"))
     prompt = harness.brain.prompts[0]
-    assert prompt.pixels == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
+    assert prompt.image_data == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
     (sent,) = turn.told.images
     assert (sent.cid, sent.mime, sent.size) == (cat["ref"]["$link"], "image/png", len(PNG) + 15)
     assert "pixels of a cat" not in dump(harness.services.db)
@@ -225,7 +229,7 @@ def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_show
     show_pictures(harness, harness.network.upload(ANA, PNG, "image/png"))
     harness.network.fail("blob", TransientNetworkError("cut"))
     ref = ask(harness, ANA, "look")
-    assert (harness.brain.prompts[0].pixels, harness.network.fired["blob"]) == ({}, 1)
+    assert (harness.brain.prompts[0].image_data, harness.network.fired["blob"]) == ({}, 1)
     assert (kept(harness, ref)[0].told.images, harness.outcome(ref)[0]) == ((), State.ANSWERED)
 
 
@@ -294,7 +298,7 @@ def test_an_erased_persons_words_leave_the_turns_of_others(harness):
     (turn,) = kept(harness, ref)
     assert CANARY not in dump(harness.services.db)
     assert (turn.erased, turn.calls, turn.reply, turn.edits) == (True, (), None, ())
-    assert (turn.outcome, turn.tokens_in) == (Outcome.REPLY, 100)
+    assert (turn.outcome, turn.tokens_in) == (TurnOutcome.REPLY, 100)
 
 
 @pytest.mark.parametrize("who", ["the operator", "the brain", "a deleted post"])
@@ -368,12 +372,12 @@ def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_s
     middle = harness.network.write(BEN, said)
     harness.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
     harness.work()
-    assert harness.handler.tracked.post(middle.uri)
+    assert harness.handler.tracked.has_post(middle.uri)
     harness.handler.tracked.drop_post(middle.uri)
     with harness.services.db.read() as tx:
         harness.handler.load(tx)
-    assert harness.handler.tracked.repo(BEN)
-    assert harness.handler.tracked.post(middle.uri)
+    assert harness.handler.tracked.has_repo(BEN)
+    assert harness.handler.tracked.has_post(middle.uri)
 
 
 def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(harness):

@@ -1,4 +1,4 @@
-"""The supervisor of the stream, against a relay that does everything wrong, and against a real PDS."""
+"""The stream against a relay that does everything wrong, and against a real PDS."""
 
 import asyncio
 from contextlib import aclosing
@@ -47,7 +47,7 @@ class Listener:
         return taken
 
 
-async def heard_through(trouble, **more):
+async def received_through(trouble, **more):
     """A mention, the trouble, and what comes after it on the next connection."""
     relay = Relay([hears(1), *trouble], [hears(2, "after")])
     async with relay.serving() as url:
@@ -59,19 +59,19 @@ async def heard_through(trouble, **more):
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1013])
 async def test_a_close_is_survived_and_the_stream_resumed(code):
-    relay, listener = await heard_through([close(code)])
+    relay, listener = await received_through([close(code)])
     assert relay.cursors == [None, 1]
     assert listener.source.counts[f"lost: closed {code}"] == 1
 
 
 async def test_a_dropped_connection_is_survived_and_the_stream_resumed():
-    relay, listener = await heard_through([drop])
+    relay, listener = await received_through([drop])
     assert relay.cursors == [None, 1]
     assert listener.source.counts["lost: dropped"] == 1
 
 
 async def test_a_consumer_too_slow_comes_back():
-    relay, listener = await heard_through([error("ConsumerTooSlow")])
+    relay, listener = await received_through([error("ConsumerTooSlow")])
     assert relay.cursors == [None, 1]
     assert listener.source.counts["notice: ConsumerTooSlow"] == 1
 
@@ -84,7 +84,7 @@ async def test_a_cursor_of_the_future_begins_anew_at_the_present():
     assert [event.cursor for event in events] == [2, 3]
 
 
-async def test_an_outdated_cursor_is_a_gap_that_is_told_and_survived():
+async def test_an_outdated_cursor_is_a_gap_that_is_reported_and_survived():
     relay = Relay([frame("#info", {"name": "OutdatedCursor"}), hears(5)])
     async with relay.serving() as url:
         listener = Listener(url)
@@ -201,7 +201,7 @@ async def test_a_frame_from_before_does_not_move_the_cursor_back():
     assert relay.cursors == [None, 5]
 
 
-async def test_a_restart_within_a_frame_hears_the_whole_frame_again():
+async def test_a_restart_within_a_frame_reads_the_whole_frame_again():
     both = commit(7, ("create", "3kaaaaaaaaaaa", mention("a")), ("create", "3kaaaaaaaaaab", mention("b")))
     relay = Relay([both])
     async with relay.serving() as url:
@@ -237,7 +237,7 @@ async def next_of(events, kind):
 
 
 @pytest.mark.network
-async def test_a_real_pds_is_heard_across_its_death(tmp_path):
+async def test_a_real_pds_is_followed_across_its_restart(tmp_path):
     with LocalNet(tmp_path) as net:
         jay, alice = net.actor("jay"), net.actor("alice")
         source = Firehose(net.firehose_url, Tracked(jay.did), start="oldest")

@@ -18,9 +18,9 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.tracked import Tracked
-from bot.streams.filter import Judge
+from bot.streams.filter import EventFilter
 from bot.streams.frames import read
-from bot.streams.message import BadFrame, Message, Notice, placed
+from bot.streams.message import BadFrame, Message, Notice, with_cursors
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,9 +28,9 @@ KEY = "3kabcdefghijk"
 KEY2 = "3kabcdefghijm"
 
 
-def heard(data, *people):
-    """What the frame means to a bot that knows these people, by default Alice."""
-    return read(data, Judge(Tracked(ME, people or [ALICE])), NOW)
+def decoded(data, *people):
+    """The frame, decoded by a bot that tracks these people, by default Alice."""
+    return read(data, EventFilter(Tracked(ME, people or [ALICE])), NOW)
 
 
 def message(seq, *events, faults=(), at=AT):
@@ -38,93 +38,95 @@ def message(seq, *events, faults=(), at=AT):
 
 
 def test_a_mention_is_read_with_its_record():
-    (event,) = heard(commit(7, ("create", KEY, mention("hé")))).events
+    (event,) = decoded(commit(7, ("create", KEY, mention("hé")))).events
     assert (event.cursor, event.did, event.at, event.edited) == (7, ALICE, AT, False)
     assert (event.ref.uri, event.record) == (f"at://{ALICE}/app.bsky.feed.post/{KEY}", mention("hé"))
     assert event.ref.cid.startswith("bafyrei")
 
 
 def test_an_edit_is_read_like_a_new_post_and_says_so():
-    (event,) = heard(commit(7, ("update", KEY, mention())), "did:plc:nobody").events
+    (event,) = decoded(commit(7, ("update", KEY, mention())), "did:plc:nobody").events
     assert isinstance(event, PostCreated)
     assert event.edited
 
 
 def test_an_edit_of_a_tracked_persons_post_is_told_though_it_speaks_to_nobody():
     data = commit(7, ("update", KEY, {"text": "hm"}), ("create", KEY2, {"text": "hm"}))
-    (event,) = heard(data).events
+    (event,) = decoded(data).events
     assert (event.ref.uri, event.edited) == (f"at://{ALICE}/app.bsky.feed.post/{KEY}", True)
-    assert heard(data, "did:plc:nobody").events == ()
+    assert decoded(data, "did:plc:nobody").events == ()
 
 
 def test_a_post_that_does_not_speak_to_the_bot_is_no_event():
-    assert heard(commit(7, ("create", KEY, {"text": "hi"}))) == message(7)
-    assert heard(commit(7, ("create", KEY, {"text": ME}))) == message(7)
+    assert decoded(commit(7, ("create", KEY, {"text": "hi"}))) == message(7)
+    assert decoded(commit(7, ("create", KEY, {"text": ME}))) == message(7)
 
 
 def test_the_bots_own_posts_are_told():
-    (event,) = heard(commit(7, ("create", KEY, {"text": "mine"}), repo=ME)).events
+    (event,) = decoded(commit(7, ("create", KEY, {"text": "mine"}), repo=ME)).events
     assert event.did == ME
 
 
 def test_deletions_are_told_of_tracked_people_and_of_tracked_posts():
     data = commit(7, ("delete", KEY, None))
     deleted = PostDeleted(7, f"at://{ALICE}/app.bsky.feed.post/{KEY}", ALICE, AT)
-    assert heard(data) == message(7, deleted)
-    assert heard(data, "did:plc:nobody") == message(7)
-    assert read(data, Judge(Tracked(ME, posts=[deleted.uri])), NOW) == message(7, deleted)
+    assert decoded(data) == message(7, deleted)
+    assert decoded(data, "did:plc:nobody") == message(7)
+    assert read(data, EventFilter(Tracked(ME, posts=[deleted.uri])), NOW) == message(7, deleted)
 
 
 def test_whoever_spoke_to_the_bot_is_tracked_before_anything_is_stored():
-    judge = Judge(Tracked(ME))
-    read(commit(7, ("create", KEY, mention())), judge, NOW)
-    (event,) = read(commit(8, ("delete", KEY, None)), judge, NOW).events
+    event_filter = EventFilter(Tracked(ME))
+    read(commit(7, ("create", KEY, mention())), event_filter, NOW)
+    (event,) = read(commit(8, ("delete", KEY, None)), event_filter, NOW).events
     assert isinstance(event, PostDeleted)
 
 
 def test_a_block_of_the_bot_is_told_and_its_removal_too():
-    judge = Judge(Tracked(ME))
+    event_filter = EventFilter(Tracked(ME))
     uri = f"at://{ALICE}/app.bsky.graph.block/{KEY}"
     block = {"$type": "app.bsky.graph.block", "subject": ME, "createdAt": TIME}
     path = f"app.bsky.graph.block/{KEY}"
-    assert read(commit(7, ("create", path, block)), judge, NOW).events == (Blocked(7, uri, ALICE, AT),)
-    assert read(commit(8, ("delete", path, None)), judge, NOW).events == (RecordDeleted(8, uri, ALICE, AT),)
+    assert read(commit(7, ("create", path, block)), event_filter, NOW).events == (Blocked(7, uri, ALICE, AT),)
+    assert read(commit(8, ("delete", path, None)), event_filter, NOW).events == (
+        RecordDeleted(8, uri, ALICE, AT),
+    )
 
 
 def test_a_block_turned_against_another_is_the_end_of_ours():
     path, uri = f"app.bsky.graph.block/{KEY}", f"at://{ALICE}/app.bsky.graph.block/{KEY}"
-    judge = Judge(Tracked(ME, posts=[uri]))
+    event_filter = EventFilter(Tracked(ME, posts=[uri]))
     data = commit(7, ("update", path, {"subject": "did:plc:other"}))
-    assert read(data, judge, NOW).events == (RecordDeleted(7, uri, ALICE, AT),)
+    assert read(data, event_filter, NOW).events == (RecordDeleted(7, uri, ALICE, AT),)
 
 
 def test_a_block_of_somebody_else_is_no_event():
     data = commit(7, ("create", f"app.bsky.graph.block/{KEY}", {"subject": "did:plc:other"}))
-    assert heard(data) == message(7)
+    assert decoded(data) == message(7)
 
 
 def test_a_threadgate_of_a_tracked_thread_is_told_and_its_removal_too():
     post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
     path = f"app.bsky.feed.threadgate/{KEY}"
-    judge = Judge(Tracked(ME, posts=[post]))
+    event_filter = EventFilter(Tracked(ME, posts=[post]))
     gate = {"$type": "app.bsky.feed.threadgate", "post": post, "allow": [], "createdAt": TIME}
-    (changed,) = read(commit(7, ("create", path, gate)), judge, NOW).events
+    (changed,) = read(commit(7, ("create", path, gate)), event_filter, NOW).events
     assert changed == GateChanged(7, f"at://{ALICE}/{path}", ALICE, post, gate, AT)
-    (gone,) = read(commit(8, ("delete", path, None)), judge, NOW).events
+    (gone,) = read(commit(8, ("delete", path, None)), event_filter, NOW).events
     assert gone == RecordDeleted(8, changed.uri, ALICE, AT)
-    assert heard(commit(7, ("create", path, gate)), "did:plc:nobody") == message(7)
+    assert decoded(commit(7, ("create", path, gate)), "did:plc:nobody") == message(7)
 
 
 def test_a_threadgate_that_names_another_post_gates_nothing():
     post = f"at://{ALICE}/app.bsky.feed.post/{KEY}"
-    judge = Judge(Tracked(ME, posts=[post]))
+    event_filter = EventFilter(Tracked(ME, posts=[post]))
     data = commit(7, ("update", f"app.bsky.feed.threadgate/{KEY}", {"post": post + "x"}))
-    assert [type(event) for event in read(data, judge, NOW).events] == [RecordDeleted]
+    assert [type(event) for event in read(data, event_filter, NOW).events] == [RecordDeleted]
 
 
 def test_other_collections_are_no_events():
     ops = [("delete", "app.bsky.feed.like/x", None), ("create", "app.bsky.feed.posts/x", mention())]
-    assert heard(commit(7, *ops)) == message(7)
+    assert decoded(commit(7, *ops)) == message(7)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +143,8 @@ def test_other_collections_are_no_events():
 )
 def test_a_changed_identity_is_told_with_its_handle_if_that_is_one(handle, told):
     data = frame("#identity", {"seq": 9, "did": ALICE, "handle": handle, "time": "2026-11-22T13:00:00+01:00"})
-    assert heard(data) == message(9, IdentityChanged(9, ALICE, told, AT))
-    assert heard(data, "did:plc:nobody") == message(9)
+    assert decoded(data) == message(9, IdentityChanged(9, ALICE, told, AT))
+    assert decoded(data, "did:plc:nobody") == message(9)
 
 
 @pytest.mark.parametrize(
@@ -156,38 +158,38 @@ def test_a_changed_identity_is_told_with_its_handle_if_that_is_one(handle, told)
 )
 def test_the_account_of_a_tracked_person_is_told(body, active, status):
     data = frame("#account", {"seq": 9, "did": ALICE, "time": TIME} | body)
-    assert heard(data) == message(9, AccountChanged(9, ALICE, active, status, AT))
-    assert heard(data, "did:plc:nobody") == message(9)
+    assert decoded(data) == message(9, AccountChanged(9, ALICE, active, status, AT))
+    assert decoded(data, "did:plc:nobody") == message(9)
 
 
 def test_what_changed_unseen_in_a_tracked_repo_is_to_be_fetched():
     sync = frame("#sync", {"seq": 9, "did": ALICE, "rev": "x", "blocks": b"", "time": TIME})
-    assert heard(sync) == message(9, RepoSync(9, ALICE, "sync", AT))
-    assert heard(sync, "did:plc:nobody") == message(9)
-    assert heard(commit(9, tooBig=True)) == message(9, RepoSync(9, ALICE, "too big", AT))
+    assert decoded(sync) == message(9, RepoSync(9, ALICE, "sync", AT))
+    assert decoded(sync, "did:plc:nobody") == message(9)
+    assert decoded(commit(9, tooBig=True)) == message(9, RepoSync(9, ALICE, "too big", AT))
 
 
 def test_only_the_last_event_of_a_frame_passes_it():
-    heard_of = heard(
+    heard_of = decoded(
         commit(7, ("create", KEY, mention()), ("delete", KEY2, None), ("create", KEY2, mention("b")))
     )
-    assert [event.cursor for event in placed(heard_of, 0)] == [6, 6, 7]
-    assert [event.cursor for event in placed(heard_of, 7)] == [7, 7, 7]
-    assert [event.cursor for event in placed(heard_of, 20)] == [20, 20, 20]
+    assert [event.cursor for event in with_cursors(heard_of, 0)] == [6, 6, 7]
+    assert [event.cursor for event in with_cursors(heard_of, 7)] == [7, 7, 7]
+    assert [event.cursor for event in with_cursors(heard_of, 20)] == [20, 20, 20]
 
 
 @pytest.mark.parametrize(
     "time", ["", "yesterday", None, 7, "2026-11-22T12:00:00", "0001-01-01T00:00:00+23:59"]
 )
 def test_a_time_that_cannot_be_read_is_now(time):
-    (event,) = heard(commit(7, ("delete", KEY, None), time=time)).events
+    (event,) = decoded(commit(7, ("delete", KEY, None), time=time)).events
     assert event.at == NOW
 
 
 def test_links_and_bytes_stand_as_in_json():
     link = libipld.decode_cid("bafkreias7oxbr6swsuggccmtnqpoeami4jza5x4w3urltn6gzhqf4k6k2e")["hash"]["digest"]
     blob = {"ref": b"\x01\x55\x12\x20" + link, "sig": b"abcd"}
-    (event,) = heard(commit(7, ("create", KEY, mention(embed=[blob])))).events
+    (event,) = decoded(commit(7, ("create", KEY, mention(embed=[blob])))).events
     plain = {
         "ref": {"$link": "bafkreias7oxbr6swsuggccmtnqpoeami4jza5x4w3urltn6gzhqf4k6k2e"},
         "sig": {"$bytes": "YWJjZA"},
@@ -205,17 +207,17 @@ def test_a_record_nested_without_end_is_passed_over():
     nested = []
     for _ in range(900):
         nested = [nested]
-    assert heard(commit(7, ("create", KEY, mention(embed=nested)))) == unread("record")
+    assert decoded(commit(7, ("create", KEY, mention(embed=nested)))) == unread("record")
 
 
 def test_a_record_that_is_not_what_its_cid_says_is_passed_over():
     data = commit(7, ("create", KEY, mention("hello")))
-    assert heard(data.replace(b"hello", b"hallo")) == unread("cid")
+    assert decoded(data.replace(b"hello", b"hallo")) == unread("cid")
 
 
 def test_a_broken_car_costs_its_posts_but_not_the_deletions():
     data = commit(7, ("create", KEY, mention()), ("delete", KEY2, None), blocks=b"\x00garbage " + ME.encode())
-    broken = heard(data)
+    broken = decoded(data)
     assert [type(event) for event in broken.events] == [RepoSync, PostDeleted]
     assert broken.faults == ("car", "record")
 
@@ -224,12 +226,12 @@ def test_a_length_that_takes_more_bytes_than_a_number_can_is_a_broken_car():
     sound = car(mention())
     assert sound[0] < 128
     padded = bytes([sound[0] | 128]) + b"\x80" * 8 + b"\x00" + sound[1:]
-    assert heard(commit(7, ("create", KEY, mention()), blocks=padded)).faults == ("car", "record")
+    assert decoded(commit(7, ("create", KEY, mention()), blocks=padded)).faults == ("car", "record")
 
 
 @pytest.mark.parametrize("blocks", [b"\xff" * 100_000, b"\x00" * 100_000, b"", None, 7, "x", [b"x"]])
 def test_no_car_is_walked_for_ever(blocks):
-    assert heard(commit(7, ("create", KEY, mention()), blocks=blocks)).faults[-1] == "record"
+    assert decoded(commit(7, ("create", KEY, mention()), blocks=blocks)).faults[-1] == "record"
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ def test_no_car_is_walked_for_ever(blocks):
 )
 def test_odd_operations_are_counted_and_passed_over(ops, faults):
     body = {"seq": 7, "repo": ALICE, "time": ME, "ops": ops, "blocks": commit(1)[:0]}
-    assert [fault for fault in heard(frame("#commit", body)).faults if fault != "car"] == list(faults)
+    assert [fault for fault in decoded(frame("#commit", body)).faults if fault != "car"] == list(faults)
 
 
 @pytest.mark.parametrize(
@@ -274,19 +276,19 @@ def test_odd_operations_are_counted_and_passed_over(ops, faults):
 )
 def test_what_is_no_frame_is_named_by_its_trouble(data, kind):
     with pytest.raises(BadFrame, match=f"^{kind}$"):
-        heard(data)
+        decoded(data)
 
 
 def test_what_is_not_understood_moves_the_cursor():
-    assert heard(frame("#labels", {"seq": 8})) == message(8, faults=("kind",), at=NOW)
+    assert decoded(frame("#labels", {"seq": 8})) == message(8, faults=("kind",), at=NOW)
     for kind in ("#account", "#identity", "#sync"):
-        assert heard(frame(kind, {"seq": 8, "did": 7})) == message(8, faults=("did",), at=NOW)
+        assert decoded(frame(kind, {"seq": 8, "did": 7})) == message(8, faults=("did",), at=NOW)
 
 
 def test_an_error_ends_the_stream_and_an_info_does_not():
-    assert heard(error("ConsumerTooSlow")) == Notice("ConsumerTooSlow", fatal=True)
-    assert heard(frame("#info", {"name": "OutdatedCursor"})) == Notice("OutdatedCursor", fatal=False)
-    assert heard(frame(None, {"error": 7}, op=-1)) == Notice("unnamed", fatal=True)
+    assert decoded(error("ConsumerTooSlow")) == Notice("ConsumerTooSlow", fatal=True)
+    assert decoded(frame("#info", {"name": "OutdatedCursor"})) == Notice("OutdatedCursor", fatal=False)
+    assert decoded(frame(None, {"error": 7}, op=-1)) == Notice("unnamed", fatal=True)
 
 
 ANYTHING = st.recursive(
@@ -318,7 +320,7 @@ BODIES = st.fixed_dictionaries(
 @given(st.sampled_from(["#commit", "#identity", "#account", "#sync", "#info"]), BODIES | ANYTHING)
 def test_no_body_raises_anything_but_bad_frame(kind, body):
     try:
-        told = heard(frame(kind, body))
+        told = decoded(frame(kind, body))
     except BadFrame:
         return
     assert isinstance(told, Message | Notice)
@@ -326,7 +328,7 @@ def test_no_body_raises_anything_but_bad_frame(kind, body):
 
 @pytest.mark.parametrize("blocks", [None, 7, "", [], [0], {}, {"a": 1}, b""])
 def test_a_car_that_is_none_is_a_broken_one(blocks):
-    assert heard(commit(7, ("create", KEY, mention()), blocks=blocks)).faults == ("car", "record")
+    assert decoded(commit(7, ("create", KEY, mention()), blocks=blocks)).faults == ("car", "record")
 
 
 @given(st.binary(max_size=300), st.integers(0, 400))
@@ -334,7 +336,7 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
     whole = commit(7, ("create", KEY, mention()))
     for data in (noise, whole[:cut] + noise, whole[:cut] + noise + whole[cut + len(noise) :]):
         try:
-            heard(data)
+            decoded(data)
         except BadFrame:
             continue
 
@@ -343,5 +345,5 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
     ("rev", "known"), [("3mptbyplx2i2p", True), ("x", False), (7, False), ("3MPTBYPLX2I2P", False)]
 )
 def test_a_post_carries_the_revision_of_its_repo_if_it_is_one(rev, known):
-    (event,) = heard(commit(7, ("create", KEY, mention()), rev=rev)).events
+    (event,) = decoded(commit(7, ("create", KEY, mention()), rev=rev)).events
     assert event.rev == (rev if known else None)

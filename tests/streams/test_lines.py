@@ -1,4 +1,4 @@
-"""A line of Jetstream, and that both sources tell the same of the same."""
+"""A line of Jetstream; and that both dialects yield the same events."""
 
 import json
 import random
@@ -23,8 +23,8 @@ KEY = "3kabcdefghijk"
 COMMIT = "network.bsky.jetstream.subscribeEvents#commit"
 
 
-def heard(line, *people):
-    return lines.read(line, filters.Judge(Tracked(ME, people or [ALICE])), NOW)
+def decoded(line, *people):
+    return lines.read(line, filters.EventFilter(Tracked(ME, people or [ALICE])), NOW)
 
 
 def line(**changes):
@@ -36,14 +36,14 @@ def line(**changes):
 
 
 def test_a_mention_is_read_with_its_record_and_its_time_for_a_cursor():
-    (event,) = heard(line()).events
+    (event,) = decoded(line()).events
     assert isinstance(event, PostCreated)
     assert (event.cursor, event.did, event.at, event.record) == (CURSOR, ALICE, AT, mention())
 
 
 @pytest.mark.parametrize("time", ["yesterday", 7, "2026-11-22T12:00:00", "9999-01-01T00:00:00Z", None])
 def test_a_time_that_cannot_be_is_now_and_moves_no_cursor(time):
-    message = heard(line(time=time))
+    message = decoded(line(time=time))
     assert (message.seq, message.at, message.events[0].at) == (0, NOW, NOW)
 
 
@@ -64,7 +64,7 @@ def test_a_time_that_cannot_be_is_now_and_moves_no_cursor(time):
     ],
 )
 def test_an_odd_line_is_named_by_its_fault_and_moves_the_cursor(changes, faults):
-    message = heard(line(**changes))
+    message = decoded(line(**changes))
     assert (message.seq, message.faults) == (CURSOR, faults)
 
 
@@ -85,21 +85,21 @@ def test_an_odd_line_is_named_by_its_fault_and_moves_the_cursor(changes, faults)
 )
 def test_what_is_no_line_is_named_by_its_trouble(data, kind):
     with pytest.raises(BadFrame, match=f"^{kind}$"):
-        heard(data)
+        decoded(data)
 
 
 def test_a_record_nested_without_end_is_passed_over():
     nested = []
     for _ in range(200):
         nested = [nested]
-    assert heard(line(record=mention(embed=nested))).faults == ("record",)
+    assert decoded(line(record=mention(embed=nested))).faults == ("record",)
 
 
 def test_an_error_ends_the_stream_and_an_info_does_not():
-    assert heard(b'{"$type":"error","error":"ConsumerTooSlow"}') == Notice("ConsumerTooSlow", fatal=True)
+    assert decoded(b'{"$type":"error","error":"ConsumerTooSlow"}') == Notice("ConsumerTooSlow", fatal=True)
     info = {"$type": "network.bsky.jetstream.subscribeEvents#info", "name": "OutdatedCursor"}
     data = json.dumps({"$type": "message", "payload": info}).encode()
-    assert heard(data) == Notice("OutdatedCursor", fatal=False)
+    assert decoded(data) == Notice("OutdatedCursor", fatal=False)
 
 
 # --- both sources, one filter ---
@@ -107,14 +107,14 @@ def test_an_error_ends_the_stream_and_an_info_does_not():
 
 def through_frames(data, tracked):
     """The events of the firehose, by filter and reader, and how many frames passed the filter."""
-    concerns, judge = filters.frames(tracked), filters.Judge(tracked)
-    passed = [frames.read(it, judge, NOW) for it in data if concerns(it)]
+    may_concern, event_filter = filters.frame_filter(tracked), filters.EventFilter(tracked)
+    passed = [frames.read(it, event_filter, NOW) for it in data if may_concern(it)]
     return [event for message in passed for event in message.events], len(passed)
 
 
 def through_lines(data, tracked):
-    concerns, judge = filters.lines(tracked), filters.Judge(tracked)
-    passed = [lines.read(it, judge, NOW) for it in corpus.as_lines(data) if concerns(it)]
+    may_concern, event_filter = filters.line_filter(tracked), filters.EventFilter(tracked)
+    passed = [lines.read(it, event_filter, NOW) for it in corpus.as_lines(data) if may_concern(it)]
     return [event for message in passed for event in message.events], len(passed)
 
 
@@ -175,22 +175,22 @@ def test_no_spelling_of_json_hides_the_bot_or_a_tracked_person(hidden):
     whole, deleted = corpus.as_lines(
         [commit(7, ("create", KEY, mention())), commit(8, ("delete", KEY, None))]
     )
-    concerns = filters.lines(Tracked(ME, [ALICE]))
+    may_concern = filters.line_filter(Tracked(ME, [ALICE]))
     for data in (whole, deleted):
         assert json.loads(hidden(data)) == json.loads(data)
-        assert concerns(hidden(data))
+        assert may_concern(hidden(data))
 
 
 def test_no_order_or_length_hides_a_tracked_person_in_a_frame():
-    concerns = filters.frames(Tracked(ME, [ALICE, "did:web:example.org"]))
+    may_concern = filters.frame_filter(Tracked(ME, [ALICE, "did:web:example.org"]))
     many = [("delete", f"3k{number:011d}", None) for number in range(200)]
-    assert concerns(commit(7, ("delete", KEY, None)))
-    assert concerns(commit(2**33, *many))
-    assert concerns(commit(2**33, ("delete", KEY, None), repo="did:web:example.org"))
+    assert may_concern(commit(7, ("delete", KEY, None)))
+    assert may_concern(commit(2**33, *many))
+    assert may_concern(commit(2**33, ("delete", KEY, None), repo="did:web:example.org"))
     whole = commit(2**33, ("delete", KEY, None), repo="did:plc:alicealicealicealicealic")
-    assert not concerns(whole)
+    assert not may_concern(whole)
     for odd in (whole.replace(b"drepox", b"drepoy"), whole[1:], whole.replace(b"cops", b"copz"), b"", b"x"):
-        assert concerns(odd)
+        assert may_concern(odd)
 
 
 def test_a_path_that_looks_like_a_repo_hides_nobody():
@@ -198,19 +198,21 @@ def test_a_path_that_looks_like_a_repo_hides_nobody():
     data = commit(
         2**33, ("delete", forged, None), ("delete", KEY, None), repo="did:plc:alicealicealicealicealic"
     )
-    assert filters.frames(Tracked(ME, ["did:plc:alicealicealicealicealic"]))(data)
+    assert filters.frame_filter(Tracked(ME, ["did:plc:alicealicealicealicealic"]))(data)
 
 
 def test_lines_without_a_person_are_never_dismissed_unread():
     kind = filters.LINE.decode()
     for data in (kind + 'info","name":"OutdatedCursor"}}', '{"$type":"error","error":"x"}', "{}", ""):
-        assert filters.lines(Tracked(ME))(data.encode())
+        assert filters.line_filter(Tracked(ME))(data.encode())
 
 
 def test_other_kinds_of_frames_are_never_dismissed_undecoded():
-    concerns = filters.frames(Tracked(ME))
+    may_concern = filters.frame_filter(Tracked(ME))
     for kind in ("#identity", "#account", "#sync", "#info", "#new"):
-        assert concerns(frame(kind, {"seq": 2**33, "did": "did:plc:nobodynobodynobodynobody", "time": TIME}))
+        assert may_concern(
+            frame(kind, {"seq": 2**33, "did": "did:plc:nobodynobodynobodynobody", "time": TIME})
+        )
 
 
 JSON = st.recursive(
@@ -242,9 +244,9 @@ PAYLOADS = st.fixed_dictionaries(
 @given(st.sampled_from(["message", "error", "x"]), PAYLOADS | JSON)
 def test_no_payload_raises_anything_but_bad_frame(kind, payload):
     data = json.dumps({"$type": kind, "payload": payload}).encode()
-    filters.lines(Tracked(ME))(data)
+    filters.line_filter(Tracked(ME))(data)
     try:
-        told = heard(data)
+        told = decoded(data)
     except BadFrame:
         return
     assert isinstance(told, Message | Notice)
@@ -254,10 +256,10 @@ def test_no_payload_raises_anything_but_bad_frame(kind, payload):
 def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
     whole = line()
     for data in (noise, whole[:cut] + noise, whole[:cut] + noise + whole[cut + len(noise) :]):
-        filters.lines(Tracked(ME))(data)
-        filters.frames(Tracked(ME))(data)
+        filters.line_filter(Tracked(ME))(data)
+        filters.frame_filter(Tracked(ME))(data)
         try:
-            heard(data)
+            decoded(data)
         except BadFrame:
             continue
 
@@ -268,9 +270,9 @@ def test_a_damaged_frame_is_never_dismissed_while_it_still_names_the_bot(data):
     at = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:at] + data.draw(st.binary(min_size=1, max_size=4)) + whole[at + 1 :]
     if ME.encode() in damaged:
-        assert filters.frames(Tracked(ME))(damaged)
+        assert filters.frame_filter(Tracked(ME))(damaged)
 
 
 def test_a_post_carries_the_revision_of_its_repo_if_it_is_one():
-    revs = [heard(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
+    revs = [decoded(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
     assert revs == ["3mptbyplx2i2p", None, None]

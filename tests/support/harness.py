@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from bot.domain.events import PostCreated
 from bot.domain.prompt import Usage
-from bot.domain.reply import answers
+from bot.domain.reply import is_reply_to
 from bot.domain.tracked import Tracked
 from bot.ingest.handler import EventHandler
 from bot.ingest.listener import Listener
@@ -88,7 +88,7 @@ class Harness:
             brain=self.brain,
             clock=self.clock,
             limits=self.limits,
-            plan=NO_PAUSE,
+            pace=NO_PAUSE,
             options=TurnOptions(
                 persona="A bird.",
                 thread_posts=20,
@@ -103,8 +103,8 @@ class Harness:
         self.handler = EventHandler(
             memory=self.services.memory,
             ledger=self.services.ledger,
-            me=self.network.did,
-            plan=NO_PAUSE,
+            bot_did=self.network.did,
+            pace=NO_PAUSE,
             tracked=self.services.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),
@@ -188,7 +188,7 @@ class Harness:
 
     def replies(self, ref):
         """The bot's posts that answer this one."""
-        return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
+        return [post for post in self.network.posts(ME) if is_reply_to(post.record, ref.uri)]
 
     def notes(self, did):
         with self.services.db.read() as tx:

@@ -25,8 +25,8 @@ from bot.brains.letta.responses import read_response, require_whole, translate_e
 from bot.brains.loop import Response
 from bot.domain.prompt import ToolResult, Trust, Usage
 from bot.errors import BrainError, BrainTimeout, PermanentBrainError, TransientBrainError
-from bot.prompt.images import attached
-from memory.model import tokens
+from bot.prompt.images import attachments
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.domain.prompt import Prompt
     from bot.ports import Toolbox
-    from bot.prompt.images import Picture
+    from bot.prompt.images import Attachment
 
 MAX_STEPS = (
     3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
@@ -98,15 +98,18 @@ class Letta:
                 agent = await self._ready()
                 async with self._agents.conversation(agent) as name:
                     conversation = _Conversation(
-                        self._client, name, system=system, text=message, images=attached(prompt), tools=tools
+                        self._client,
+                        name,
+                        system=system,
+                        text=message,
+                        images=attachments(prompt),
+                        tools=tools,
                     )
                     await loop.run(conversation, ClientTools(tools))
         except TransientBrainError:
             self._checked_at = None  # the agent may be gone: check before the next turn
             raise
-        except (
-            PermanentBrainError
-        ) as error:  # not this mention's fault: it waits until the operator has fixed it
+        except PermanentBrainError as error:  # the mention waits until the operator has fixed it
             raise TransientBrainError(*error.args) from error
         except TimeoutError as error:
             raise BrainTimeout("it took too long") from error
@@ -169,7 +172,7 @@ class _Conversation:
         *,
         system: str,
         text: str,
-        images: tuple[Picture, ...] = (),
+        images: tuple[Attachment, ...] = (),
         tools: Toolbox | None = None,
     ) -> None:
         self._client = client
@@ -217,7 +220,7 @@ class _Conversation:
         return Usage("", tokens(self._system + str(self._messages)), tokens(wrote), None)
 
 
-def _user(text: str, images: Iterable[Picture] = ()) -> dict[str, Any]:
+def _user(text: str, images: Iterable[Attachment] = ()) -> dict[str, Any]:
     parts = [part for one in images for part in (_text(one.label), _image(one))]
     return {
         "role": "user",
@@ -229,9 +232,9 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image(picture: Picture) -> dict[str, Any]:
+def _image(picture: Attachment) -> dict[str, Any]:
     data = b64encode(picture.data).decode()
-    return {"type": "image", "source": {"type": "base64", "media_type": picture.kind, "data": data}}
+    return {"type": "image", "source": {"type": "base64", "media_type": picture.media_type, "data": data}}
 
 
 def _without_surrogates(text: str) -> str:

@@ -17,7 +17,7 @@ from letta_client import APIStatusError, LettaError
 
 from bot.brains.loop import Call
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
-from bot.prompt.images import BLIND
+from bot.prompt.images import VISION_HINT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -97,13 +97,15 @@ def to_brain_error(
     said = f"Letta says {status}{f' {error_type}' if error_type else ''}."
     if advice := OPERATOR_ERRORS.get(error_type) or OPERATOR_ERRORS.get(status):
         return PermanentBrainError(said, advice)
-    blind = (
-        [BLIND] if has_images and (error_type if status == httpx.codes.OK else status) in IMAGE_ERRORS else []
+    hint = (
+        [VISION_HINT]
+        if has_images and (error_type if status == httpx.codes.OK else status) in IMAGE_ERRORS
+        else []
     )
     if advice := POST_ERRORS.get(error_type) or POST_ERRORS.get(status):
-        return TransientBrainError(said, advice, *blind, post_suspected=True)
+        return TransientBrainError(said, advice, *hint, post_suspected=True)
     return TransientBrainError(
-        said, *blind, retry_after=_seconds(headers.get("retry-after")), post_suspected=bool(blind)
+        said, *hint, retry_after=_seconds(headers.get("retry-after")), post_suspected=bool(hint)
     )
 
 

@@ -6,7 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.brains.letta.responses import BLIND, LettaResponse, read_response, require_whole, to_brain_error
+from bot.brains.letta.responses import (
+    VISION_HINT,
+    LettaResponse,
+    read_response,
+    require_whole,
+    to_brain_error,
+)
 from bot.errors import PermanentBrainError, TransientBrainError
 
 
@@ -60,6 +66,6 @@ def test_an_error_tells_whether_the_post_may_be_its_cause(status, error_type, er
 )  # fmt: skip
 def test_pictures_are_named_only_where_they_may_be_the_cause(status, error_type, named):
     found = to_brain_error(status, {"error_type": error_type}, {}, has_images=True)
-    assert (BLIND in found.args) == named
-    assert BLIND not in to_brain_error(status, {"error_type": error_type}, {}).args
+    assert (VISION_HINT in found.args) == named
+    assert VISION_HINT not in to_brain_error(status, {"error_type": error_type}, {}).args
     assert not named or found.post_suspected

@@ -1,4 +1,4 @@
-"""Whatever is put and taken in whatever order: only progress is left out, where later progress covers it."""
+"""Whatever is put and taken in whatever order: only progress is left out, where later progress follows."""
 
 import asyncio
 import itertools
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.factory import NOW
 
 from bot.domain.events import PostDeleted, Progress
-from bot.streams.mailbox import Mailbox
+from bot.streams.buffer import EventBuffer
 
 SIZE = 6
 puts = st.tuples(st.sampled_from(["a", "b"]), st.sampled_from([Progress, PostDeleted]))
@@ -20,7 +20,7 @@ def event(kind, number):
 
 async def exchanged(steps):
     """What was put, what was taken, and how much was in there at most."""
-    box, put, taken, most = Mailbox(SIZE), [], [], 0
+    box, put, taken, most = EventBuffer(SIZE), [], [], 0
     for number, step in enumerate(steps):
         if step is not None:
             put.append((step[0], event(step[1], number)))

@@ -1,4 +1,4 @@
-"""The bounded queue between a stream's reader, which never waits, and the listener, who may."""
+"""The bounded queue between a stream's reader and the listener. The reader never waits; the listener may."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from bot.domain.events import Event
 
 
-class Mailbox:
-    """Events with the name of the host whose cursor they carry. Half full, it keeps one Progress in a row."""
+class EventBuffer:
+    """Events, each with the name of the host whose cursor it carries.
+
+    When the buffer is more than half full, a Progress replaces the Progress before it.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -34,11 +37,12 @@ class Mailbox:
         self._filled.set()
 
     def end(self, reader: asyncio.Task[None]) -> None:
-        """Whoever filled it is done: what made it end is raised once all is taken."""
+        """The reader has ended. `take` raises its error when the buffer is empty."""
         self._reader = reader
         self._filled.set()
 
     async def take(self) -> tuple[str, Event]:
+        """The oldest event. Waits for one. Raises what ended the reader, if nothing is left."""
         while not self._events:
             if self._reader is not None:
                 self._reader.result()
@@ -49,5 +53,5 @@ class Mailbox:
         return self._events.popleft()
 
     async def emptied(self) -> None:
-        """Wait until all was taken, and dealt with."""
+        """Wait until every event was taken, and the listener asks for the next one."""
         await self._emptied.wait()
