@@ -55,7 +55,7 @@ async def publish(services: Services, claim: Claim) -> Step:
 
 
 async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
-    """If its time to post was missed, take the next free one: what an outage held up must not go out at once."""
+    """If its time to post was missed, take the next free one: an outage must not end in a burst."""
     if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
         return None
 
