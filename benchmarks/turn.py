@@ -103,7 +103,7 @@ class Timed(Worker):
 
 
 async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[float], list[float], float]:
-    """Run one mention of each person. Returns ms to each draft, ms to each answer, and mentions a second."""
+    """Run one mention of each person. Returns ms to each draft and each answer, and mentions per second."""
     refs = {did: await asyncio.to_thread(post) for did, post in setup.people.items()}
     now = services.clock()
     asked = [

@@ -291,12 +291,12 @@ def check_stream(settings: Settings) -> Check:
     from bot.domain.tracked import Tracked
     from bot.streams import websocket
 
-    if settings.replayed is not None:
-        return Check("stream", Path(settings.replayed).is_file(), settings.replayed, "name a recording")
+    if settings.replay_path is not None:
+        return Check("stream", Path(settings.replay_path).is_file(), settings.replay_path, "name a recording")
     dialect = factory.make_dialect(settings, Tracked(""))
-    for url in settings.stream_url:
+    for url in settings.stream_urls:
         asyncio.run(websocket.probe(websocket.stream_url(url, dialect, None), dialect.headers))
-    return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_url)}")
+    return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_urls)}")
 
 
 def check_brain(settings: Settings) -> Check:

@@ -231,10 +231,10 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
     confirm(
         f"Erase {note.name} of {who} ({output.escape(note.text)}) and all it replaced, for good?", yes=yes
     )
-    from bot.privacy.erasure import forgetting
+    from bot.privacy.erasure import propagate_erasure
 
     at = now()
-    with app.database.write() as tx, forgetting(tx, app.memory, note.did, at):
+    with app.database.write() as tx, propagate_erasure(tx, app.memory, note.did, at):
         erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
     output.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 

@@ -68,7 +68,7 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
     from bot.streams import recording
 
     settings = _with_source(app.settings, source)
-    if settings.replayed is not None:
+    if settings.replay_path is not None:
         raise click.UsageError("A recording cannot be recorded: give --source.")
     log.configure(settings.log_level, settings.log_format)
     with file.open("wb") as target:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
-from bot.privacy.erasure import forgetting
+from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import EntryKind
@@ -181,7 +181,7 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: T
     """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
-    with forgetting(tx, services.memory, mention.did, now):
+    with propagate_erasure(tx, services.memory, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,

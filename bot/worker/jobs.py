@@ -10,7 +10,7 @@ import structlog
 
 from bot.domain import pacing
 from bot.errors import BrainError, PermanentNetworkError, TransientNetworkError
-from bot.ingest.recheck import recheck, rename
+from bot.ingest.recheck import recheck, refresh_handle
 from bot.log import log_bug
 from bot.privacy.erasure import erase
 from bot.storage import jobs, outbox
@@ -76,7 +76,7 @@ class JobRunner:
         """Run the job. Returns when it must run again, or None. Raises NetworkError and BrainError."""
         match job.kind:
             case JobKind.IDENTITY:
-                await rename(self.services, job.subject)
+                await refresh_handle(self.services, job.subject)
             case JobKind.RECHECK:
                 await recheck(self.services, self.handler, job.subject)
             case JobKind.PURGE:

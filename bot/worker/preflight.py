@@ -11,7 +11,7 @@ from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.domain.uris import is_by
 from bot.errors import TransientNetworkError
-from bot.ingest.edits import take_edit
+from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, facts, mentions, outbox
 from bot.worker.step import Step
@@ -69,7 +69,7 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     def store_edit(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
-        edit = take_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
+        edit = apply_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
     return await services.write(store_edit)

@@ -199,35 +199,6 @@ def test_a_command_is_parsed_from_the_text_without_the_mention():
     assert judged(post("please stop by", reply={"parent": MINE})).command is None
 
 
-# --- AT URIs -------------------------------------------------------------------------------------
-
-
-def test_the_parts_of_an_at_uri_are_told():
-    assert AtUri.parse(BOBS["uri"]) == (BOB, "app.bsky.feed.post", "3kbobs")
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        None,
-        7,
-        "",
-        "at://alice.test/app.bsky.feed.post/3k",
-        f"at://{ALICE}",
-        f"at://{ALICE}/app.bsky.feed.post",
-        f"at://{ALICE}/app.bsky.feed.post/",
-        f"at://{ALICE}/app.bsky.feed.post/..",
-        f"at://{ALICE}/app.bsky.feed.post/a/b",
-        f"at://{ALICE}/app.bsky.feed.post/a\n",
-        f"at://{ALICE}/app.bsky.feed.post/a?b#c",
-        f"at://{ALICE}/app.bsky.feed.post/" + "a" * 513,
-        f"https://{ALICE}/app.bsky.feed.post/a",
-    ],
-)
-def test_what_names_no_record_has_no_parts(uri):
-    assert AtUri.parse(uri) is None
-
-
 # --- anything at all -----------------------------------------------------------------------------
 
 leaves = st.one_of(

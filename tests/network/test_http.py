@@ -9,7 +9,7 @@ import pytest
 from support.loopback import Answer, Loopback
 
 from bot.errors import PermanentNetworkError
-from bot.network.http import Reader
+from bot.network.http import HttpReader
 
 LIMIT = 100_000
 
@@ -17,7 +17,7 @@ LIMIT = 100_000
 async def test_a_small_answer_that_unpacks_to_much_is_refused_before_it_fills_memory():
     packed = gzip.compress(bytes(100_000_000))
     with Loopback(lambda _: Answer(packed, headers={"content-encoding": "gzip"})) as host:
-        async with Reader(30) as reader:
+        async with HttpReader(30) as reader:
             tracemalloc.start()
             with pytest.raises(PermanentNetworkError, match=f"more than {LIMIT} bytes"):
                 await reader.get_bytes(host.url, limit=LIMIT)

@@ -19,7 +19,7 @@ from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome
 from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
-from bot.privacy.erasure import erase_person, forgetting
+from bot.privacy.erasure import erase_person, propagate_erasure
 from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
@@ -310,12 +310,12 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(harness, who):
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
-        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
         ask(harness, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
     else:
-        harness.listener.take(PostDeleted(9, wrote.uri, ANA, NOW))
+        harness.listener.handle(PostDeleted(9, wrote.uri, ANA, NOW))
     assert CANARY not in dump(db)
     assert [kept(harness, ref)[0].erased for ref in (wrote, saw)] == [True, True]
 
@@ -328,7 +328,7 @@ def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(harne
     (turn,) = kept(harness, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
@@ -337,7 +337,7 @@ def test_a_note_of_another_post_stays_in_its_turns(harness):
     ask(harness, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
     before = ask(harness, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not kept(harness, before)[0].erased
@@ -349,14 +349,14 @@ def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(h
     answering = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
     harness.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
     ref = ask(harness, ANA, "hm?")
-    harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+    harness.listener.handle(PostDeleted(9, root.uri, BEN, NOW))
     assert kept(harness, ref)[0].erased
     assert CANARY not in dump(harness.services.db)
 
 
 def test_a_strangers_post_that_is_deleted_while_the_brain_thinks_is_not_kept(db, tmp_path):
     async def delete():
-        harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+        harness.listener.handle(PostDeleted(9, root.uri, BEN, NOW))
 
     harness = Harness(db, tmp_path, ScriptedBrain(delete, ("reply", {"text": CANARY})))
     root = harness.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
@@ -375,7 +375,7 @@ def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_s
     assert harness.handler.tracked.has_post(middle.uri)
     harness.handler.tracked.drop_post(middle.uri)
     with harness.services.db.read() as tx:
-        harness.handler.load(tx)
+        harness.handler.load_tracked(tx)
     assert harness.handler.tracked.has_repo(BEN)
     assert harness.handler.tracked.has_post(middle.uri)
 
@@ -395,7 +395,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(harness):
     db, memory = harness.services.db, harness.services.memory
 
     async def forget():
-        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
@@ -428,7 +428,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db.upgrade()
     harness = Harness(db, tmp_path)
     ask(harness, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, forgetting(tx, harness.services.memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, harness.services.memory, ANA, NOW):
         (note,) = harness.services.memory.recall(tx, ANA).notes
         harness.services.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not any(CANARY.encode() in file.read_bytes() for file in tmp_path.glob("scrubjay.db*"))

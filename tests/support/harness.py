@@ -1,4 +1,4 @@
-"""Services, a worker and a listener, with the network in memory and a brain that follows a script."""
+"""Services, a worker and a listener over the in-memory network and a brain that follows a script."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ from bot.worker.worker import Worker
 from memory.store import Memory
 from support.factory import LIMITS, ME, NO_PAUSE, Clock
 
+REMEMBER = ("remember", {"text": "lives in Lisbon"})
+REPLY = ("reply", {"text": "Noted."})
+
 
 class ScriptedBrain:
-    """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
+    """Follows `script`: (tool, arguments) pairs to call, functions to await, exceptions to raise."""
 
     name = "scripted"
     costs = Usage("scripted-1", 100, 20)
@@ -60,24 +63,24 @@ class ScriptedBrain:
         pass
 
 
-class WakeRecorder:
-    """Replaces the scheduler: lists the times that it was asked to wake the workers at."""
+class FakeScheduler:
+    """Stands for the scheduler: records the times it was asked to wake at."""
 
     def __init__(self):
-        self.times = []
+        self.wakeups = []
 
     def wake_at(self, when):
-        self.times.append(when)
+        self.wakeups.append(when)
 
 
 class Harness:
-    """Everything around one database, with its own clock."""
+    """The bot over one database, with its own clock."""
 
     def __init__(self, db, folder, brain=None, **services):
         self.clock = Clock()
         self.network = services.pop("network", None) or InMemoryNetwork(ME, "jay.test")
         self.brain = brain or ScriptedBrain()
-        self.wakeups = WakeRecorder()
+        self.scheduler = FakeScheduler()
         self.limits = services.pop("limits", LIMITS)
         self.services = Services(
             db=db,
@@ -109,16 +112,16 @@ class Harness:
             purge_grace=timedelta(hours=24),
         )
         self.listener = Listener(
-            SimpleNamespace(host="test"), db, self.handler, self.clock, self.wakeups.wake_at
+            SimpleNamespace(host="test"), db, self.handler, self.clock, self.scheduler.wake_at
         )
         self.jobs = JobRunner(self.services, self.handler, lambda: 0.0)
-        self.reconciler = Reconciler(self.services, self.handler, self.wakeups.wake_at)
+        self.reconciler = Reconciler(self.services, self.handler, self.scheduler.wake_at)
         self._seq = 0
 
     def with_brain(self, brain):
         """Let the worker ask this one, for example `brain` behind a guard."""
         self.services = replace(self.services, brain=brain)
-        self.worker = Worker("w", self.services, self.wakeups, lambda: 0.0)
+        self.worker = Worker("w", self.services, self.scheduler, lambda: 0.0)
         return self
 
     def say(self, did, text, *, rkey=None, heard=True, **fields):
@@ -145,15 +148,15 @@ class Harness:
     def handle(self, ref, *, edited=False):
         did = ref.uri.split("/")[2]
         post = next(post for post in self.network.posts(did) if post.ref == ref)
-        return self.take(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
+        return self.send(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
 
-    def take(self, event, *values, **more):
-        """An event of this kind, as the listener takes it."""
+    def send(self, event, *values, **more):
+        """Let the listener handle an event of this kind."""
         self._seq += 1
-        return self.listener.take(event(self._seq, *values, **more))
+        return self.listener.handle(event(self._seq, *values, **more))
 
     def edit(self, ref, text, *, away=False):
-        """Put other words, to the bot or `away` from it, in the place of this post; not heard yet."""
+        """Edit the post, so that it still addresses the bot or (`away`) does not; no event is sent."""
         did, _, rkey = ref.uri.removeprefix("at://").split("/")
         now = {"$type": "app.bsky.feed.post", "text": text, "createdAt": self.clock().isoformat()}
         return self.network.write(did, now if away else self._addressed(text), rkey=rkey)

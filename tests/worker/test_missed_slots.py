@@ -48,7 +48,7 @@ class Outage:
 def paced(db, folder, chance=0.5):
     harness = Harness(db, folder)
     harness.services = replace(harness.services, pace=PACE)
-    harness.worker = Worker("w", harness.services, harness.wakeups, lambda: chance)
+    harness.worker = Worker("w", harness.services, harness.scheduler, lambda: chance)
     return harness
 
 
@@ -129,7 +129,7 @@ def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, 
 
     async def frozen(*arguments):
         harness.clock.forward(days=2)  # longer than the lease, and than a mention lives
-        other = Worker("other", harness.services, harness.wakeups, lambda: 0.5)
+        other = Worker("other", harness.services, harness.scheduler, lambda: 0.5)
         assert await other.work()
         return await put(*arguments)
 

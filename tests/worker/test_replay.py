@@ -14,7 +14,7 @@ from bot.brains import make
 from bot.domain.prompt import Trust
 from bot.domain.turn import TurnOutcome
 from bot.errors import NotFound, TransientBrainError
-from bot.privacy.erasure import forgetting
+from bot.privacy.erasure import propagate_erasure
 from bot.storage import turns
 from bot.worker.replay import notes_of_turn, replay
 from memory.model import Remember
@@ -156,7 +156,7 @@ def test_a_brain_that_takes_too_long_is_cut_off(harness):
 def test_what_was_erased_is_not_thought_again(harness):
     (ref,) = talk(harness, "I live in Lisbon")
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, harness.clock()):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, harness.clock()):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=harness.clock())
     with pytest.raises(NotFound, match="erased"):

@@ -100,7 +100,7 @@ def test_a_deletion_that_is_heard_declines_what_waits_and_takes_the_notes_along(
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work(1)
-    harness.listener.take(PostDeleted(9, ref.uri, ANA, harness.clock()))
+    harness.listener.handle(PostDeleted(9, ref.uri, ANA, harness.clock()))
     harness.work()
 
     assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
