@@ -115,8 +115,8 @@ def test_a_stop_ends_what_waits_and_what_comes(harness):
     other = harness.say(BEN, "hi")
     harness.work()
 
-    fates = [harness.outcome(ref) for ref in (before, stop, after, other)]
-    assert fates == [
+    outcomes = [harness.outcome(ref) for ref in (before, stop, after, other)]
+    assert outcomes == [
         (State.DECLINED, "stop"),
         (State.DECLINED, "stop"),
         (State.DECLINED, PolicyReason.STOPPED),
