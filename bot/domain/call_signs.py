@@ -24,7 +24,7 @@ def looks_like_call(text: str, names: Sequence[str]) -> bool:
 @cache
 def _suspicious(names: str) -> re.Pattern[str]:
     keys = "|".join((*ARGUMENT_KEYS, *LIST_KEYS, "function_call", "tool_name", "function_name"))
-    prefixed = rf"(?:(?:functions|default_api|tools)\.)?(?:{names})"
+    prefixed = rf"(?:(?:functions|default_api|tools)\.)?(?:{names})(?:\.call)?"
     underscored = "|".join(name for name in names.split("|") if "_" in name) or r"(?!)"
     return re.compile(
         rf"[\"'](?:{'|'.join(NAME_KEYS)})[\"']\s*:\s*[\"']{prefixed}[\"']"
@@ -40,6 +40,6 @@ def _suspicious(names: str) -> re.Pattern[str]:
         rf"|</?(?:{names})(?:[\s/][^<>]*)?>|<(?:function|tool)(?:=|\s+name=)|<(?:[a-z]+:)?invoke\b"
         rf"|^\s*[/@!](?:{names})\b|\[(?:{names})(?:[\s:(].*?)?\]\s*\Z"
         rf"|^\s*\[?(?:calls?|calling|call(?:ed)? tool|tool call|using tool)\b[^\n]{{0,30}}"
-        rf"\b(?:{names})\b\s*[\](:{{]",
+        rf"\b(?:{names})\b[^\n]{{0,20}}[\](:{{]",
         re.MULTILINE | re.IGNORECASE,
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bot.domain.model_text import literal
+from bot.domain.data_text import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,7 +105,7 @@ class CallValues:
         return self.call(name, given)
 
     def call(self, name: str, arguments: object) -> TextCall | None:
-        name = PREFIX.sub("", name.strip())
+        name = PREFIX.sub("", name.strip()).removesuffix(".call")
         if name not in self._names:
             return None
         match arguments:

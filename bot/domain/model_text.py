@@ -7,15 +7,8 @@ A form in a code span or alone in quotes is only mentioned, and stays.
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-MAX_LITERAL = 20_000  # characters of a Python literal that is read
 MAX_PASSES = 20
 
 THOUGHT = (
@@ -24,7 +17,7 @@ THOUGHT = (
     "|monologue"
     "|internal|internal_?thoughts?|chain_of_thought|cot|rationale|deliberation|planning|plan"
 )
-ROLE = "assistant|model|system|developer|user|human|tool|ipython|bot|chatbot"
+ROLE = "assistant|model|bot|chatbot"
 OTHERS = "user|human|system|developer|tool|ipython|observation"
 
 OPENING = (
@@ -70,6 +63,7 @@ CHANNEL_MESSAGE = re.compile(
     r"(?P<text>.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
+CHANNEL_NAME = re.compile(r"\s*(?P<name>\w+)\s*<\|message\|>")
 BARE_CHANNELS = re.compile(
     r"\s*(?:assistant\s*)?(?:analysis|commentary)(?=[A-Z\"“']|.*assistantfinal)", re.DOTALL
 )
@@ -84,12 +78,27 @@ HEADER = re.compile(
     r"|<(?:bos|s|sop|bos_token)>|\[(?:gmask|bos)\]|\[/inst\]|</?assistant>",
     re.IGNORECASE,
 )
+TURN_OF = (
+    r"<\|(?:im_start|start|turn)(?:\|>|>)[ \t]*(?:{0})\b|<start_of_turn>[ \t]*(?:{0})\b"
+    r"|<\|start_(?:header_id|of_role)\|>\s*(?:{0})\b|<\|(?:{0})\|>"
+)
+OTHERS_TURN = re.compile(
+    rf"\s*(?:{TURN_OF.format(OTHERS)}|\[inst\]).*?(?=\[/inst\]|{TURN_OF.format(ROLE)}|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
 END_TOKEN = re.compile(
     rf"</s>|<(?:eos|pad|unk|eod|eot|end_of_turn|end_of_utterance|eos_token|turn\|)>|<\|(?:{OTHERS})\|>"
     r"|<\|(?:im_end|eot_id|eom_id|end_?of_?text|end_?of_?turn(?:_token)?|end|return|call|eos|eot|eod|pad|im_sep"
     r"|end_of_(?:sentence|solution|box|message|response|role)|end_(?:response|text)|endofprompt)\|>"
-    r"|\[(?:eos|inst|pad|unused_token_\d+)\]|<<sys>>|<reserved_\d+>|<0x0a>",
+    rf"|{TURN_OF.format(OTHERS)}"
+    r"|\[(?:eos|inst|pad|unused_token_\d+)\]|<<sys>>|<reserved_\d+>|<extra_id_\d+>|<0x0a>",
     re.IGNORECASE,
+)
+LEFT_HEADER = re.compile(r"\s*(?:assistant|model)[ \t]*\n\s*(?=\S)")  # where its tokens were dropped
+ROLE_LABEL = re.compile(
+    r"\A\s*(?:\*\*)?(?:assistant|### ?(?:response|assistant))(?:\*\*)?[ \t]*:"
+    r"|^(?:user|human)[ \t]*:.*^assistant[ \t]*:|^### ?(?:instruction|input|human|user|response)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 ANSWER_TAG = re.compile(
     r"<(?P<tag>answer|response|final_answer|final_response|final|output|solution|message)>"
@@ -106,7 +115,9 @@ MARKUP = re.compile(
     r"|function_results?|invoke|parameters?|arg_key|arg_value|tool_sep|answer|response|final_answer|final_response"
     r"|final|output|assistant|system|user|human|instructions?|system_prompt|system-reminder|commentary|message)"
     r"(?:[\s=][^<>\n]{0,200})?/?>"
-    rf"|{OPENING}|{CLOSING}|{EMPTY}",
+    rf"|{OPENING}|{CLOSING}|{EMPTY}"
+    rf"|<\|[^<>|\n]{{0,60}}\Z|</?(?:{THOUGHT}|tool_calls?|function_calls?|invoke)\Z"  # cut at the end
+    r"|<extra_id_\d+>|<!doctype html|</?html[\s>]",
     re.IGNORECASE,
 )
 WIDE_TOKEN = re.compile(r"[<＜][|｜]([^<>＜＞|｜\n]{1,80})[|｜][>＞]")  # noqa: RUF001 - DeepSeek's
@@ -119,13 +130,6 @@ QUOTED = re.compile(
     r"(?<![\w=:{,\[(\\])(?:[\"'“‘«„])[<\[◁][^<>\[\]\n\"“”]{1,60}[>\]▷]"  # noqa: RUF001
     r"[\"'”’»“](?!\s*[:}\]])"  # noqa: RUF001
 )
-FENCED = re.compile(r"\s*(?:```|~~~)[ \t]*[\w+.-]*[ \t]*\n?(?P<text>.*?)\n?[ \t]*(?:```|~~~)\s*", re.DOTALL)
-NO_WORDS = frozenset({"null", "undefined", "nan", "[object object]", '""', "''", "(empty)"})
-BEGUN_DATA = re.compile(r"[\[{]\s*(?:[\[{]\s*)*(?:[\"'][^\"'\n]{0,80}(?:[\"']\s*(?:[:,\]}]|\Z)|\Z)|\Z)")
-TEXT_KEY = re.compile(
-    r"[\[{\s]*[\"'](?:text|reply|message|content|response|answer|name|tool|action|type)[\"']\s*:"
-)
-CLOSED_DATA = re.compile(r"[\"'”’]\s*[}\]][}\]\s]*\Z|\}\s*\}\s*\Z")  # noqa: RUF001
 
 
 def unescape(text: str) -> str:
@@ -185,6 +189,9 @@ def without_tagged_thoughts(text: str) -> str:
 def without_tokens(text: str) -> str:
     """`text` up to where the model's turn ends, without the tokens before it."""
     masked, start = mask_quoted(text), 0
+    for leading in (OTHERS_TURN, LEFT_HEADER):
+        if found := leading.match(masked, start):
+            start = found.end()
     while (token := _token_at(masked, start)) and token.end() > start:
         start = token.end()
     ends = [found.start() for kind in (END_TOKEN, HEADER) if (found := kind.search(masked, start))]
@@ -198,58 +205,9 @@ def begins_with_thought(text: str) -> bool:
 
 def has_markup(text: str) -> bool:
     """Whether a tag or token of some model's template stands in the text, escaped or not."""
-    return any(MARKUP.search(mask_quoted(plain_tokens(form))) for form in {text, unescape(text)})
-
-
-def is_data(text: str) -> bool:
-    """Whether the text is JSON or a Python literal, whole or cut off, in the place of a sentence."""
-    inner = text.strip()
-    if fenced := FENCED.fullmatch(inner):
-        inner = fenced["text"].strip()
-    if inner.casefold() in NO_WORDS:
-        return True
-    if not inner.startswith(("{", "[")):
-        unbalanced = any(inner.count(end) > inner.count(begin) for begin, end in ("{}", "[]"))
-        return unbalanced and bool(CLOSED_DATA.search(inner))
-    if isinstance(_value(inner), dict | list):
-        return True
-    followed = json_and_rest(inner)
-    if followed and any(char.isalpha() for char in followed[1]):
-        return bool(TEXT_KEY.match(inner))
-    return bool(BEGUN_DATA.match(inner))
-
-
-def literal(text: str) -> object:
-    """The value of a JSON text, whose strings may hold line breaks, or of a Python literal.
-
-    Raises ValueError.
-    """
-    try:
-        return json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        pass
-    if len(text) > MAX_LITERAL:
-        raise ValueError("it is too long for a Python literal")
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, MemoryError, RecursionError, TypeError) as error:
-        raise ValueError("it is neither JSON nor a Python literal") from error
-
-
-def json_values(text: str) -> Iterator[object]:
-    """The JSON values of a text that holds nothing else, apart from commas and semicolons between them.
-
-    Raises ValueError.
-    """
-    decoder, at = json.JSONDecoder(strict=False), 0
-    while at < len(text):
-        try:
-            value, at = decoder.raw_decode(text, at)
-        except RecursionError as error:
-            raise ValueError("it is nested too deeply") from error
-        yield value
-        while at < len(text) and text[at] in " \t\r\n,;":
-            at += 1
+    forms = {text, unescape(text)}
+    labelled = bool(ROLE_LABEL.search(text))
+    return labelled or any(MARKUP.search(mask_quoted(plain_tokens(form))) for form in forms)
 
 
 def _final_channel(text: str) -> str:
@@ -258,6 +216,8 @@ def _final_channel(text: str) -> str:
         found = CHANNEL_MESSAGE.finditer(text)
         finals = [one["text"] for one in found if one["channel"].casefold() == "final"]
         return finals[-1] if finals else ""
+    if named := CHANNEL_NAME.match(text):
+        return text[named.end() :] if named["name"].casefold() in {"final", "assistant"} else ""
     if BARE_CHANNELS.match(text) or BARE_FINAL.match(text):
         return BARE_FINAL.split(text)[-1] if BARE_FINAL.search(text) else ""
     return text
@@ -273,19 +233,3 @@ def _token_at(text: str, start: int) -> re.Match[str] | None:
     while start < len(text) and text[start].isspace():
         start += 1
     return HEADER.match(text, start) or END_TOKEN.match(text, start)
-
-
-def _value(text: str) -> object:
-    try:
-        return literal(text)
-    except ValueError:
-        return None
-
-
-def json_and_rest(text: str) -> tuple[object, str] | None:
-    """The JSON value that the text begins with, and the rest; None if it begins with none."""
-    try:
-        value, end = json.JSONDecoder(strict=False).raw_decode(text)
-    except (ValueError, RecursionError):
-        return None
-    return value, text[end:]

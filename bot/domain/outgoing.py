@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import regex
 
-from bot.domain import call_signs, model_text, text_calls
+from bot.domain import call_signs, data_text, model_text, text_calls
 from memory.text import visible
 
 if TYPE_CHECKING:
@@ -87,4 +87,4 @@ def _fault(text: str, tools: Sequence[str]) -> str | None:
         return THOUGHT
     if model_text.has_markup(text):
         return MARKUP
-    return DATA if model_text.is_data(text) else None
+    return DATA if data_text.is_data(text) else None

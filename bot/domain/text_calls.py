@@ -12,14 +12,8 @@ import warnings
 from typing import TYPE_CHECKING
 
 from bot.domain.call_values import FENCE, MALFORMED, CallValues, TextCall, all_of, read_arguments
-from bot.domain.model_text import (
-    MAX_LITERAL,
-    json_and_rest,
-    json_values,
-    literal,
-    mask_quoted,
-    plain_tokens,
-)
+from bot.domain.data_text import MAX_LITERAL, json_and_rest, json_values, literal
+from bot.domain.model_text import mask_quoted, plain_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

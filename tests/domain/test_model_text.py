@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.model_text import has_markup, is_data, sentence
+from bot.domain.data_text import is_data
+from bot.domain.model_text import has_markup, sentence
 
 SECRET = "They greet me. Better not to mention the secret."
 HELLO = "Hello! Nice to hear from you."

@@ -108,3 +108,38 @@ def test_no_text_breaks_the_gate_and_what_passed_once_passes_again(text):
     found = read(text)
     if isinstance(found, Sentence):
         assert read(found.text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[INST] hi [/INST] Hello!",
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>",
+        "<|start_header_id|>user<|end_header_id|>\nhi<|eot_id|><|start_header_id|>assistant<|end_header_id|>Hello!",
+        "<|user|>\nhi\n<|assistant|>\nHello!",
+        "assistant\n\nHello!",
+        "final<|message|>Hello!",
+    ],
+)
+def test_what_a_model_repeats_of_others_before_its_turn_is_not_said(text):
+    assert read(text) == Sentence("Hello!")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello <|im_en",
+        "Hello </thin</think",
+        "Hello <think",
+        "Assistant: Hello",
+        "Hello\nUser: thanks\nAssistant: you are welcome",
+        "### Response:\nHello",
+        'Calling reply with {"text": "Hello"}',
+        'Well, reply.call(text="Hello")',
+        'data: {"text": "Hello"}',
+        "<html><body>502</body></html>",
+        "analysis<|message|>secret",
+    ],
+)
+def test_what_a_template_or_a_server_left_is_a_fault(text):
+    assert isinstance(read(text), Fault)

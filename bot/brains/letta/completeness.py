@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.model_text import literal
+from bot.domain.data_text import literal
 
 if TYPE_CHECKING:
     from bot.brains.loop import Call
