@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
+import httpx2
 
 from bot.errors import PermanentNetworkError, TransientNetworkError
 
@@ -24,7 +24,7 @@ class HttpReader:
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
+        self._client = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -53,9 +53,9 @@ class HttpReader:
         try:
             async with asyncio.timeout(self._timeout):
                 status, headers, body = await self._fetch(url, params, limit)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise TransientNetworkError(f"{type(error).__name__} at {_host(url)}") from error
-        except (httpx.InvalidURL, UnicodeError) as error:
+        except (httpx2.InvalidURL, UnicodeError) as error:
             raise PermanentNetworkError(f"no such address: {_host(url)}") from error
         if status in LATER or status >= SERVER_ERROR:
             raise TransientNetworkError(f"{status} from {_host(url)}", retry_after=_seconds(headers))
@@ -65,7 +65,7 @@ class HttpReader:
 
     async def _fetch(
         self, url: str, params: Mapping[str, str] | None, limit: int
-    ) -> tuple[int, httpx.Headers, bytes]:
+    ) -> tuple[int, httpx2.Headers, bytes]:
         body = bytearray()
         async with self._client.stream("GET", url, params=params) as response:
             async for chunk in response.aiter_bytes():
@@ -79,6 +79,6 @@ def _host(url: str) -> str:
     return url.split("/")[2][:100] if url.count("/") > 1 else "?"
 
 
-def _seconds(headers: httpx.Headers) -> float | None:
+def _seconds(headers: httpx2.Headers) -> float | None:
     value = headers.get("retry-after", "")
     return float(value) if value.isdecimal() else None

@@ -14,6 +14,7 @@ SLOW = (
     "rich",
     "structlog",
     "httpx",
+    "httpx2",
     "asyncio",
     "letta_client",
 )
