@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.events import Event, Page
     from bot.domain.mention import Post, Profile, Record, StrongRef
     from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
@@ -26,12 +27,17 @@ class EventStream(Protocol):
 
 
 class Network(Protocol):
-    """The bot's account and what it may read and write. Every method raises NetworkError."""
+    """The bot's account and what it may read and write. Every method raises NetworkError.
+
+    None means that the protocol says so: it is not there. Whatever else a host answers is a
+    TransientNetworkError: it says nothing of accounts and records. `budget` limits the bytes of what several
+    reads bring together.
+    """
 
     did: str
     handle: str
 
-    async def post(self, uri: str) -> Post | None:
+    async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
         """The post as it stands now; None if it is gone."""
         ...
 
@@ -39,12 +45,12 @@ class Network(Protocol):
         """Any record as it stands now; None if it is gone."""
         ...
 
-    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
+    async def profile(self, did: str, *, fresh: bool = False, budget: ReadBudget | None = None) -> Profile:
         """Handle and self-labels, at most some minutes old, or `fresh`."""
         ...
 
     async def status(self, did: str) -> str:
-        """The account's, at its own server: active, deactivated, takendown, suspended, or deleted."""
+        """The account's, in its own server's word: active, deactivated, takendown, suspended, deleted ..."""
         ...
 
     async def blocked_by(self, did: str) -> str | None:
@@ -66,8 +72,8 @@ class Network(Protocol):
         """The bot's own post under this record key."""
         ...
 
-    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
-        """The bytes of this person's picture; None if they are gone, or more than `limit`."""
+    async def blob(self, did: str, cid: str, limit: int, budget: ReadBudget | None = None) -> bytes | None:
+        """The bytes of this person's picture; None if they are gone. More than `limit` is a ReadRefused."""
         ...
 
     async def put(self, rkey: str, record: str) -> StrongRef:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=5)  # every job may be run twice without harm
 IN_FLIGHT = timedelta(seconds=25)  # no call to the network takes longer
 STANDING = frozenset({"active", "deactivated", "takendown", "suspended"})
+DELETED = "deleted"
 
 log = structlog.get_logger()
 
@@ -110,6 +111,8 @@ class JobRunner:
                 lambda tx: services.memory.set_status(tx, did, None if active else status, services.clock())
             )
             return
+        if status != DELETED:
+            raise TransientNetworkError(f"the account is {status}: that is no end of it")
 
         def forget(tx: Tx) -> int:
             return erase(tx, services.memory, services.ledger, did, services.clock())

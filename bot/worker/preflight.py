@@ -94,14 +94,21 @@ def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight |
 
 
 async def _gate(services: Services, mention: Mention) -> Gate | None:
-    """The thread's gate as it stands; as it was last heard of, if its author's server does not answer."""
+    """The thread's gate as it stands. Raises NetworkError.
+
+    If it cannot be read, the one that was heard of last counts. If none ever was, the mention waits: a gate
+    that cannot be read is not an open one.
+    """
     root = mention.root.uri
     if is_by(root, services.network.did):
         return None
     try:
         record = await services.network.record(threadgate.gate_uri(root))
     except TransientNetworkError:
-        return await services.read(lambda tx: consent.gate_of(tx, root))
+        known = await services.read(lambda tx: consent.gate_of(tx, root))
+        if known is None:
+            raise
+        return known
     return threadgate.read(record) if record is not None else None
 
 

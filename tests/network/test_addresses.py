@@ -23,9 +23,10 @@ FORBIDDEN = [
     "user@pds.example.com", "user:pw@pds.example.com", "@pds.example.com", "pds.example.com:8080",
     "pds.example.com:80", "pds.example.com:0", "pds.example.com:65536", "pds.example.com:443443",
     "pds.example.com:", "pds.example.com:44３", "１２７.0.0.1", "127。0。0。1", "ⓛocalhost",
-    "pds.exämple.com", "%31%32%37.0.0.1", "127%2e0%2e0%2e1", "pds.example.com%00.evil.com", "pds.example.com\\@127.0.0.1",
-    "pds.example.com\t", "pds\n.com", "pds.example.com#@127.0.0.1", "pds.example.com?@127.0.0.1",
-    "a b.com", "*.example.com", "x" * 64 + ".com", ".".join(["a" * 60] * 5) + ".com", "pds.example.0x1",
+    "pds.exämple.com", "%31%32%37.0.0.1", "127%2e0%2e0%2e1", "pds.example.com%00.evil.com",
+    "pds.example.com\\@127.0.0.1", "pds.example.com\t", "pds\n.com", "pds.example.com#@127.0.0.1",
+    "pds.example.com?@127.0.0.1", "a b.com", "*.example.com", "x" * 64 + ".com",
+    ".".join(["a" * 60] * 5) + ".com", "pds.example.0x1",
     "pds.example.1", "pds.internal:8443", "localhost:2583",
 ]  # fmt: skip
 
