@@ -222,7 +222,7 @@ def _author(post: ThreadPost, now: datetime) -> str:
 
 def _shown(post: ThreadPost, now: datetime, budget: int) -> str:
     """A post's text and all it shows. What code says of it stands in brackets, without a fence."""
-    pieces = [_clipped("(deleted)" if post.text is None else post.text, budget)]
+    pieces = [_clipped(_text(post), budget)]
     budget -= tokens(pieces[0])
     for piece in _embeds(post, now):
         budget -= tokens(piece) + 1
@@ -230,6 +230,12 @@ def _shown(post: ThreadPost, now: datetime, budget: int) -> str:
             return "\n".join([*pieces, "[more that it shows is left out]"])
         pieces.append(piece)
     return "\n".join(pieces)
+
+
+def _text(post: ThreadPost) -> str:
+    if post.text is not None:
+        return post.text
+    return "(not shown)" if post.unread else "(gone)"
 
 
 def _embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> Iterator[str]:
@@ -244,7 +250,7 @@ def _embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> Iterator[s
         lines = (line for line in (card.title, card.description, card.uri) if line.strip())
         yield f"[{of} a link to a page]\n{_small(chr(10).join(lines))}"
     if quoted := post.quoted:
-        yield f"[it quotes {_author(quoted, now)}]\n{_small(quoted.text or '(deleted)')}"
+        yield f"[it quotes {_author(quoted, now)}]\n{_small(_text(quoted))}"
         yield from _embeds(replace(quoted, quoted=None), now, "the quoted post shows")
     elif post.embeds.quotes:
         yield "[it quotes something that is not shown]"

@@ -108,8 +108,8 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
 async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Profile) -> Thought:
     mention, options, found = claim.mention, services.options, list[Passage]()
-    above = await thread.above(services.network, mention, options.thread_posts)
-    shown = await thread.shown(services.network, there, mention.did)
+    reader = thread.ThreadReader(services.network, mention.did, thread.new_budget())
+    above, shown = await reader.read(mention, there, options.thread_posts)
     recollection, limits = await services.write(lambda tx: _recall(services, tx, mention, profile, above))
 
     async def search(query: str) -> tuple[Passage, ...]:
@@ -132,7 +132,7 @@ async def _ask_brain(services: Services, claim: Claim, there: Post, profile: Pro
         total=_prompt_tokens(services),
         vision=options.vision,
     )
-    prompt = await thread.with_pictures(services.network, prompt)
+    prompt = await reader.with_pictures(prompt)
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, services.clock, found)
