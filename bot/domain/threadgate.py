@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.uris import GATE, POST
+from bot.domain.embeds import items, text
+from bot.domain.uris import GATE, POST, AtUri
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 MENTIONED = f"{GATE}#mentionRule"
+MAX_RULES, MAX_HIDDEN = 5, 300  # the lexicon's limits
+MAX_KIND = 400  # an NSID and a fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,11 @@ def read(record: Any) -> Gate:
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
-    rules = (
-        [rule.get("$type") for rule in allow if isinstance(rule, Mapping)] if isinstance(allow, list) else []
-    )
+    rules = [text(rule.get("$type")) for rule in items(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
+    replies = [it for it in items(hidden)[:MAX_HIDDEN] if AtUri.parse(it)]
     return Gate(
-        allow=None if allow is None else frozenset(rule for rule in rules if isinstance(rule, str)),
-        hidden=frozenset(it for it in hidden if isinstance(it, str))
-        if isinstance(hidden, list)
-        else frozenset(),
+        allow=None if allow is None else frozenset(rule for rule in rules if 0 < len(rule) <= MAX_KIND),
+        hidden=frozenset(replies),
     )
 
 
