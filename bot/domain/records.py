@@ -32,14 +32,19 @@ def cut(text: str, size: Size) -> str:
     """The beginning of `text` that has this size, ending with a whole grapheme cluster."""
     if len(text) * 4 <= size.bytes and len(text) <= size.graphemes:
         return text
-    head = text[: size.bytes]
-    data = head.encode(errors="surrogatepass")
-    if len(data) > size.bytes:
-        head = data[: size.bytes].decode(errors="ignore")
+    head = _first_bytes(text[: size.bytes], size.bytes)
     found = list(islice(GRAPHEME.finditer(head), size.graphemes + 1))
     if len(head) < len(text) and found and found[-1].end() == len(head):
         found.pop()  # it may go on behind the cut
     return head[: found[: size.graphemes][-1].end()] if found else ""
+
+
+def _first_bytes(text: str, count: int) -> str:
+    """The whole characters in the first `count` bytes of UTF-8; half characters pass."""
+    data = text.encode(errors="surrogatepass")
+    while count < len(data) and data[count] & 0xC0 == 0x80:  # noqa: PLR2004 - inside a character
+        count -= 1
+    return data[:count].decode(errors="surrogatepass")
 
 
 def is_shallow(value: Any, depth: int = MAX_DEPTH) -> bool:
