@@ -6,9 +6,10 @@ BASE := .venv/.base
 ENV := .venv/.locked
 NET := deploy/localnet/node_modules/.locked
 APPVIEW := deploy/appview/node_modules/.locked
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header
 ARGS ?=
 
-.PHONY: help demo chat test quick check lint bench docs transcript lock clean
+.PHONY: help demo chat test quick lint bench docs transcript lock dist clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,17 +20,17 @@ demo: $(NET)  ## a real network on loopback, people, a bot: the whole way of a m
 chat: $(BASE)  ## talk to it in the terminal
 	@$(BIN)/scrubjay chat $(ARGS)
 
-test: $(NET) $(APPVIEW)  ## the tests, with a real PDS, a real AppView and a real PostgreSQL
+test: $(NET) $(APPVIEW)  ## all tests, fast ones first, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest $(ARGS)
 
-quick: $(ENV)  ## the tests that need neither Node nor PostgreSQL
-	@$(BIN)/pytest -m "not network and not realmodel" -k "not postgres" $(ARGS)
+quick: $(ENV)  ## the fast tests that need neither Node nor PostgreSQL
+	@$(BIN)/pytest --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
 
-check: lint $(ENV)  ## ruff, mypy strict, the arrows
-lint: $(ENV)
+lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files against pyproject.toml
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/pytest --noconftest tests/test_lock.py
 
 bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz for memory's)
 	@$(BIN)/python -m benchmarks.turn --json
@@ -42,25 +43,28 @@ docs: $(ENV)  ## write the tables of docs/ anew, from the code
 transcript: $(NET)  ## run the demo, and write what it prints into the README
 	@$(BIN)/python tests/test_docs.py transcript
 
-lock: $(ENV)  ## write the lock file anew
-	@$(BIN)/uv pip compile --quiet --universal pyproject.toml --all-extras --group dev --group bench \
-		--generate-hashes --no-header --output-file requirements.lock
+lock: $(ENV)  ## write the lock files anew: what users install, and what only tests and benchmarks need
+	@$(COMPILE) pyproject.toml --all-extras --output-file requirements.lock
+	@$(COMPILE) --group dev --group bench --constraint requirements.lock --output-file requirements-dev.lock
+
+dist: $(ENV)  ## build the source distribution and the wheel
+	@$(BIN)/uv build --quiet --python $(BIN)/python --no-build-isolation --clear --out-dir dist
 
 clean:  ## remove what was set up
-	rm -rf .venv deploy/*/node_modules .localnet
+	rm -rf .venv deploy/*/node_modules .localnet dist
 
-$(BASE): requirements.lock pyproject.toml
+$(BASE): requirements.lock requirements-dev.lock pyproject.toml
 	@echo "setting up the locked environment ..." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrubjay needs Python 3.11 or newer")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@sed -n '/^uv==/,/# via/p' requirements.lock > .venv/uv.lock
+	@sed -n '/^uv==/,/# via/p' requirements-dev.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .
 	@touch $@
 
 $(ENV): $(BASE)
 	@echo "adding what the demo and the tests need ..." >&2
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from memory.identifiers import thread_id
 from memory.model import Passage
-from memory.rows.passages import thread_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +71,7 @@ class Dialogue:
                 kind="said" if turn["author"] == self.person else "answer",
                 author=self.author(turn),
                 text=turn["text"],
-                thread=thread_of(f"{self.name}/{turn['session']}"),
+                thread=thread_id(f"{self.name}/{turn['session']}"),
                 uri=self.uri(turn),
                 at=_time(turn["time"]),
             )
@@ -81,9 +81,9 @@ class Dialogue:
     def feed(self, memory: Memory, tx: Tx) -> None:
         """Record every turn as the bot would, an exchange a turn."""
         said = self.passages()
-        memory.meet(tx, self.did, said[0].at)
+        memory.people.meet(tx, self.did, said[0].at)
         for each in said:
-            memory.record(tx, each)
+            memory.retrieval.record(tx, each)
 
 
 def load(path: Path) -> list[Dialogue]:

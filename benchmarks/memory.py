@@ -23,18 +23,18 @@ from sqlalchemy import text
 
 from benchmarks.dialogues import Dialogue, load
 from benchmarks.rivals import rivals
+from memory import encoders
 from memory.db import Database
-from memory.model import of_passage
-from memory.rows.passages import thread_of
-from memory.search import embed
+from memory.identifiers import thread_id
+from memory.recollection import Item
 from memory.store import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from benchmarks.dialogues import Query
+    from memory.encoders import Encoder
     from memory.model import Passage
-    from memory.search.embed import Embedder
 
 BUDGETS = (250, 500, 1000, 2000, 4000)
 SHOWN = 10  # what the bot asks for
@@ -49,7 +49,7 @@ TOLD_WITHIN = 4  # turns: what a statement and the remarks upon it take
 class Stopwatch:
     """An encoder whose time is not counted. It encodes nothing twice: the rivals take the same vectors."""
 
-    def __init__(self, encoder: Embedder) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self.encoder, self.name, self.dims, self.spent = encoder, encoder.name, encoder.dims, 0.0
         self._known: dict[str, Any] = {}
         self._asked: dict[tuple[str, ...], Any] = {}
@@ -101,7 +101,7 @@ def size(db: Database) -> int:
 class Run:
     """One file, fed and asked."""
 
-    def __init__(self, db: Database, encoder: Embedder) -> None:
+    def __init__(self, db: Database, encoder: Encoder) -> None:
         self.db, self.watch = db, Stopwatch(encoder)
         self.memory = Memory(encoder=self.watch)
         self.times: list[float] = []
@@ -125,7 +125,9 @@ class Run:
         """What the bot finds; the time without the encoder's is kept."""
         with self.db.read() as tx:
             begun, before = time.perf_counter(), self.watch.spent
-            found = self.memory.find(tx, dialogue.did, query, limit, now=LATER, names=dialogue.names)
+            found = self.memory.retrieval.find(
+                tx, dialogue.did, query, limit, now=LATER, names=dialogue.names
+            )
             spent = time.perf_counter() - begun - (self.watch.spent - before)
         if limit == SHOWN:
             self.times.append(1000 * spent)
@@ -152,7 +154,7 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
     curve: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for dialogue in dialogues:
         rows = {dialogue.uri(turn): row for row, turn in enumerate(dialogue.turns)}
-        costs = [of_passage(each).cost for each in dialogue.passages()]
+        costs = [Item.of_passage(each).cost for each in dialogue.passages()]
         others = rivals(dialogue, run.watch)
         for query in dialogue.queries:
             ranked = run.ask(dialogue, query, rows)
@@ -237,12 +239,12 @@ def speed(run: Run, dialogues: list[Dialogue], sizes: list[int]) -> dict[str, di
         for number in range(count):
             _, each = source[number % len(source)]
             uri = f"at://{big.did}/app.bsky.feed.post/{number:013d}"
-            thread = thread_of(f"{number // len(source)}/{each.thread}")
+            thread = thread_id(f"{number // len(source)}/{each.thread}")
             author = big.did if each.kind == "said" else each.author
             copies.append(replace(each, did=big.did, author=author, uri=uri, thread=thread))
         with run.db.write() as tx:
-            run.memory.meet(tx, big.did, copies[0].at)
-            run.memory.record(tx, *copies)
+            run.memory.people.meet(tx, big.did, copies[0].at)
+            run.memory.retrieval.record(tx, *copies)
         run.times.clear()
         run.find(big, questions[0])
         cold = run.times.pop()
@@ -277,14 +279,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
-    parser.add_argument("--encoder", choices=tuple(embed.ENCODERS), default="wordllama")
+    parser.add_argument("--encoder", choices=tuple(encoders.ENCODERS), default="wordllama")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--plot", type=Path)
     parser.add_argument("--sizes", default="", help="also time a person with so many passages: 1000,10000")
     options = parser.parse_args()
     dialogues = load(options.data)
     with database(options.db) as db:
-        run = Run(db, embed.load(options.encoder))
+        run = Run(db, encoders.load(options.encoder))
         result = {"data": options.data.name, "db": options.db, "encoder": options.encoder}
         result |= run.feed(dialogues) | measure(run, dialogues)
         if options.sizes:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from benchmarks.dialogues import Dialogue
-    from memory.search.embed import Embedder
+    from memory.encoders import Encoder
 
 WORD = re.compile(r"\w+")
 
 
-def rivals(dialogue: Dialogue, encoder: Embedder) -> Mapping[str, Callable[[str], list[int]]]:
+def rivals(dialogue: Dialogue, encoder: Encoder) -> Mapping[str, Callable[[str], list[int]]]:
     """The last messages, BM25 alone (rank_bm25), and the same vectors alone, all over this person's only."""
     from rank_bm25 import BM25Okapi
 

@@ -238,7 +238,7 @@ def services(db: Database, stage: Stage, brain: Brain, folder: Path) -> Services
             LIMITS,
             **dict.fromkeys(("person_hour", "person_day", "person_day_tokens", "hour", "day"), NO_LIMIT),
         ),
-        plan=NO_PAUSE,
+        pace=NO_PAUSE,
         options=OPTIONS,
         tracked=Tracked(stage.network.did),
     )

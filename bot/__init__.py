@@ -1,1 +1,1 @@
-"""What the bot does: it hears mentions, thinks, and answers each exactly once."""
+"""What the bot does: it reads mentions from a stream, thinks, and answers each at most once."""

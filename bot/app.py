@@ -41,19 +41,19 @@ SCRUB_EVERY = timedelta(seconds=1)
 
 
 async def run(settings: Settings, role: Role) -> None:
-    """Run the daemon until SIGTERM or SIGINT. Raises what makes it impossible to go on."""
+    """Run the daemon until SIGTERM, SIGINT or SIGHUP. Raises an error if it cannot go on."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
     brain = factory.make_brain(settings)
     db = await asyncio.to_thread(factory.open_database, settings)
-    network = await _unless(stopping, factory.connect(settings, db))
+    network = await _unless_stopped(stopping, factory.connect(settings, db))
     if network is None:
         return
     try:
         if role != "listen":
-            await _unless(stopping, factory.start_brain(brain))
+            await _unless_stopped(stopping, factory.start_brain(brain))
         services = factory.make_services(settings, db, network, brain)
         known = await services.read(cursors.latest_first)
         stream = factory.make_stream(settings, services.tracked, known) if role != "work" else None
@@ -84,8 +84,8 @@ async def serve(
     steps = _steps(settings, services, handler, scheduler) if work else []
     working = [asyncio.create_task(scheduler.serve(step, stopping)) for step in steps]
     log.info("app.started", me=services.network.did, brain=services.brain.name, workers=len(steps))
-    asked = asyncio.create_task(stopping.wait())
-    await asyncio.wait([asked, *background, *working], return_when=asyncio.FIRST_COMPLETED)
+    stop_requested = asyncio.create_task(stopping.wait())
+    await asyncio.wait([stop_requested, *background, *working], return_when=asyncio.FIRST_COMPLETED)
     log.info("app.stopping")
     stopping.set()
     scheduler.stop()
@@ -95,7 +95,7 @@ async def serve(
         _, late = await asyncio.wait(working, timeout=settings.drain)
         for task in late:
             task.cancel()
-    ends = await asyncio.gather(*background, *working, asked, return_exceptions=True)
+    ends = await asyncio.gather(*background, *working, stop_requested, return_exceptions=True)
     for end in ends:
         if isinstance(end, Exception):
             raise end
@@ -104,7 +104,7 @@ async def serve(
 def _steps(
     settings: Settings, services: Services, handler: EventHandler, scheduler: Scheduler
 ) -> list[Callable[[], Awaitable[bool]]]:
-    """What is called for as long as it finds something to do: the workers, and the jobs beside them."""
+    """The steps of the workers and of the job runner. Each returns False when it finds nothing to do."""
     workers = [
         Worker(f"{socket.gethostname()}/{number}", services, scheduler, random.random)
         for number in range(settings.workers)
@@ -120,36 +120,36 @@ def _background(
     scheduler: Scheduler,
     work: bool,  # noqa: FBT001 - passed on
 ) -> Iterator[Coroutine[Any, Any, None]]:
-    """What runs for ever beside the work: listening, reconciling, and what erases when its time has come."""
+    """What runs beside the workers: listener, reconciliation, expiry of turns, scrubbing, retention."""
     if stream is not None:
         yield Listener(stream, services.db, handler, services.clock, scheduler.wake_at).run()
         wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
         yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
     yield _expire_turns(services)
-    yield _scrub(services, scheduler)
+    yield _scrub_database(services, scheduler)
     if work:
         yield _run_retention(settings, services, scheduler)
 
 
 async def _expire_turns(services: Services) -> None:
-    """Drop kept turns when their time is over, whatever else happens; for ever."""
+    """Every hour, delete turn records that are older than the settings allow."""
     while True:
         before = services.clock() - services.options.retain_turns
-        with suppress(*DATABASE_ERRORS):  # the next time is soon enough
-            dropped = await services.write(partial(turns.expire, before=before))
-            if dropped:
-                log.info("turns.expired", turns=dropped)
+        with suppress(*DATABASE_ERRORS):  # tried again next time
+            expired = await services.write(partial(turns.expire, before=before))
+            if expired:
+                log.info("turns.expired", turns=expired)
         await asyncio.sleep(EXPIRE_EVERY)
 
 
-async def _scrub(services: Services, scheduler: Scheduler) -> None:
-    """Leave no copy of what was erased: what a crash left, and what a reader kept from being scrubbed."""
+async def _scrub_database(services: Services, scheduler: Scheduler) -> None:
+    """Scrub the database when something was erased. Once at start, as a crash may have prevented it."""
     wakeup, db = scheduler.every("scrub", SCRUB_EVERY), services.db
     db.needs_scrub = True
     while True:
         wakeup.clear()
         if db.needs_scrub:
-            with suppress(*DATABASE_ERRORS):  # the next time is soon enough
+            with suppress(*DATABASE_ERRORS):  # tried again next time
                 await asyncio.to_thread(db.scrub)
         await wakeup.wait()
 
@@ -157,14 +157,16 @@ async def _scrub(services: Services, scheduler: Scheduler) -> None:
 async def _run_retention(settings: Settings, services: Services, scheduler: Scheduler) -> None:
     wakeup = scheduler.every("retain", timedelta(days=1))
     wakeup.set()  # at start, too
-    await run_retention(services.db, services.memory, services.ledger, settings.keep, services.clock, wakeup)
+    await run_retention(
+        services.db, services.memory, services.ledger, settings.retention, services.clock, wakeup
+    )
 
 
-async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def _unless_stopped(stopping: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """Return what `work` returns, or None if `stopping` comes first."""
-    task, asked = asyncio.create_task(work), asyncio.create_task(stopping.wait())
-    await asyncio.wait([task, asked], return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    task, stop_requested = asyncio.create_task(work), asyncio.create_task(stopping.wait())
+    await asyncio.wait([task, stop_requested], return_when=asyncio.FIRST_COMPLETED)
+    stop_requested.cancel()
     if task.done():
         return task.result()
     task.cancel()

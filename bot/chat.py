@@ -1,4 +1,4 @@
-"""Talk to the bot in a terminal: the same ears, inbox, brain, memory and outbox, another network."""
+"""Talk to the bot in a terminal. All parts are the bot's own, but the network is in memory."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from bot.services import Services
     from memory.db import Tx
 
-LOOK_EVERY = 0.02  # seconds
-ME = "did:web:scrubjay.invalid"
+POLL_SECONDS = 0.02
+BOT_DID = "did:web:scrubjay.invalid"
 HELP = (
     "Just write. /memory shows what I hold about you, /quit ends. “forget me” and “stop” work as on Bluesky."
 )
-# A person at a keyboard is no flood: no pauses, no limits that a conversation would meet.
-UNHURRIED = {
+# one person at a keyboard: no pauses, and limits that no conversation reaches
+NO_LIMITS = {
     "think_delay": 0.0,
     "post_delay": 0.0,
     "person_spacing": 0.0,
@@ -55,21 +55,21 @@ UNHURRIED = {
 }
 
 
-class Keyboard:
-    """The EventStream: what is typed, as posts that mention the bot. They form one thread."""
+class KeyboardStream:
+    """An EventStream of typed lines: each is a post that mentions the bot. All posts form one thread."""
 
     host = "terminal"
 
     def __init__(self, network: InMemoryNetwork, did: str) -> None:
         self._network = network
         self._did = did
-        self._typed: asyncio.Queue[Event] = asyncio.Queue()
+        self._queue: asyncio.Queue[Event] = asyncio.Queue()
         self._root: StrongRef | None = None
         self._last: StrongRef | None = None
-        self._heard: set[str] = set()
+        self._shown: set[str] = set()
 
-    def say(self, text: str) -> StrongRef:
-        """Post what was typed, in reply to the last post; return its reference."""
+    def post(self, text: str) -> StrongRef:
+        """Post the text as a reply to the last post; return its reference."""
         name, now = f"@{self._network.handle}", clock.now()
         record: dict[str, object] = {
             "$type": POST,
@@ -78,7 +78,7 @@ class Keyboard:
             "facets": [
                 {
                     "index": {"byteStart": 0, "byteEnd": len(name.encode())},
-                    "features": [{"$type": MENTION, "did": ME}],
+                    "features": [{"$type": MENTION, "did": BOT_DID}],
                 }
             ],
         }
@@ -86,43 +86,43 @@ class Keyboard:
             record["reply"] = {"root": self._root.to_json(), "parent": self._last.to_json()}
         ref = self._network.write(self._did, record, rkey=tid(now))
         self._root, self._last = self._root or ref, ref
-        self._typed.put_nowait(PostCreated(0, ref, self._did, record, now))
+        self._queue.put_nowait(PostCreated(0, ref, self._did, record, now))
         return ref
 
-    def heard_back(self) -> list[Post]:
-        """What the bot has posted since this was last asked, in order."""
-        fresh = [post for post in self._network.posts(ME) if post.ref.uri not in self._heard]
-        fresh.sort(key=lambda post: str(post.record["createdAt"]))
-        self._heard |= {post.ref.uri for post in fresh}
-        self._last = fresh[-1].ref if fresh else self._last
-        return fresh
+    def new_replies(self) -> list[Post]:
+        """Return what the bot has posted since the last call, oldest first."""
+        new = [post for post in self._network.posts(BOT_DID) if post.ref.uri not in self._shown]
+        new.sort(key=lambda post: str(post.record["createdAt"]))
+        self._shown |= {post.ref.uri for post in new}
+        self._last = new[-1].ref if new else self._last
+        return new
 
-    async def events(self, cursor: int | None) -> AsyncGenerator[Event]:  # noqa: ARG002 - it begins anew
+    async def events(self, cursor: int | None) -> AsyncGenerator[Event]:  # noqa: ARG002 - there is nothing to resume
         while True:
-            yield await self._typed.get()
+            yield await self._queue.get()
 
 
 def run(settings: Settings) -> int:
-    """Converse until the end of input. Returns the exit code."""
-    settings = settings.model_copy(update=UNHURRIED | {"data_dir": settings.data_dir / "chat"})
+    """Answer lines from stdin until it ends. Returns the exit code."""
+    settings = settings.model_copy(update=NO_LIMITS | {"data_dir": settings.data_dir / "chat"})
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_converse(settings, Console(highlight=False)))
+        asyncio.run(_serve(settings, Console(highlight=False)))
     return 0
 
 
-async def _converse(settings: Settings, console: Console) -> None:
+async def _serve(settings: Settings, console: Console) -> None:
     name = re.sub(r"[^a-z0-9-]", "", getpass.getuser().lower()) or "you"
     did = f"did:web:{name}.invalid"
-    network = InMemoryNetwork(did=ME, handle="scrubjay.invalid")
+    network = InMemoryNetwork(did=BOT_DID, handle="scrubjay.invalid")
     network.set_handle(did, f"{name}.invalid")
     brain = factory.make_brain(settings)
     await factory.start_brain(brain)
     db = await asyncio.to_thread(factory.open_database, settings)
     services = factory.make_services(settings, db, network, brain)
-    keyboard, stopping = Keyboard(network, did), asyncio.Event()
+    keyboard, stopping = KeyboardStream(network, did), asyncio.Event()
     serving = asyncio.create_task(app.serve(settings, services, keyboard, stopping))
     try:
-        await _talk(services, keyboard, did, console, serving)
+        await _read_and_answer(services, keyboard, did, console, serving)
     finally:
         stopping.set()
         await serving
@@ -130,11 +130,11 @@ async def _converse(settings: Settings, console: Console) -> None:
         db.close()
 
 
-async def _talk(
-    services: Services, keyboard: Keyboard, did: str, console: Console, serving: asyncio.Task[None]
+async def _read_and_answer(
+    services: Services, keyboard: KeyboardStream, did: str, console: Console, serving: asyncio.Task[None]
 ) -> None:
     console.print(Text(HELP, style="dim"))
-    lines = _typed(sys.stdin.fileno())
+    lines = _read_lines(sys.stdin.fileno())
     while not serving.done():
         if console.is_terminal:
             console.print(Text("you  ", style="bold"), end="")
@@ -142,21 +142,21 @@ async def _talk(
         if text == "/quit":
             return
         if text == "/memory":
-            await _show_memory(services, did, console)
+            await _print_memory(services, did, console)
         elif text.startswith("/"):
             console.print(Text(HELP, style="dim"))
         elif text:
-            mention = keyboard.say(text)
-            entry = await _outcome(services, mention, serving)
-            _show(entry, keyboard.heard_back(), console)
+            mention = keyboard.post(text)
+            entry = await _wait_for_outcome(services, mention, serving)
+            _print_replies(entry, keyboard.new_replies(), console)
 
 
-async def _typed(file: int) -> AsyncGenerator[str]:
-    """Yield the lines of a file descriptor. It is polled: a blocked read would hold up Ctrl-C."""
+async def _read_lines(file: int) -> AsyncGenerator[str]:
+    """Yield the lines of a file descriptor. It is polled, because a blocked read would delay Ctrl-C."""
     rest = b""
     while True:
         if not select.select([file], [], [], 0)[0]:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(POLL_SECONDS)
             continue
         chunk = os.read(file, 65_536)
         *lines, rest = (rest + chunk).split(b"\n")
@@ -166,29 +166,31 @@ async def _typed(file: int) -> AsyncGenerator[str]:
             return
 
 
-async def _outcome(services: Services, mention: StrongRef, serving: asyncio.Task[None]) -> Entry | None:
-    """Wait for what becomes of the mention; a forgotten one is found under its pseudonym."""
+async def _wait_for_outcome(
+    services: Services, mention: StrongRef, serving: asyncio.Task[None]
+) -> Entry | None:
+    """Wait for the outcome of the mention. An erased mention is found under its pseudonym."""
     names = (mention.uri, services.ledger.pseudonym(mention.uri))
 
-    def look(tx: Tx) -> Entry | None:
+    def find_entry(tx: Tx) -> Entry | None:
         found = (entry for entry in views.entries(tx, limit=3) if entry.mention.uri in names)
         return next((entry for entry in found if entry.state in OUTCOMES), None)
 
     while not serving.done():
-        if entry := await services.read(look):
+        if entry := await services.read(find_entry):
             return entry
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_SECONDS)
     return None
 
 
-def _show(entry: Entry | None, answers: list[Post], console: Console) -> None:
-    for answer in answers:
-        console.print(Text.assemble(("jay  ", "bold green"), answer.text), end="\n\n")
-    if not answers and entry is not None:
+def _print_replies(entry: Entry | None, replies: list[Post], console: Console) -> None:
+    for reply in replies:
+        console.print(Text.assemble(("jay  ", "bold green"), reply.text), end="\n\n")
+    if not replies and entry is not None:
         console.print(Text(f"     ({entry.state}{f': {entry.why}' if entry.why else ''})", style="dim"))
 
 
-async def _show_memory(services: Services, did: str, console: Console) -> None:
+async def _print_memory(services: Services, did: str, console: Console) -> None:
     try:
         notes = (await services.read(lambda tx: services.memory.recall(tx, did))).notes
     except UnknownPerson:

@@ -1,4 +1,4 @@
-"""The clock that everything is given, so that a test can be at any time."""
+"""The clock. It is passed to everything that needs the time, so that a test can set it."""
 
 from __future__ import annotations
 

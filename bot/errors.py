@@ -10,15 +10,19 @@ ScrubjayError
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
- |    |    +-- BreakerOpen      it failed too often of late and is left alone for a while
+ |    |    +-- BreakerOpen      it failed too often, and is not asked for a while
  |    +-- PermanentBrainError      trying again will not help
- +-- ToolRefused       a tool call breaks a rule; the message tells the brain how to mend it
- +-- FenceLost         the mention is no longer ours
+ +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
+ +-- FenceLost         another worker has the mention now, or it has ended
  +-- NotFound          no such mention or post
  +-- Unlabelled        the account does not say that it is a bot
+
+LedgerUnavailable     is a DatabaseUnavailable of memory: both are waited for in the same way
 """
 
 from __future__ import annotations
+
+from memory.errors import DatabaseUnavailable
 
 
 class ScrubjayError(Exception):
@@ -82,7 +86,7 @@ class TransientBrainError(BrainError):
     ) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
-        self.of_turn = of_turn  # what it was asked may be the cause: no proof that the brain is ill
+        self.of_turn = of_turn  # this turn's prompt may be the cause, so it is no sign of a brain in trouble
 
 
 class BreakerOpen(TransientBrainError):
@@ -107,3 +111,7 @@ class NotFound(ScrubjayError):
 
 class Unlabelled(ScrubjayError):
     """The account does not carry the `bot` self-label, so people could not tell that it is one."""
+
+
+class LedgerUnavailable(DatabaseUnavailable):
+    """The ledger cannot be read or written:"""

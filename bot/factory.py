@@ -1,6 +1,6 @@
-"""The parts of the bot, made from the settings: what the daemon, the chat and the CLI share.
+"""Makes the parts of the bot from the settings, for the daemon, the chat and the CLI.
 
-The account and the streams are imported where they are made: a command that only reads needs neither.
+Network and streams are imported only where they are made, because a command that only reads needs neither.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bot.prompt import persona
 from bot.services import Services, TurnOptions
 from bot.storage import sessions
 from bot.storage.ledger import Ledger
-from memory.db import Database
-from memory.search.embed import load
+from memory.db import Database, make_private_folder
+from memory.encoders import load
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
-GRACE = 1.0  # seconds: a brain that keeps its own time can tell what it spent, one that is cut off cannot
+# Seconds. A brain that ends at its own timeout can still report its costs; one that is cancelled cannot.
+TIMEOUT_GRACE = 1.0
 NOBODY = "did:web:nobody.invalid"
 
 # --- what is stored ------------------------------------------------------------------------------
@@ -57,12 +58,12 @@ def open_database(settings: Settings) -> Database:
 
 
 def make_data_dir(settings: Settings) -> None:
-    """What people said, and the account's session, are the operator's eyes only."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the data directory. Only the operator may read it: it has people's texts and the session."""
+    make_private_folder(settings.data_dir)
 
 
 def open_memory(settings: Settings) -> Memory:
-    """Raises MemoryFault if the encoder is not installed."""
+    """Make the memory. Raises MemoryFault if the encoder is not installed."""
     return Memory(settings.memory_limits, settings.block_tokens, load(settings.encoder))
 
 
@@ -72,7 +73,7 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 def read_persona(path: Path | None) -> Persona:
-    """The operator's persona, or the one that ships. Raises SettingsError with every problem in the file."""
+    """The operator's persona, or the default one. Raises SettingsError with every problem in the file."""
     if path is None:
         return persona.parse(resources.files("bot.prompt").joinpath("persona.md").read_text("utf-8"))
     try:
@@ -118,7 +119,7 @@ def _model(settings: Settings) -> object:
     )
 
 
-# A brain with options of its own gets one line here: settings to the frozen value that its class takes.
+# Brains with options: from the settings to the frozen value that the brain's class takes.
 BRAIN_OPTIONS: Mapping[str, Callable[[Settings], object]] = MappingProxyType(
     {"letta": _letta, "model": _model}
 )
@@ -128,11 +129,11 @@ def make_brain(settings: Settings) -> Brain:
     """The brain of these settings, guarded, not started yet. Raises SettingsError."""
     options = BRAIN_OPTIONS.get(settings.brain)
     brain = brains.make(settings.brain, options(settings) if options else None)
-    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + GRACE), clock=clock.now)
+    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + TIMEOUT_GRACE), clock=clock.now)
 
 
 async def start_brain(brain: Brain) -> None:
-    """Start it. Raises PermanentBrainError; a brain in trouble may recover while mentions wait."""
+    """Start the brain. Raises PermanentBrainError. A transient error is logged: the brain may recover."""
     try:
         await brain.start()
     except TransientBrainError as error:
@@ -143,32 +144,32 @@ async def start_brain(brain: Brain) -> None:
 
 
 def make_stream(settings: Settings, tracked: Tracked, cursors: Mapping[str, int]) -> EventStream:
-    """The stream that the settings ask for. `cursors` are all that are stored, the latest first."""
+    """The stream of these settings. `cursors` are all stored ones, by host, the latest first."""
     from bot.streams import notifications
     from bot.streams.firehose import Firehose
     from bot.streams.jetstream import Jetstream
     from bot.streams.recording import Playback
 
-    if settings.replayed is not None:
-        return Playback(Path(settings.replayed), tracked, speed=settings.replay_speed)
+    if settings.replay_path is not None:
+        return Playback(Path(settings.replay_path), tracked, speed=settings.replay_speed)
     kind = Jetstream if settings.source == "jetstream" else Firehose
     known = {
         host: seq for host, seq in cursors.items() if not host.startswith((notifications.HOST, "replay:"))
     }
-    return kind(settings.stream_url, tracked, start=settings.firehose_start, cursors=known)
+    return kind(settings.stream_urls, tracked, start=settings.firehose_start, cursors=known)
 
 
 def make_recorder(settings: Settings, out: BinaryIO) -> tuple[Stream, Recording]:
-    """What listens to the hosts from now on, for nobody, and what writes all they send to `out`."""
+    """A stream from now on that yields no events, and a recording that writes all its messages to `out`."""
     from bot.streams.recording import Recording
     from bot.streams.stream import Stream
 
     recording = Recording(make_dialect(settings, Tracked(NOBODY)), out)
-    return Stream(settings.stream_url, recording), recording
+    return Stream(settings.stream_urls, recording), recording
 
 
 def make_dialect(settings: Settings, tracked: Tracked) -> Dialect:
-    """How the hosts of these settings write, filtered for who is `tracked`."""
+    """The decoder of this stream's messages, with the filter for who is `tracked`."""
     from bot.streams.firehose import FrameDialect
     from bot.streams.jetstream import LineDialect
 
@@ -221,7 +222,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
         brain=brain,
         clock=clock.now,
         limits=settings.limits,
-        plan=settings.pace,
+        pace=settings.pace,
         options=TurnOptions(
             persona=read_persona(settings.persona_file).text(),
             thread_posts=settings.thread_context,
@@ -238,18 +239,18 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
 
 
 def make_handler(settings: Settings, services: Services) -> EventHandler:
-    """What events mean; everybody of whom something is held is tracked from now on."""
+    """The event handler. From now on, all people and posts that storage knows are tracked."""
     from bot.ingest.handler import EventHandler
 
     handler = EventHandler(
         memory=services.memory,
         ledger=services.ledger,
-        me=services.network.did,
-        plan=services.plan,
+        bot_did=services.network.did,
+        pace=services.pace,
         tracked=services.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),
     )
     with services.db.read() as tx:
-        handler.load(tx)
+        handler.load_tracked(tx)
     return handler

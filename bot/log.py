@@ -1,4 +1,4 @@
-"""Logs: readable on a terminal, JSON otherwise. Never a secret, never what people wrote."""
+"""Logs: readable on a terminal, JSON otherwise. No secret and no text of people is logged."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 SECRET = re.compile(r"password|secret|authorization|cookie|jwt|session(?!s)|token(?!s)", re.IGNORECASE)
-OURS = ("bot", "memory")
+OWN_LOGGERS = ("bot", "memory")
 
 
 def log_bug(event: str, error: Exception, **fields: object) -> None:
-    """Tell of an error of this program itself: kind and place, for its message may hold a person's words."""
-    where = [f"{Path(at.filename).name}:{at.lineno}" for at in extract_tb(error.__traceback__)[-4:]]
+    """Log a bug: an exception's type and place. Its message is left out, as it may hold a person's words."""
+    where = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-4:]]
     structlog.get_logger().error(event, error=type(error).__name__, where=where, **fields)
 
 
@@ -52,7 +52,7 @@ def configure(level: str = "info", fmt: str = "auto", stream: TextIO | None = No
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in OURS:
+    for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level.upper())
 
 
@@ -90,7 +90,7 @@ def _hidden(key: object, value: Any) -> Any:
     if isinstance(key, str) and SECRET.search(key):
         return "(hidden)"
     if isinstance(value, dict):
-        return {inner: _hidden(inner, one) for inner, one in value.items()}
+        return {inner_key: _hidden(inner_key, inner) for inner_key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_hidden(None, one) for one in value]
+        return [_hidden(None, item) for item in value]
     return value

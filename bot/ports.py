@@ -1,4 +1,4 @@
-"""The seams of the bot: what stands behind each is chosen in `bot.app`."""
+"""The ports of the bot: protocols whose implementations `bot.factory` chooses by the settings."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class EventStream(Protocol):
-    """Something that hears the network. `host` names its cursor: cursors are per host."""
+    """A source of events. `host` names its cursor: each host has one of its own."""
 
     host: str
 
     def events(self, cursor: int | None) -> AsyncGenerator[Event]:
-        """Events after `cursor`, for ever: troubles of the stream are the source's to mend.
+        """Events after `cursor`, for ever. The stream itself recovers from errors of its connection.
 
-        None: as far back as the source's own setting says.
+        Without a cursor, the stream's settings say where to begin.
         """
         ...
 
 
 class Network(Protocol):
-    """The bot's account and what it may read and write. Every method raises NetworkError.
+    """The bot's account, and what it can read and write. Every method raises NetworkError.
 
     None means that the protocol says so: it is not there. Whatever else a host answers is a
     TransientNetworkError: it says nothing of accounts and records. `budget` limits the bytes of what several
@@ -38,33 +38,33 @@ class Network(Protocol):
     handle: str
 
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
-        """The post as it stands now; None if it is gone."""
+        """The post as it is now; None if it is gone."""
         ...
 
     async def record(self, uri: str) -> Record | None:
-        """Any record as it stands now; None if it is gone."""
+        """Any record as it is now; None if it is gone."""
         ...
 
     async def profile(self, did: str, *, fresh: bool = False, budget: ReadBudget | None = None) -> Profile:
-        """Handle and self-labels, at most some minutes old, or `fresh`."""
+        """The handle and the self-labels. They may be some minutes old, unless `fresh`."""
         ...
 
     async def status(self, did: str) -> str:
-        """The account's, in its own server's word: active, deactivated, takendown, suspended, deleted ..."""
+        """The account's status, in its own server's word: active, deactivated, takendown, deleted ..."""
         ...
 
     async def blocked_by(self, did: str) -> str | None:
-        """The URI of this person's block of the bot, if it is among their newest thousand."""
+        """The AT URI of this person's block of the bot, if it is among their newest thousand blocks."""
         ...
 
     async def may_reply(self, root: str) -> bool | None:
-        """Whether the AppView lets the bot reply in this thread; None if there is none to ask."""
+        """Whether the bot may reply in this thread, by the AppView; None if there is no AppView."""
         ...
 
     async def notifications(self, cursor: str | None = None) -> Page:
-        """Mentions of the bot, replies to it and quotes of it, as the AppView has them.
+        """Mentions of the bot, replies to it and quotes of it, from the AppView.
 
-        Raises TransientNetworkError or PermanentNetworkError also where there is no AppView.
+        Raises TransientNetworkError or PermanentNetworkError, also if there is no AppView.
         """
         ...
 
@@ -73,59 +73,59 @@ class Network(Protocol):
         ...
 
     async def blob(self, did: str, cid: str, limit: int, budget: ReadBudget | None = None) -> bytes | None:
-        """The bytes of this person's picture; None if they are gone. More than `limit` is a ReadRefused."""
+        """The bytes of a blob of this person; None if it is gone. More than `limit` is a ReadRefused."""
         ...
 
     async def put(self, rkey: str, record: str) -> StrongRef:
-        """Put exactly these JSON bytes under the key; the same bytes twice are one post.
+        """Post exactly these JSON bytes under the record key. Putting the same bytes twice is one post.
 
-        Raises KeyTaken if another record stands there.
+        Raises KeyTaken if another record has this key.
         """
         ...
 
     async def delete(self, rkey: str) -> None:
-        """Take the bot's own post back. It is no error if there is none."""
+        """Delete the bot's own post. It is no error if there is none."""
         ...
 
     async def close(self) -> None: ...
 
 
 class Toolbox(Protocol):
-    """What a brain may do in one turn. Every effect goes through `call`, where code checks it."""
+    """What a brain can do in one turn. Every effect goes through `call`, which checks it."""
 
     specs: tuple[ToolSpec, ...]
 
     async def call(self, name: str, arguments: object) -> ToolAnswer:
-        """Run the tool. `arguments`: a mapping, or JSON as a model wrote it. Bad ones raise nothing."""
+        """Run the tool. `arguments`: a mapping, or JSON text. Invalid ones are refused in the answer."""
         ...
 
     def spend(self, usage: Usage) -> None:
-        """Tell what a request cost as soon as it is known: it counts however the turn ends."""
+        """Add what a request cost. Call it as soon as that is known: it counts however the turn ends."""
         ...
 
 
 class Brain(Protocol):
-    """Something that thinks. It holds nothing that cannot be thrown away: SQL is the record of memory."""
+    """What thinks. It keeps nothing that cannot be thrown away: what is remembered is in SQL."""
 
     name: str
 
     async def start(self) -> None:
-        """Check what it needs, and tidy what a crash left. Raises BrainError."""
+        """Check what it needs, and clean up after a crash. Raises BrainError."""
         ...
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        """One turn: call `reply` or `stay_silent` (and memory tools) on `tools`, and tell them what it costs.
+        """One turn: call `reply` or `stay_silent`, and perhaps tools of memory. Report costs by `spend`.
 
         Raises TransientBrainError (try again later) and PermanentBrainError.
         """
         ...
 
     async def forget(self) -> None:
-        """Somebody was forgotten: throw away all that is held, of anyone. Raises BrainError."""
+        """Throw away all that it keeps, about anyone, because somebody was erased. Raises BrainError."""
         ...
 
     async def health(self) -> str | None:
-        """None if it can think; else what is wrong and how to mend it."""
+        """None if it can think; else what is wrong and what to do about it."""
         ...
 
     async def close(self) -> None: ...

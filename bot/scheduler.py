@@ -1,4 +1,4 @@
-"""The clockwork: APScheduler rings a bell when something falls due. The work itself is a row in SQL."""
+"""The scheduler: APScheduler wakes the workers when something is due. The work itself is a row in SQL."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-GRAIN = timedelta(milliseconds=100)  # a flood of mentions asks for ten rings a second, not for thousands
+RESOLUTION = timedelta(milliseconds=100)  # at most ten wakeups a second, however many mentions come
 
 
 class Scheduler:
-    """A bell that rings at times asked for, and every `sweep` for work that nobody announced.
+    """Wakes whoever waits at the times asked for, and every `sweep` for work that was not announced.
 
-    A ring is no promise of work: several processes may hear it, and the claim decides.
+    A wakeup does not promise work: several processes wake up, and the claim decides which of them gets it.
     """
 
     def __init__(self, sweep: timedelta) -> None:
@@ -44,33 +44,34 @@ class Scheduler:
         self._wakeup.set()
 
     def every(self, name: str, span: timedelta) -> asyncio.Event:
-        """A bell of its own, rung every `span`."""
+        """An event of its own that is set every `span`."""
         wakeup = asyncio.Event()
 
-        async def ring() -> None:
+        async def wake() -> None:
             wakeup.set()
 
-        self._scheduler.add_job(ring, IntervalTrigger(seconds=span.total_seconds()), id=name)
+        self._scheduler.add_job(wake, IntervalTrigger(seconds=span.total_seconds()), id=name)
         return wakeup
 
     def wake_at(self, when: datetime) -> None:
-        """Ring at `when` or within a grain after it."""
-        slot = int(when.timestamp() / GRAIN.total_seconds()) + 1
-        ring = DateTrigger(when - timedelta(seconds=when.timestamp() % GRAIN.total_seconds()) + GRAIN)
-        self._scheduler.add_job(self._wake, ring, id=f"ring-{slot}", replace_existing=True)
+        """Wake at `when`, or up to RESOLUTION later."""
+        step = RESOLUTION.total_seconds()
+        slot = int(when.timestamp() / step) + 1
+        trigger = DateTrigger(when - timedelta(seconds=when.timestamp() % step) + RESOLUTION)
+        self._scheduler.add_job(self._wake, trigger, id=f"wakeup-{slot}", replace_existing=True)
 
     async def wait(self) -> None:
-        """Return at the next ring, or at once if it rang since the last wait."""
+        """Return at the next wakeup, or at once if there was one since the last wait."""
         await self._wakeup.wait()
         self._wakeup.clear()
 
     async def serve(self, work: Callable[[], Awaitable[bool]], stopping: asyncio.Event) -> None:
-        """Call `work` at every ring for as long as it finds something to do, until told to stop.
+        """At every wakeup, call `work` until it returns False. Return when `stopping` is set.
 
-        What is in hand then is taken to the end of its step.
+        A step that has begun is finished first.
         """
         while not stopping.is_set():
-            with suppress(*DATABASE_ERRORS):  # the next ring tries again
+            with suppress(*DATABASE_ERRORS):  # the next wakeup tries again
                 while not stopping.is_set() and await work():
                     pass
             if not stopping.is_set():

@@ -1,4 +1,4 @@
-"""What every worker works with, put together once in `bot.app`."""
+"""The parts that every worker needs. `bot.factory` makes them once."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class TurnOptions:
-    """How one turn is held.
+    """Options of one turn.
 
-    `persona` is its text in the prompt, `thread_posts` how many posts above the mention are read,
-    `reply_parts` how many a reply may take, `link_hosts` where the bot's links may lead. A prompt, its tools
-    included, has `prompt_tokens` at most.
+    `persona`: its text in the prompt. `thread_posts`: how many posts above the mention are read.
+    `reply_parts`: how many posts a reply may have. `link_hosts`: the hosts that a reply may link to.
+    `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
     persona: str
@@ -43,7 +43,7 @@ class TurnOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`tracked` is what the source looks for: it grows with what is heard, and with what a turn shows."""
+    """All parts. `tracked` grows with each mention, and with each post that a turn shows to the brain."""
 
     db: Database
     memory: Memory
@@ -52,7 +52,7 @@ class Services:
     brain: Brain
     clock: Clock
     limits: Limits
-    plan: Pace
+    pace: Pace
     options: TurnOptions
     tracked: Tracked
 

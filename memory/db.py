@@ -1,4 +1,4 @@
-"""The one engine, its transactions and its schema: SQLite or PostgreSQL.
+"""The database, SQLite or PostgreSQL: its engine, transactions and schema.
 
     with db.read() as tx: ...    a consistent snapshot
     with db.write() as tx: ...   begins IMMEDIATE on SQLite, so that no update is lost
@@ -8,9 +8,11 @@ No transaction may stay open across I/O.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
@@ -34,7 +36,7 @@ Tx: TypeAlias = Connection
 DATABASE_ERRORS = (
     OperationalError,
     DatabaseUnavailable,
-)  # what a database in trouble raises: later it may work
+)  # of a database that may work again later
 
 AFTER, ERASED = "after commit", "erased"
 BUSY_SECONDS = 30
@@ -51,8 +53,8 @@ PRAGMAS = (
 class Database:
     """An open database. `url` is SQLAlchemy's, e.g. `sqlite:///data/scrubjay.db`.
 
-    After a commit that erased something it scrubs itself. While `needs_scrub` is set, a reader was in the
-    way: somebody has to call `scrub` again.
+    After a commit that erased something it scrubs itself. If a reader prevented that, `needs_scrub` is set:
+    `scrub` has to be called again.
 
     Raises DatabaseUnavailable if the URL cannot be used, and later whenever a transaction cannot begin.
     """
@@ -63,7 +65,7 @@ class Database:
             self.needs_scrub = False
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseUnavailable(f"{error}. {EXAMPLES}") from error
-        except ValueError:  # it quotes what may be a piece of the password
+        except ValueError:  # its text may have a part of the password
             raise DatabaseUnavailable(f"the port is no number. {EXAMPLES}") from None
 
     @property
@@ -83,7 +85,7 @@ class Database:
         """A transaction that commits at the end, or does nothing if an error leaves it."""
         begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
         with self._transaction(*begin) as tx:
-            acts = tx.info[AFTER] = []  # what is in `info` outlives a transaction
+            callbacks = tx.info[AFTER] = []  # `info` is the connection's, so it is set anew
             tx.info[ERASED] = False
             yield tx
             tx.commit()
@@ -91,8 +93,8 @@ class Database:
         if erased:
             self.needs_scrub = True
             self.scrub()
-        for act in acts:
-            act()
+        for callback in callbacks:
+            callback()
 
     @contextmanager
     def _transaction(self, *begin: str) -> Iterator[Tx]:
@@ -136,7 +138,7 @@ class Database:
         return found
 
     def scrub(self, wait: float = 0) -> bool:
-        """Leave no copy of erased rows in SQLite's write-ahead log.
+        """Truncate SQLite's write-ahead log, which may have copies of erased rows.
 
         False, and `needs_scrub` stays set, if others still use the log after `wait` seconds: call it again.
         """
@@ -149,29 +151,29 @@ class Database:
         return not busy
 
     def close(self) -> None:
-        """Let go of the connections, and wait a little for a scrub that is still due."""
+        """Close the connections; before, try a scrub that is still due for CLOSE_SECONDS."""
         if self.needs_scrub:
             self.scrub(CLOSE_SECONDS)
         self.engine.dispose()
 
 
-def after_commit(tx: Tx, act: Callable[[], None]) -> None:
-    """Do this when the transaction, a writing one, is committed; if it fails, never."""
-    tx.info[AFTER].append(act)
+def after_commit(tx: Tx, callback: Callable[[], None]) -> None:
+    """Call this once the writing transaction is committed; never if it fails."""
+    tx.info[AFTER].append(callback)
 
 
 def mark_erased(tx: Tx) -> None:
-    """This transaction erases: the database scrubs itself once it is committed."""
+    """Let the database scrub itself once this transaction is committed."""
     tx.info[ERASED] = True
 
 
 def insert(tx: Tx, table: Any) -> Any:
-    """An INSERT that knows ON CONFLICT, which both databases have and SQL has not."""
+    """An INSERT that has ON CONFLICT, in the dialect of the database."""
     return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def lock(tx: Tx, name: str) -> None:
-    """Hold `name` for this transaction. SQLite has one writer anyway."""
+    """Take the lock `name` until the transaction ends. SQLite has one writer at a time anyway."""
     if tx.dialect.name == "postgresql":
         tx.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": zlib.crc32(name.encode())})
 
@@ -187,14 +189,38 @@ def _engine(url: str) -> Engine:
         raise ArgumentError("SQLite needs a file: in memory each thread would have a database of its own")
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
 
+    @event.listens_for(engine, "do_connect")
+    def _make_private(*_: object) -> None:
+        make_private(Path(parsed.database or ""))
+
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # we write BEGIN ourselves
+        connection.isolation_level = None  # the transactions above send BEGIN
         _switch_to_wal(connection)
         for pragma in PRAGMAS:
             connection.execute(pragma)
 
     return engine
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless it is there.
+
+    SQLite gives its log the rights of the database. A file that cannot be made is left to whoever opens it.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        path.chmod(0o600)  # whatever the umask
+
+
+def make_private_folder(path: Path) -> None:
+    """Make the folder, and those above it, for its owner only. One that is there stays as it is."""
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    with suppress(FileExistsError):  # somebody else was first
+        path.mkdir(0o700)
+        path.chmod(0o700)  # whatever the umask
 
 
 def _is_busy(error: Exception) -> bool:
@@ -203,11 +229,17 @@ def _is_busy(error: Exception) -> bool:
 
 @stamina.retry(on=_is_busy, attempts=None, timeout=BUSY_SECONDS, wait_initial=0.02)
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """SQLite does not wait for whoever writes to a database that is not in this mode yet, so we do."""
+    """Switch to WAL. SQLite does not wait for another writer here, so this does."""
     connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", "migrations:")
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
     return config
+
+
+def _migrations() -> Path:
+    """Inside this package once it is installed, beside it in a checkout; never looked for on sys.path."""
+    here = Path(__file__).resolve().parent
+    return next(one for one in (here / "migrations", here.parent / "migrations") if one.is_dir())

@@ -1,11 +1,11 @@
 """Everything memory raises.
 
 MemoryFault
- +-- EditRefused       the edit breaks a rule; the message tells a brain how to mend it
+ +-- EditRefused       the edit breaks a rule; the message tells a brain how to correct it
  +-- UnknownPerson     nobody of that DID or handle
- +-- UnknownNote       no note of that number
- +-- UnknownRevision   no revision of that number in this person's history
- +-- ImportRefused     what was to be imported is malformed, foreign or at odds with what is here
+ +-- UnknownNote       no note, or passage, of that id
+ +-- UnknownRevision   no revision of that id in this person's history
+ +-- ImportRefused     the document is malformed or foreign, or contradicts what is here
  +-- SchemaNewer       the database was written by a newer scrubjay
  +-- DatabaseUnavailable   the database cannot be opened
  +-- EncoderMissing    the package of this encoder is not installed

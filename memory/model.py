@@ -1,28 +1,21 @@
-"""The values of memory, and the pure rules over them. Times are aware datetimes in UTC."""
+"""The values of memory: people, notes, passages, edits, limits. Times are aware datetimes in UTC."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - whoever keeps these values reads the annotations
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
-from memory.errors import EditRefused
-from memory.text import visible
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from memory.identifiers import note_name, thread_id
 
 Op: TypeAlias = Literal["remember", "revise", "confirm", "forget", "reopen", "restore", "withdraw"]
 Kind: TypeAlias = Literal["said", "answer", "note"]
-Speaker: TypeAlias = Literal["they", "you", ""]
-SAYS: Mapping[Kind, Speaker] = MappingProxyType({"said": "they", "answer": "you", "note": ""})
+Point: TypeAlias = int | datetime  # in a person's history: up to and with this revision, or at this time
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where a note comes from: the post (AT URI and CID), who said it (DID) and when."""
+    """The post that a note comes from: its AT URI and CID, who said it (DID) and when."""
 
     uri: str
     cid: str
@@ -32,10 +25,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who spoke to the bot. Keyed by DID: a handle may change owners, a DID never does.
+    """Someone who spoke to the bot. The key is the DID: a handle may change owners, a DID never does.
 
-    `status` is null while the account is active; else what it is since `status_at`: takendown, suspended,
-    deactivated or deleted.
+    `status` is None while the account is active. Otherwise it says what the account is since `status_at`:
+    takendown, suspended, deactivated or deleted.
     """
 
     did: str
@@ -49,11 +42,11 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One line about one person, with its receipt. Superseded, never overwritten.
+    """One line about one person, with its receipt.
 
-    `id` is what a brain and an operator call `n12`; a note proposed within a turn, not written yet, has a
-    negative one. `also` are further posts that said the same. A note that was superseded, or withdrawn by
-    a rollback, holds no longer.
+    A note is never overwritten. It is active until a newer one supersedes it (`superseded_by`, `valid_to`)
+    or a rollback withdraws it (`withdrawn_at`). `also` are further posts that said the same. A note that
+    was proposed and is not written yet has a negative `id`.
     """
 
     id: int
@@ -73,16 +66,16 @@ class Note:
 
     @property
     def name(self) -> str:
-        return named(self.id)
+        return note_name(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What search finds: what the person `said`, what the bot answered (`answer`), or a `note`.
+    """What retrieval finds: a post of the person (`said`), an answer of the bot (`answer`), or a `note`.
 
-    `uri` is its receipt: the post itself, the one answered, or the note's source. `author` is a DID, `thread`
-    `memory.rows.passages.thread_of` the root. It holds from `valid_from` (None: `at`) to `valid_to`, when the
-    note `superseded_by` replaced it. `score`: 0 where nothing was asked.
+    `uri` is the receipt: the post itself, the post that was answered, or the note's post. `author` is a DID.
+    `thread` is `thread_id` of the root's URI. A passage is valid from `valid_from` (None: from `at`) to
+    `valid_to`, when the note `superseded_by` replaced it. `score` is 0 unless a query found the passage.
     """
 
     did: str
@@ -100,19 +93,87 @@ class Passage:
     lang: str | None = None
     score: float = 0.0
 
+    @classmethod
+    def of_note(cls, note: Note, first: int | None = None) -> Passage:
+        """The passage of a note. `first` is the id of the oldest note in its chain; None: of its own.
+
+        All notes of a chain are in one thread, so that each is found with the others.
+        """
+        receipt = note.receipt
+        return cls(
+            did=note.did,
+            kind="note",
+            author=note.did,
+            text=note.text,
+            thread=thread_id(f"note:{first or note.id}"),
+            uri=receipt.uri,
+            at=receipt.said_at,
+            note_id=note.id,
+            valid_to=note.valid_to,
+            superseded_by=note.superseded_by,
+        )
+
     @property
     def name(self) -> str:
-        return f"p{self.id}" if self.note_id is None else named(self.note_id)
+        return f"p{self.id}" if self.note_id is None else note_name(self.note_id)
+
+
+# --- edits ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Write a new note about the person.
+
+    If a note says the same already, it gets one more receipt. If a note is plainly contradicted, the new
+    one supersedes it.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """The note `note_id` is no longer true; a new one with `text` supersedes it."""
+
+    note_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Erase the note `note_id`, and every note that it replaced."""
+
+    note_id: int
+
+
+Edit: TypeAlias = Remember | Revise | Forget
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be written: characters a note, active notes a person, new notes an exchange and in 24 hours.
+
+    A revision writes a new note, too.
+    """
+
+    note_chars: int = 280
+    notes: int = 60
+    per_exchange: int = 3
+    per_day: int = 20
+
+
+# --- history -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One entry of a person's history. Of a forgotten note no text is kept: `before` and `after` are None.
+    """One entry of a person's history. Once a note is forgotten, `before` and `after` are None.
 
-    `confirm`: another post said the same. `reopen`: the note holds again, because the post that had replaced
-    it was deleted. `restore` and `withdraw` are made by a rollback: a new note says what an older one said,
-    or a note holds no more. `replaces` is the note whose place this one took. `source_uri` is the post that
-    asked for the edit, None where an operator did.
+    `confirm`: another post said the same. `reopen`: the note is active again, because the post that had
+    replaced it was deleted. A rollback makes `restore` (a new note with the text of an older one) and
+    `withdraw` (a note is active no more). `replaces` is the note that this one superseded. `source_uri` is
+    the post that asked for the edit, None if an operator did.
     """
 
     id: int
@@ -128,170 +189,39 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
-    """Keep a line about the person.
+class Diff:
+    """How the active notes of two points differ. `changed` are pairs: a note, and what replaced it.
 
-    A note that says so already gets one more receipt; one that it plainly contradicts is superseded.
+    Two notes of one chain with the same text and receipts, as a rollback makes them, are no difference.
     """
 
-    text: str
+    added: tuple[Note, ...]
+    dropped: tuple[Note, ...]
+    changed: tuple[tuple[Note, Note], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Revise:
-    """The line `note_id` is no longer so; this one replaces it."""
+class Rollback:
+    """What a rollback did: the new notes that restore older ones, and the notes that it withdrew."""
 
-    note_id: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Forget:
-    """Erase the line `note_id`, and every line that it replaced."""
-
-    note_id: int
+    restored: tuple[Note, ...]
+    withdrawn: tuple[Note, ...]
 
 
-Edit: TypeAlias = Remember | Revise | Forget
+# --- retention -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A rendered view of the notes that fit a budget in tokens; `hidden` tells how many did not."""
+class RetentionPolicy:
+    """How long posts and answers are stored, and how long a person who is silent is remembered."""
 
-    label: str
-    text: str
-    shown: tuple[Note, ...]
-    hidden: int
+    text: timedelta = timedelta(days=30)
+    idle: timedelta = timedelta(days=180)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One thing shown to a brain, with its date and its receipt.
+class RetentionResult:
+    """What retention erased: how many posts and answers, and which people (DIDs) with all about them."""
 
-    `name` is what an operator asks `memory why` of: n12 a note, p34 a passage. `uri` is the post behind it,
-    `sources` the ids of the passages that it was made of. It was so until `until`.
-    """
-
-    name: str
-    at: datetime
-    text: str
-    uri: str
-    by: Speaker = ""
-    until: datetime | None = None
-    sources: tuple[int, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """How it is shown: one line, whatever the text, so that no text can pass for another item."""
-        when = f"{self.at:%Y-%m-%d}" + (f" until {self.until:%Y-%m-%d}" if self.until else "")
-        said = f"{self.by}: " if self.by else ""
-        return f"{self.name} · {when} · {said}{' '.join(self.text.split())}"
-
-    @property
-    def cost(self) -> int:
-        """Tokens of the line with the break after it."""
-        return tokens(self.line) + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """The items that fit their share of a prompt, oldest first, and how many more there are."""
-
-    items: tuple[Item, ...] = ()
-    hidden: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Recollection:
-    """What is known of one person when a prompt is composed. Notes are active, oldest first.
-
-    `block` and `zeitgeist` are the core; `exchanges`, the last with this person, and `summary`, an index of
-    those before, are the buffer; `recalled` are exchanges found for the post to answer, `archived` notes.
-    """
-
-    person: Person
-    notes: tuple[Note, ...]
-    block: Block
-    zeitgeist: tuple[str, ...] = ()
-    exchanges: Shown = Shown()
-    summary: Shown = Shown()
-    recalled: Shown = Shown()
-    archived: Shown = Shown()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What may be written: characters a note, active notes a person, new notes an exchange and a day (24 h).
-
-    A revision writes a new note too.
-    """
-
-    note_chars: int = 280
-    notes: int = 60
-    per_exchange: int = 3
-    per_day: int = 20
-
-
-NOTE_NAME = re.compile(r"(?:n|new)?([0-9]{1,9})", re.IGNORECASE)
-HANDLE = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)
-
-
-def tidy_handle(text: str) -> str | None:
-    """A handle as it is stored: without '@', in lower case; None if it is none.
-
-    `handle.invalid` is the network's word for an account whose handle does not hold
-    (https://atproto.com/specs/handle).
-    """
-    handle = text.strip().removeprefix("@").lower()
-    return handle if HANDLE.fullmatch(handle) and handle != "handle.invalid" else None
-
-
-def named(note_id: int) -> str:
-    """What a note is called: n12, or new1 when it is proposed and not written yet."""
-    return f"n{note_id}" if note_id > 0 else f"new{-note_id}"
-
-
-def note_id(name: str | int) -> int:
-    """The id behind `n12`, `12` or `new1` (negative). Raises EditRefused for anything else."""
-    text = str(name).strip()
-    found = NOTE_NAME.fullmatch(text)
-    if not found:
-        raise EditRefused(f"{text[:40]!r} names no note. Use a name as shown, for example n12.")
-    number = int(found[1])
-    return -number if text.lower().startswith("new") else number
-
-
-def tokens(text: str) -> int:
-    """About how many tokens a model will count: four UTF-8 bytes a token, rounded up."""
-    return -(-len(text.encode()) // 4)
-
-
-def one_line(text: str) -> str:
-    """A note's text as it is stored: one line, single spaces, nothing invisible."""
-    return " ".join(visible(text).split())
-
-
-def of_note(note: Note) -> Item:
-    return Item(note.name, note.receipt.said_at, note.text, note.receipt.uri, until=note.valid_to)
-
-
-def of_passage(one: Passage) -> Item:
-    """An exchange's post, or a note as search found it."""
-    return Item(one.name, one.at, one.text, one.uri, SAYS[one.kind], one.valid_to, (one.id,))
-
-
-def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
-    """The block of `notes` within `budget` tokens, newest kept, shown in the order they were said."""
-    chosen: list[Note] = []
-    left, ordered = budget, sorted(notes, key=lambda note: (note.receipt.said_at, note.id))
-    for note in reversed(ordered):
-        left -= of_note(note).cost
-        if left < 0:
-            break
-        chosen.append(note)
-    shown = tuple(reversed(chosen))
-    text = "\n".join(of_note(note).line for note in shown)
-    return Block(label, text, shown, len(ordered) - len(shown))
+    passages: int
+    people: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The part of Memory that records what was said, and finds it again."""
+"""Passages: recorded when something is said or noted, and found again by a query. `Memory.retrieval`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from memory.encoders import NoEncoder, quantised
+from memory.errors import UnknownNote
+from memory.model import Passage
 from memory.people import PERSON
 from memory.rows import notes, passages
+from memory.rows.notes import LARGEST_ID
 from memory.rows.passages import PASSAGE
-from memory.search.embed import NoEmbedder, quantised
 from memory.search.index import IndexCache
-from memory.search.ranking import ask, best, score
+from memory.search.ranking import best, parse_query, score
 from memory.search.stems import pack, read
 from memory.tables import EPOCH, MICROSECOND, IndexStampRow, PersonRow
 
@@ -21,54 +24,55 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from memory.db import Database, Tx
-    from memory.model import Passage
-    from memory.search.embed import Embedder
+    from memory.encoders import Encoder
 
-SHELF = IndexStampRow.__table__.c
-NOBODY: Mapping[str, str] = MappingProxyType({})
+STAMP = IndexStampRow.__table__.c
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 FOUND = 10
-BATCH = 64  # texts whose vectors are rebuilt between two transactions
+BATCH = 64  # texts that `reindex` encodes between two transactions
 
 
 class Retrieval:
-    """Passages: recorded in the transaction of what they tell of, found among one person's only."""
+    """Records passages in the caller's transaction, and finds them among one person's only."""
 
-    def __init__(self, encoder: Embedder | None = None) -> None:
-        self.encoder: Embedder = encoder or NoEmbedder()
-        self._shelves = IndexCache()
+    def __init__(self, encoder: Encoder | None = None) -> None:
+        self.encoder: Encoder = encoder or NoEncoder()
+        self._indexes = IndexCache()
 
     # --- recording -------------------------------------------------------------------------------
 
     def record(self, tx: Tx, *said: Passage) -> None:
-        """Keep what was said, so that it is found again. A post and its answer are recorded once.
+        """Store posts and answers, so that they can be found. Each is stored once.
 
-        `id` and `score` are not looked at; `lang` is what the post says of itself.
+        `id` and `score` are ignored. `lang` is the language that the post declares.
         """
-        passages.add(tx, self._rows(said))
+        passages.add(tx, self._to_rows(said))
 
     def sync(self, tx: Tx, did: str) -> None:
-        """Let this person's notes be found as they stand now. Every edit of notes ends with it.
+        """Bring the passages of this person's notes up to date. Whatever edits notes calls it at the end.
 
-        A withdrawn note is found no more.
+        A withdrawn note has no passage.
         """
-        known = {each.note_id: each for each in passages.find(tx, PASSAGE.did == did, PASSAGE.kind == "note")}
-        mine = notes.by_id(notes.find(tx, notes.NOTE.did == did))
-        there = [note for note in mine.values() if note.withdrawn_at is None]
-        wanted = [passages.of_note(note, min(notes.replaced(mine, note.id))) for note in there]
-        if gone := set(known) - {note.id for note in there}:
-            passages.erase(tx, PASSAGE.note_id.in_(gone))
-        passages.add(tx, self._rows([each for each in wanted if each.note_id not in known]))
+        stored = {
+            each.note_id: each for each in passages.find(tx, PASSAGE.did == did, PASSAGE.kind == "note")
+        }
+        all_notes = notes.by_id(notes.find(tx, notes.NOTE.did == did))
+        there = [note for note in all_notes.values() if note.withdrawn_at is None]
+        wanted = [Passage.of_note(note, min(notes.predecessors(all_notes, note.id))) for note in there]
+        if surplus := set(stored) - {note.id for note in there}:
+            passages.erase(tx, PASSAGE.note_id.in_(surplus))
+        passages.add(tx, self._to_rows([each for each in wanted if each.note_id not in stored]))
         for each in wanted:
-            if each.note_id in known and passages.as_of(each) != passages.as_of(known[each.note_id]):
-                passages.change(tx, each)
+            if each.note_id in stored and passages.differs(each, stored[each.note_id]):
+                passages.update_note(tx, each)
 
-    def _rows(self, said: Sequence[Passage]) -> list[dict[str, Any]]:
-        vectors = quantised(self.encoder.passages([each.text for each in said])) if said else []
+    def _to_rows(self, new: Sequence[Passage]) -> list[dict[str, Any]]:
+        vectors = quantised(self.encoder.passages([each.text for each in new])) if new else []
         rows = []
-        for each, vector in zip(said, vectors, strict=True):
+        for each, vector in zip(new, vectors, strict=True):
             words = read(each.text, each.lang)
             made = {"lang": words.lang, "stems": pack(words), "emb": vector, "emb_model": self.encoder.name}
-            rows.append(passages.values(each) | made)
+            rows.append(passages.to_row(each) | made)
         return rows
 
     # --- finding ---------------------------------------------------------------------------------
@@ -81,48 +85,56 @@ class Retrieval:
         limit: int = FOUND,
         *,
         now: datetime,
-        names: Mapping[str, str] = NOBODY,
+        names: Mapping[str, str] = NO_NAMES,
     ) -> tuple[Passage, ...]:
-        """What this person and the bot said, and what is noted of them, that answers `query`: best first.
+        """The posts, answers and notes of this person that answer `query`, best first.
 
-        `names` tells how those who spoke (DIDs) are called; the person's handle is known. What was said after
-        `now` is not found. A note that was replaced comes last, unless the question is about the past.
+        `names` maps the DID of a speaker to a name; the person's handle is known. What was said after `now`
+        is not found. A superseded note ranks low, unless the query asks about the past.
         """
-        whose = select(SHELF.stamp, PERSON.handle).join_from(IndexStampRow, PersonRow).where(SHELF.did == did)
+        whose = select(STAMP.stamp, PERSON.handle).join_from(IndexStampRow, PersonRow).where(STAMP.did == did)
         if (known := tx.execute(whose).first()) is None:
             return ()
-        shelf = self._shelves.get(did, known.stamp, lambda: passages.shelf(tx, did, self.encoder.name))
-        question = ask(query, {did: (known.handle or "").split(".")[0], **names})
-        vector = self.encoder.query(question.unnamed) if self.encoder.dims and question.unnamed else None
-        scores = score(shelf, question, vector, did, (now - EPOCH) // MICROSECOND)
-        rows = best(shelf, scores, limit)
-        return passages.scored(tx, did, {int(shelf.ids[row]): float(scores[row]) for row in rows})
+        index = self._indexes.get(did, known.stamp, lambda: passages.load_index(tx, did, self.encoder.name))
+        parsed = parse_query(query, {did: (known.handle or "").split(".")[0], **names})
+        vector = self.encoder.query(parsed.unnamed) if self.encoder.dims and parsed.unnamed else None
+        scores = score(index, parsed, vector, did, (now - EPOCH) // MICROSECOND)
+        rows = best(index, scores, limit)
+        return passages.with_scores(tx, did, {int(index.ids[row]): float(scores[row]) for row in rows})
 
-    # --- upkeep ----------------------------------------------------------------------------------
+    def passage(self, tx: Tx, passage_id: int) -> Passage:
+        """Raises UnknownNote."""
+        found = passages.find(tx, PASSAGE.id == passage_id) if 0 < passage_id <= LARGEST_ID else ()
+        if not found:
+            raise UnknownNote(f"p{passage_id}")
+        return found[0]
 
-    def stale(self, tx: Tx) -> int:
-        """How many passages have no vector of this encoder yet."""
-        return passages.count(tx, passages.not_of(self.encoder.name))
+    def drop_index(self, did: str) -> None:
+        """Keep nothing of this person in this process."""
+        self._indexes.drop(did)
 
-    def reembed(self, db: Database, batch: int = BATCH) -> Iterator[tuple[int, int]]:
-        """Make the vectors of every passage by this encoder; yields (done, all) as it goes.
+    # --- another encoder -------------------------------------------------------------------------
 
-        Each batch is committed, so it goes on where it was stopped. The encoder works in no transaction.
-        Notes that are older than search are taken up, too.
+    def reindex(self, db: Database, batch: int = BATCH) -> Iterator[tuple[int, int]]:
+        """Make all vectors that are not by this encoder; yields (done, all) after each batch.
+
+        Each batch is committed, so a run that was stopped can be continued. No transaction is open while
+        the encoder works. Notes from before there were passages get theirs, too.
         """
+        outdated = passages.not_encoded_by(self.encoder.name)
         with db.write() as tx:
-            for did in passages.unsynced(tx):
+            for did in passages.people_without(tx):
                 self.sync(tx, did)
-            total = self.stale(tx)
+            total = passages.count(tx, outdated)
         done = 0
         yield done, total
         while True:
             with db.read() as tx:
-                texts = passages.texts(tx, passages.not_of(self.encoder.name), limit=batch)
+                texts = passages.texts(tx, outdated, limit=batch)
             if not texts:
                 return
             vectors = quantised(self.encoder.passages(list(texts.values())))
             with db.write() as tx:
-                passages.embed(tx, dict(zip(texts, vectors, strict=True)), self.encoder.name)
+                passages.set_vectors(tx, dict(zip(texts, vectors, strict=True)), self.encoder.name)
             done += len(texts)
             yield done, max(total, done)

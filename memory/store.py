@@ -1,7 +1,7 @@
-"""Memory: the only door to what is known of people.
+"""Memory: what the bot knows of people, read and written in one place.
 
-Every method takes the transaction first; those that write need `db.write()`, on PostgreSQL they hold the
-person's row until it ends. ORM rows never leave.
+Every method takes the caller's transaction first. Those that write need `db.write()`; on PostgreSQL they lock
+the person's row until the transaction ends. They return values: rows of the database stay inside.
 """
 
 from __future__ import annotations
@@ -12,63 +12,61 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import history, zeitgeist
+from memory import forgetting, history, keywords, zeitgeist
 from memory.db import mark_erased
+from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
-from memory.exchange import Exchange, forget, forget_sourced
-from memory.model import Limits, Recollection, Revise, render
+from memory.exchange import Exchange
+from memory.model import Limits, RetentionResult, Revise
 from memory.people import HIDDEN, PERSON, People
-from memory.retrieval import NOBODY, Retrieval
+from memory.recollection import Recollection, render
+from memory.retrieval import NO_NAMES, Retrieval
 from memory.rows import notes as rows
 from memory.rows import passages
-from memory.rows.notes import NOTE
+from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.rules.consolidation import Retained
-from memory.rules.edits import check_quota, check_receipt, propose
-from memory.search.ranking import rank
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from memory.db import Tx
-    from memory.history import Diff, Point, Rollback
-    from memory.model import Edit, Note, Passage, Receipt, Revision
-    from memory.rules.consolidation import RetentionPolicy
-    from memory.search.embed import Embedder
+    from memory.encoders import Encoder
+    from memory.model import Diff, Edit, Note, Point, Receipt, RetentionPolicy, Revision, Rollback
 
 DAY = timedelta(hours=24)
-LARGEST_ID = 2**31 - 1
-RECENT = 200  # posts that the buffer is made of
-CANDIDATES = 60  # passages searched for a prompt; some stand in it already
+RECENT = 200  # posts and answers that the buffer is made of
+CANDIDATES = 60  # passages found for a prompt; some stand in it already
 
 
-class Memory(People, Retrieval):
-    """What the bot knows of people, within `limits`; `block_tokens` is the budget of a person's block.
+class Memory:
+    """What the bot knows of people, within `limits`.
 
-    `encoder` makes the vectors by which passages are found; without one they are found by words alone.
+    `people` knows who is who; `retrieval` records passages and finds them. `block_tokens` is the budget of a
+    person's block. `encoder` makes the vectors for retrieval; without one it compares words only.
     """
 
     def __init__(
         self,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         block_tokens: int = 2000,
-        encoder: Embedder | None = None,
+        encoder: Encoder | None = None,
     ) -> None:
-        super().__init__(encoder)
         self.limits = limits
         self.block_tokens = block_tokens
+        self.people = People()
+        self.retrieval = Retrieval(encoder)
 
     # --- reading ---------------------------------------------------------------------------------
 
     def recall(self, tx: Tx, did: str) -> Recollection:
-        """What is known of this person, and no other; nothing while their account is not active.
+        """The person's active notes and their block; none while the account is not active.
 
         Raises UnknownPerson.
         """
-        person = self.person(tx, did)
+        person = self.people.get(tx, did)
         notes = () if person.status else rows.active(tx, did)
         return Recollection(person, notes, render(notes, self.block_tokens))
 
@@ -81,32 +79,32 @@ class Memory(People, Retrieval):
         now: datetime,
         total: int,
         seen: Collection[str] = (),
-        names: Mapping[str, str] = NOBODY,
+        names: Mapping[str, str] = NO_NAMES,
     ) -> Recollection:
-        """What a prompt is shown of this person for `total` tokens, when `query` is what they said.
+        """What a prompt shows of this person for `total` tokens, when `query` is the post to answer.
 
-        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `find`. `memory.rules.budget`
-        tells how the tokens are shared.
-        Raises UnknownPerson.
+        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `Retrieval.find`. How the tokens
+        are shared: see `memory.rules.budget`. Raises UnknownPerson.
         """
         core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
         return compiled(
             self.recall(tx, did),
             passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
-            self.find(tx, did, query, CANDIDATES, now=now, names=names),
-            [f"{text} ({people} people)" for text, people in self.zeitgeist(tx)],
+            self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
+            [f"{text} ({people} people)" for text, people in zeitgeist.find(tx)],
             total,
             seen,
             {**POLICY, Tier.CORE: core},
         )
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
-        """Active notes of people whose accounts are active that share words with the query, best first.
+        """The active notes that share words with the query, best first; not of accounts that are not active.
 
-        Without `did` it goes over everyone: for the operator only.
+        Without `did` it searches everyone's notes: for the operator only.
         """
         hidden = set(tx.scalars(HIDDEN))
-        return rank((note for note in rows.active(tx, did) if note.did not in hidden), query, limit)
+        notes = (note for note in rows.active(tx, did) if note.did not in hidden)
+        return keywords.search(notes, query, limit)
 
     def note(self, tx: Tx, note_id: int) -> Note:
         """Raises UnknownNote."""
@@ -115,70 +113,50 @@ class Memory(People, Retrieval):
             raise UnknownNote(f"n{note_id}")
         return found[0]
 
-    def passage(self, tx: Tx, passage_id: int) -> Passage:
-        """Raises UnknownNote."""
-        found = passages.find(tx, PASSAGE.id == passage_id) if 0 < passage_id <= LARGEST_ID else ()
-        if not found:
-            raise UnknownNote(f"p{passage_id}")
-        return found[0]
+    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
+        """Every note of this person that was not forgotten, also superseded and withdrawn ones."""
+        return rows.find(tx, NOTE.did == did)
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""
-        notes = rows.by_id(rows.find(tx, NOTE.did == self.note(tx, note_id).did))
-        *older, _ = reversed(list(rows.replaced(notes, note_id)))
-        return tuple(notes[each] for each in (*older, *rows.replacing(notes, note_id)))
+        notes = rows.by_id(self.notes(tx, self.note(tx, note_id).did))
+        *older, _ = reversed(list(rows.predecessors(notes, note_id)))
+        return tuple(notes[each] for each in (*older, *rows.successors(notes, note_id)))
 
-    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
-        """Every note of this person that was not forgotten, also those that hold no longer."""
-        return rows.find(tx, NOTE.did == did)
+    def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
+        """The posts that this person's notes come from: URI to CID."""
+        mine = select(NOTE.source_uri, NOTE.source_cid).where(NOTE.did == did).order_by(NOTE.id)
+        return {row.source_uri: row.source_cid for row in tx.execute(mine)}
 
-    def at(self, tx: Tx, did: str, point: Point) -> tuple[Note, ...]:
-        """What was known of this person after the revision (its number), or at the time, `point`.
+    def remaining_limits(self, tx: Tx, did: str, at: datetime) -> Limits:
+        """The limits of an exchange at `at`: `per_exchange` is lowered to what the day has left."""
+        left = self.limits.per_day - rows.written_since(tx, did, at - DAY, without=())
+        return replace(self.limits, per_exchange=max(0, min(self.limits.per_exchange, left)))
 
-        What was forgotten since is not told. Raises UnknownRevision.
-        """
-        return history.at(tx, did, point)
+    # --- history ---------------------------------------------------------------------------------
+
+    def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
+        """Every revision of this person's notes, oldest first."""
+        return rows.history(tx, did)
+
+    def notes_at(self, tx: Tx, did: str, point: Point) -> tuple[Note, ...]:
+        """The notes that were active at `point`, without those forgotten since. Raises UnknownRevision."""
+        return history.notes_at(tx, did, point)
 
     def diff(self, tx: Tx, did: str, a: Point, b: Point) -> Diff:
         """What changed from point `a` to point `b`. Raises UnknownRevision."""
         notes = rows.by_id(self.notes(tx, did))
-        return history.compare(notes, history.at(tx, did, a), history.at(tx, did, b))
+        return history.compare(notes, history.notes_at(tx, did, a), history.notes_at(tx, did, b))
 
-    def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
-        """Every edit of this person's notes, oldest first."""
-        return rows.history(tx, did)
+    def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
+        """Make active again what was active at point `to`, by new revisions: this can be rolled back, too.
 
-    def sources(self, tx: Tx, did: str) -> frozenset[tuple[int, str]]:
-        """Each note that is held of this person, as its id and the AT URI of its post."""
-        return frozenset((note.id, note.receipt.uri) for note in rows.find(tx, NOTE.did == did))
-
-    def export(self, tx: Tx, did: str) -> dict[str, Any]:
-        """All that is held about this person, ready for JSON (`memory.transfer.document` tells the form).
-
-        Raises UnknownPerson.
+        What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
         """
-        return transfer.export(tx, self, did)
-
-    def import_(self, tx: Tx, text: str | bytes) -> bool:
-        """Take in what `export` wrote, as JSON. False if all of it is here already.
-
-        Raises ImportRefused if it is malformed, foreign, or the person has another memory here.
-        """
-        taken = document.read(text)
-        if not transfer.import_(tx, self, taken):
-            return False
-        self.record(tx, *transfer.said(taken))
-        self.sync(tx, taken.person.did)
-        return True
-
-    def room(self, tx: Tx, did: str, at: datetime) -> Limits:
-        """The limits of one exchange now: `per_exchange` is lowered to what the last 24 hours left."""
-        left = self.limits.per_day - rows.written_since(tx, did, at - DAY, but=())
-        return replace(self.limits, per_exchange=max(0, min(self.limits.per_exchange, left)))
-
-    def zeitgeist(self, tx: Tx) -> tuple[tuple[str, int], ...]:
-        """What at least three people say, and how many; it names nobody and goes when they are fewer."""
-        return zeitgeist.find(tx)
+        _lock(tx, did)
+        done = history.roll_back(tx, did, to, actor=actor, now=at)
+        self.retrieval.sync(tx, did)
+        return done
 
     # --- editing ---------------------------------------------------------------------------------
 
@@ -188,30 +166,31 @@ class Memory(People, Retrieval):
         """Make the edits that a post of this person led to: all of them, or none.
 
         `key` names the exchange: edit i is made once under `key#i`, however often the call is repeated.
-        Negative ids name notes proposed earlier in `edits`, as `propose` numbers them.
-        Returns the notes these edits wrote, as far as they still stand. Raises EditRefused, UnknownPerson.
+        Negative ids name notes proposed earlier in `edits`, numbered as `propose` does.
+        Returns the notes these edits wrote that are still there. Raises EditRefused, UnknownPerson.
         """
-        _hold(tx, did)
+        _lock(tx, did)
         check_receipt(did, receipt)
         keys = [f"{key}#{index}" for index in range(len(edits))]
         done = rows.applied(tx, keys)
         if len(done) < len(keys):
-            check_quota(edits, rows.written_since(tx, did, at - DAY, but=keys), self.limits)
-        turn = Exchange(tx, did, receipt, actor, at, self.limits)
+            check_quota(edits, rows.written_since(tx, did, at - DAY, without=keys), self.limits)
+        exchange = Exchange(tx, did, receipt, actor, at, self.limits)
         with tx.begin_nested():
             for edit_key, edit in zip(keys, edits, strict=True):
                 if edit_key in done:
-                    turn.skip(*done[edit_key])
+                    exchange.skip(*done[edit_key])
                 else:
-                    turn.make(edit, edit_key)
-        self.sync(tx, did)
-        written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(turn.ids.values())))
-        return tuple(written[real] for real in turn.ids.values() if real in written)
+                    exchange.apply(edit, edit_key)
+        self.retrieval.sync(tx, did)
+        ids = exchange.written_ids.values()
+        written = rows.by_id(rows.find(tx, NOTE.did == did, NOTE.id.in_(ids)))
+        return tuple(written[each] for each in ids if each in written)
 
     def edit(self, tx: Tx, note_id: int, text: str, *, actor: str, at: datetime) -> Note:
-        """Correct a note: a new one with the same receipt supersedes it. Raises UnknownNote, EditRefused."""
+        """Correct a note: a new one with the same receipts supersedes it. Raises UnknownNote, EditRefused."""
         did = self.note(tx, note_id).did
-        _hold(tx, did)
+        _lock(tx, did)
         old = self.note(tx, note_id)
         if old.superseded_by is not None:
             raise EditRefused(f"{old.name} was replaced by n{old.superseded_by}. Edit that one.")
@@ -221,84 +200,82 @@ class Memory(People, Retrieval):
         note = replace(after[-1], also=old.also)
         new = replace(note, id=rows.add(tx, note))
         rows.log(tx, "revise", new, key=f"edit#{new.id}", actor=actor, at=at, before=old.text)
-        self.sync(tx, did)
+        self.retrieval.sync(tx, did)
         return new
 
-    def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
-        """Let hold again what held at point `to`, by new revisions: this too can be rolled back.
+    # --- export and import -----------------------------------------------------------------------
 
-        What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
+    def export(self, tx: Tx, did: str) -> dict[str, Any]:
+        """All that is held about this person, ready for JSON; the form is `memory.transfer.document`'s.
+
+        Raises UnknownPerson.
         """
-        _hold(tx, did)
-        done = history.roll_back(tx, did, to, actor=actor, now=at)
-        self.sync(tx, did)
-        return done
+        return transfer.export(tx, self.people, did)
+
+    def import_(self, tx: Tx, text: str | bytes) -> bool:
+        """Write what `export` returned, as JSON. False if all of it is here already.
+
+        Raises ImportRefused if it is malformed or foreign, or if the person has another memory here.
+        """
+        imported = document.read(text)
+        if not transfer.import_(tx, self.people, imported):
+            return False
+        self.retrieval.record(tx, *transfer.passages_of(imported))
+        self.retrieval.sync(tx, imported.person.did)
+        return True
 
     # --- forgetting ------------------------------------------------------------------------------
 
     def forget_note(self, tx: Tx, note_id: int, *, actor: str, at: datetime) -> int:
-        """Erase a note and all that it replaced; a revision without text tells. Returns how many notes.
+        """Erase a note and all that it replaced; a revision without text is left. Returns how many notes.
 
         Raises UnknownNote.
         """
         did = self.note(tx, note_id).did
-        _hold(tx, did)
-        gone = forget(tx, self.note(tx, note_id), key=f"forget#{note_id}", actor=actor, at=at)
-        self.sync(tx, did)
-        return gone
+        _lock(tx, did)
+        note = self.note(tx, note_id)
+        erased = forgetting.forget_note(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
+        self.retrieval.sync(tx, did)
+        return erased
 
-    def forget_source(self, tx: Tx, uri: str, at: datetime, *, but_cid: str = "") -> int:
+    def forget_post(self, tx: Tx, uri: str, at: datetime, *, except_cid: str = "") -> int:
         """A post was deleted: erase it, its notes and all that replaced them. Returns how many notes.
 
-        An edited post stands as `but_cid`: what was read from that stays.
+        If the post was edited, `except_cid` is its new CID: what came from that version stays.
 
-        What replaced a note may repeat it, so it goes too. What the deleted post itself had replaced was said
-        in a post that still stands, so it holds again. A note that others posts said too stays on those.
+        What replaced a note may repeat its words, so it goes, too. What the deleted post itself had replaced
+        comes from a post that still stands, so it is active again. A note that other posts said as well
+        keeps those as its receipts.
         """
         passages.erase(tx, passages.of_post(uri))
-        sourced = _said_in(rows.by_source(tx, uri), uri, but_cid)
-        if not sourced:
+        notes = forgetting.notes_of_post(tx, uri, except_cid)
+        if not notes:
             return 0
-        did = sourced[0].did  # the schema lets all notes of a post be by its author
-        _hold(tx, did)
-        sourced = _said_in(rows.by_source(tx, uri), uri, but_cid)
-        for note in sourced:
-            if note.also:
-                rows.drop_receipt(tx, note, uri)
-        gone = forget_sourced(tx, [note for note in sourced if not note.also], at)
-        self.sync(tx, did)
-        return gone
+        did = notes[0].did  # the schema lets all notes of a post be by its author
+        _lock(tx, did)
+        erased = forgetting.forget_post(tx, uri, at, except_cid)
+        self.retrieval.sync(tx, did)
+        return erased
 
-    def retain(self, tx: Tx, now: datetime, keep: RetentionPolicy) -> Retained:
-        """Erase what was kept for its time. Notes of who still speaks stay."""
-        told = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - keep.text)
-        silent = select(PERSON.did).where(PERSON.last_seen < now - keep.idle).order_by(PERSON.did)
+    def apply_retention(self, tx: Tx, now: datetime, policy: RetentionPolicy) -> RetentionResult:
+        """Erase posts, answers and people that are past their time. Notes of who still speaks stay."""
+        erased = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - policy.text)
+        silent = select(PERSON.did).where(PERSON.last_seen < now - policy.idle).order_by(PERSON.did)
         idle = tuple(tx.scalars(silent.with_for_update()))
         for did in idle:
             self.erase(tx, did)
-        return Retained(told, idle)
-
-    def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
-        """The posts that this person's notes come from: URI to CID."""
-        mine = select(NOTE.source_uri, NOTE.source_cid).where(NOTE.did == did).order_by(NOTE.id)
-        return {row.source_uri: row.source_cid for row in tx.execute(mine)}
+        return RetentionResult(erased, idle)
 
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows."""
         mark_erased(tx)
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
-        self._shelves.drop(did)
+        self.retrieval.drop_index(did)
         tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 
-def _hold(tx: Tx, did: str) -> None:
+def _lock(tx: Tx, did: str) -> None:
     """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
     if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
         raise UnknownPerson(did)
-
-
-def _said_in(notes: Iterable[Note], uri: str, but_cid: str) -> list[Note]:
-    """Those that rest on this post as it stood before it became `but_cid`."""
-    receipts = ((note, (note.receipt, *note.also)) for note in notes)
-    return [note for note, told in receipts if not any(it.uri == uri and it.cid == but_cid for it in told)]

@@ -1,4 +1,4 @@
-"""The tables of memory. Everything here is about one person and goes when they say so."""
+"""The tables of memory. Every row is about one person, and is erased with that person."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware datetime in UTC on every database (SQLite keeps no zone)."""
+    """An aware datetime in UTC on every database (SQLite stores no zone)."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -50,24 +50,24 @@ class Instant(TypeDecorator[datetime]):
 
 
 class Micros(TypeDecorator[datetime]):
-    """An aware datetime as microseconds since 1970: 8 bytes, and numpy takes thousands as they are."""
+    """An aware datetime as microseconds since 1970: 8 bytes, which numpy reads without conversion."""
 
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - alike
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - the same on both
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone")
         return (value - EPOCH) // MICROSECOND
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - alike
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the same on both
         return None if value is None else EPOCH + value * MICROSECOND
 
 
 class Base(DeclarativeBase):
-    """One metadata for memory and bot: they commit together, in one database."""
+    """One metadata for the tables of memory and of the bot: both commit in one transaction."""
 
     metadata = MetaData(
         naming_convention={
@@ -81,11 +81,11 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
 
 
-HOLDS = "superseded_by IS NULL AND withdrawn_at IS NULL"
+ACTIVE = "superseded_by IS NULL AND withdrawn_at IS NULL"
 
 
 def _where(condition: str) -> dict[str, Any]:
-    """A partial index, on both databases."""
+    """The arguments that make an index partial, on both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
@@ -104,7 +104,7 @@ class PersonRow(Base):
 
 
 class HandleRow(Base):
-    """Which handle a DID had since when. The newest row is the current one."""
+    """The handles that a DID had, each since when. The newest row is the current one."""
 
     __tablename__ = "handle"
 
@@ -114,7 +114,7 @@ class HandleRow(Base):
 
 
 class NoteRow(Base):
-    """`gist` is `memory.rules.consolidation.gist` of the text: what several people say is counted by it."""
+    """`gist` is `memory.rules.consolidation.gist` of the text; what several people say is counted by it."""
 
     __tablename__ = "note"
 
@@ -140,13 +140,13 @@ class NoteRow(Base):
         CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index(None, "source_uri"),
-        Index("ix_note_gist", "gist", "did", **_where(HOLDS)),
+        Index("ix_note_gist", "gist", "did", **_where(ACTIVE)),
         {"sqlite_autoincrement": True},  # n12 never names a second note
     )
 
 
 class ReceiptRow(Base):
-    """A further post that said what a note says."""
+    """A further post that said the same as a note."""
 
     __tablename__ = "receipt"
 
@@ -164,7 +164,7 @@ class ReceiptRow(Base):
 
 
 class RevisionRow(Base):
-    """What happened to a person's notes. `key` makes an edit happen once, however often it is tried."""
+    """What happened to a person's notes. The unique `key` makes each edit happen once."""
 
     __tablename__ = "revision"
 
@@ -189,13 +189,13 @@ class RevisionRow(Base):
 
 
 class PassageRow(Base):
-    """What was said, and what is noted, as search finds it.
+    """Posts, answers and notes as retrieval finds them.
 
-    `source` is the receipt, without `at://did/`: the post itself (`said`), the post that was answered
-    (`answer`), the note's source (`note`). `key` is `memory.rows.passages.key_of` it, so that nothing is
-    recorded twice. `author` NULL: the person. `thread` is `memory.rows.passages.thread_of` the thread's root.
-    `valid_from` NULL: since `at`. `superseded_by` is the note that replaced this one. `stems` and `emb` come
-    of the text.
+    `source` is the URI of the receipt, without `at://did/`: the post itself (`said`), the post that was
+    answered (`answer`), or the note's post (`note`). `key` is `memory.rows.passages.key_of`, so that nothing
+    is stored twice. `author` NULL: the person. `thread` is `memory.identifiers.thread_id` of the root.
+    `valid_from` NULL: from `at`. `superseded_by` is the note that replaced this one. `stems`, `emb` and
+    `lang` are computed from the text.
     """
 
     __tablename__ = "passage"
@@ -225,12 +225,12 @@ class PassageRow(Base):
         UniqueConstraint("key"),
         Index(None, "did"),
         Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
-        {"sqlite_autoincrement": True},  # a passage's id is its place in time; none is used twice
+        {"sqlite_autoincrement": True},  # ids follow the order of recording; none is used twice
     )
 
 
 class IndexStampRow(Base):
-    """Changes with every change to a person's passages: what was decoded under another stamp is stale."""
+    """A number that changes with a person's passages; an index built under another is out of date."""
 
     __tablename__ = "shelf"
 

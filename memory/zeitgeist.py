@@ -1,4 +1,4 @@
-"""The zeitgeist, read out of everybody's notes: the one place where these meet. Reached through the store."""
+"""The zeitgeist, computed from the notes of everybody. Reached through `memory.store`."""
 
 from __future__ import annotations
 
@@ -7,32 +7,34 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select
 
 from memory.people import HIDDEN
-from memory.rows.notes import HOLDS, NOTE
-from memory.rules import consolidation
+from memory.rows.notes import ACTIVE, NOTE
+from memory.rules.zeitgeist import PEOPLE_AT_LEAST, shared, words
 from memory.tables import HandleRow
 
 if TYPE_CHECKING:
     from memory.db import Tx
 
-LINES = 20  # more would fit no prompt
+MOST_LINES = 20  # more would fit no prompt
 
 
 def find(tx: Tx) -> tuple[tuple[str, int], ...]:
-    """What at least three people say, and how many, most first. `keeper.common` has the last word."""
-    told = (*HOLDS, NOTE.did.not_in(HIDDEN))
-    shared = select(NOTE.gist).where(*told).group_by(NOTE.gist)
-    shared = shared.having(func.count(NOTE.did.distinct()) >= consolidation.PEOPLE_AT_LEAST)
-    said = tx.execute(select(NOTE.did, NOTE.text).where(*told, NOTE.gist.in_(shared))).all()
-    pairs = [(row.did, row.text) for row in said]
-    candidates = consolidation.common(pairs)[:LINES]
-    nameless = consolidation.common(
-        pairs, _names(tx, {word for text, _ in candidates for word in consolidation.words(text)})
-    )
+    """What at least three people say, each with how many do, most people first.
+
+    SQL selects candidates by the hash `gist`; `memory.rules.zeitgeist.shared` decides.
+    """
+    visible = (*ACTIVE, NOTE.did.not_in(HIDDEN))
+    frequent = select(NOTE.gist).where(*visible).group_by(NOTE.gist)
+    frequent = frequent.having(func.count(NOTE.did.distinct()) >= PEOPLE_AT_LEAST)
+    found = tx.execute(select(NOTE.did, NOTE.text).where(*visible, NOTE.gist.in_(frequent))).all()
+    statements = [(row.did, row.text) for row in found]
+    candidates = shared(statements)[:MOST_LINES]
+    names = _handles_among(tx, {word for text, _ in candidates for word in words(text)})
+    nameless = shared(statements, names)
     return tuple(each for each in candidates if each in nameless)
 
 
-def _names(tx: Tx, words: set[str]) -> set[str]:
-    """Which of these words are somebody's handle, before its first dot."""
+def _handles_among(tx: Tx, words: set[str]) -> set[str]:
+    """Those of the words that somebody's handle begins with, before its first dot."""
     if not words:
         return set()
     like = [HandleRow.handle.startswith(f"{word}.", autoescape=True) for word in sorted(words)]

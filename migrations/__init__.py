@@ -1,1 +1,1 @@
-"""The schema's history. It ships in the wheel, so that an installed scrubjay upgrades its own database."""
+"""Alembic's migrations. Installed as memory/migrations, so that no other package of that name is taken."""

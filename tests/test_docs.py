@@ -14,7 +14,7 @@ from support.pages import ROOT, anchors, faults, pages, wrong_code, wrong_links
 
 from bot.cli import main
 from bot.config.settings import Settings, table
-from bot.demo.script import BEATS
+from bot.demo.script import SCRIPT
 from bot.tools.toolbox import TOOLS
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_what_leads_nowhere_is_found(text):
         "# Who, and why?\n[a](#who-and-why)",
         "[a](https://example.org/nowhere)",
         "`bot/domain/policy.py`",
-        "`bot/domain/policy.py::judge`",
+        "`bot/domain/policy.py::decide`",
         "`bot/scheduler.py::Scheduler.wake_at`",
         "`bot.domain.policy`",
         "`python -m benchmarks.memory --json`",
@@ -201,7 +201,12 @@ def test_the_readme_has_at_most_120_lines():
 def test_the_transcript_quotes_the_people_of_the_demo():
     """That the demo prints so is tested where the demo is run: tests/acceptance/test_daemon.py."""
     rows = re.findall(r"^ +(ana|eve)  (.*)$", transcript.of_readme(), re.MULTILINE)
-    assert rows == [(beat.who, beat.text) for name in transcript.SHOWN for beat in BEATS if beat.name == name]
+    assert rows == [
+        (scripted.who, scripted.text)
+        for name in transcript.SHOWN
+        for scripted in SCRIPT
+        if scripted.name == name
+    ]
 
 
 def test_two_runs_that_differ_in_phrases_and_keys_only_are_one_transcript():

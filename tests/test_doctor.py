@@ -70,29 +70,29 @@ def test_a_check_that_raises_is_a_failed_check():
     def silent(_settings):
         raise TimeoutError
 
-    assert doctor.guarded("x", ill, None, "mend") == Check("x", False, "RuntimeError: first line", "mend")
-    assert doctor.guarded("x", silent, None, "m").detail == "TimeoutError: no answer in time"
-    assert "timed out" in doctor.guarded("x", troubled, None, "m").detail
+    assert doctor.run_check("x", ill, None, "mend") == Check("x", False, "RuntimeError: first line", "mend")
+    assert doctor.run_check("x", silent, None, "m").detail == "TimeoutError: no answer in time"
+    assert "timed out" in doctor.run_check("x", troubled, None, "m").detail
 
 
 def test_bad_settings_are_checks_too():
-    _, bad, worse = doctor.unset(SettingsError("one", "two"))
+    _, bad, worse = doctor.settings_checks(SettingsError("one", "two"))
     assert [bad.detail, worse.detail] == ["one", "two"]
     assert not bad.ok
 
 
 def test_a_current_database_is_well_and_an_old_one_is_mended_by_the_upgrade(settings):
-    assert doctor.database(settings).mend == "scrubjay db upgrade"
+    assert doctor.check_database(settings).mend == "scrubjay db upgrade"
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
     db.close()
-    assert doctor.database(settings).ok
+    assert doctor.check_database(settings).ok
 
 
 def test_the_databases_password_is_not_shown(tmp_path):
     env = {"SCRUBJAY_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
-    found = doctor.guarded("database", doctor.database, load(env, home=tmp_path), "mend")
+    found = doctor.run_check("database", doctor.check_database, load(env, home=tmp_path), "mend")
     assert not found.ok
     assert "hunter2" not in found.detail
 
@@ -101,13 +101,13 @@ def test_failed_and_late_mentions_are_told(settings):
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
-    assert doctor.mentions(settings).ok
+    assert doctor.check_mentions(settings).ok
     fill(db)
     db.close()
-    found = doctor.mentions(settings, NOON + timedelta(minutes=90))
+    found = doctor.check_mentions(settings, NOON + timedelta(minutes=90))
     assert not found.ok
     assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
-    later = doctor.mentions(settings, NOON + timedelta(days=2))
+    later = doctor.check_mentions(settings, NOON + timedelta(days=2))
     assert later.detail.startswith("0 failed in a day")
 
 
@@ -122,7 +122,7 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     with db.write() as tx:
         mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
     db.close()
-    found = doctor.mentions(settings, NOON)
+    found = doctor.check_mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
 
 
@@ -137,20 +137,20 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
         gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
         gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
     db.close()
-    found = doctor.gaps(settings, NOON + age)
+    found = doctor.check_gaps(settings, NOON + age)
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])
 def test_the_clock_is_compared_with_the_pds(pds, ahead, ok):
     settings = pds(ahead)
-    assert doctor.pds(settings).ok
-    assert doctor.clock(settings).ok == ok
+    assert doctor.check_pds(settings).ok
+    assert doctor.check_clock(settings).ok == ok
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "data").write_text("a file")
     settings = load({"SCRUBJAY_DATA_DIR": "/proc/scrubjay"}, home=tmp_path)
-    found = doctor.guarded("data", doctor.data_dir, settings, "set SCRUBJAY_DATA_DIR")
+    found = doctor.run_check("data", doctor.check_data_dir, settings, "set SCRUBJAY_DATA_DIR")
     assert not found.ok
     assert found.mend == "set SCRUBJAY_DATA_DIR"

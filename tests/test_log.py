@@ -66,7 +66,7 @@ def test_events_below_the_level_are_not_written():
     assert stream.getvalue() == ""
 
 
-@pytest.mark.parametrize("name", ["apscheduler", "httpx", "websockets", "atproto"])
+@pytest.mark.parametrize("name", ["apscheduler", "httpx", "httpx2", "websockets", "atproto"])
 def test_libraries_speak_from_warning_on_in_the_same_shape(name):
     stream = io.StringIO()
     log.configure("debug", "json", stream)

@@ -88,7 +88,7 @@ class Model:
         conversation = _Conversation(
             self._model,
             self._options,
-            [moving, *chain.from_iterable(map(_picture, images.attached(prompt)))],
+            [moving, *chain.from_iterable(map(_picture, images.attachments(prompt)))],
             system=stable,
             specs=tools.specs,
             spend=tools.spend,
@@ -175,8 +175,8 @@ class _Conversation:
         return response
 
 
-def _picture(shown: images.Picture) -> tuple[UserContent, ...]:
-    return shown.label, BinaryContent(shown.data, media_type=shown.kind)
+def _picture(shown: images.Attachment) -> tuple[UserContent, ...]:
+    return shown.label, BinaryContent(shown.data, media_type=shown.media_type)
 
 
 def _tool(spec: ToolSpec) -> ToolDefinition:
@@ -220,10 +220,12 @@ def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
             return TransientBrainError(CUT["content_filter"], of_turn=True)
         case wrong.ModelRequestRejectedError() if mend is None:
             why = f"the request was rejected{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}" if shows else why, of_turn=True)
+            return TransientBrainError(f"{why}. {images.VISION_HINT}" if shows else why, of_turn=True)
         case wrong.ModelServerError() if shows:
             why = f"the provider fails at a request with pictures{status}"
-            return TransientBrainError(f"{why}. {images.BLIND}", retry_after=error.retry_after, of_turn=True)
+            return TransientBrainError(
+                f"{why}. {images.VISION_HINT}", retry_after=error.retry_after, of_turn=True
+            )
         case wrong.ModelAPIError():
             why = mend or f"the provider is in trouble: {type(error).__name__}"
             return TransientBrainError(why + status, retry_after=error.retry_after)

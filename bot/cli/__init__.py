@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Data on stdout, messages on stderr; exit 0, 1 failed, 2 misused."""
+"""The command line: parse, call, print. Data on stdout, messages on stderr. Exit 0, 1 failed, 2 misused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.context import App, Root
+from bot.cli.context import App, RootGroup
 from bot.cli.db import db
 from bot.cli.gap import gap
 from bot.cli.memory import memory
@@ -20,7 +20,7 @@ from bot.cli.run import chat, demo, doctor, record, run
 from bot.cli.turn import turn
 
 
-@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -1,4 +1,4 @@
-"""What the commands share: the parts they open, how people and posts are named, how errors are told."""
+"""What the commands share: the parts they open, the names of people and posts, and how errors are shown."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from memory.store import Memory
 
 OPERATOR = "operator"
-FORMS = (
+POST_ADDRESSES = (
     re.compile(rf"at://([^/\s]+)/{re.escape(POST)}/([^/\s]+)"),
     re.compile(r"https://bsky\.app/profile/([^/\s]+)/post/([^/?#\s]+)/?"),
 )
 
 
-class Root(click.Group):
-    """Tells what goes wrong in one clear message, never in a traceback."""
+class RootGroup(click.Group):
+    """The group of all commands. It shows an error as one message, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (ScrubjayError, MemoryFault) as error:
-            raise click.ClickException(output.clean(str(error))) from error
+            raise click.ClickException(output.escape(str(error))) from error
         except OSError as error:
-            if error.errno == errno.EPIPE:  # click ends quietly when the reader has gone
+            if error.errno == errno.EPIPE:  # click exits in silence when the reader has closed the pipe
                 raise
-            raise click.ClickException(output.clean(str(error))) from error
+            raise click.ClickException(output.escape(str(error))) from error
         except Exception as error:
             if type(error).__module__.startswith("sqlalchemy"):
                 # the whole message would show parameters, which are what people wrote
-                raise click.ClickException(output.clean(f"The database: {_first_line(error)}")) from error
+                raise click.ClickException(output.escape(f"The database: {_first_line(error)}")) from error
             raise
 
 
@@ -57,7 +57,7 @@ def _first_line(error: Exception) -> str:
 
 @dataclass
 class App:
-    """The parts that commands work with, each opened when first needed."""
+    """The parts that commands work with. Each is opened when it is needed first."""
 
     config: Path | None = None
 
@@ -91,32 +91,36 @@ class App:
             self.database.close()
 
     def did(self, tx: Tx, who: str) -> str:
-        """The DID behind a handle or a DID. Raises UnknownPerson."""
+        """Return the DID of a person, from a handle or a DID. Raises UnknownPerson."""
         bare = who.removeprefix("@")
-        return bare if bare.startswith("did:") else self.memory.person(tx, bare).did
+        return bare if bare.startswith("did:") else self.memory.people.get(tx, bare).did
 
     def name(self, tx: Tx, did: str) -> str:
-        """How a person is shown: the handle, if it is known."""
+        """Return the handle of a person, or the DID if no handle is known."""
         if did.startswith("forgotten:"):
             return "(forgotten)"
         try:
-            person = self.memory.person(tx, did)
+            person = self.memory.people.get(tx, did)
         except UnknownPerson:
             return did
         return f"@{person.handle}" if person.handle else did
 
     def full_name(self, tx: Tx, did: str) -> str:
+        """Return handle and DID of a person, or the DID alone."""
         name = self.name(tx, did)
         return f"{name} ({did})" if name.startswith("@") else name
 
     def uri(self, tx: Tx, text: str) -> str:
-        """The AT URI of a post, from an AT URI or a link to bsky.app. Raises UnknownPerson."""
+        """Return the AT URI of a post, from an AT URI or a link to bsky.app.
+
+        Raises UnknownPerson, and UsageError if the text is neither.
+        """
         if text.startswith("forgotten:"):
             return text
-        found = next((found for form in FORMS if (found := form.fullmatch(text))), None)
+        found = next((found for form in POST_ADDRESSES if (found := form.fullmatch(text))), None)
         if found is None:
             raise click.UsageError(
-                f"{output.clean(text)!r} is no post. Give its AT URI (at://did:plc:.../{POST}/...) or its "
+                f"{output.escape(text)!r} is no post. Give its AT URI (at://did:plc:.../{POST}/...) or its "
                 "link (https://bsky.app/profile/.../post/...)."
             )
         return str(AtUri(self._author(tx, found[1]), POST, found[2]))
@@ -130,9 +134,9 @@ class App:
         return next((author(ref.uri) for ref in own if ref), who)
 
 
-def link(uri: str) -> str:
-    """Where a person looks at the post. '' if it is none."""
-    found = FORMS[0].fullmatch(uri)
+def post_link(uri: str) -> str:
+    """Return the link to a post on bsky.app; '' if the URI is no post's."""
+    found = POST_ADDRESSES[0].fullmatch(uri)
     return f"https://bsky.app/profile/{found[1]}/post/{found[2]}" if found else ""
 
 
@@ -140,10 +144,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def agree(question: str, *, yes: bool) -> None:
-    """Ask before what cannot be undone.
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the operator before what cannot be undone.
 
-    Raises UsageError if there is nobody to ask, and click's Abort on a no.
+    Raises UsageError if stdin is no terminal, and click's Abort if the answer is no.
     """
     if yes:
         return

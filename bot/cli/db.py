@@ -1,4 +1,4 @@
-"""The database itself."""
+"""Commands about the database's schema."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(context: click.Context, app: App, *, as_json: bool) -> None:
 
     found, head = schema(app.settings)
     if as_json:
-        output.document({"found": found, "wanted": head, "ok": found == head})
+        output.print_json({"found": found, "wanted": head, "ok": found == head})
     else:
         click.echo(f"found {found or 'none'}, wanted {head}")
     if found != head:

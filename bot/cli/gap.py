@@ -1,4 +1,4 @@
-"""Where its streams were disturbed, and what was done about it."""
+"""Commands about gaps: stretches in which a stream was disturbed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app
 
 if TYPE_CHECKING:
-    from bot.storage.gaps import KnownGap
+    from bot.storage.gaps import RecordedGap
 
 
 @click.group()
@@ -30,7 +30,7 @@ def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
     with app.database.read() as tx:
         found = gaps.latest(tx, limit=limit, still_open=still_open)
     if as_json:
-        output.document([{**output.plain(one), "closed_by": one.closed_by} for one in found])
+        output.print_json([{**output.to_json(known), "closed_by": known.closed_by} for known in found])
     elif found:
         head = ("over", "stream", "why", "since", "until", "closed", "by")
         output.Page().table(head, map(_row, found), fold=("why",))
@@ -38,14 +38,14 @@ def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
         output.message("There is none open." if still_open else "Nothing has disturbed its streams yet.")
 
 
-def _row(one: KnownGap) -> tuple[str, ...]:
-    since, until = ("-" if place is None else str(place) for place in (one.since, one.until))
+def _row(known: RecordedGap) -> tuple[str, ...]:
+    since, until = ("-" if place is None else str(place) for place in (known.since, known.until))
     return (
-        output.when(one.at),
-        one.host,
-        one.why,
+        output.format_time(known.at),
+        known.host,
+        known.why,
         since,
         until,
-        output.when(one.closed_at),
-        one.closed_by or "(open)",
+        output.format_time(known.closed_at),
+        known.closed_by or "(open)",
     )

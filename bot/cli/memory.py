@@ -1,4 +1,4 @@
-"""What it remembers: to see it, to know why, to correct and to erase it."""
+"""Commands about notes: show, explain, correct and erase them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bot.cli import memory_history, memory_transfer, output
 from bot.cli.context import (
     OPERATOR,
     App,
-    agree,
+    confirm,
     json_option,
     limit_option,
-    link,
     now,
     pass_app,
+    post_link,
     who_argument,
     yes_option,
 )
@@ -57,9 +57,9 @@ def list_(app: App, who: str, *, as_json: bool) -> None:
         known = app.memory.recall(tx, app.did(tx, who))
     notes, status = known.notes, known.person.status
     if as_json:
-        output.document([_plain(note) for note in notes])
+        output.print_json([_note_json(note) for note in notes])
     elif notes:
-        rows = [(note.name, output.when(note.receipt.said_at), note.text) for note in notes]
+        rows = [(note.name, output.format_time(note.receipt.said_at), note.text) for note in notes]
         output.Page().table(("note", "said", "text"), rows, fold=("text",))
     if status:
         output.message(f"What is remembered of {who} is hidden: their account is {status}.")
@@ -74,12 +74,12 @@ def list_(app: App, who: str, *, as_json: bool) -> None:
 def show(app: App, name: str, *, as_json: bool) -> None:
     """One note."""
     with app.database.read() as tx:
-        note = app.memory.note(tx, _id(name))
+        note = app.memory.note(tx, _note_id(name))
         who = app.full_name(tx, note.did)
     if as_json:
-        output.document(_plain(note))
+        output.print_json(_note_json(note))
     else:
-        output.Page().pairs(_pairs(note, who))
+        output.Page().pairs(_note_pairs(note, who))
 
 
 @memory.command()
@@ -96,41 +96,46 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         _why_passage(app, name, as_json=as_json)
         return
     with app.database.read() as tx:
-        note = app.memory.note(tx, _id(name))
+        note = app.memory.note(tx, _note_id(name))
         who = app.full_name(tx, note.did)
-        older = [one for one in app.memory.chain(tx, note.id) if one.id < note.id]
+        older = [old for old in app.memory.chain(tx, note.id) if old.id < note.id]
         answer = _answer(tx, note.receipt.uri)
     uri = note.receipt.uri
     if as_json:
-        replaced = [_plain(one) for one in older]
-        output.document({"note": _plain(note), "link": link(uri), "replaced": replaced, "answer": answer})
+        replaced = [_note_json(old) for old in older]
+        output.print_json(
+            {"note": _note_json(note), "link": post_link(uri), "replaced": replaced, "answer": answer}
+        )
         return
-    again = [f"{output.when(one.said_at)} · {one.uri} · {link(one.uri)}" for one in note.also]
-    receipt = [
-        ("link", link(uri)),
+    again = [
+        f"{output.format_time(receipt.said_at)} · {receipt.uri} · {post_link(receipt.uri)}"
+        for receipt in note.also
+    ]
+    details = [
+        ("link", post_link(uri)),
         ("cid", note.receipt.cid),
         ("said again", "\n".join(again)),
-        ("replaced", "\n".join(f"{one.name} · {one.text}" for one in older)),
+        ("replaced", "\n".join(f"{old.name} · {old.text}" for old in older)),
         ("answer", "\n".join(part.text for part in answer) or "(none)"),
     ]
-    output.Page().pairs([*_pairs(note, who), *receipt])
+    output.Page().pairs([*_note_pairs(note, who), *details])
 
 
 def _why_passage(app: App, name: str, *, as_json: bool) -> None:
     with app.database.read() as tx:
-        one = app.memory.passage(tx, int(name[1:]))
-        who = "the bot" if one.kind == "answer" else app.full_name(tx, one.author)
+        passage = app.memory.retrieval.passage(tx, int(name[1:]))
+        who = "the bot" if passage.kind == "answer" else app.full_name(tx, passage.author)
     if as_json:
-        output.document({"passage": output.plain(one), "link": link(one.uri)})
+        output.print_json({"passage": output.to_json(passage), "link": post_link(passage.uri)})
         return
-    post = "in answer to" if one.kind == "answer" else "post"
+    post = "in answer to" if passage.kind == "answer" else "post"
     output.Page().pairs(
         [
-            ("passage", f"{name} · {one.text}"),
+            ("passage", f"{name} · {passage.text}"),
             ("said by", who),
-            ("said", output.when(one.at)),
-            (post, one.uri),
-            ("link", link(one.uri)),
+            ("said", output.format_time(passage.at)),
+            (post, passage.uri),
+            ("link", post_link(passage.uri)),
         ]
     )
 
@@ -153,18 +158,18 @@ def history(app: App, who: str, *, as_json: bool) -> None:
     with app.database.read() as tx:
         revisions = app.memory.history(tx, app.did(tx, who))
     if as_json:
-        output.document(revisions)
+        output.print_json(revisions)
     elif revisions:
         rows = [
             (
-                str(one.id),
-                output.when(one.at),
-                f"n{one.note_id}",
-                one.op,
-                one.actor,
-                _change(one.before, one.after),
+                str(revision.id),
+                output.format_time(revision.at),
+                f"n{revision.note_id}",
+                revision.op,
+                revision.actor,
+                _change(revision.before, revision.after),
             )
-            for one in revisions
+            for revision in revisions
         ]
         output.Page().table(("rev", "when", "note", "what", "by", "text"), rows, fold=("by", "text"))
     if not revisions:
@@ -188,7 +193,7 @@ def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) 
         notes = app.memory.search(tx, query, did=did, limit=limit)
         rows = [(note.name, app.name(tx, note.did), note.text) for note in notes]
     if as_json:
-        output.document([_plain(note) for note in notes])
+        output.print_json([_note_json(note) for note in notes])
     elif rows:
         output.Page().table(("note", "who", "text"), rows, fold=("who", "text"))
     if not notes:
@@ -202,9 +207,9 @@ def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) 
 def edit(app: App, name: str, text: str) -> None:
     """Replace a note; the old text stays as history."""
     with app.database.write() as tx:
-        note = app.memory.edit(tx, _id(name), text, actor=OPERATOR, at=now())
+        note = app.memory.edit(tx, _note_id(name), text, actor=OPERATOR, at=now())
     output.message(f"{name} is replaced.")
-    click.echo(f"{note.name} · {output.clean(note.text)}")
+    click.echo(f"{note.name} · {output.escape(note.text)}")
 
 
 @memory.command()
@@ -221,13 +226,15 @@ def forget(app: App, what: str, *, yes: bool) -> None:
 
 def _forget_note(app: App, name: str, *, yes: bool) -> None:
     with app.database.read() as tx:
-        note = app.memory.note(tx, _id(name))
+        note = app.memory.note(tx, _note_id(name))
         who = app.name(tx, note.did)
-    agree(f"Erase {note.name} of {who} ({output.clean(note.text)}) and all it replaced, for good?", yes=yes)
-    from bot.privacy.erasure import forgetting
+    confirm(
+        f"Erase {note.name} of {who} ({output.escape(note.text)}) and all it replaced, for good?", yes=yes
+    )
+    from bot.privacy.erasure import propagate_erasure
 
     at = now()
-    with app.database.write() as tx, forgetting(tx, app.memory, note.did, at):
+    with app.database.write() as tx, propagate_erasure(tx, app.memory, note.did, at):
         erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
     output.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 
@@ -236,7 +243,7 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
     with app.database.read() as tx:
         did = app.did(tx, who)
         name = app.full_name(tx, did)
-    agree(f"Erase all that is held about {name}, for good?", yes=yes)
+    confirm(f"Erase all that is held about {name}, for good?", yes=yes)
     from bot.privacy.erasure import erase_person
 
     erased = erase_person(app.database, app.memory, app.ledger, did, now())
@@ -245,29 +252,31 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
     )
 
 
-def _id(name: str) -> int:
+def _note_id(name: str) -> int:
     if not NOTE.fullmatch(name):
         raise click.UsageError(
-            f"{output.clean(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
+            f"{output.escape(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
         )
     return int(name.lower().removeprefix("n"))
 
 
-def _plain(note: Note) -> dict[str, Any]:
-    return {"name": note.name, **output.plain(note)}
+def _note_json(note: Note) -> dict[str, Any]:
+    return {"name": note.name, **output.to_json(note)}
 
 
-def _pairs(note: Note, who: str) -> list[tuple[str, str]]:
+def _note_pairs(note: Note, who: str) -> list[tuple[str, str]]:
     gone = (
-        f"{output.when(note.valid_to)}, then replaced by n{note.superseded_by}" if note.superseded_by else ""
+        f"{output.format_time(note.valid_to)}, then replaced by n{note.superseded_by}"
+        if note.superseded_by
+        else ""
     )
     if note.withdrawn_at:
-        gone = f"{output.when(note.withdrawn_at)}, then withdrawn by a rollback"
+        gone = f"{output.format_time(note.withdrawn_at)}, then withdrawn by a rollback"
     return [
         ("note", f"{note.name} · {note.text}"),
         ("until", gone),
         ("said by", who),
-        ("said", output.when(note.receipt.said_at)),
-        ("written", output.when(note.written_at)),
+        ("said", output.format_time(note.receipt.said_at)),
+        ("written", output.format_time(note.written_at)),
         ("post", note.receipt.uri),
     ]

@@ -1,4 +1,4 @@
-"""What it knew at an earlier point, what changed, and the way back."""
+"""Commands about the history of notes: at a point, between two points, and back to one."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli import output
-from bot.cli.context import OPERATOR, App, agree, json_option, now, pass_app, who_argument, yes_option
+from bot.cli.context import OPERATOR, App, confirm, json_option, now, pass_app, who_argument, yes_option
 
 if TYPE_CHECKING:
-    from memory.history import Diff, Point
-    from memory.model import Note
+    from memory.model import Diff, Note, Point
 
 REVISION = re.compile(r"[rR]?(\d{1,9})")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class PointType(click.ParamType["int | datetime"]):
-    """A revision's number, or a time: in UTC if it has no zone; a date alone means the end of that day."""
+    """A revision's number, or a time. A time without a zone is UTC; a date alone is the end of that day."""
 
     name = "point"
 
@@ -31,7 +30,7 @@ class PointType(click.ParamType["int | datetime"]):
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            wrong = f"{output.clean(text)!r} is neither a revision (12) nor a time (2026-03-01T12:00)."
+            wrong = f"{output.escape(text)!r} is neither a revision (12) nor a time (2026-03-01T12:00)."
             self.fail(wrong, param, ctx)
         if DATE.fullmatch(text):
             at = datetime.combine(at, time.max)
@@ -49,11 +48,11 @@ POINT = PointType()
 def at(app: App, who: str, point: Point, *, as_json: bool) -> None:
     """What it knew of a person then; DATE may be a revision, too."""
     with app.database.read() as tx:
-        notes = app.memory.at(tx, app.did(tx, who), point)
+        notes = app.memory.notes_at(tx, app.did(tx, who), point)
     if as_json:
-        output.document([{"name": note.name, **output.plain(note)} for note in notes])
+        output.print_json([{"name": note.name, **output.to_json(note)} for note in notes])
     elif notes:
-        rows = [(note.name, output.when(note.receipt.said_at), note.text) for note in notes]
+        rows = [(note.name, output.format_time(note.receipt.said_at), note.text) for note in notes]
         output.Page().table(("note", "said", "text"), rows, fold=("text",))
     if not notes:
         output.message(f"Nothing was remembered of {who} then, or it was forgotten since.")
@@ -70,7 +69,7 @@ def diff(app: App, who: str, a: Point, b: Point, *, as_json: bool) -> None:
     with app.database.read() as tx:
         found = app.memory.diff(tx, app.did(tx, who), a, b)
     if as_json:
-        output.document(found)
+        output.print_json(found)
         return
     for line in _lines(found):
         click.echo(line)
@@ -84,7 +83,7 @@ def diff(app: App, who: str, a: Point, b: Point, *, as_json: bool) -> None:
 @yes_option
 @pass_app
 def rollback(app: App, who: str, point: Point, *, yes: bool) -> None:
-    """Let hold again what held then.
+    """Bring back the notes that were active then.
 
     Nothing is erased: a rollback is a revision and can itself be rolled back. What was forgotten stays so.
     """
@@ -94,18 +93,18 @@ def rollback(app: App, who: str, point: Point, *, yes: bool) -> None:
     if not changes:
         output.message("Nothing to change: that is what holds.")
         return
-    agree("\n".join([f"For {output.clean(who)} this changes:", *changes, "Do it?"]), yes=yes)
+    confirm("\n".join([f"For {output.escape(who)} this changes:", *changes, "Do it?"]), yes=yes)
     with app.database.write() as tx:
         done = app.memory.rollback(tx, did, point, actor=OPERATOR, at=now())
     output.message(f"Restored {len(done.restored)}, withdrew {len(done.withdrawn)}.")
 
 
 def _lines(found: Diff) -> list[str]:
-    def told(note: Note) -> str:
-        return f"{note.name} · {output.clean(note.text)}"
+    def shown(note: Note) -> str:
+        return f"{note.name} · {output.escape(note.text)}"
 
     return [
-        *(f"- {told(note)}" for note in found.dropped),
-        *(f"~ {told(old)} → {told(new)}" for old, new in found.changed),
-        *(f"+ {told(note)}" for note in found.added),
+        *(f"- {shown(note)}" for note in found.dropped),
+        *(f"~ {shown(old)} → {shown(new)}" for old, new in found.changed),
+        *(f"+ {shown(note)}" for note in found.added),
     ]

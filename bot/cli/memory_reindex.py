@@ -1,4 +1,4 @@
-"""Search anew: the vectors of the encoder that is set."""
+"""The command that computes the vectors of all passages again."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 @pass_app
 def reindex(app: App) -> None:
     """Make the vectors of the encoder that is set; it goes on where it was stopped."""
-    encoder, done = app.memory.encoder.name, 0
-    for done, _ in _shown(app.memory.reembed(app.database)):  # noqa: B007 - the last one counts
+    encoder, done = app.memory.retrieval.encoder.name, 0
+    for done, _ in _with_progress(app.memory.retrieval.reindex(app.database)):  # noqa: B007 - the last one counts
         pass
     output.message(f"{done} passages have new vectors; all are by {encoder}.")
 
 
-def _shown(steps: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    """The steps, with a bar on a terminal."""
+def _with_progress(steps: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """Yield the steps; show a progress bar if stderr is a terminal."""
     if not sys.stderr.isatty():
         yield from steps
         return

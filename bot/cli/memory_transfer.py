@@ -1,4 +1,4 @@
-"""What it remembers, out of one database and into another."""
+"""Commands that export and import all that is held about people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from memory.db import Tx
 
-MOST = 1_000_000
+MAX_ROWS = 1_000_000
 
 
 @click.command()
@@ -34,30 +34,31 @@ def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> N
     """All that is held about a person, as JSON."""
     if (who is None) is not everyone:
         raise click.UsageError("Name a person, or say --all.")
-    with app.database.read() as tx, _file(path) as file:
+    with app.database.read() as tx, _open_output(path) as file:
         if who is not None:
-            output.document(_held(app, tx, app.did(tx, who)), file)
+            output.print_json(_export_document(app, tx, app.did(tx, who)), file)
         else:
-            dids = [person.did for person, _ in app.memory.people(tx, MOST)]
-            for did in _progress("exporting", dids):
-                file.write(json.dumps(output.plain(_held(app, tx, did))) + "\n")
+            dids = [person.did for person, _ in app.memory.people.recent(tx, MAX_ROWS)]
+            for did in _with_progress("exporting", dids):
+                file.write(json.dumps(output.to_json(_export_document(app, tx, did))) + "\n")
     if path is not None:
         output.message(f"Written to {path}, readable only by you.")
 
 
-def _held(app: App, tx: Tx, did: str) -> dict[str, Any]:
-    from bot.cli.turn import plain
+def _export_document(app: App, tx: Tx, did: str) -> dict[str, Any]:
+    """Return memory's export document of a person, with their mentions and turns."""
+    from bot.cli.turn import turn_json
     from bot.storage import turns, views
 
     return app.memory.export(tx, did) | {
-        "mentions": views.entries(tx, did=did, limit=MOST),
-        "turns": [plain(turn) for turn in turns.latest(tx, did=did, limit=MOST)],
+        "mentions": views.entries(tx, did=did, limit=MAX_ROWS),
+        "turns": [turn_json(turn) for turn in turns.latest(tx, did=did, limit=MAX_ROWS)],
     }
 
 
 @contextmanager
-def _file(path: Path | None) -> Iterator[TextIO]:
-    """Where the export goes; a file that could not be filled is not left behind."""
+def _open_output(path: Path | None) -> Iterator[TextIO]:
+    """Open stdout or a new file for the export. The file is deleted if the export fails."""
     if path is None:
         yield sys.stdout
         return
@@ -81,16 +82,16 @@ def import_(app: App, file: TextIO) -> None:
 
     Who is here already with the same memory is passed over, who is here with another is left alone.
     """
-    from memory.transfer.document import documents
+    from memory import documents
 
     try:
         text = file.read()
     except UnicodeDecodeError:
         raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
-    found, broken = _until_broken(documents(text))
+    found, broken = _valid_documents(documents.split(text))
     refused = [broken] if broken else []
     taken = known = 0
-    for line, document in _progress("importing", found):
+    for line, document in _with_progress("importing", found):
         try:
             with app.database.write() as tx:
                 fresh = app.memory.import_(tx, document)
@@ -99,14 +100,14 @@ def import_(app: App, file: TextIO) -> None:
         else:
             taken, known = taken + fresh, known + (not fresh)
     output.message(f"Took in {taken}, {known} were here already, {len(refused)} refused.")
-    for each in refused:
-        output.message(output.clean(each))
+    for reason in refused:
+        output.message(output.escape(reason))
     if refused:
         raise click.exceptions.Exit(1)
 
 
-def _until_broken(found: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], str]:
-    """The documents up to where the text is no JSON any more, and where that is."""
+def _valid_documents(found: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], str]:
+    """Return the documents before the first that is no JSON, and the error there ('' if there is none)."""
     documents: list[tuple[int, str]] = []
     try:
         documents.extend(found)
@@ -115,8 +116,8 @@ def _until_broken(found: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str
     return documents, ""
 
 
-def _progress(what: str, items: Sequence[Any]) -> Iterator[Any]:
-    """The items, with a bar on stderr if somebody watches."""
+def _with_progress(what: str, items: Sequence[Any]) -> Iterator[Any]:
+    """Yield the items; show a progress bar if stderr is a terminal."""
     from rich.console import Console
     from rich.progress import track
 

@@ -1,4 +1,4 @@
-"""The mentions it heard, and what became of each."""
+"""Commands about mentions and their outcomes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli import output
-from bot.cli.context import App, agree, json_option, limit_option, link, now, pass_app, yes_option
+from bot.cli.context import App, confirm, json_option, limit_option, now, pass_app, post_link, yes_option
 from bot.domain.mention import State
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: 
         entries = views.entries(tx, did=did, state=State(state) if state else None, limit=limit)
         names = {did: app.name(tx, did) for did in {entry.mention.did for entry in entries}}
     if as_json:
-        output.document(entries)
+        output.print_json(entries)
         return
     page = output.Page()
     for entry in entries:
@@ -46,7 +46,7 @@ def list_(app: App, who: str | None, state: str | None, limit: int, *, as_json: 
 
 
 def _head(entry: Entry, who: str) -> list[str]:
-    return [entry.state, output.when(entry.seen_at), who, entry.mention.reason, entry.why or ""]
+    return [entry.state, output.format_time(entry.seen_at), who, entry.mention.reason, entry.why or ""]
 
 
 def _body(entry: Entry) -> list[str]:
@@ -58,35 +58,35 @@ def _body(entry: Entry) -> list[str]:
 @json_option
 @pass_app
 def show(app: App, uri: str, *, as_json: bool) -> None:
-    """One mention with its whole fate."""
+    """One mention, and what became of it."""
     from bot.storage import views
 
     with app.database.read() as tx:
         entry = views.entry(tx, app.uri(tx, uri))
         who = app.full_name(tx, entry.mention.did)
     if as_json:
-        output.document({**output.plain(entry), "link": link(entry.mention.uri)})
+        output.print_json({**output.to_json(entry), "link": post_link(entry.mention.uri)})
     else:
-        output.Page().pairs([*_said(entry, who), *_fate(entry)])
+        output.Page().pairs([*_mention_pairs(entry, who), *_outcome_pairs(entry)])
 
 
-def _said(entry: Entry, who: str) -> list[tuple[str, str]]:
-    one = entry.mention
+def _mention_pairs(entry: Entry, who: str) -> list[tuple[str, str]]:
+    mentioned = entry.mention
     return [
-        ("mention", one.uri),
-        ("link", link(one.uri)),
+        ("mention", mentioned.uri),
+        ("link", post_link(mentioned.uri)),
         ("who", who),
-        ("how", one.reason),
-        ("parent", one.parent.uri if one.parent else ""),
-        ("thread", one.root.uri if one.root.uri != one.uri else ""),
-        ("said", output.when(one.said_at)),
-        ("heard", output.when(entry.seen_at)),
-        ("command", one.command or ""),
-        ("text", one.text),
+        ("how", mentioned.reason),
+        ("parent", mentioned.parent.uri if mentioned.parent else ""),
+        ("thread", mentioned.root.uri if mentioned.root.uri != mentioned.uri else ""),
+        ("said", output.format_time(mentioned.said_at)),
+        ("heard", output.format_time(entry.seen_at)),
+        ("command", mentioned.command or ""),
+        ("text", mentioned.text),
     ]
 
 
-def _fate(entry: Entry) -> list[tuple[str, str]]:
+def _outcome_pairs(entry: Entry) -> list[tuple[str, str]]:
     spent = f"{entry.tokens_in} in, {entry.tokens_out} out" if entry.tokens_in or entry.tokens_out else ""
     dates = {
         "due": entry.due_at,
@@ -101,7 +101,7 @@ def _fate(entry: Entry) -> list[tuple[str, str]]:
         ("brain", " ".join(name for name in (entry.brain, entry.model) if name)),
         ("tokens", spent),
         ("cost", "" if not entry.cost else f"${entry.cost / 1e6:.4f}"),
-        *((name, output.when(at)) for name, at in dates.items() if at),
+        *((name, output.format_time(at)) for name, at in dates.items() if at),
         *(
             (f"answer {part.index + 1}", f"{part.text}\n{part.ref.uri if part.ref else '(not posted)'}")
             for part in entry.parts
@@ -135,7 +135,7 @@ def skip(app: App, uri: str, why: str, *, yes: bool) -> None:
     with app.database.read() as tx:
         entry = views.entry(tx, app.uri(tx, uri))
         who = app.name(tx, entry.mention.did)
-    agree(f"Never answer the mention of {who} that is {entry.state} now?", yes=yes)
+    confirm(f"Never answer the mention of {who} that is {entry.state} now?", yes=yes)
     with app.database.write() as tx:
         steering.skip(tx, entry.mention.uri, now(), why)
     output.message("It stays unanswered.")

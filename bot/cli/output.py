@@ -1,4 +1,4 @@
-"""What the operator reads: data on stdout, messages on stderr. No stranger's word can act on a terminal."""
+"""Prints data on stdout and messages on stderr. Text of strangers cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # emoji and Persian need them
-LATIN = 0x9F  # up to here a space that is no blank is a control character
-PIPE_WIDTH = 100_000  # off a terminal a line is never broken, so that grep finds whole ones
+LATIN = 0x9F  # up to this code point, a space other than blank is a control character
+PIPE_WIDTH = 100_000  # without a terminal no line is broken, so that grep finds whole lines
 STYLES = {
     **dict.fromkeys(("answered", "reply", "same"), "green"),
     **dict.fromkeys(("failed", "trouble", "refused", "stumbled"), "bold red"),
@@ -29,8 +29,8 @@ def message(text: str) -> None:
     click.echo(text, err=True)
 
 
-def clean(text: str) -> str:
-    """Show control and bidi characters as escapes: they could rewrite what stands around them."""
+def escape(text: str) -> str:
+    """Return the text with control and bidi characters as escapes: they could change the text around them."""
     return "".join(char if char.isprintable() or char in f"\n{JOINERS}" else _escape(char) for char in text)
 
 
@@ -42,27 +42,27 @@ def _code(char: str) -> str:
     return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
 
 
-def document(value: Any, file: TextIO | None = None) -> None:
+def print_json(value: Any, file: TextIO | None = None) -> None:
     """Print `value` as one JSON document, dataclasses and times included."""
-    text = json.dumps(plain(value), ensure_ascii=False, indent=2)
+    text = json.dumps(to_json(value), ensure_ascii=False, indent=2)
     shown = "".join(char if char.isprintable() or char == "\n" else _code(char) for char in text)
     click.echo(shown, file=file)
 
 
-def plain(value: Any) -> Any:
-    """`value` in JSON's types."""
+def to_json(value: Any) -> Any:
+    """Return `value` in JSON's types: dataclasses become objects, times become text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [to_json(item) for item in value]
     return value
 
 
-def when(at: datetime | None) -> str:
+def format_time(at: datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%MZ}" if at else "-"
 
 
@@ -86,7 +86,7 @@ class Page:
         for column in columns:
             table.add_column(column, no_wrap=column not in fold, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(clean(" ".join(cell.split()))) for cell in row))
+            table.add_row(*(Text(escape(" ".join(cell.split()))) for cell in row))
         with self._console.capture() as captured:
             self._console.print(table)
         for line in captured.get().splitlines():
@@ -103,8 +103,8 @@ class Page:
         """Print a head of some words, with what belongs to it below and indented."""
         from rich.text import Text
 
-        first = Text(clean(head[0]).ljust(8), style=STYLES.get(head[0], "cyan"))
-        self._console.print(first, clean("  ".join(filter(None, head[1:]))), sep="  ", soft_wrap=True)
+        first = Text(escape(head[0]).ljust(8), style=STYLES.get(head[0], "cyan"))
+        self._console.print(first, escape("  ".join(filter(None, head[1:]))), sep="  ", soft_wrap=True)
         for text in body:
             self._lines("  ", text)
 
@@ -112,7 +112,7 @@ class Page:
         """Print a heading below an empty line, with a note beside it."""
         from rich.text import Text
 
-        parts = [(clean(text), "bold"), (f"  {clean(note)}" if note else "", "dim")]
+        parts = [(escape(text), "bold"), (f"  {escape(note)}" if note else "", "dim")]
         self._console.print()
         self._console.print(Text.assemble(*parts), soft_wrap=True)
 
@@ -123,7 +123,7 @@ class Page:
     def _lines(self, label_text: str, value: str, style: str = "", label: str = "") -> None:
         from rich.text import Text
 
-        for number, line in enumerate(self._wrapped(clean(value), len(label_text))):
+        for number, line in enumerate(self._wrapped(escape(value), len(label_text))):
             start = label_text if number == 0 else " " * len(label_text)
             line.stylize(style)
             self._console.print(Text.assemble((start, label), line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The people it knows."""
+"""Commands about the people that the bot knows."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ def person() -> None:
 def list_(app: App, limit: int, *, as_json: bool) -> None:
     """Who spoke to it, the latest first."""
     with app.database.read() as tx:
-        people = app.memory.people(tx, limit)
+        people = app.memory.people.recent(tx, limit)
     if as_json:
-        output.document([_summary(one, notes) for one, notes in people])
+        output.print_json([_summary(person, notes) for person, notes in people])
     elif people:
-        rows = [(_handle(one), str(notes), output.when(one.last_seen), one.did) for one, notes in people]
+        rows = [
+            (_handle(person), str(notes), output.format_time(person.last_seen), person.did)
+            for person, notes in people
+        ]
         output.Page().table(("who", "notes", "last seen", "did"), rows, fold=("who",))
     if not people:
         output.message("Nobody has spoken to it yet.")
@@ -42,34 +45,34 @@ def list_(app: App, limit: int, *, as_json: bool) -> None:
 def show(app: App, who: str, *, as_json: bool) -> None:
     """One person: names, dates, and how much is remembered."""
     with app.database.read() as tx:
-        one = app.memory.person(tx, who)
-        known = app.memory.recall(tx, one.did)
-        handles = app.memory.handles(tx, one.did)
+        person = app.memory.people.get(tx, who)
+        known = app.memory.recall(tx, person.did)
+        handles = app.memory.people.handles(tx, person.did)
     if as_json:
         named = [{"handle": handle, "since": since} for since, handle in handles]
-        output.document(_summary(one, len(known.notes)) | {"handles": output.plain(named)})
+        output.print_json(_summary(person, len(known.notes)) | {"handles": output.to_json(named)})
         return
     items = [
-        ("who", _handle(one)),
-        ("did", one.did),
-        ("profile", f"https://bsky.app/profile/{one.did}"),
-        ("first seen", output.when(one.first_seen)),
-        ("last seen", output.when(one.last_seen)),
-        ("account", one.status or "active"),
-        ("introduced", output.when(one.introduced_at)),
+        ("who", _handle(person)),
+        ("did", person.did),
+        ("profile", f"https://bsky.app/profile/{person.did}"),
+        ("first seen", output.format_time(person.first_seen)),
+        ("last seen", output.format_time(person.last_seen)),
+        ("account", person.status or "active"),
+        ("introduced", output.format_time(person.introduced_at)),
         ("notes", _count(len(known.notes), known.block.hidden)),
-        ("handles", "\n".join(f"@{handle} since {output.when(since)}" for since, handle in handles)),
+        ("handles", "\n".join(f"@{handle} since {output.format_time(since)}" for since, handle in handles)),
     ]
     output.Page().pairs(items)
 
 
-def _summary(one: Person, notes: int) -> dict[str, object]:
-    return {**output.plain(one), "notes": notes}
+def _summary(person: Person, notes: int) -> dict[str, object]:
+    return {**output.to_json(person), "notes": notes}
 
 
 def _count(notes: int, hidden: int) -> str:
     return f"{notes}, of which {hidden} do not fit a prompt" if hidden else str(notes)
 
 
-def _handle(one: Person) -> str:
-    return f"@{one.handle}" if one.handle else "-"
+def _handle(person: Person) -> str:
+    return f"@{person.handle}" if person.handle else "-"

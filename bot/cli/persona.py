@@ -1,4 +1,4 @@
-"""Who it is: the file that its operator owns."""
+"""Commands about the persona: the operator's file that says who the bot is."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     from bot import factory
     from bot.prompt.persona import advice, digest
     from bot.tools.toolbox import Toolbox
-    from memory.model import tokens
+    from memory.text import tokens
 
     settings = app.settings
     found = factory.read_persona(file or settings.persona_file)
-    prompt = sample(found.text(), settings.prompt_tokens, settings.block_tokens)
-    tools = tokens(json.dumps([output.plain(spec) for spec in Toolbox.specs]))
+    prompt = sample_prompt(found.text(), settings.prompt_tokens, settings.block_tokens)
+    tools = tokens(json.dumps([output.to_json(spec) for spec in Toolbox.specs]))
     costs = [tokens(str(section)) for section in prompt.sections]
     head = {"name": found.name, "version": found.version, "digest": digest(found.text())}
     if as_json:
         sections = [
-            {**output.plain(section), "tokens": cost}
+            {**output.to_json(section), "tokens": cost}
             for section, cost in zip(prompt.sections, costs, strict=True)
         ]
         counts = {"tools_tokens": tools, "tokens": sum(costs) + tools, "allowed": settings.prompt_tokens}
-        output.document({**head, "advice": advice(found), "sections": sections, **counts})
+        output.print_json({**head, "advice": advice(found), "sections": sections, **counts})
         return
     page = output.Page()
     page.pairs([*head.items(), ("languages", ", ".join(found.languages) or "any")])
@@ -59,8 +59,8 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     rows = [(section.name, f"{cost:,}") for section, cost in zip(prompt.sections, costs, strict=True)]
     total = ("in all", f"{sum(costs) + tools:,} (the prompt may have {settings.prompt_tokens:,})")
     page.pairs([*rows, ("The tools' descriptions", f"{tools:,}"), total])
-    for one in advice(found):
-        output.message(f"Advice: {one}.")
+    for text in advice(found):
+        output.message(f"Advice: {text}.")
 
 
 @persona.command()
@@ -75,21 +75,22 @@ def show(app: App, file: Path | None, *, as_json: bool) -> None:
     path = file or app.settings.persona_file
     found = factory.read_persona(path)
     if as_json:
-        output.document(
-            {**output.plain(found), "digest": digest(found.text()), "file": str(path) if path else None}
+        output.print_json(
+            {**output.to_json(found), "digest": digest(found.text()), "file": str(path) if path else None}
         )
         return
     output.message(f"{path or 'the persona that ships'} · {digest(found.text())}")
     output.Page().prose(found.text(), 0)
 
 
-def sample(persona: str, total: int, block_tokens: int) -> Prompt:
-    """The prompt of a mention such as people write."""
+def sample_prompt(persona: str, total: int, block_tokens: int) -> Prompt:
+    """Return the prompt of a sample mention."""
     from bot.domain.embeds import Embeds, Media
     from bot.domain.mention import Mention, Reason, StrongRef
     from bot.domain.prompt import ThreadPost
     from bot.prompt.compose import compose
-    from memory.model import Note, Person, Receipt, Recollection, render
+    from memory.model import Note, Person, Receipt
+    from memory.recollection import Recollection, render
 
     at, did, bot = now(), "did:plc:samplesamplesamplesample", "at://did:plc:bot/app.bsky.feed.post/3l1"
     ref = StrongRef(f"at://{did}/app.bsky.feed.post/3l2", "bafysample")

@@ -1,4 +1,4 @@
-"""What it said."""
+"""Commands about the bot's posts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bot.cli import output
-from bot.cli.context import App, json_option, limit_option, link, pass_app
+from bot.cli.context import App, json_option, limit_option, pass_app, post_link
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Said
+    from bot.domain.mention import BotPost
 
 
 @click.group()
@@ -28,25 +28,25 @@ def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
     from bot.storage import views
 
     with app.database.read() as tx:
-        said = views.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
-        names = {did: app.name(tx, did) for did in {one.did for one in said}}
+        posts = views.posts(tx, did=app.did(tx, who) if who else None, limit=limit)
+        names = {did: app.name(tx, did) for did in {said.did for said in posts}}
     if as_json:
-        output.document(said)
+        output.print_json(posts)
         return
     page = output.Page()
-    for one in said:
-        page.card(_head(one, names[one.did]), _body(one))
-    if not said:
+    for said in posts:
+        page.card(_head(said, names[said.did]), _body(said))
+    if not posts:
         output.message("It has not said anything to this person." if who else "It has not said anything yet.")
 
 
-def _head(one: Said, who: str) -> list[str]:
-    number = f"part {one.part.index + 1}" if one.part.index else ""
-    return ["posted" if one.part.ref else "planned", output.when(one.posted_at), f"to {who}", number]
+def _head(said: BotPost, who: str) -> list[str]:
+    number = f"part {said.part.index + 1}" if said.part.index else ""
+    return ["posted" if said.part.ref else "planned", output.format_time(said.posted_at), f"to {who}", number]
 
 
-def _body(one: Said) -> list[str]:
-    return [" ".join(one.part.text.split()), *([one.part.ref.uri] if one.part.ref else [])]
+def _body(said: BotPost) -> list[str]:
+    return [" ".join(said.part.text.split()), *([said.part.ref.uri] if said.part.ref else [])]
 
 
 @post.command()
@@ -58,21 +58,21 @@ def show(app: App, uri: str, *, as_json: bool) -> None:
     from bot.storage import views
 
     with app.database.read() as tx:
-        one = views.post(tx, app.uri(tx, uri))
-        who = app.full_name(tx, one.did)
-    place = one.part.ref.uri if one.part.ref else ""
+        said = views.post(tx, app.uri(tx, uri))
+        who = app.full_name(tx, said.did)
+    posted_uri = said.part.ref.uri if said.part.ref else ""
     if as_json:
-        output.document({**output.plain(one), "link": link(place)})
+        output.print_json({**output.to_json(said), "link": post_link(posted_uri)})
         return
     items = [
-        ("post", place),
-        ("link", link(place)),
-        ("cid", one.part.ref.cid if one.part.ref else ""),
+        ("post", posted_uri),
+        ("link", post_link(posted_uri)),
+        ("cid", said.part.ref.cid if said.part.ref else ""),
         ("to", who),
-        ("answers", one.mention_uri),
-        ("posted", output.when(one.posted_at)),
-        ("part", str(one.part.index + 1)),
-        ("text", one.part.text),
-        ("record", one.part.record or ""),
+        ("answers", said.mention_uri),
+        ("posted", output.format_time(said.posted_at)),
+        ("part", str(said.part.index + 1)),
+        ("text", said.part.text),
+        ("record", said.part.record or ""),
     ]
     output.Page().pairs(items)

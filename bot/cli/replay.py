@@ -1,4 +1,4 @@
-"""Think again, with nothing posted and nothing remembered."""
+"""The command that asks a brain again about stored turns. Nothing is posted or remembered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, now, pass_app
-from bot.cli.turn import answer, find, money, plain, said, thinker
+from bot.cli.turn import brain_name, find_turns, format_cost, format_edit, reply_text, turn_json
 from bot.errors import NotFound
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from bot.worker.replay import Replay
     from memory.model import Note
 
-SPAN = re.compile(r"(\d{1,4})([dh])")
+AGO = re.compile(r"(\d{1,4})([dh])")
 
 
-class When(click.ParamType[datetime]):
+class DateType(click.ParamType[datetime]):
     """A date, a time, or how long ago: 2026-11-01, 2026-11-01T12:00, 7d, 12h."""
 
     name = "when"
@@ -32,7 +32,7 @@ class When(click.ParamType[datetime]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         if isinstance(value, datetime):
             return value
-        if span := SPAN.fullmatch(value):
+        if span := AGO.fullmatch(value):
             return now() - timedelta(**{"days" if span[2] == "d" else "hours": int(span[1])})
         try:
             at = datetime.fromisoformat(value)
@@ -51,7 +51,7 @@ class When(click.ParamType[datetime]):
 )
 @click.option("--brain", help="With another brain than then: letta, model or rules.")
 @click.option("--model", help="With another model than the settings name.")
-@click.option("--all-since", "since", type=When(), help="Every kept turn since a date, or 7d, 12h.")
+@click.option("--all-since", "since", type=DateType(), help="Every kept turn since a date, or 7d, 12h.")
 @limit_option
 @json_option
 @pass_app
@@ -80,113 +80,127 @@ def replay(
     from bot import factory
 
     persona = factory.read_persona(file).text() if file else None
-    done = asyncio.run(_think(app.settings, turns, persona, brain, model))
+    replays = asyncio.run(_replay_all(app.settings, turns, persona, brain, model))
     if as_json:
-        output.document(_document(done[0]) if uri else {"turns": list(map(_document, done)), **_totals(done)})
+        output.print_json(
+            _document(replays[0]) if uri else {"turns": list(map(_document, replays)), **_totals(replays)}
+        )
     else:
-        _show(done, whole=uri is not None, erased=erased)
+        _print_replays(replays, whole=uri is not None, erased=erased)
 
 
 def _turns(
     app: App, uri: str | None, since: datetime | None, limit: int
 ) -> tuple[list[tuple[TurnRecord, tuple[Note, ...]]], int]:
-    """The last turn over each mention with the notes known then; and how many were erased."""
+    """Return the last turn about each mention with the notes of that time, and how many turns were erased."""
     from bot.storage import turns
-    from bot.worker.replay import known_then
+    from bot.worker.replay import notes_of_turn
 
     with app.database.read() as tx:
-        kept = find(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
-        newest = list({one.uri: one for one in reversed(kept)}.values())[::-1]
-        whole = [(one, known_then(tx, app.memory, one.told)) for one in newest if one.told]
+        kept = (
+            find_turns(tx, app.uri(tx, uri))[0][::-1] if uri else turns.latest(tx, since=since, limit=limit)
+        )
+        newest = list({turn.uri: turn for turn in reversed(kept)}.values())[::-1]
+        readable = [(turn, notes_of_turn(tx, app.memory, turn.told)) for turn in newest if turn.told]
     if since and len(kept) == limit:
         output.message(f"Only the last {limit} turns are looked at: -n asks for more.")
-    if uri and not whole:
+    if uri and not readable:
         raise NotFound(f"prompt of the turn over {uri} any more: its words were erased.")
-    return whole, len(newest) - len(whole)
+    return readable, len(newest) - len(readable)
 
 
-async def _think(
+async def _replay_all(
     settings: Settings,
     turns: list[tuple[TurnRecord, tuple[Note, ...]]],
     persona: str | None,
     brain: str | None,
     model: str | None,
 ) -> list[Replay]:
-    """One after the other, so that a provider's limits are not met; each brain is made once."""
+    """Replay the turns one after the other, because of providers' limits. Each brain is made once."""
     from bot import clock, factory
-    from bot.worker.replay import replay as again
+    from bot.worker.replay import replay as replay_turn
 
-    def name(turn: TurnRecord) -> str:
-        """A model is asked by a brain that asks one."""
+    def brain_for(turn: TurnRecord) -> str:
+        """Return the brain for this turn: one that asks a model, if a model is given."""
         return brain or (turn.brain if not model or turn.brain in factory.BRAIN_OPTIONS else "model")
 
-    within = timedelta(seconds=settings.brain_timeout)
-    chosen = {"model": model, "letta_model": model} if model else {}
-    made: dict[str, Brain] = {}
+    time_limit = timedelta(seconds=settings.brain_timeout)
+    model_settings = {"model": model, "letta_model": model} if model else {}
+    brains: dict[str, Brain] = {}
     try:
-        for one in {name(turn) for turn, _ in turns}:
-            made[one] = factory.make_brain(settings.model_copy(update={"brain": one, **chosen}))
-            await factory.start_brain(made[one])
+        for named in {brain_for(turn) for turn, _ in turns}:
+            brains[named] = factory.make_brain(settings.model_copy(update={"brain": named, **model_settings}))
+            await factory.start_brain(brains[named])
         return [
-            await again(turn, notes, made[name(turn)], clock.now, within, persona) for turn, notes in turns
+            await replay_turn(turn, notes, brains[brain_for(turn)], clock.now, time_limit, persona)
+            for turn, notes in turns
         ]
     finally:
-        for asked in made.values():
+        for asked in brains.values():
             await asked.close()
 
 
 # --- side by side --------------------------------------------------------------------------------
 
 
-def _show(done: list[Replay], *, whole: bool, erased: int) -> None:
+def _print_replays(replays: list[Replay], *, whole: bool, erased: int) -> None:
     page = output.Page()
-    for one in done:
-        asked = one.then.told.mention.text if one.then.told else ""
-        page.card(["changed" if one.changed else "same", output.when(one.then.at), one.then.uri], [asked])
-        page.table(("", "then", "now"), _rows(one), fold=("then", "now"))
+    for replayed in replays:
+        asked = replayed.then.told.mention.text if replayed.then.told else ""
+        page.card(
+            [
+                "changed" if replayed.changed else "same",
+                output.format_time(replayed.then.at),
+                replayed.then.uri,
+            ],
+            [asked],
+        )
+        page.table(("", "then", "now"), _rows(replayed), fold=("then", "now"))
         page.prose("", 0)
     page.heading("Alike for both")
-    page.prose("\n".join(done[0].same) if whole else "of each turn: what was sent, but for what stands below")
+    page.prose(
+        "\n".join(replays[0].same) if whole else "of each turn: what was sent, but for what stands below"
+    )
     page.heading("Not alike")
-    page.prose("\n".join(dict.fromkeys(line for one in done for line in one.differs)))
+    page.prose("\n".join(dict.fromkeys(line for replayed in replays for line in replayed.differs)))
     if not whole:
-        total = _totals(done)
-        page.heading(f"{total['changed']} of {len(done)} came out differently")
+        total = _totals(replays)
+        page.heading(f"{total['changed']} of {len(replays)} came out differently")
         page.prose(f"then {_sum(total['then'])}\nnow  {_sum(total['now'])}")
         if erased:
             page.prose(f"{erased} more were erased since and cannot be thought again.")
 
 
-def _rows(one: Replay) -> list[tuple[str, str, str]]:
+def _rows(replayed: Replay) -> list[tuple[str, str, str]]:
     rows = [
-        (name, tell(one.then), tell(one.now))
+        (name, tell(replayed.then), tell(replayed.now))
         for name, tell in (
-            ("brain", thinker),
+            ("brain", brain_name),
             ("persona", lambda turn: turn.persona),
             ("outcome", lambda turn: turn.outcome),
             ("tokens", lambda turn: f"{turn.tokens_in:,} in, {turn.tokens_out:,} out"),
-            ("cost", lambda turn: money(turn.cost)),
+            ("cost", lambda turn: format_cost(turn.cost)),
             ("took", lambda turn: f"{turn.took_ms / 1000:.2f} s"),
             ("calls", lambda turn: ", ".join(call.name for call in turn.calls)),
-            ("edits", lambda turn: "; ".join(map(said, turn.edits))),
-            ("says", answer),
+            ("edits", lambda turn: "; ".join(map(format_edit, turn.edits))),
+            ("says", reply_text),
         )
     ]
     return [row for row in rows if any(row[1:])]
 
 
-def _document(one: Replay) -> dict[str, Any]:
+def _document(replayed: Replay) -> dict[str, Any]:
     return {
-        "uri": one.then.uri,
-        "changed": one.changed,
-        "same": one.same,
-        "differs": one.differs,
-        "then": plain(one.then),
-        "now": plain(one.now),
+        "uri": replayed.then.uri,
+        "changed": replayed.changed,
+        "same": replayed.same,
+        "differs": replayed.differs,
+        "then": turn_json(replayed.then),
+        "now": turn_json(replayed.now),
     }
 
 
-def _totals(done: list[Replay]) -> dict[str, Any]:
+def _totals(replays: list[Replay]) -> dict[str, Any]:
     def total(turns: list[TurnRecord]) -> dict[str, int | None]:
         known = [turn.cost for turn in turns if turn.cost is not None]
         return {
@@ -196,12 +210,12 @@ def _totals(done: list[Replay]) -> dict[str, Any]:
         }
 
     return {
-        "changed": sum(one.changed for one in done),
-        "then": total([one.then for one in done]),
-        "now": total([one.now for one in done]),
+        "changed": sum(replayed.changed for replayed in replays),
+        "then": total([replayed.then for replayed in replays]),
+        "now": total([replayed.now for replayed in replays]),
     }
 
 
 def _sum(total: dict[str, int]) -> str:
     used = f"{total['tokens_in']:,} tokens in, {total['tokens_out']:,} out"
-    return " · ".join(filter(None, (used, money(total["cost"]))))
+    return " · ".join(filter(None, (used, format_cost(total["cost"]))))

@@ -1,4 +1,4 @@
-"""To run the bot, to talk to it, to see it work, and to find out why it does not."""
+"""Commands that run the bot: run, record, chat, demo, doctor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(app: App, role: Literal["all", "listen", "work"], source: str | None, sp
     """Run the bot until it is told to stop."""
     import asyncio
 
-    settings = _heard_from(app.settings, source, speed)
+    settings = _with_source(app.settings, source, speed)
     settings.require_account()
     from bot import app as bot
     from bot import log
@@ -43,8 +43,8 @@ def run(app: App, role: Literal["all", "listen", "work"], source: str | None, sp
     asyncio.run(bot.run(settings, role))
 
 
-def _heard_from(settings: Settings, source: str | None, speed: float | None = None) -> Settings:
-    """The settings with another source."""
+def _with_source(settings: Settings, source: str | None, speed: float | None = None) -> Settings:
+    """Return the settings with another source, and another speed, if they are given."""
     from bot.config.types import check_source
 
     try:
@@ -67,8 +67,8 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
     from bot import factory, log
     from bot.streams import recording
 
-    settings = _heard_from(app.settings, source)
-    if settings.replayed is not None:
+    settings = _with_source(app.settings, source)
+    if settings.replay_path is not None:
         raise click.UsageError("A recording cannot be recorded: give --source.")
     log.configure(settings.log_level, settings.log_format)
     with file.open("wb") as target:
@@ -99,9 +99,9 @@ def chat(context: click.Context, app: App) -> None:
 @click.pass_context
 def demo(context: click.Context, *, as_json: bool, keep: bool, kills: int, seed: int | None) -> None:
     """Watch it at work on a network of its own."""
-    from bot.demo import stage as demonstration
+    from bot.demo import demo as playing
 
-    context.exit(demonstration.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
+    context.exit(playing.run(as_json=as_json, keep=keep, kills=kills, seed=seed))
 
 
 @click.command()
@@ -116,7 +116,7 @@ def doctor(context: click.Context, app: App, *, as_json: bool) -> None:
         if not as_json:
             _print(check)
     if as_json:
-        output.document(found)
+        output.print_json(found)
     bad = sum(not check.ok for check in found)
     if bad:
         output.message(f"{bad} of {len(found)} checks failed.")
@@ -129,13 +129,13 @@ def _checks(app: App) -> Iterator[Check]:
     try:
         settings = app.settings
     except SettingsError as error:
-        yield from checking.unset(error)
+        yield from checking.settings_checks(error)
     else:
         yield from checking.checks(settings)
 
 
 def _print(check: Check) -> None:
     mark = click.style("ok  ", fg="green") if check.ok else click.style("FAIL", fg="red", bold=True)
-    click.echo(f"{mark}  {check.name:<9} {output.clean(check.detail)}")
+    click.echo(f"{mark}  {check.name:<9} {output.escape(check.detail)}")
     if check.mend:
-        click.echo(f"      {'':<9} mend: {output.clean(check.mend)}")
+        click.echo(f"      {'':<9} mend: {output.escape(check.mend)}")

@@ -1,4 +1,4 @@
-"""Why it said that: every turn of the brain, as it was kept."""
+"""Commands about turns: what the brain was told, what it did, and what that cost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli import output
-from bot.cli.context import App, json_option, limit_option, link, pass_app
+from bot.cli.context import App, json_option, limit_option, pass_app, post_link
 from bot.errors import NotFound
 from memory.errors import UnknownNote
 
@@ -40,15 +40,21 @@ def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
 
     with app.database.read() as tx:
         found = turns.latest(tx, did=app.did(tx, who) if who else None, limit=limit)
-        names = {did: app.name(tx, did) for did in {one.did for one in found}}
+        names = {did: app.name(tx, did) for did in {record.did for record in found}}
     if as_json:
-        output.document([plain(one) for one in found])
+        output.print_json([turn_json(record) for record in found])
         return
     page = output.Page()
-    for one in found:
-        head = [one.outcome, output.when(one.at), names[one.did], thinker(one), spent(one)]
-        asked = " ".join(one.told.mention.text.split()) if one.told else ERASED
-        page.card(head, filter(None, (asked, f"→ {answer(one)}", one.uri)))
+    for record in found:
+        head = [
+            record.outcome,
+            output.format_time(record.at),
+            names[record.did],
+            brain_name(record),
+            format_spent(record),
+        ]
+        asked = " ".join(record.told.mention.text.split()) if record.told else ERASED
+        page.card(head, filter(None, (asked, f"→ {reply_text(record)}", record.uri)))
     if not found:
         output.message("No turn is kept about this person." if who else "No turn is kept yet.")
 
@@ -61,32 +67,34 @@ def list_(app: App, who: str | None, limit: int, *, as_json: bool) -> None:
 def show(app: App, uri: str, *, full: bool, as_json: bool) -> None:
     """Why it said that: URI is the mention, or the bot's answer."""
     with app.database.read() as tx:
-        found, entry = find(tx, app.uri(tx, uri))
+        found, entry = find_turns(tx, app.uri(tx, uri))
         who = app.full_name(tx, found[0].did)
-        notes = {number: _note(app, tx, number) for one in found if one.told for number in one.told.shown}
+        notes = {
+            number: _note(app, tx, number) for record in found if record.told for number in record.told.shown
+        }
     if as_json:
-        output.document([plain(one) for one in found])
+        output.print_json([turn_json(record) for record in found])
         return
     page = output.Page()
-    for number, one in enumerate(found, 1):
+    for number, record in enumerate(found, 1):
         if number > 1:
             page.heading("─" * 78)
-        page.pairs(_facts(one, who, number, len(found), entry if number == len(found) else None))
-        if one.told:
-            _tell(page, one, notes, full=full)
+        page.pairs(_summary_pairs(record, who, number, len(found), entry if number == len(found) else None))
+        if record.told:
+            _print_turn(page, record, notes, full=full)
         else:
             page.prose("\nIts words were erased, with the person, the note or the post they came from.", 0)
 
 
-def find(tx: Tx, uri: str) -> tuple[tuple[TurnRecord, ...], Entry | None]:
-    """The turns over a mention, named by itself or by the bot's answer. Raises NotFound."""
+def find_turns(tx: Tx, uri: str) -> tuple[tuple[TurnRecord, ...], Entry | None]:
+    """Return the turns about a mention, and its entry. `uri`: the mention or the answer. Raises NotFound."""
     from bot.storage import turns, views
 
     try:
         mention = views.post(tx, uri).mention_uri
     except NotFound:
         mention = uri
-    found = turns.of(tx, mention)
+    found = turns.of_mention(tx, mention)
     try:
         return found, views.entry(tx, mention)
     except NotFound:
@@ -100,51 +108,53 @@ def _note(app: App, tx: Tx, number: int) -> Note | None:
         return None
 
 
-def _facts(one: TurnRecord, who: str, number: int, of: int, entry: Entry | None) -> list[tuple[str, str]]:
+def _summary_pairs(
+    record: TurnRecord, who: str, number: int, of: int, entry: Entry | None
+) -> list[tuple[str, str]]:
     attempt = f", attempt {number} of {of}" if of > 1 else ""
-    fate = f"{entry.state}{f': {entry.why}' if entry.why else ''}" if entry else ""
-    posted = "\n".join(link(part.ref.uri) for part in entry.parts if part.ref) if entry else ""
+    ended = f"{entry.state}{f': {entry.why}' if entry.why else ''}" if entry else ""
+    posted = "\n".join(post_link(part.ref.uri) for part in entry.parts if part.ref) if entry else ""
     return [
-        ("mention", one.uri),
-        ("link", link(one.uri)),
+        ("mention", record.uri),
+        ("link", post_link(record.uri)),
         ("who", who),
-        ("when", f"{output.when(one.at)}{attempt}"),
-        ("brain", thinker(one)),
-        ("persona", one.persona),
-        ("spent", spent(one)),
-        ("outcome", one.outcome),
-        ("error", one.error or ""),
-        ("became", fate),
+        ("when", f"{output.format_time(record.at)}{attempt}"),
+        ("brain", brain_name(record)),
+        ("persona", record.persona),
+        ("spent", format_spent(record)),
+        ("outcome", record.outcome),
+        ("error", record.error or ""),
+        ("became", ended),
         ("posted", posted),
     ]
 
 
-def _tell(page: output.Page, one: TurnRecord, notes: dict[int, Note | None], *, full: bool) -> None:
-    told = one.told
-    assert told is not None
-    from memory.model import tokens
+def _print_turn(page: output.Page, record: TurnRecord, notes: dict[int, Note | None], *, full: bool) -> None:
+    turn_input = record.told
+    assert turn_input is not None
+    from memory.text import tokens
 
-    for section in told.sections:
+    for section in turn_input.sections:
         page.heading(section.name, f"{section.trust}: {section.source} · {tokens(str(section)):,} tokens")
         page.prose(_shortened(section, full=full))
-    if told.images:
+    if turn_input.images:
         page.heading("Pictures that went along")
-    for image in told.images:
-        page.prose(_picture(told, image))
-    if told.shown:
+    for image in turn_input.images:
+        page.prose(_picture(turn_input, image))
+    if turn_input.shown:
         page.heading("Where those notes come from")
-    for number in told.shown:
+    for number in turn_input.shown:
         page.prose(_receipt(number, notes[number]))
-    if one.calls:
-        page.heading("What it did", "1 call" if len(one.calls) == 1 else f"{len(one.calls)} calls")
-    for call in one.calls:
+    if record.calls:
+        page.heading("What it did", "1 call" if len(record.calls) == 1 else f"{len(record.calls)} calls")
+    for call in record.calls:
         page.prose(_call(call, full=full))
     page.heading("What it said")
-    page.prose(answer(one))
-    if one.edits:
+    page.prose(reply_text(record))
+    if record.edits:
         page.heading("What it wants to remember")
-    for edit in one.edits:
-        page.prose(said(edit))
+    for edit in record.edits:
+        page.prose(format_edit(edit))
 
 
 def _shortened(section: Section, *, full: bool) -> str:
@@ -154,17 +164,17 @@ def _shortened(section: Section, *, full: bool) -> str:
     return "\n".join([*lines[:keep], *([f"… {more} more lines: --full"] if more > 0 else [])])
 
 
-def _picture(told: TurnInput, image: Media) -> str:
+def _picture(turn_input: TurnInput, image: Media) -> str:
     from bot.prompt.images import place
 
-    where = place(told.post, told.thread, image)
+    where = place(turn_input.post, turn_input.thread, image)
     return f"{where} · {image.mime}, {image.size or 0:,} bytes\n{image.cid}"
 
 
 def _receipt(number: int, note: Note | None) -> str:
     if note is None:
         return f"n{number} was erased since"
-    return f"n{number} · said {output.when(note.receipt.said_at)}\n{note.receipt.uri}"
+    return f"n{number} · said {output.format_time(note.receipt.said_at)}\n{note.receipt.uri}"
 
 
 def _call(call: Call, *, full: bool) -> str:
@@ -180,37 +190,41 @@ def _cut(text: str, *, full: bool) -> str:
     return text if full else line if len(line) <= SHOWN_CHARS else f"{line[:SHOWN_CHARS]}…"
 
 
-# --- one turn in few words -----------------------------------------------------------------------
+# --- parts of one line -----------------------------------------------------------------------
 
 
-def answer(one: TurnRecord) -> str:
-    if one.reply is not None:
-        return one.reply
-    return f"(nothing: {one.error or one.why})" if one.error or one.why else ERASED
+def reply_text(record: TurnRecord) -> str:
+    if record.reply is not None:
+        return record.reply
+    return f"(nothing: {record.error or record.why})" if record.error or record.why else ERASED
 
 
-def thinker(one: TurnRecord) -> str:
-    return " ".join(filter(None, (one.brain, one.model)))
+def brain_name(record: TurnRecord) -> str:
+    return " ".join(filter(None, (record.brain, record.model)))
 
 
-def spent(one: TurnRecord) -> str:
-    used = f"{one.tokens_in:,} + {one.tokens_out:,} tokens" if one.tokens_in or one.tokens_out else ""
-    return " · ".join(filter(None, (used, money(one.cost), f"{one.took_ms / 1000:.2f} s")))
+def format_spent(record: TurnRecord) -> str:
+    used = (
+        f"{record.tokens_in:,} + {record.tokens_out:,} tokens"
+        if record.tokens_in or record.tokens_out
+        else ""
+    )
+    return " · ".join(filter(None, (used, format_cost(record.cost), f"{record.took_ms / 1000:.2f} s")))
 
 
-def money(cost: int | None) -> str:
-    """From millionths of a US dollar; nothing for no cost."""
+def format_cost(cost: int | None) -> str:
+    """Return the cost, given in millionths of a US dollar; '' for 0."""
     if cost is None:
         return "price unknown"
     return f"${cost / 1_000_000:.4f}" if cost else ""
 
 
-def said(edit: Edit) -> str:
+def format_edit(edit: Edit) -> str:
     number, text = getattr(edit, "note_id", None), getattr(edit, "text", "")
     return " ".join(filter(None, (type(edit).__name__.lower(), f"n{number}" if number else "", text)))
 
 
-def plain(one: TurnRecord) -> dict[str, Any]:
-    """As JSON, with each edit's name."""
-    edits = [{"op": type(edit).__name__.lower(), **output.plain(edit)} for edit in one.edits]
-    return {**output.plain(one), "edits": edits, "erased": one.erased}
+def turn_json(record: TurnRecord) -> dict[str, Any]:
+    """Return the turn in JSON's types, with the kind of each edit as `op`."""
+    edits = [{"op": type(edit).__name__.lower(), **output.to_json(edit)} for edit in record.edits]
+    return {**output.to_json(record), "edits": edits, "erased": record.erased}

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have, each with what is wrong with a bad one."""
+"""The types of settings. Each says what is wrong with a bad value."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def check_model(value: str) -> str:
 
 
 def _split(value: object) -> object:
-    """A list in one variable is separated by commas."""
+    """Split the list in a variable at its commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-MOST = 10**9  # keeps times within what a datetime can hold
-Seconds = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False)]
-Pause = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=MOST)]
+MAX_NUMBER = 10**9  # keeps times within what a datetime can hold
+Seconds = Annotated[float, Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
+Pause = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
 SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]

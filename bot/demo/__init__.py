@@ -1,1 +1,1 @@
-"""The demo: a real network on loopback, and the conversation that is played on it."""
+"""The demo: people talk to the bot on a real network on loopback."""

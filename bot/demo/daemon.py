@@ -1,4 +1,4 @@
-"""The daemon of the demo: `scrubjay run` as a process of its own, with settings that anyone can read."""
+"""The daemon of the demo: `scrubjay run` in its own process, with its own settings file."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ pds_url = "{pds}"
 plc_url = "{plc}"
 source = "firehose"
 firehose_url = "{firehose}"
-firehose_start = "oldest"    # a first start hears what was said before it
+firehose_start = "oldest"    # the first start reads what was posted before it
 data_dir = "{data}"
 think_delay = 0.3
 post_delay = 0.1
 person_spacing = 0.3
 spacing = 0.02
-partner_posts = 10           # people who talk faster than people do
+partner_posts = 10           # these people talk faster than people do
 lease = 2.0                  # a killed worker's mention is taken over soon
 sweep = 0.2
 """
@@ -71,7 +71,7 @@ class Daemon:
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
-        """As the kernel does it: no goodbye."""
+        """Kill it (SIGKILL)."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -83,7 +83,7 @@ class Daemon:
         return self.wait(STOP_SECONDS)
 
     def wait(self, seconds: float) -> int:
-        """Return its exit code; what has not ended by then is killed, and that is an error."""
+        """Return its exit code. If it does not exit in time, it is killed, and the code is -1."""
         if self._process is None:
             return 0
         try:

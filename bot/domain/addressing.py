@@ -1,4 +1,4 @@
-"""Which posts speak to the bot. Pure, and never surprised: a record is whatever a stranger wrote."""
+"""Which posts address the bot. Pure. A record is what a stranger wrote, so no field is believed unchecked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bot.domain.embeds import items, mapping, quoted_ref
+from bot.domain.embeds import as_list, as_mapping, quoted_ref
 from bot.domain.mention import Ignored, Mention, Reason, StrongRef
 from bot.domain.records import POST_TEXT, cut
 from bot.domain.uris import POST, AtUri
@@ -27,32 +27,32 @@ LANG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,3}")
 OWN_MENTION = re.compile(r"\s*@\S+\s*")
 
 
-def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -> Verdict:
-    """Whether the post speaks to the bot `me` (a DID): by a facet, in reply to it, or quoting it.
+def judge(event: PostCreated, bot_did: str, parse: Callable[[str], Command | None]) -> Verdict:
+    """Decide whether the post addresses the bot: by a facet, as a reply to it, or as a quote of it.
 
-    What is malformed counts as absent. `parse` is given the text without the bot's own mention.
+    A malformed field counts as absent. `parse` gets the text without the mention of the bot.
     """
     if not _is_post(event):
         return Ignored("malformed")
-    if event.did == me:
+    if event.did == bot_did:
         return Ignored("own post")
     record, raw = event.record, event.record.get("text")
     if not isinstance(raw, str):
         return Ignored("no text")
     if len(raw.encode(errors="replace")) > POST_TEXT.bytes:
         return Ignored("text too long")
-    reply = mapping(record.get("reply"))
-    parent = _post(reply.get("parent"))
-    reason = addressed(record, me)
+    reply = as_mapping(record.get("reply"))
+    parent = _post_ref(reply.get("parent"))
+    reason = addressing_reason(record, bot_did)
     if reason is None:
         return Ignored("not addressed")
-    text = without_mentions(cut(raw, POST_TEXT), record.get("facets"), me)
+    text = without_mentions(cut(raw, POST_TEXT), record.get("facets"), bot_did)
     return Mention(
         ref=event.ref,
         did=event.did,
         reason=reason,
         text=text,
-        root=(_post(reply.get("root")) or parent) if parent else event.ref,
+        root=(_post_ref(reply.get("root")) or parent) if parent else event.ref,
         parent=parent,
         said_at=event.at,
         langs=_langs(record.get("langs")),
@@ -62,19 +62,19 @@ def judge(event: PostCreated, me: str, parse: Callable[[str], Command | None]) -
 
 def mentions(record: Mapping[str, Any], did: str) -> bool:
     """Whether the post mentions `did` by a facet."""
-    return next(_features(record.get("facets"), did), None) is not None
+    return next(_mention_facets(record.get("facets"), did), None) is not None
 
 
-def without_mentions(text: str, facets: object, me: str) -> str:
-    """The text in NFC, without the '@handle' of the bot where a sound facet marks it, without blank ends."""
+def without_mentions(text: str, facets: object, bot_did: str) -> str:
+    """The text in NFC and stripped, without the bot's '@handle' where a valid facet marks it."""
     data = text.encode(errors="replace")
-    for start, end in sorted(_spans(facets, me), reverse=True):
+    for start, end in sorted(_mention_spans(facets, bot_did), reverse=True):
         if not 0 <= start < end <= len(data):
             continue
         try:
             before, marked, after = (part.decode() for part in (data[:start], data[start:end], data[end:]))
         except UnicodeDecodeError:
-            continue  # it cuts a character
+            continue  # the facet cuts a character
         if OWN_MENTION.fullmatch(marked):
             data = f"{before}{after if before.strip() else after.lstrip()}".encode()
     return unicodedata.normalize("NFC", data.decode().replace("\0", "")).strip()
@@ -87,49 +87,49 @@ def _is_post(event: PostCreated) -> bool:
     return sound and place is not None and place[:2] == (event.did, POST)
 
 
-def addressed(record: Mapping[str, Any], me: str) -> Reason | None:
-    """How the record of a post speaks to `me` (a DID); None if it does not."""
-    parent = _post(mapping(record.get("reply")).get("parent"))
-    quoted = _post(quoted_ref(mapping(record.get("embed"))))
-    if mentions(record, me):
+def addressing_reason(record: Mapping[str, Any], bot_did: str) -> Reason | None:
+    """How the record of a post addresses the bot; None if it does not."""
+    parent = _post_ref(as_mapping(record.get("reply")).get("parent"))
+    quoted = _post_ref(quoted_ref(as_mapping(record.get("embed"))))
+    if mentions(record, bot_did):
         return Reason.MENTION
-    if parent is not None and _author(parent) == me:
+    if parent is not None and _author_did(parent) == bot_did:
         return Reason.REPLY
-    if quoted is not None and _author(quoted) == me:
+    if quoted is not None and _author_did(quoted) == bot_did:
         return Reason.QUOTE
     return None
 
 
-def _features(facets: object, me: str) -> Iterator[Mapping[str, Any]]:
-    """The facets that mention `me`."""
-    for facet in map(mapping, items(facets)):
-        for feature in map(mapping, items(facet.get("features"))):
-            if feature.get("$type") == MENTION and feature.get("did") == me:
+def _mention_facets(facets: object, bot_did: str) -> Iterator[Mapping[str, Any]]:
+    """The facets that mention the bot."""
+    for facet in map(as_mapping, as_list(facets)):
+        for feature in map(as_mapping, as_list(facet.get("features"))):
+            if feature.get("$type") == MENTION and feature.get("did") == bot_did:
                 yield facet
 
 
-def _spans(facets: object, me: str) -> set[tuple[int, int]]:
-    """The bytes that mentions of the bot claim to cover."""
-    indexes = [mapping(facet.get("index")) for facet in _features(facets, me)]
+def _mention_spans(facets: object, bot_did: str) -> set[tuple[int, int]]:
+    """The byte ranges that the bot's mention facets claim."""
+    indexes = [as_mapping(facet.get("index")) for facet in _mention_facets(facets, bot_did)]
     ends = [(index.get("byteStart"), index.get("byteEnd")) for index in indexes]
     return {(start, end) for start, end in ends if type(start) is int and type(end) is int}
 
 
-def _post(ref: object) -> StrongRef | None:
-    """The strong ref, if it names a post soundly."""
-    uri, cid = mapping(ref).get("uri"), mapping(ref).get("cid")
+def _post_ref(ref: object) -> StrongRef | None:
+    """The strong ref, if it is valid and names a post."""
+    uri, cid = as_mapping(ref).get("uri"), as_mapping(ref).get("cid")
     place = AtUri.parse(uri)
     if place is None or place.collection != POST or not isinstance(cid, str) or not CID.fullmatch(cid):
         return None
     return StrongRef(str(uri), cid)
 
 
-def _author(ref: StrongRef) -> str:
+def _author_did(ref: StrongRef) -> str:
     place = AtUri.parse(ref.uri)
     assert place is not None
     return place.did
 
 
 def _langs(langs: object) -> tuple[str, ...]:
-    valid = [lang for lang in items(langs) if isinstance(lang, str) and LANG.fullmatch(lang)]
+    valid = [lang for lang in as_list(langs) if isinstance(lang, str) and LANG.fullmatch(lang)]
     return tuple(dict.fromkeys(valid))[:MAX_LANGS]

@@ -1,4 +1,4 @@
-"""What people command in plain words, and the texts that code itself says. Pure."""
+"""The commands that people write in plain words, and the texts that the program itself sends. Pure."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ NOTICE = (
     "(I'm a bot, and I remember what people tell me about themselves. "
     "Write “stop” and I'll leave you alone, “forget me” and I'll erase it all.)"
 )
-FORGOTTEN = (
+ERASED_REPLY = (
     "Done: I've erased everything I remembered about you. What we both posted stays on Bluesky until it is "
     "deleted there. If you talk to me again, we start from nothing."
 )
 
 
 def introduce(reply: str, notice: str = NOTICE) -> str:
-    """The first reply to a person, which says what they are talking to."""
+    """The first reply to a person, with the notice that they talk to a bot."""
     return f"{reply}\n\n{notice}" if notice else reply
 
 
 HANDLE = re.compile(r"@[\w.-]+")
 HANDLES = re.compile(rf"^\W*?{HANDLE.pattern}|{HANDLE.pattern}\W*$")
-LONGEST = 200  # characters; no command is longer
+MAX_CHARS = 200  # characters; no command is longer
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufe0f\ufeff]")
 FILLER = r"(?:please|pls|plz|hey|hi|ok|okay|now|bot|thanks|thank you|kindly)"
 FILLERS = re.compile(rf"^(?:{FILLER}\s+)+|(?:\s+{FILLER})+$")
@@ -50,22 +50,22 @@ COMMANDS = {
 }
 
 
-def command(text: str) -> Command | None:
-    """The command that `text` is, if it is nothing else. It comes without the bot's own @mention.
+def parse(text: str) -> Command | None:
+    """The command, if the whole text is one. `text` has no mention of the bot.
 
-    A question erases and restarts nothing, for neither is easily undone; `stop?` stops.
+    `forget me?` and `start?` are questions and no commands. `stop?` is one: stopping harms nobody.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_CHARS:
         return None
-    words = _bare(text)
+    words = _normalized(text)
     for name, pattern in COMMANDS.items():
         if pattern.fullmatch(words):
             return None if "?" in text and name is not Command.STOP else name
     return None
 
 
-def _bare(text: str) -> str:
-    """Lower case, without punctuation, handles at the ends and courtesies."""
+def _normalized(text: str) -> str:
+    """The text in lower case, without punctuation, without handles at its ends, without words of courtesy."""
     plain = HANDLES.sub(" ", INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
     if HANDLE.search(plain):
         return ""

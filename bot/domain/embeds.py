@@ -1,6 +1,6 @@
-"""What a post shows beside its text: pictures, a link card, a quoted post. Pure.
+"""What a post shows beside its text: images, a video, a link card, a quoted record. Pure.
 
-Shapes: app.bsky.embed.images, .video, .external, .record, .recordWithMedia. What is malformed is absent.
+Shapes: app.bsky.embed.images, .video, .external, .record, .recordWithMedia. What is malformed is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.domain.records import ALT_TEXT, CARD_TEXT, CARD_TITLE, CARD_URI, cut
 
-IMAGES = 4  # the lexicon's limit
+MAX_IMAGES = 4  # the lexicon's limit
 MAX_CID, MAX_MIME, MAX_SIZE = 256, 100, 2**63 - 1
 MAX_URI = 1200  # no AT URI that can be read is longer
 RAW_SHA256 = b"\x01\x55\x12\x20"  # CID version 1, codec raw, a sha256 of 32 bytes
@@ -21,7 +21,7 @@ RAW_SHA256 = b"\x01\x55\x12\x20"  # CID version 1, codec raw, a sha256 of 32 byt
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture or video by reference: its bytes are the blob `cid` of `did`; `size` is what it claims."""
+    """An image or video: its bytes are the blob `cid` of `did`. `size` in bytes is what the record claims."""
 
     did: str
     cid: str
@@ -36,7 +36,7 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A link as its author's app previewed it."""
+    """A link card: the preview of a page that the author's app made."""
 
     title: str
     description: str
@@ -45,7 +45,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Embeds:
-    """`quotes` is the AT URI of the record that is quoted, which need not be a post."""
+    """All embeds of a post. `quotes` is the AT URI of the quoted record, which need not be a post."""
 
     media: tuple[Media, ...] = ()
     card: Card | None = None
@@ -53,20 +53,20 @@ class Embeds:
 
 
 def read(did: str, record: object) -> Embeds:
-    """What the record of a post by `did` shows."""
-    embed = mapping(mapping(record).get("embed"))
-    shown = mapping(embed.get("media")) if _kind(embed) == "recordWithMedia" else embed
-    uri = mapping(quoted_ref(embed)).get("uri")
+    """The embeds of a post's record. `did` is its author."""
+    embed = as_mapping(as_mapping(record).get("embed"))
+    shown = as_mapping(embed.get("media")) if _kind(embed) == "recordWithMedia" else embed
+    uri = as_mapping(quoted_ref(embed)).get("uri")
     return Embeds(_media(did, shown), _card(shown), uri[:MAX_URI] if isinstance(uri, str) else None)
 
 
 def quoted_ref(embed: Mapping[str, Any]) -> object:
-    """The strong ref of what is quoted, unjudged."""
+    """The strong ref of the quoted record, not validated."""
     match _kind(embed):
         case "record":
             return embed.get("record")
         case "recordWithMedia":
-            return mapping(embed.get("record")).get("record")
+            return as_mapping(embed.get("record")).get("record")
         case _:
             return None
 
@@ -74,34 +74,35 @@ def quoted_ref(embed: Mapping[str, Any]) -> object:
 def _media(did: str, embed: Mapping[str, Any]) -> tuple[Media, ...]:
     match _kind(embed):
         case "images":
-            found = [_blob(did, mapping(image), "image") for image in items(embed.get("images"))[:IMAGES]]
+            images = as_list(embed.get("images"))[:MAX_IMAGES]
+            media = [_blob(did, as_mapping(image), "image") for image in images]
         case "video":
-            found = [_blob(did, embed, "video")]
+            media = [_blob(did, embed, "video")]
         case _:
-            found = []
-    return tuple(one for one in found if one)
+            media = []
+    return tuple(filter(None, media))
 
 
 def _blob(did: str, holder: Mapping[str, Any], field: str) -> Media | None:
-    blob = mapping(holder.get(field))
-    cid, size = mapping(blob.get("ref")).get("$link"), blob.get("size")
+    blob = as_mapping(holder.get(field))
+    cid, size = as_mapping(blob.get("ref")).get("$link"), blob.get("size")
     if not isinstance(cid, str) or len(cid) > MAX_CID:
         return None
-    mime = text(blob.get("mimeType"))[:MAX_MIME] or f"{field}/unknown"
-    alt = cut(text(holder.get("alt")), ALT_TEXT)
+    mime = as_text(blob.get("mimeType"))[:MAX_MIME] or f"{field}/unknown"
+    alt = cut(as_text(holder.get("alt")), ALT_TEXT)
     return Media(did, cid, mime, alt, size if type(size) is int and 0 <= size <= MAX_SIZE else None)
 
 
 def _card(embed: Mapping[str, Any]) -> Card | None:
-    external = mapping(embed.get("external"))
+    external = as_mapping(embed.get("external"))
     if _kind(embed) != "external" or not isinstance(external.get("uri"), str):
         return None
-    title, description = text(external.get("title")), text(external.get("description"))
+    title, description = as_text(external.get("title")), as_text(external.get("description"))
     return Card(cut(title, CARD_TITLE), cut(description, CARD_TEXT), cut(external["uri"], CARD_URI))
 
 
 def _kind(embed: Mapping[str, Any]) -> str:
-    return text(embed.get("$type")).removeprefix("app.bsky.embed.")
+    return as_text(embed.get("$type")).removeprefix("app.bsky.embed.")
 
 
 def blob_cid(data: bytes) -> str:
@@ -109,13 +110,13 @@ def blob_cid(data: bytes) -> str:
     return "b" + b32encode(RAW_SHA256 + sha256(data).digest()).decode().lower().rstrip("=")
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def items(value: object) -> list[Any]:
+def as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def text(value: object) -> str:
+def as_text(value: object) -> str:
     return value if isinstance(value, str) else ""

@@ -1,8 +1,8 @@
-"""What a source yields: the events of the network that may concern the bot.
+"""The events that a stream yields: what happened on the network and may concern the bot.
 
-`cursor` is where the stream may be resumed once the event is dealt with, `at` when the server saw it. A
-source may tell an event twice (after a reconnect, or from two hosts), always in the order of its repo: handle
-it by what it names, so that the second time changes nothing.
+`cursor`: the stream can be resumed from here once the event is handled. `at`: when the server saw the event.
+A stream may yield an event twice (after a reconnect, or from two hosts). Events of one repo come in order.
+Handling must be idempotent: the second time changes nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PostCreated:
-    """A post that speaks to the bot or is its own; or (`edited`) one of a tracked person, or tracked itself.
+    """A new post that addresses the bot or is its own; or an edited post that is tracked (`edited`).
 
-    `rev` is the repo's revision that brought it, which only grows; None if it was not heard, but read.
-    `record` is what a stranger wrote: believe no field of it.
+    `rev` is the repo's revision with this post. Revisions only grow. It is None if the post was read from a
+    server and not from a stream. `record` is what a stranger wrote: believe no field of it.
     """
 
     cursor: int
@@ -35,7 +35,7 @@ class PostCreated:
 
 @dataclass(frozen=True, slots=True)
 class PostDeleted:
-    """A post of a tracked person, or a tracked one, is gone."""
+    """A post of a tracked person, or a tracked post, was deleted."""
 
     cursor: int
     uri: str
@@ -45,7 +45,7 @@ class PostDeleted:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """`did` blocks the bot. Its end is a RecordDeleted of this `uri`, which says no more than that."""
+    """`did` blocks the bot. When the block ends, a RecordDeleted with the same `uri` follows."""
 
     cursor: int
     uri: str
@@ -67,7 +67,7 @@ class GateChanged:
 
 @dataclass(frozen=True, slots=True)
 class RecordDeleted:
-    """A block or a threadgate is gone, or does not mean us any more."""
+    """A block or a threadgate was deleted, or does not concern the bot any more."""
 
     cursor: int
     uri: str
@@ -77,7 +77,7 @@ class RecordDeleted:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanged:
-    """A tracked person's handle or DID document changed. The handle is a claim, and often left out."""
+    """A tracked person's handle or DID document changed. `handle` is only a claim, and often missing."""
 
     cursor: int
     did: str
@@ -87,10 +87,10 @@ class IdentityChanged:
 
 @dataclass(frozen=True, slots=True)
 class AccountChanged:
-    """A tracked person's account.
+    """The status of a tracked person's account changed.
 
-    `status`, of one that is not active: deleted, takendown, suspended, deactivated, desynchronized,
-    throttled, or a word of the future.
+    `status` of an account that is not active: deleted, takendown, suspended, deactivated, desynchronized,
+    throttled, or a value that did not exist when this was written.
     """
 
     cursor: int
@@ -102,7 +102,7 @@ class AccountChanged:
 
 @dataclass(frozen=True, slots=True)
 class RepoSync:
-    """A tracked repo changed in a way that the stream did not show: fetch what matters of it again."""
+    """A tracked repo changed in a way that the stream did not show. It has to be read again."""
 
     cursor: int
     did: str
@@ -114,9 +114,9 @@ class RepoSync:
 class Gap:
     """The stream of `host` was disturbed at `at`, after `since` and before `until` (cursors, if known).
 
-    `replayed`: the server was asked for all that came after `since`, and did not refuse; otherwise something
-    may be missing. It is told when it is over, before the events after it, and does not move the cursor:
-    `cursor` is the one before it.
+    `replayed`: the server was asked for all events after `since`, and did not refuse. If it is False, events
+    may be missing. The gap is yielded when it is over, before the events that follow. It does not move the
+    cursor: `cursor` is the one before the gap.
     """
 
     cursor: int
@@ -130,7 +130,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Nothing of interest up to here; the cursor may move."""
+    """Nothing up to here concerns the bot; the cursor may move."""
 
     cursor: int
     at: datetime
@@ -155,7 +155,7 @@ ACTIVE_ACCOUNT = "active"
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Somebody's post that concerns the bot, as its AppView tells. `at`: when it was written or indexed."""
+    """A post that the AppView notified the bot of. `at`: when the post was written or indexed."""
 
     ref: StrongRef
     did: str
@@ -165,7 +165,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Notifications, the newest first; `cursor` leads to older ones, None if there are no more."""
+    """Notifications, newest first. `cursor` is for the next page of older ones; None on the last page."""
 
     notifications: tuple[Notification, ...]
     cursor: str | None

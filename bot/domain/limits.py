@@ -1,4 +1,4 @@
-"""How much and how fast the bot may speak."""
+"""How much and how fast the bot may post."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much the bot may say. Windows slide; the settings' page tells each."""
+    """How many posts and tokens are allowed, in sliding windows. docs/settings.md describes each limit."""
 
     person_hour: int
     person_day: int
@@ -26,7 +26,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """When to think and when to post."""
+    """Pauses before thinking, before posting, and between replies."""
 
     think_delay: timedelta
     post_delay: timedelta

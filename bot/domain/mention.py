@@ -1,4 +1,4 @@
-"""The values that travel through the bot. Frozen; times are aware datetimes in UTC."""
+"""The values of a mention, from the post to the reply. Frozen. Times are aware datetimes in UTC."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Command(StrEnum):
 
 
 class State(StrEnum):
-    """Where a mention is. The last five are outcomes: every mention ends in exactly one."""
+    """The state of a mention. The last five are outcomes: every mention ends in exactly one of them."""
 
     WAITING = "waiting"
     THINKING = "thinking"
@@ -62,7 +62,7 @@ OUTCOMES = tuple(state for state in State if state not in OPEN)
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A post that addresses the bot. `root` is the first post of its thread (itself, if it starts one)."""
+    """A post that addresses the bot. `root` is the first post of its thread: itself, if it starts one."""
 
     ref: StrongRef
     did: str
@@ -81,16 +81,16 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Why an event is no mention."""
+    """A post that is no mention, and the reason."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A mention taken by one worker. Every write of that worker proves the fence.
+    """A mention taken by one worker. Each write of that worker is refused if the fence has changed.
 
-    `attempts` counts this one; `abandoned` tells that its last worker died over it.
+    `attempts` includes this one. `abandoned`: the last worker's lease ended before it was done.
     """
 
     mention: Mention
@@ -104,7 +104,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One post of a reply. `record` is its exact JSON, once fixed; `ref` its place, once put."""
+    """One post of a reply. `record` is its exact JSON, set before it is sent; `ref` is set after that."""
 
     index: int
     text: str
@@ -116,7 +116,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A mention and all that became of it. `why` tells a refusal or the last error."""
+    """A mention as storage has it: with its state, its history and its reply.
+
+    `why` is the reason of the outcome, or the last error.
+    """
 
     mention: Mention
     state: State
@@ -136,8 +139,8 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """One post of the bot (or one about to be) and whom it answers. `did` is the asker's."""
+class BotPost:
+    """One post of the bot, sent or planned, with the mention that it answers. `did` is the asker's."""
 
     mention_uri: str
     did: str
@@ -161,7 +164,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who an account says it is. `labels` are its self-labels, e.g. {'bot'}."""
+    """An account's handle and its self-labels, e.g. {'bot'}."""
 
     did: str
     handle: str | None

@@ -1,4 +1,4 @@
-"""When to think and when to post: pure rules over what is already planned."""
+"""When to think, when to post and when to retry. Pure."""
 
 from __future__ import annotations
 
@@ -6,34 +6,48 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from bot.domain.limits import Pace
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
+LATE = timedelta(seconds=1)
 
 
 def think_at(now: datetime, pace: Pace) -> datetime:
-    """When to think about a mention seen `now`: people often add a second post at once."""
+    """When to think about a mention seen `now`. The pause is for people who add a second post at once."""
     return now + pace.think_delay
 
 
-def post_at(now: datetime, last_to_person: datetime | None, last: datetime | None, pace: Pace) -> datetime:
-    """When to post a reply drafted `now`, given the latest times planned for this person and overall."""
-    slots = [now + pace.post_delay]
-    if last_to_person is not None:
-        slots.append(last_to_person + pace.person_spacing)
-    if last is not None:
-        slots.append(last + pace.spacing)
-    return max(slots)
+def slot(
+    earliest: datetime, planned: Iterable[datetime], to_person: Iterable[datetime], pace: Pace
+) -> datetime:
+    """When to post: the first time from `earliest` on that keeps its distance from what is planned.
 
-
-def retry_at(now: datetime, attempts: int, retry_after: float | None, chance: float) -> datetime:
-    """When to try again after `attempts` (1 or more) failures.
-
-    `chance` (0 to 1) spreads the retries of many workers over half the wait. A server's own `retry_after`
-    (seconds) is waited for in full.
+    `planned` are the times of all replies, `to_person` of those to the same person. A time far ahead, as a
+    clock that jumped leaves it, takes no more room than any other.
     """
-    wait = min(FIRST_RETRY * float(2 ** min(attempts - 1, 20)), LONGEST_RETRY) * (0.5 + chance / 2)
+    taken = [(at - pace.spacing, at + pace.spacing) for at in planned]
+    taken += [(at - pace.person_spacing, at + pace.person_spacing) for at in to_person]
+    free = earliest
+    for begin, end in sorted(taken):
+        if begin < free < end:
+            free = end
+    return free
+
+
+def is_missed(slot: datetime, now: datetime) -> bool:
+    """Whether so much time has passed since the slot that others may be planned for now."""
+    return now - slot > LATE
+
+
+def retry_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:
+    """When to try again after `attempts` (1 or more) failures: exponential backoff with jitter.
+
+    `jitter` (0 to 1) spreads the retries of many workers over half the wait. The wait is never shorter than
+    the server's own `retry_after` (seconds).
+    """
+    wait = min(FIRST_RETRY * float(2 ** min(attempts - 1, 20)), LONGEST_RETRY) * (0.5 + jitter / 2)
     return now + max(wait, timedelta(seconds=retry_after or 0))

@@ -1,4 +1,4 @@
-"""May the bot answer this mention, and what do people command without a brain: pure rules."""
+"""Whether the bot may answer a mention: now, later or never. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,7 @@ BOT_LABEL = "bot"
 ALLOWED_BOT_POSTS = 2  # in one thread with an allow-listed bot
 
 
-# --- commands ------------------------------------------------------------------------------------
-
-
-# --- judgement -----------------------------------------------------------------------------------
-
-
-class Why(StrEnum):
+class PolicyReason(StrEnum):
     """Every reason why a mention is not answered, or not yet."""
 
     STOPPED = "stopped"
@@ -48,7 +42,7 @@ class Why(StrEnum):
 
 
 class Scope(StrEnum):
-    """What else waits: only this mention, all of this person, or everyone."""
+    """What has to wait: only this mention, all mentions of this person, or all mentions."""
 
     MENTION = "mention"
     PERSON = "person"
@@ -57,7 +51,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What counted against a sliding limit: how much (replies, or tokens), and the time of the oldest."""
+    """What counts in a sliding window: how many replies or tokens, and the time of the oldest."""
 
     count: int = 0
     oldest: datetime | None = None
@@ -68,14 +62,14 @@ EMPTY = Window()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision about one mention needs. `gone` and `labels` are None until they were looked up.
+    """All that a decision about one mention needs. `gone` and `labels` are None until they are looked up.
 
-    `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate shuts it
-    out, or hides a reply of it. `blocked`: by the asker or the thread's first author. `hidden`: the asker's
-    account is not active.
+    `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate does not
+    allow the bot to reply, or hides one of its replies. `blocked`: the asker or the thread's first author
+    blocks the bot. `hidden`: the asker's account is not active.
 
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
-    thread within the partner window; the others are of one hour or 24 hours.
+    thread within the partner window. The other windows are of one hour or 24 hours.
     """
 
     age: timedelta
@@ -103,52 +97,52 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Ask again at `until`, when the oldest reply has left the window that is full."""
+    """Decide again at `until`, when the oldest reply has left the full window."""
 
     until: datetime
-    reason: Why
+    reason: PolicyReason
     scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
 class No:
-    """Never answer it. `state` is DECLINED, or EXPIRED if it is or would become too old."""
+    """Never answer it. `state` is DECLINED, or EXPIRED if the mention is or would become too old."""
 
-    reason: Why
+    reason: PolicyReason
     state: State
 
 
-Verdict: TypeAlias = Go | Later | No
+Decision: TypeAlias = Go | Later | No
 
 
-def judge(facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False) -> Verdict:
+def decide(facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False) -> Decision:
     """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
 
-    An admitted mention was counted already, so limits do not refuse it.
+    Limits do not refuse an admitted mention: it counts against them already.
     """
     refusal = _refusal(facts, limits)
     if refusal or admitted:
         return refusal or Go()
     if facts.thread >= _thread_posts(facts, limits):
-        return No(Why.THREAD, State.DECLINED)
+        return No(PolicyReason.THREAD, State.DECLINED)
     return _wait(facts, limits, now)
 
 
 def _refusal(facts: Facts, limits: Limits) -> No | None:
-    unwelcome = {
-        Why.STOPPED: facts.stopped,
-        Why.THREAD_STOPPED: facts.thread_stopped,
-        Why.BLOCKED: facts.blocked,
-        Why.HIDDEN: facts.hidden,
-        Why.GONE: facts.gone,
-        Why.GATED: facts.gated,
-        Why.BOT: _is_bot(facts) and not facts.allowed_bot,
+    refusals = {
+        PolicyReason.STOPPED: facts.stopped,
+        PolicyReason.THREAD_STOPPED: facts.thread_stopped,
+        PolicyReason.BLOCKED: facts.blocked,
+        PolicyReason.HIDDEN: facts.hidden,
+        PolicyReason.GONE: facts.gone,
+        PolicyReason.GATED: facts.gated,
+        PolicyReason.BOT: _is_bot(facts) and not facts.allowed_bot,
     }
-    why = next((why for why, holds in unwelcome.items() if holds), None)
-    if why is not None:
-        return No(why, State.DECLINED)
+    reason = next((reason for reason, holds in refusals.items() if holds), None)
+    if reason is not None:
+        return No(reason, State.DECLINED)
     if facts.age > limits.max_age:
-        return No(Why.TOO_OLD, State.EXPIRED)
+        return No(PolicyReason.TOO_OLD, State.EXPIRED)
     return None
 
 
@@ -160,8 +154,8 @@ def _thread_posts(facts: Facts, limits: Limits) -> int:
     return min(limits.thread_posts, ALLOWED_BOT_POSTS) if _is_bot(facts) else limits.thread_posts
 
 
-def _wait(facts: Facts, limits: Limits, now: datetime) -> Verdict:
-    """The longest wait that a full window asks for; one beyond the mention's life is none."""
+def _wait(facts: Facts, limits: Limits, now: datetime) -> Decision:
+    """The longest wait that a full window asks for; a No if the mention would be too old by then."""
     waits = list(_waits(facts, limits))
     for wait in waits:
         if isinstance(wait, No):
@@ -175,17 +169,17 @@ def _wait(facts: Facts, limits: Limits, now: datetime) -> Verdict:
 
 
 def _waits(facts: Facts, limits: Limits) -> Iterator[Later | No]:
-    for why, scope, window, limit, length in (
-        (Why.PARTNER, Scope.MENTION, facts.partner, limits.partner_posts, limits.partner_window),
-        (Why.PERSON_HOUR, Scope.PERSON, facts.person_hour, limits.person_hour, HOUR),
-        (Why.PERSON_DAY, Scope.PERSON, facts.person_day, limits.person_day, DAY),
-        (Why.PERSON_TOKENS, Scope.PERSON, facts.person_tokens, limits.person_day_tokens, DAY),
-        (Why.HOUR, Scope.ALL, facts.hour, limits.hour, HOUR),
-        (Why.DAY, Scope.ALL, facts.day, limits.day, DAY),
+    for reason, scope, window, limit, length in (
+        (PolicyReason.PARTNER, Scope.MENTION, facts.partner, limits.partner_posts, limits.partner_window),
+        (PolicyReason.PERSON_HOUR, Scope.PERSON, facts.person_hour, limits.person_hour, HOUR),
+        (PolicyReason.PERSON_DAY, Scope.PERSON, facts.person_day, limits.person_day, DAY),
+        (PolicyReason.PERSON_TOKENS, Scope.PERSON, facts.person_tokens, limits.person_day_tokens, DAY),
+        (PolicyReason.HOUR, Scope.ALL, facts.hour, limits.hour, HOUR),
+        (PolicyReason.DAY, Scope.ALL, facts.day, limits.day, DAY),
     ):
         if window.count < limit:
             continue
         if window.oldest is None:  # a limit of zero: no wait will help
-            yield No(why, State.DECLINED)
+            yield No(reason, State.DECLINED)
         else:
-            yield Later(window.oldest + length, why, scope)
+            yield Later(window.oldest + length, reason, scope)

@@ -1,4 +1,4 @@
-"""What a brain is given and what it answers: the prompt, the tools, the thought. Frozen values."""
+"""What a brain is given and what it returns: prompt, tools, usage, result. Frozen values."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 
     from bot.domain.embeds import Media
     from bot.domain.mention import Mention, Record
-    from memory.model import Edit, Person, Recollection
+    from memory.model import Edit, Person
+    from memory.recollection import Recollection
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadPost:
-    """A post as the brain is shown it. `text` is None if it is gone, `at` is what its author claims.
+    """A post as the brain sees it. `text` is None if the post is gone. `at` is what its author claims.
 
     `unread`: it could not be read, so whether it is gone is not known. `quoted` is the post that it quotes,
-    where that was read.
+    if that was read.
     """
 
     author: str
@@ -37,7 +38,7 @@ class ThreadPost:
 
 
 class Trust(StrEnum):
-    """Who speaks in a section of the prompt."""
+    """Who wrote a section of the prompt."""
 
     OPERATOR = "operator"
     MEMORY = "memory"
@@ -47,7 +48,7 @@ class Trust(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """`source` tells where the text comes from, in code's words."""
+    """One section of a prompt. `source` says where the text comes from."""
 
     name: str
     trust: Trust
@@ -60,10 +61,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that a brain may know in one turn: as text in sections, and the same as values.
+    """All that a brain gets in one turn: as text in sections, and the same as values.
 
-    `post` is the mention with all it shows. `images` are for models that see; `pixels` has their bytes by
-    CID, once they were fetched.
+    `post` is the mention with its embeds. `images` are for models that take images; `image_data` has their
+    bytes by CID, if they were fetched.
     """
 
     sections: tuple[Section, ...]
@@ -74,7 +75,7 @@ class Prompt:
     now: datetime
     post: ThreadPost | None = None
     images: tuple[Media, ...] = ()
-    pixels: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    image_data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def text(self) -> str:
         return _text(self.sections)
@@ -95,7 +96,7 @@ def _text(sections: tuple[Section, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as a model is told of it; `parameters` is a JSON schema."""
+    """A tool as it is described to a model. `parameters` is a JSON schema."""
 
     name: str
     description: str
@@ -104,7 +105,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolAnswer:
-    """What a tool call came to. A refusal (`ok` false) tells how to mend the call."""
+    """The result of a tool call. A refusal (`ok` is False) says how to correct the call."""
 
     text: str
     ok: bool = True
@@ -112,7 +113,7 @@ class ToolAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one turn cost. Tokens are the provider's count, 0 where no model was asked.
+    """What one turn cost. Tokens are the provider's count; 0 if no model was asked.
 
     `cost` is in millionths of a US dollar; None if the model's price is not known.
     """
@@ -133,8 +134,8 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Thought:
-    """What a turn asks for, already validated: a reply or silence, and edits of memory."""
+class TurnResult:
+    """What a turn decided, already validated: a reply or silence, and edits of memory."""
 
     reply: str | None
     why: str = ""

@@ -1,4 +1,4 @@
-"""From a reply's text to its records. Pure: nothing here knows the clock or the network."""
+"""A reply's text becomes records: split into parts, with facets and record keys. Pure."""
 
 from __future__ import annotations
 
@@ -32,23 +32,24 @@ LINK_TAIL = ".,;:!?'\"]}*_"
 
 
 def clean(text: str) -> str:
-    """The text as it may leave: NFC, nothing invisible but what emoji and scripts need, no blank ends."""
+    """The text in NFC and stripped. Of invisible characters it keeps those that emoji and scripts need."""
     return visible(text).strip()
 
 
 def split(text: str, limit: int = MAX_GRAPHEMES) -> tuple[str, ...]:
-    """Parts of at most `limit` graphemes and 3000 bytes, none blank; only whitespace is lost, at the seams.
+    """Split into parts of at most `limit` graphemes and 3000 bytes. No part is blank.
 
-    They end where a sentence does, else a word. Only a grapheme too long for any post is cut.
+    A part ends after a sentence, else after a word. Only whitespace between parts is lost. A grapheme is cut
+    only if it is too long for any post.
     """
     graphemes, parts, start = list(_graphemes(text)), [], 0
     while start < len(graphemes):
         if graphemes[start].isspace():
             start += 1
             continue
-        end = _fitting(graphemes, start, limit)
+        end = _longest_end(graphemes, start, limit)
         if end < len(graphemes):
-            end = _seam(graphemes, start, end)
+            end = _break_point(graphemes, start, end)
         parts.append("".join(graphemes[start:end]).rstrip())
         start = end
     return tuple(parts)
@@ -64,8 +65,8 @@ def _graphemes(text: str) -> Iterator[str]:
             yield from (grapheme[i : i + longest] for i in range(0, len(grapheme), longest))
 
 
-def _fitting(graphemes: Sequence[str], start: int, limit: int) -> int:
-    """The end of the longest part from `start`."""
+def _longest_end(graphemes: Sequence[str], start: int, limit: int) -> int:
+    """The end of the longest allowed part from `start`."""
     end, size = start, 0
     while end < len(graphemes) and end - start < limit:
         size += len(graphemes[end].encode())
@@ -75,16 +76,16 @@ def _fitting(graphemes: Sequence[str], start: int, limit: int) -> int:
     return end
 
 
-def _seam(graphemes: Sequence[str], start: int, end: int) -> int:
-    """Where to end a part that could reach to `end`: behind a sentence, if not too early, or a word."""
+def _break_point(graphemes: Sequence[str], start: int, end: int) -> int:
+    """Where to end a part that can reach to `end`: after a sentence in its second half, else after a word."""
     text, ends, at = "", {}, start
-    for grapheme in graphemes[start : end + 1]:  # with what follows, to see the space behind a last word
+    for grapheme in graphemes[start : end + 1]:  # one more, to see a space after the last word
         text, at = text + grapheme, at + 1
         ends[len(text)] = min(at, end)
     sentence = SENTENCE.match(text)
-    behind = ends.get(sentence.end(), start) if sentence else start
-    if start + (end - start) // 2 <= behind != start:
-        return behind
+    after = ends.get(sentence.end(), start) if sentence else start
+    if start + (end - start) // 2 <= after != start:
+        return after
     spaces = [index for index in range(start, end + 1) if graphemes[index].isspace()]
     return spaces[-1] if spaces else end
 
@@ -95,9 +96,9 @@ def _seam(graphemes: Sequence[str], start: int, end: int) -> int:
 def facets(
     text: str, asker_did: str, asker_handle: str | None, link_hosts: frozenset[str]
 ) -> tuple[dict[str, Any], ...]:
-    """Mentions of the asker, and links to `link_hosts` (lower case) or hosts below them, by UTF-8 bytes.
+    """The facets of a text (app.bsky.richtext.facet), with indexes in UTF-8 bytes.
 
-    Nobody else is ever mentioned, and nothing else linked (app.bsky.richtext.facet).
+    Only the asker is mentioned. Only `link_hosts` (lower case) and their subdomains are linked.
     """
     found = sorted(
         [*_links(text, link_hosts), *_mentions(text, asker_did, asker_handle)], key=lambda each: each[:2]
@@ -141,7 +142,7 @@ def record(
     created_at: datetime,
     langs: Sequence[str],
 ) -> str:
-    """The exact JSON of a reply's part: the same arguments always make the same bytes."""
+    """The exact JSON of one part of a reply. The same arguments always give the same bytes."""
     created = created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     fields: dict[str, Any] = {
         "$type": POST,
@@ -156,8 +157,8 @@ def record(
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def answers(record: object, mention_uri: str) -> bool:
-    """Whether this record replies to that mention (its `reply.parent`), however odd the record."""
+def is_reply_to(record: object, mention_uri: str) -> bool:
+    """Whether this record's `reply.parent` is that mention. A malformed record is no reply."""
     for key in ("reply", "parent", "uri"):
         record = record.get(key) if isinstance(record, Mapping) else None
     return record == mention_uri
@@ -173,10 +174,10 @@ EARLIEST, LATEST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * 1_000_00
 
 
 def reserved_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> str:
-    """The key of a reply's part: a TID, the same whenever and wherever it is asked for.
+    """The record key of one part of a reply: a TID that depends on the arguments only.
 
-    Its time is the mention's own to 67 seconds, its other 36 bits a hash, so that nobody can aim a mention at
-    the key of another reply. TIDs: https://atproto.com/specs/tid
+    Its time is the mention's own to within 67 seconds. Its other 36 bits are a hash, so that nobody can write
+    a mention whose reply gets the key of another reply. TIDs: https://atproto.com/specs/tid
     """
     time = tid_time(record_key(mention_uri))
     if time is None or not EARLIEST <= time < LATEST:
@@ -186,12 +187,12 @@ def reserved_key(bot_did: str, mention_uri: str, part: int, salt: int = 0) -> st
 
 
 def tid(at: datetime) -> str:
-    """The TID of this moment."""
+    """The TID of this time, with clock id 0."""
     return _base32(int(at.timestamp() * 1_000_000) << CLOCK_BITS)
 
 
 def tid_time(rkey: str) -> int | None:
-    """The time of a TID in microseconds since 1970; None if it is none."""
+    """The time of a TID in microseconds since 1970; None if `rkey` is no TID."""
     if not TID.fullmatch(rkey):
         return None
     number = 0

@@ -1,8 +1,8 @@
-"""Threadgates: who may reply in a thread, as its first author says. Pure.
+"""Threadgates: the first author of a thread says who may reply in it. Pure.
 
 A gate is a record of app.bsky.feed.threadgate under the record key of the thread's first post
-(https://docs.bsky.app/docs/tutorials/thread-gates). No PDS enforces it: who is shut out can write, and is not
-shown.
+(https://docs.bsky.app/docs/tutorials/thread-gates). No PDS enforces it: anybody can write a reply, but apps
+do not show a reply that is not allowed.
 """
 
 from __future__ import annotations
@@ -12,35 +12,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.embeds import items, text
-from bot.domain.uris import GATE, POST, AtUri
+from bot.domain.embeds import MAX_URI, as_list, as_text
+from bot.domain.uris import GATE, POST
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-MENTIONED = f"{GATE}#mentionRule"
+MENTION_RULE = f"{GATE}#mentionRule"
 MAX_RULES, MAX_HIDDEN = 5, 300  # the lexicon's limits
 MAX_KIND = 400  # an NSID and a fragment
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Who may reply: kinds of rules of which one must hold (None: everybody); and the replies it hides."""
+    """Who may reply, and which replies are hidden.
+
+    `allow` has the `$type`s of rules, of which one must hold; None: everybody may reply. `hidden` has the AT
+    URIs of hidden replies.
+    """
 
     allow: frozenset[str] | None = None
     hidden: frozenset[str] = frozenset()
 
-    def opens(self, *, mentioned: bool | None, ours: Collection[str]) -> bool | None:
-        """Whether the bot may reply; None: only the network can tell.
+    def allows_reply(self, *, mentioned: bool | None, bot_posts: Collection[str]) -> bool | None:
+        """Whether the bot may reply; None: only the AppView knows.
 
-        `mentioned`: does the thread's first post mention the bot (None: not looked up)? `ours`: URIs of the
-        bot's posts in the thread; if one of them is hidden, it is a no to all that would follow.
+        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `bot_posts`: AT
+        URIs of the bot's posts in the thread. If one of them is hidden, the bot may not reply any more.
         """
-        if self.hidden & set(ours):
+        if self.hidden & set(bot_posts):
             return False
-        if self.allow is None or (mentioned and MENTIONED in self.allow):
+        if self.allow is None or (mentioned and MENTION_RULE in self.allow):
             return True
-        unknown = self.allow - {MENTIONED} if mentioned is False else self.allow
+        unknown = self.allow - {MENTION_RULE} if mentioned is False else self.allow
         return None if unknown else False
 
     def to_json(self) -> str:
@@ -55,12 +59,12 @@ class Gate:
 
 
 def read(record: Any) -> Gate:
-    """The gate that a record is. Rules that cannot be read let nobody in."""
+    """The gate in a record. A rule that cannot be read allows nobody."""
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
-    rules = [text(rule.get("$type")) for rule in items(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
-    replies = [it for it in items(hidden)[:MAX_HIDDEN] if AtUri.parse(it)]
+    rules = [as_text(rule.get("$type")) for rule in as_list(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
+    replies = [uri for uri in as_list(hidden)[:MAX_HIDDEN] if 0 < len(as_text(uri)) <= MAX_URI]
     return Gate(
         allow=None if allow is None else frozenset(rule for rule in rules if 0 < len(rule) <= MAX_KIND),
         hidden=frozenset(replies),
@@ -68,5 +72,5 @@ def read(record: Any) -> Gate:
 
 
 def gate_uri(post_uri: str) -> str:
-    """Where the gate of a thread stands, if it has one."""
+    """The AT URI that the gate of this thread has, if there is one."""
     return post_uri.replace(f"/{POST}/", f"/{GATE}/")

@@ -1,4 +1,4 @@
-"""Whom and what the sources look for: one live set, filled by the app and read at every frame."""
+"""The people and records that the streams look for. One mutable set, read for each message of a stream."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 
 
 class Tracked:
-    """The bot `me` (a DID), the `people` with memory (DIDs) and `posts` (URIs) of anybody.
+    """The bot (`bot_did`), the `people` with memory (DIDs), and single `posts` (AT URIs).
 
-    Among `posts` are those the bot answered, has a note from or has shown to its brain, the roots of threads
-    it is in, and the records of blocks against it. A person's are all tracked through the person. Change it
-    from any thread: each change is one step under the interpreter's lock.
+    All posts of a tracked person are tracked. `posts` are other records that matter: posts that the bot
+    answered, has a note from or showed to its brain, the first posts of its threads, and blocks of the bot.
+    Any thread may change the set: each change is atomic under the interpreter's lock.
     """
 
-    def __init__(self, me: str, people: Iterable[str] = (), posts: Iterable[str] = ()) -> None:
-        self.me = me
-        self.repos: set[bytes] = {me.encode()}  # whose commits are read at all
+    def __init__(self, bot_did: str, people: Iterable[str] = (), posts: Iterable[str] = ()) -> None:
+        self.bot_did = bot_did
+        self.repos: set[bytes] = {bot_did.encode()}  # the only repos whose commits are decoded
         self._people: set[str] = set()
         self._posts: set[str] = set()
         self.add_people(people)
@@ -32,9 +32,9 @@ class Tracked:
             self.repos.add(did.encode())
 
     def drop_person(self, did: str) -> None:
-        """Forget a person; posts of theirs that are tracked by themselves stay so."""
+        """Stop tracking a person. Posts of theirs that are in `posts` stay tracked."""
         self._people.discard(did)
-        if did != self.me and not any(author(uri) == did for uri in tuple(self._posts)):
+        if did != self.bot_did and not any(author(uri) == did for uri in tuple(self._posts)):
             self.repos.discard(did.encode())
 
     def add_posts(self, uris: Iterable[str]) -> None:
@@ -43,17 +43,17 @@ class Tracked:
             self.repos.add(author(uri).encode())
 
     def drop_post(self, uri: str) -> None:
-        """Forget a post that is gone."""
+        """Stop tracking a deleted post."""
         self._posts.discard(uri)
 
-    def person(self, did: str) -> bool:
+    def has_person(self, did: str) -> bool:
         """Whether this is the bot or a person with memory."""
-        return did in self._people or did == self.me
+        return did in self._people or did == self.bot_did
 
-    def post(self, uri: str) -> bool:
-        """Whether this record matters by itself."""
+    def has_post(self, uri: str) -> bool:
+        """Whether this single record is tracked."""
         return uri in self._posts
 
-    def repo(self, did: str) -> bool:
-        """Whether anything in this repo may matter."""
+    def has_repo(self, did: str) -> bool:
+        """Whether a person or a record of this repo is tracked."""
         return did.encode() in self.repos

@@ -1,4 +1,4 @@
-"""A turn as it is kept: what the brain was told, what it did and said, what it cost. Pure."""
+"""The turn record: what the brain was given, what it did and answered, what it cost. Pure."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from memory.model import Edit, Passage
 
 
-class Outcome(StrEnum):
-    """How a turn ended. Only the first two let the mention go on."""
+class TurnOutcome(StrEnum):
+    """How a turn ended. Only after the first two does the mention go on."""
 
     REPLY = "reply"
     SILENCE = "silence"
-    TRANSIENT = "trouble"  # the words are those of the rows that earlier versions wrote
+    TRANSIENT = "trouble"  # the values are those in rows of earlier versions
     PERMANENT = "refused"
     BUG = "stumbled"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call: arguments as the brain gave them, the answer it got, how long that took."""
+    """A tool call: the arguments as the brain gave them, the answer, and how long it took."""
 
     name: str
     arguments: object
@@ -42,11 +42,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class TurnInput:
-    """What a brain was told: the prompt as sent, and what it takes to ask again.
+    """What a brain was given: the prompt as it was sent, and what is needed to ask again.
 
-    `notes` are the ids of all that was known then, `shown` of what stood in the prompt. Notes' texts are not
-    copied: memory keeps what they were, and forgets it in one place. `images` went along; their bytes are
-    not kept.
+    `notes` are the ids of all notes at that time, `shown` the ids of those in the prompt. The texts of notes
+    are not copied here, so that they are erased in one place, memory. `images` were sent with the prompt;
+    their bytes are not kept.
     """
 
     sections: tuple[Section, ...]
@@ -65,10 +65,10 @@ class TurnInput:
 
 @dataclass(frozen=True, slots=True)
 class TurnRecord:
-    """One thinking about one mention. What was erased since (`told` is None) took calls and texts along.
+    """One time the brain thought about one mention. After erasure, `told` is None and there are no texts.
 
-    `persona` is the digest of the persona's text, `took_ms` from prompt to thought, `cost` in millionths
-    of a US dollar, None where that is not known.
+    `persona` is the digest of the persona's text. `took_ms` is the time from the prompt to the result. `cost`
+    is in millionths of a US dollar; None if it is not known.
     """
 
     id: int
@@ -78,7 +78,7 @@ class TurnRecord:
     brain: str
     model: str
     persona: str
-    outcome: Outcome
+    outcome: TurnOutcome
     error: str | None
     told: TurnInput | None
     calls: tuple[Call, ...]
@@ -95,17 +95,17 @@ class TurnRecord:
         return self.told is None
 
 
-def told(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
-    known = prompt.recollection
+def turn_input(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
+    recollection = prompt.recollection
     return TurnInput(
         sections=prompt.sections,
         mention=prompt.mention,
         person=prompt.person,
         thread=prompt.thread,
         now=prompt.now,
-        notes=tuple(note.id for note in known.notes),
-        shown=tuple(note.id for note in known.block.shown),
-        hidden=known.block.hidden,
+        notes=tuple(note.id for note in recollection.notes),
+        shown=tuple(note.id for note in recollection.block.shown),
+        hidden=recollection.block.hidden,
         limits=limits,
         reply_limit=reply_limit,
         post=prompt.post,
@@ -113,15 +113,15 @@ def told(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
     )
 
 
-def sources(prompt: Prompt, found: Iterable[Passage]) -> frozenset[str]:
-    """The AT URIs of all posts whose words a turn has seen: in its prompt, or as what it `found`."""
-    known = prompt.recollection
-    notes = (note.receipt.uri for note in known.block.shown)
-    tiers = (known.exchanges, known.summary, known.recalled, known.archived)
+def source_uris(prompt: Prompt, found: Iterable[Passage]) -> frozenset[str]:
+    """The AT URIs of all posts whose words the turn had: in its prompt, or passages that a tool `found`."""
+    recollection = prompt.recollection
+    notes = (note.receipt.uri for note in recollection.block.shown)
+    tiers = (recollection.exchanges, recollection.summary, recollection.recalled, recollection.archived)
     items = (item.uri for tier in tiers for item in tier.items)
-    posts = [post.uri for one in (*prompt.thread, prompt.post) if one for post in _with_quoted(one)]
-    recalled = (passage.uri for passage in found)
-    return frozenset(filter(None, (prompt.mention.uri, *posts, *notes, *items, *recalled)))
+    posts = [post.uri for shown in (*prompt.thread, prompt.post) if shown for post in _with_quoted(shown)]
+    passages = (passage.uri for passage in found)
+    return frozenset(filter(None, (prompt.mention.uri, *posts, *notes, *items, *passages)))
 
 
 def _with_quoted(post: ThreadPost) -> Iterator[ThreadPost]:

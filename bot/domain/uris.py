@@ -18,7 +18,7 @@ HANDLE = re.compile(r"(?=.{3,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 class AtUri(NamedTuple):
-    """The parts of an AT URI that names a record. Its `str` is the URI."""
+    """The parts of an AT URI that names a record. `str()` gives the URI."""
 
     did: str
     collection: str
@@ -27,8 +27,8 @@ class AtUri(NamedTuple):
     @classmethod
     def parse(cls, uri: object) -> Self | None:
         """The parts of a record's AT URI; None unless its authority is a DID."""
-        found = AT_URI.fullmatch(uri) if isinstance(uri, str) else None
-        return cls(*found.groups()) if found else None
+        match = AT_URI.fullmatch(uri) if isinstance(uri, str) else None
+        return cls(*match.groups()) if match else None
 
     def __str__(self) -> str:
         return f"at://{self.did}/{self.collection}/{self.rkey}"
@@ -41,15 +41,15 @@ def tidy_handle(name: object) -> str | None:
 
 
 def author(uri: str) -> str:
-    """The authority of an AT URI that is known to be one."""
+    """The DID in an AT URI. Does not validate it."""
     return uri.removeprefix("at://").partition("/")[0]
 
 
 def record_key(uri: str) -> str:
-    """The record key of an AT URI that is known to be one."""
+    """The record key in an AT URI. Does not validate it."""
     return uri.rpartition("/")[2]
 
 
 def is_by(uri: str, did: str) -> bool:
-    """Whether the record stands in the repo of `did`."""
+    """Whether the record is in the repo of `did`."""
     return author(uri) == did

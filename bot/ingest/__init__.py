@@ -1,1 +1,1 @@
-"""What the events of a stream mean for the queue and for memory."""
+"""Everything between a stream and storage: what events change in the queue and in memory."""

@@ -1,4 +1,4 @@
-"""A post is read: what it commands is done at once; and read again when its author has edited it."""
+"""Carry out commands, and apply what an author edited."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bot.domain import commands
 from bot.domain.mention import OPEN, Command, Ignored, Part
 from bot.domain.uris import author, is_by
-from bot.privacy.erasure import erase, forgetting
+from bot.privacy.erasure import erase, propagate_erasure
 from bot.storage import consent, edits, outbox, turns
 
 if TYPE_CHECKING:
@@ -21,47 +21,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """What an edit came to: was it news, does the mention wait (again), and how many notes and turns went."""
+class EditResult:
+    """What an edit changed.
+
+    `changed`: the stored mention changed. `waiting`: it waits again. `erased`: how many notes and turns were
+    erased or redacted.
+    """
 
     changed: bool
     waiting: bool
     erased: int
 
 
-def carry_out(
+def carry_out_command(
     tx: Tx, memory: Memory, ledger: Ledger, mention: Mention, now: datetime, *, answer: bool = True
 ) -> None:
-    """Carry out what code understands without a brain. `answer`: may the mention still be answered?"""
+    """Carry out the command of a mention, if it has one. `answer`: the mention may still be answered."""
     match mention.command:
         case Command.FORGET:
             erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
             if answer:
-                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.FORGOTTEN, ())], now)
-        case Command.STOP if not consent.overruled(tx, mention):
+                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
+        case Command.STOP if not consent.is_overruled(tx, mention):
             consent.stop(tx, mention.did, now)
             if is_by(mention.root.uri, mention.did):
                 consent.stop_thread(tx, mention.root.uri, now)
-        case Command.START if not consent.overruled(tx, mention):
+        case Command.START if not consent.is_overruled(tx, mention):
             consent.start(tx, mention.did)
         case _:
             pass
 
 
-def take_edit(
+def apply_edit(
     tx: Tx, memory: Memory, ledger: Ledger, ref: StrongRef, verdict: Mention | Ignored, now: datetime
-) -> Edit:
-    """The post stands as `ref` now: notes and turns of the old text go, what was not answered waits anew."""
-    with forgetting(tx, memory, author(ref.uri), now):
-        erased = memory.forget_source(tx, ref.uri, now, but_cid=ref.cid)
-    if (
-        edits.known(tx, [ref.uri]).get(ref.uri) != ref.cid
-    ):  # heard again, it spares the turn over the new text
+) -> EditResult:
+    """Apply an edit: the post is `ref` now. Erase notes and turns of the old text, and let it wait again."""
+    with propagate_erasure(tx, memory, author(ref.uri), now):
+        erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
+    stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
+    if stored_cid != ref.cid:  # otherwise the edit is known, and the turns are about the new text
         erased += turns.redact(tx, [ref.uri])
-    if isinstance(verdict, Ignored):  # it speaks to the bot no more
-        return Edit(edits.take_back(tx, ref.uri, "edited", now), waiting=False, erased=erased)
-    before = edits.take(tx, verdict, now)
+    if isinstance(verdict, Ignored):  # it does not address the bot any more
+        return EditResult(edits.retract(tx, ref.uri, "edited", now), waiting=False, erased=erased)
+    before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
-        carry_out(tx, memory, ledger, verdict, now, answer=waiting)
-    return Edit(before is not None, waiting, erased)
+        carry_out_command(tx, memory, ledger, verdict, now, answer=waiting)
+    return EditResult(before is not None, waiting, erased)

@@ -1,12 +1,13 @@
-"""What every event of the network means for the queue and for memory.
+"""What each event of the network changes in the queue and in memory.
 
-An event is handled by what it names, so that the second time changes nothing. No I/O but the caller's
-transaction; what has to be looked up on the network becomes a job.
+Handling is idempotent: the same event a second time changes nothing. The only I/O is the caller's
+transaction. What has to be looked up on the network becomes a job.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 import structlog
@@ -26,10 +27,11 @@ from bot.domain.events import (
 )
 from bot.domain.mention import Command, Ignored, Mention
 from bot.domain.uris import record_key
-from bot.ingest.edits import carry_out, take_edit
+from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import JobKind
+from memory.db import after_commit
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -45,33 +47,33 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# any other word tells of a server's troubles, not of the person's account
-HIDING = frozenset({"deleted", "takendown", "suspended", "deactivated"})
+# Other statuses are about trouble of a server, not about the person's account.
+HIDING_STATUSES = frozenset({"deleted", "takendown", "suspended", "deactivated"})
 
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Hears for the account `me`. `purge_grace`: how long the memory of a deleted account is kept, hidden."""
+    """Handles events for the bot `bot_did`. `purge_grace`: how long a deleted account's memory is kept."""
 
     memory: Memory
     ledger: Ledger
-    me: str
-    plan: Pace
+    bot_did: str
+    pace: Pace
     tracked: Tracked
     counts: Counter[str]
     purge_grace: timedelta
 
-    def load(self, tx: Tx) -> None:
-        """Begin to follow everybody and everything of whom this or another process holds something."""
-        self.tracked.add_people(gaps.people(tx))
-        self.tracked.add_posts(gaps.posts(tx))
-        self.tracked.add_posts(turns.shown(tx))
+    def load_tracked(self, tx: Tx) -> None:
+        """Track all people and posts that storage knows, also those that another process stored."""
+        self.tracked.add_people(gaps.tracked_people(tx))
+        self.tracked.add_posts(gaps.tracked_posts(tx))
+        self.tracked.add_posts(turns.all_source_uris(tx))
 
     def judge(self, event: Event) -> Verdict | None:
-        """What a post is to the bot, in this life and others; None for any other event."""
+        """Decide whether a post is a mention, also by the ledger. None if the event is not a post."""
         if not isinstance(event, PostCreated):
             return None
-        verdict = addressing.judge(event, self.me, commands.command)
+        verdict = addressing.judge(event, self.bot_did, commands.parse)
         if isinstance(verdict, Mention) and not event.edited and self.ledger.is_settled(verdict.uri):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
@@ -80,114 +82,115 @@ class EventHandler:
 
     @staticmethod
     def matters(event: Event, verdict: Verdict | None) -> bool:
-        """Whether the event can change anything. A new post for somebody else cannot."""
+        """Whether the event can change anything. A new post that is no mention cannot."""
         return not isinstance(verdict, Ignored) or (isinstance(event, PostCreated) and event.edited)
 
     def handle(self, tx: Tx, event: Event, verdict: Verdict | None, now: datetime) -> datetime | None:
-        """Act on one event, in the caller's transaction. Returns when something falls due because of it.
+        """Handle one event in the caller's transaction. Returns when something is due because of it, or None.
 
-        `verdict` is what `judge` said of the event.
+        `verdict` is what `judge` returned for the event.
         """
         match event:
             case PostCreated():
                 assert verdict is not None
-                take = self._edited if event.edited else self._new
+                take = self._handle_edit if event.edited else self._handle_new
                 return take(tx, event, verdict, now)
             case PostDeleted():
-                self._deleted(tx, event, now)
+                self._handle_deletion(tx, event, now)
             case AccountChanged():
-                return self._account(tx, event, now)
+                return self._handle_account(tx, event, now)
             case Blocked() | GateChanged() | RecordDeleted():
-                return self._consent(tx, event, now)
+                return self._handle_consent(tx, event, now)
             case IdentityChanged() | RepoSync():
                 kind = JobKind.IDENTITY if isinstance(event, IdentityChanged) else JobKind.RECHECK
                 jobs.add(tx, kind, event.did, now)
                 return now
             case Gap():
-                self._gap(tx, event, now)
+                self._handle_gap(tx, event, now)
             case Progress():
                 pass
             case _:
                 assert_never(event)
         return None
 
-    def _new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
+    def _handle_new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
             return None
-        due_at = pacing.think_at(now, self.plan)
+        due_at = pacing.think_at(now, self.pace)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return None
         self.counts["accepted"] += 1
         self.tracked.add_people([verdict.did])
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
-        log.info("mention.accepted", uri=verdict.uri, reason=verdict.reason, command=verdict.command)
-        carry_out(tx, self.memory, self.ledger, verdict, now)
+        fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
+        after_commit(tx, partial(log.info, "mention.accepted", **fields))
+        carry_out_command(tx, self.memory, self.ledger, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
 
-    def _edited(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
-        """An edited post replaces what was read; one that speaks to the bot only now is a new mention."""
+    def _handle_edit(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
+        """Replace the stored post. A post that addresses the bot only since the edit is a new mention."""
         uri = event.ref.uri
-        if edits.is_late(tx, uri, event.rev):
+        if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
-        edit = take_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
+        edit = apply_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
         if edit.changed or edit.erased:
-            self._tell("edited", event.did, uri=uri, erased=edit.erased)
+            self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now
-        if edits.known(tx, [uri]) or self.ledger.is_settled(uri):
+        if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
-        return self._new(tx, event, verdict, now)
+        return self._handle_new(tx, event, verdict, now)
 
-    def _deleted(self, tx: Tx, event: PostDeleted, now: datetime) -> None:
-        if event.did == self.me:
+    def _handle_deletion(self, tx: Tx, event: PostDeleted, now: datetime) -> None:
+        if event.did == self.bot_did:
             outbox.mark_withdrawn(tx, record_key(event.uri), now)
             return
         self.tracked.drop_post(event.uri)
-        known = edits.take_back(tx, event.uri, "deleted", now)
+        known = edits.retract(tx, event.uri, "deleted", now)
         gone = forget_post(tx, self.memory, event.did, event.uri, now)
         if known or gone:
-            self._tell("deleted", event.did, uri=event.uri, erased=gone)
+            self._count_and_log(tx, "deleted", event.did, uri=event.uri, erased=gone)
 
-    def _consent(
+    def _handle_consent(
         self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime
     ) -> datetime | None:
         match event:
             case Blocked():
                 self.tracked.add_posts([event.uri])
-                told = consent.block(tx, event.uri, event.at, now)
+                changed = consent.block(tx, event.uri, event.at, now)
             case GateChanged():
-                told = event.uri == threadgate.gate_uri(
-                    event.post
-                )  # anywhere else it is no gate of this post
-                if told:
+                # only the thread's first author can set its gate
+                changed = event.uri == threadgate.gate_uri(event.post)
+                if changed:
                     consent.set_gate(tx, event.uri, event.post, threadgate.read(event.record), event.at, now)
             case RecordDeleted():
-                told = consent.record_deleted(tx, event.uri)
-        if told:
-            self._tell(type(event).__name__, event.did, uri=event.uri)
-        return now if told else None
+                changed = consent.record_deleted(tx, event.uri)
+        if changed:
+            self._count_and_log(tx, type(event).__name__, event.did, uri=event.uri)
+        return now if changed else None
 
-    def _gap(self, tx: Tx, event: Gap, now: datetime) -> None:
+    def _handle_gap(self, tx: Tx, event: Gap, now: datetime) -> None:
         if gaps.record(tx, event, now):
             self.counts["gaps"] += 1
-            known = {"since": event.since, "until": event.until, "why": event.why}
-            log.info("gap.recorded", host=event.host, replayed=event.replayed, **known)
+            place = {"since": event.since, "until": event.until, "why": event.why}
+            fields = {"host": event.host, "replayed": event.replayed, **place}
+            after_commit(tx, partial(log.info, "gap.recorded", **fields))
 
-    def _account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
+    def _handle_account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
-        if event.did == self.me or status not in {*HIDING, None}:
+        if event.did == self.bot_did or status not in {*HIDING_STATUSES, None}:
             log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
             return None
-        if not self.memory.set_status(tx, event.did, status, event.at):
+        if not self.memory.people.set_status(tx, event.did, status, event.at):
             return None
-        self._tell("account", event.did, status=status)
+        self._count_and_log(tx, "account", event.did, status=status)
         if status == "deleted":
             jobs.add(tx, JobKind.PURGE, event.did, now, event.at + self.purge_grace)
         else:
             jobs.cancel(tx, JobKind.PURGE, event.did)
         return now
 
-    def _tell(self, what: str, did: str, **fields: object) -> None:
+    def _count_and_log(self, tx: Tx, what: str, did: str, **fields: object) -> None:
         self.counts[what] += 1
-        log.info("event.heard", what=what, did=did, **fields)
+        after_commit(tx, partial(log.info, "event.heard", what=what, did=did, **fields))

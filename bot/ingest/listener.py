@@ -1,4 +1,4 @@
-"""The listener: each event of a stream is acted on, in one transaction with the cursor."""
+"""The listener: it handles each event of a stream, in one transaction with the cursor."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-DATABASE_RETRY = 1.0  # seconds; the stream waits for the database, nothing is dropped
+DATABASE_RETRY = 1.0  # seconds; meanwhile the stream waits, so nothing is dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`announce` is called with the time when something falls due because of what was heard."""
+    """Reads one stream. `announce` is called with the time when something is due because of an event."""
 
     stream: EventStream
     db: Database
@@ -41,19 +41,19 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled."""
-        cursor = await asyncio.to_thread(self._cursor)
+        cursor = await asyncio.to_thread(self._stored_cursor)
         log.info("listener.started", host=self.stream.host, cursor=cursor)
         async with aclosing(self.stream.events(cursor)) as events:
             async for event in events:
-                due_at = await self._patiently(event)
+                due_at = await self._handle_with_retry(event)
                 if due_at is not None:
                     self.announce(due_at)
 
-    async def _patiently(self, event: Event) -> datetime | None:
-        """Take the event; one over which this program has a bug is kept as a gap."""
+    async def _handle_with_retry(self, event: Event) -> datetime | None:
+        """Handle the event. Retry while the database is in trouble. If a bug is hit, record a gap instead."""
         while True:
             try:
-                return await asyncio.to_thread(self.take, event)
+                return await asyncio.to_thread(self.handle, event)
             except DATABASE_ERRORS as error:
                 log.warning("listener.database_trouble", error=type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY)
@@ -65,12 +65,12 @@ class Listener:
                     event.cursor, self.stream.host, event.cursor - 1, event.cursor, "bug", self.clock()
                 )
 
-    def _cursor(self) -> int | None:
+    def _stored_cursor(self) -> int | None:
         with self.db.read() as tx:
             return cursors.get(tx, self.stream.host)
 
-    def take(self, event: Event) -> datetime | None:
-        """Act on one event. Returns when something falls due."""
+    def handle(self, event: Event) -> datetime | None:
+        """Handle one event in a transaction. Returns when something is due because of it, or None."""
         verdict = self.handler.judge(event)
         if not self.handler.matters(event, verdict):
             return None

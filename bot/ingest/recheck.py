@@ -1,4 +1,4 @@
-"""A second look at somebody of whom something is held, for when the stream told too little."""
+"""Recheck a person: read their account, posts and blocks from the network, after a gap or a sync."""
 
 from __future__ import annotations
 
@@ -15,34 +15,33 @@ if TYPE_CHECKING:
     from bot.services import Services
     from memory.db import Tx
 
-# Of one person. More have words here only if they said over thirty a day for the month that words are kept:
-# of those who did, the posts of notes are looked at before the others, and the newest before older ones.
-MOST_POSTS = 1000
-REVERSIBLE = frozenset(
-    {"deactivated", "deleted"}
-)  # by the person; their server knows nothing of a relay's takedown
+# Of one person. Only who writes thirty mentions a day for a month has more stored. Then posts of notes are
+# rechecked before others, and newer posts before older ones.
+MAX_POSTS = 1000
+# What a person can undo. A takedown by a relay is not known to their own server, which calls them active.
+REVERSIBLE = frozenset({"deactivated", "deleted"})
 
 log = structlog.get_logger()
 
 
-async def rename(services: Services, did: str) -> None:
-    """Ask whose handle is whose: an event only claims it. Raises TransientNetworkError."""
+async def refresh_handle(services: Services, did: str) -> None:
+    """Look up the person's handle and store it. Raises TransientNetworkError."""
     handle = (await services.network.profile(did, fresh=True)).handle
     await services.write(
-        lambda tx: services.memory.rename(tx, did, handle or "handle.invalid", services.clock())
+        lambda tx: services.memory.people.rename(tx, did, handle or "handle.invalid", services.clock())
     )
 
 
 async def recheck(services: Services, handler: EventHandler, did: str) -> None:
-    """Do the account, its posts that matter, and its blocks stand as we know them?
+    """Compare the account, its stored posts and its blocks with the network, and handle each difference.
 
     Raises TransientNetworkError.
     """
-    if not await _is_shown(services, handler, did):
-        return  # nothing of theirs is shown: what is gone cannot be told from what is hidden
-    await rename(services, did)
-    await _blocks(services, handler, did)
-    held = await services.read(lambda tx: _held(services, tx, did))
+    if not await _is_active(services, handler, did):
+        return  # their server shows no posts, so a deleted one cannot be told from a hidden one
+    await refresh_handle(services, did)
+    await _recheck_blocks(services, handler, did)
+    held = await services.read(lambda tx: _stored_posts(services, tx, did))
     for uri, cid in held:
         post = await services.network.post(uri)
         now = services.clock()
@@ -55,34 +54,34 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
     log.info("person.rechecked", did=did, posts=len(held))
 
 
-async def _is_shown(services: Services, handler: EventHandler, did: str) -> bool:
-    """Whether the account is active; what is news of that is kept."""
-    found = await services.network.status(did)
-    known = await services.read(lambda tx: services.memory.status(tx, did))
-    if found == ACTIVE_ACCOUNT and known is not None and known not in REVERSIBLE:
+async def _is_active(services: Services, handler: EventHandler, did: str) -> bool:
+    """Whether the account is active. A changed status is handled as an event."""
+    current = await services.network.status(did)
+    stored = await services.read(lambda tx: services.memory.people.status(tx, did))
+    if current == ACTIVE_ACCOUNT and stored is not None and stored not in REVERSIBLE:
         return False
-    if found != (known or ACTIVE_ACCOUNT):
-        active = found == ACTIVE_ACCOUNT
-        event = AccountChanged(0, did, active, None if active else found, services.clock())
+    if current != (stored or ACTIVE_ACCOUNT):
+        active = current == ACTIVE_ACCOUNT
+        event = AccountChanged(0, did, active, None if active else current, services.clock())
         await _handle(services, handler, event)
-    return found == ACTIVE_ACCOUNT
+    return current == ACTIVE_ACCOUNT
 
 
-async def _blocks(services: Services, handler: EventHandler, did: str) -> None:
-    known = await services.read(lambda tx: consent.blocks_of(tx, did))
-    found = await services.network.blocked_by(did)
-    if found is not None and found not in known:
-        await _handle(services, handler, Blocked(0, found, did, services.clock()))
-    for uri in known:
-        if uri != found and await services.network.record(uri) is None:
+async def _recheck_blocks(services: Services, handler: EventHandler, did: str) -> None:
+    stored = await services.read(lambda tx: consent.blocks_of(tx, did))
+    current = await services.network.blocked_by(did)
+    if current is not None and current not in stored:
+        await _handle(services, handler, Blocked(0, current, did, services.clock()))
+    for uri in stored:
+        if uri != current and await services.network.record(uri) is None:
             await _handle(services, handler, RecordDeleted(0, uri, did, services.clock()))
 
 
-def _held(services: Services, tx: Tx, did: str) -> list[tuple[str, str]]:
-    """Posts that still have words here, oldest first: URI and CID."""
-    noted, said = services.memory.source_posts(tx, did), edits.with_words(tx, did)
-    others = [(uri, cid) for uri, cid in said.items() if uri not in noted]
-    return [*others, *noted.items()][-MOST_POSTS:]
+def _stored_posts(services: Services, tx: Tx, did: str) -> list[tuple[str, str]]:
+    """Posts whose text is stored or that notes come from: URI and CID. The last ones matter most."""
+    of_notes, mentions = services.memory.source_posts(tx, did), edits.cids_with_text(tx, did)
+    others = [(uri, cid) for uri, cid in mentions.items() if uri not in of_notes]
+    return [*others, *of_notes.items()][-MAX_POSTS:]
 
 
 async def _handle(services: Services, handler: EventHandler, event: Event) -> None:

@@ -1,4 +1,4 @@
-"""What the AppView knows and the stream did not bring goes into the same queue, by URI."""
+"""Reconciliation: read the notifications, and handle the mentions that the stream did not bring."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """`announce` is called with the time when something falls due because of what was found."""
+    """Reads notifications. `announce` is called with the time when something is due because of one."""
 
     services: Services
     handler: EventHandler
@@ -45,7 +45,7 @@ class Reconciler:
         while True:
             wakeup.clear()
             try:
-                await self.services.read(self.handler.load)
+                await self.services.read(self.handler.load_tracked)
                 await self.reconcile()
             except NetworkError as error:  # no AppView, or none that answers
                 log.warning("reconcile.skipped", error=str(error))
@@ -54,13 +54,14 @@ class Reconciler:
             await wakeup.wait()
 
     async def reconcile(self) -> int:
-        """Read back to 48 hours before the last time. Returns how many were missed. Raises NetworkError.
+        """Read notifications back to 48 hours before the last time. Returns how many mentions were missed.
 
-        If this program has a bug over one of them, no gap is closed, and that one is read again next time.
+        If handling one of them hits a bug, no gap is closed, and that one is read again next time. Raises
+        NetworkError.
         """
         begun = self.services.clock()
-        mark = await self.services.read(lambda tx: cursors.get(tx, notifications.HOST))
-        last = EPOCH + timedelta(microseconds=mark) if mark else begun
+        cursor = await self.services.read(lambda tx: cursors.get(tx, notifications.HOST))
+        last = EPOCH + timedelta(microseconds=cursor) if cursor else begun
         missed: list[tuple[PostCreated, Verdict | None]] = []
         async with aclosing(notifications.since(self.services.network, last - OVERLAP)) as pages:
             async for page in pages:
@@ -71,8 +72,8 @@ class Reconciler:
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[tuple[PostCreated, Verdict | None]]:
-        known = await self.services.read(lambda tx: edits.known(tx, [post.ref.uri for post in page]))
-        new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in known]
+        stored = await self.services.read(lambda tx: edits.cids_of(tx, [post.ref.uri for post in page]))
+        new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in stored]
         return [each for each in new if self.handler.matters(*each)]
 
     async def _handle(self, post: PostCreated, verdict: Verdict | None) -> bool:

@@ -1,1 +1,1 @@
-"""Erasure and retention: what is deleted, when, and everywhere it stands."""
+"""Erasure and retention: what is deleted, when, and in which places."""

@@ -1,4 +1,4 @@
-"""Once a day: erase what was kept for its time, in memory and in the queue."""
+"""Retention: once a day, erase what is older than the settings allow, in memory and in the queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.privacy.erasure import erase_beside
+from bot.privacy.erasure import erase_outside_memory
 from bot.storage import mentions, turns
 from memory.db import DATABASE_ERRORS
 
@@ -17,32 +17,34 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.storage.ledger import Ledger
     from memory.db import Database
-    from memory.rules.consolidation import Retained, RetentionPolicy
+    from memory.model import RetentionPolicy, RetentionResult
     from memory.store import Memory
 
 log = structlog.get_logger()
 
 
-def retain(db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, now: datetime) -> Retained:
-    """Erase posts and answers beyond `keep.text`, and everything about people silent for `keep.idle`."""
+def apply_retention(
+    db: Database, memory: Memory, ledger: Ledger, policy: RetentionPolicy, now: datetime
+) -> RetentionResult:
+    """Erase texts older than `policy.text`, and everything about people who were silent for `policy.idle`."""
     with db.write() as tx:
-        done = memory.retain(tx, now, keep)
-        for did in done.people:
-            erase_beside(tx, ledger, did, now)
-        blanked = mentions.blank(tx, now - keep.text)
-        turns.expire(tx, now - keep.text)  # a turn's prompt holds the same words
-    log.info("memory.retained", passages=done.passages, people=len(done.people), mentions=blanked)
-    return done
+        erased = memory.apply_retention(tx, now, policy)
+        for did in erased.people:
+            erase_outside_memory(tx, ledger, did, now)
+        count = mentions.erase_texts(tx, now - policy.text)
+        turns.expire(tx, now - policy.text)  # a turn's prompt has the same words
+    log.info("memory.retained", passages=erased.passages, people=len(erased.people), mentions=count)
+    return erased
 
 
 async def run_retention(
-    db: Database, memory: Memory, ledger: Ledger, keep: RetentionPolicy, clock: Clock, wakeup: asyncio.Event
+    db: Database, memory: Memory, ledger: Ledger, policy: RetentionPolicy, clock: Clock, wakeup: asyncio.Event
 ) -> None:
-    """Retain whenever `wakeup` rings, until cancelled. Several processes may: what is gone is gone."""
+    """Apply retention whenever `wakeup` is set, until cancelled. Several processes may do so at once."""
     while True:
         await wakeup.wait()
         wakeup.clear()
         try:
-            await asyncio.to_thread(retain, db, memory, ledger, keep, clock())
+            await asyncio.to_thread(apply_retention, db, memory, ledger, policy, clock())
         except DATABASE_ERRORS as error:
             log.warning("memory.not_retained", error=type(error).__name__)

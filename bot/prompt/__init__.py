@@ -1,1 +1,1 @@
-"""From persona, memory and thread to one prompt. Pure."""
+"""Persona, memory and thread become one prompt. Pure."""

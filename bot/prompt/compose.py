@@ -1,8 +1,8 @@
-"""The prompt of one turn, in sections that say who speaks. Pure.
+"""The prompt of one turn, in sections. Each section says who wrote it. Pure.
 
-What others wrote stands in lines that begin with `> `, and only code writes lines that do not: so no
-stranger's text can pass for a heading or a section. In the thread a post's own lines are quoted once more
-(`> > `), so that no post can pass for another's. What is stable comes first, for the providers' caches.
+Every line of other people's text begins with `> `. Only the program writes lines without it, so no text can
+pass for a heading or a section. In the thread, the lines of a post begin with `> > `, so no post can pass for
+another one. The stable sections come first, because providers cache a prompt's beginning.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.domain.prompt import Prompt, Section, ThreadPost, Trust
-from memory.model import render, tokens
+from memory.recollection import render
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from bot.domain.embeds import Media
     from bot.domain.mention import Mention
-    from memory.model import Recollection, Shown
+    from memory.recollection import Recollection, Shown
 
 RULES = """\
 You answer one post on Bluesky. Act only through the tools: end the turn with `reply`, or with `stay_silent` \
@@ -50,27 +51,27 @@ NOTHING_KNOWN = "Nothing yet."
 NO_THREAD = "The post starts the thread."
 PROMPT_TOKENS = 12_000
 POST_TOKENS = 800  # of one post in the thread; 3000 bytes are the lexicon's limit
-EMBED_TOKENS = 300  # of one alt text or card
-IMAGES = 4
+EMBED_TOKENS = 300  # of one alt text or link card
+MAX_IMAGES = 4
 NAME = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
-HEADINGS = 200  # tokens of the lines that part what memory shows
-FRAME = 120  # tokens for what stands around texts: headings, and what is said of what was cut
+HEADING_TOKENS = 200  # of the headings within the memory section
+FRAME_TOKENS = 120  # of the sections' headings, and of the remarks on what was cut
 DAY = 86_400
 AGES = ((365 * DAY, "year"), (30 * DAY, "month"), (DAY, "day"), (3600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Tokens of the sections that others fill. What memory and post leave over, the thread may have."""
+    """Tokens for each section but the operator's. The thread may also use what memory and post do not use."""
 
     memory: int
     post: int
     thread: int
 
 
-def share(total: int, operator: int) -> Budget:
-    """Split a prompt of `total` tokens of which the operator's own sections, never cut, take `operator`."""
-    left = max(total - operator - FRAME, 0)
+def split_budget(total: int, operator: int) -> Budget:
+    """Split a prompt of `total` tokens. `operator` tokens of them are the operator's sections, never cut."""
+    left = max(total - operator - FRAME_TOKENS, 0)
     return Budget(memory=left * 3 // 8, post=left // 4, thread=left - left * 3 // 8 - left // 4)
 
 
@@ -85,62 +86,65 @@ def compose(
     total: int = PROMPT_TOKENS,
     vision: bool = False,
 ) -> Prompt:
-    """The prompt for one mention, of at most about `total` tokens.
+    """The prompt for one mention, of about `total` tokens at most.
 
-    `thread` is the posts above it, oldest first; `post` the mention itself with all it shows. With `vision`
-    the pictures nearest to the question go along, by reference.
+    `thread` has the posts above the mention, oldest first. `post` is the mention with its embeds. With
+    `vision`, the prompt refers to the nearest images: of the post, of what it quotes, of the post above.
     """
     post = replace(post or ThreadPost("", None, by_asker=True), text=mention.text, at=mention.said_at)
-    operator = _operator(persona)
-    budget = share(total, sum(tokens(str(one)) for one in operator))
-    recollection = _within(recollection, budget.memory)
-    known = Section(
+    operator = _operator_sections(persona)
+    budget = split_budget(total, sum(tokens(str(section)) for section in operator))
+    recollection = _with_fitting_block(recollection, budget.memory)
+    remembered = Section(
         "What you know of this person",
         Trust.MEMORY,
-        _memory(recollection),
+        _memory_text(recollection),
         "your own notes of what they said",
     )
-    answered = Section("The post to answer", Trust.ASKER, _post(post, mention, now, budget.post), "them")
-    spare = budget.memory + budget.post - tokens(known.text) - tokens(answered.text)
+    answered = Section("The post to answer", Trust.ASKER, _post_text(post, mention, now, budget.post), "them")
+    spare = budget.memory + budget.post - tokens(remembered.text) - tokens(answered.text)
     above = Section(
-        "The thread", Trust.STRANGER, _thread(thread, mention, now, budget.thread + spare), "the posts above"
+        "The thread",
+        Trust.STRANGER,
+        _thread_text(thread, mention, now, budget.thread + spare),
+        "the posts above",
     )
     return Prompt(
-        sections=(*operator, known, above, answered),
+        sections=(*operator, remembered, above, answered),
         mention=mention,
         person=recollection.person,
         recollection=recollection,
         thread=thread,
         now=now,
         post=post,
-        images=_images(post, thread) if vision else (),
+        images=_nearest_images(post, thread) if vision else (),
     )
 
 
-def _operator(persona: str) -> tuple[Section, ...]:
+def _operator_sections(persona: str) -> tuple[Section, ...]:
     return (
         Section("Who you are", Trust.OPERATOR, persona.strip(), "the persona's file"),
         Section("Rules of conduct", Trust.OPERATOR, RULES, "your program"),
     )
 
 
-def memory_room(persona: str, total: int) -> int:
-    """How many of a prompt's `total` tokens are memory's, headings not counted."""
-    operator = sum(tokens(str(one)) for one in _operator(persona))
-    return max(0, share(total, operator).memory - HEADINGS)
+def memory_budget(persona: str, total: int) -> int:
+    """How many of a prompt's `total` tokens memory may use, without its headings."""
+    operator = sum(tokens(str(section)) for section in _operator_sections(persona))
+    return max(0, split_budget(total, operator).memory - HEADING_TOKENS)
 
 
-def fence(text: str) -> str:
-    """`text` with every line quoted. Line breaks are all that Unicode knows, not only newlines.
+def quote_lines(text: str) -> str:
+    """`text` with `> ` before every line. All line breaks of Unicode count, not only newlines.
 
-    Half characters (lone surrogates), which no model can be sent, become `?`.
+    Lone surrogates become `?`, because they cannot be sent.
     """
     whole = text.encode(errors="replace").decode()
     return "\n".join(f"> {line}" for line in whole.splitlines() or [""])
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """How long ago, in words. What claims to be of the future is told as such."""
+    """How long ago `at` was, in words."""
     seconds = (now - at).total_seconds()
     for size, unit in AGES:
         if seconds >= size:
@@ -152,38 +156,40 @@ def ago(at: datetime, now: datetime) -> str:
 # --- memory --------------------------------------------------------------------------------------
 
 
-def _within(recollection: Recollection, budget: int) -> Recollection:
-    """With a block that fits, whatever budget it was rendered for."""
-    text = fence(recollection.block.text)
+def _with_fitting_block(recollection: Recollection, budget: int) -> Recollection:
+    """The recollection with a block that fits `budget`, whatever budget it was rendered for."""
+    text = quote_lines(recollection.block.text)
     if tokens(text) <= budget:
         return recollection
     lines = text.count("\n") + 1
     return replace(recollection, block=render(recollection.notes, max(budget - lines, 0)))
 
 
-def _memory(recollection: Recollection) -> str:
+def _memory_text(recollection: Recollection) -> str:
     person, block = recollection.person, recollection.block
     lines = [] if person.introduced_at else ["You have not spoken with them before."]
     if person.handle:
-        lines += ["Their handle:", fence(person.handle)]
+        lines += ["Their handle:", quote_lines(person.handle)]
     if block.text:
-        lines += ["Your notes about them:", fence(block.text)]
+        lines += ["Your notes about them:", quote_lines(block.text)]
     elif not block.hidden:
         lines.append(NOTHING_KNOWN)
     if block.hidden:
         lines.append(f"{block.hidden} more notes are not shown; `recall` finds them.")
-    lines += _listed("Notes that may matter here; one with an end held until then:", recollection.archived)
-    lines += _listed("Said before, and perhaps to the point:", recollection.recalled)
-    lines += _listed("Earlier conversations, by how they began:", recollection.summary)
-    lines += _listed("The last you said to each other:", recollection.exchanges)
+    lines += _tier_lines(
+        "Notes that may matter here; one with an end held until then:", recollection.archived
+    )
+    lines += _tier_lines("Said before, and perhaps to the point:", recollection.recalled)
+    lines += _tier_lines("Earlier conversations, by how they began:", recollection.summary)
+    lines += _tier_lines("The last you said to each other:", recollection.exchanges)
     if recollection.zeitgeist:
-        lines += ["What several people have told you:", fence("\n".join(recollection.zeitgeist))]
+        lines += ["What several people have told you:", quote_lines("\n".join(recollection.zeitgeist))]
     return "\n".join(lines)
 
 
-def _listed(heading: str, shown: Shown) -> list[str]:
-    """Items in time order under their heading, and how many more there are."""
-    lines = [heading, *(fence(item.line) for item in shown.items)] if shown.items else []
+def _tier_lines(heading: str, shown: Shown) -> list[str]:
+    """The items of one tier under their heading, and how many more there are."""
+    lines = [heading, *(quote_lines(item.line) for item in shown.items)] if shown.items else []
     more = f"{shown.hidden} more are not shown; `recall` finds them."
     return [*lines, more] if lines and shown.hidden else lines
 
@@ -191,17 +197,17 @@ def _listed(heading: str, shown: Shown) -> list[str]:
 # --- posts ---------------------------------------------------------------------------------------
 
 
-def _post(post: ThreadPost, mention: Mention, now: datetime, budget: int) -> str:
+def _post_text(post: ThreadPost, mention: Mention, now: datetime, budget: int) -> str:
     tagged = f", tagged {', '.join(mention.langs)}" if mention.langs else ""
     when = f"It is {now:%A, %Y-%m-%d %H:%M} UTC. They wrote this {ago(mention.said_at, now)}{tagged}:"
-    return f"{when}\n{_shown(post, now, budget)}"
+    return f"{when}\n{_rendered(post, now, budget)}"
 
 
-def _thread(thread: tuple[ThreadPost, ...], mention: Mention, now: datetime, budget: int) -> str:
+def _thread_text(thread: tuple[ThreadPost, ...], mention: Mention, now: datetime, budget: int) -> str:
     """The newest posts that fit, oldest first."""
     shown: list[str] = []
     for post in reversed(thread):
-        text = fence(f"[{_author(post, now)}]\n{_shown(post, now, POST_TOKENS)}")
+        text = quote_lines(f"[{_author_line(post, now)}]\n{_rendered(post, now, POST_TOKENS)}")
         budget -= tokens(text) + 1
         if budget < 0:
             break
@@ -214,17 +220,17 @@ def _thread(thread: tuple[ThreadPost, ...], mention: Mention, now: datetime, bud
     return "\n".join(shown) or NO_THREAD
 
 
-def _author(post: ThreadPost, now: datetime) -> str:
+def _author_line(post: ThreadPost, now: datetime) -> str:
     who = "you" if post.by_bot else "the person you answer" if post.by_asker else "someone else"
     name = post.author if NAME.fullmatch(post.author) else ""
     return ", ".join(filter(None, (who, name, ago(post.at, now) if post.at else "")))
 
 
-def _shown(post: ThreadPost, now: datetime, budget: int) -> str:
-    """A post's text and all it shows. What code says of it stands in brackets, without a fence."""
-    pieces = [_clipped(_text(post), budget)]
+def _rendered(post: ThreadPost, now: datetime, budget: int) -> str:
+    """A post's text and its embeds. Remarks of the program stand in brackets, without `> `."""
+    pieces = [_clipped(_text_or_state(post), budget)]
     budget -= tokens(pieces[0])
-    for piece in _embeds(post, now):
+    for piece in _rendered_embeds(post, now):
         budget -= tokens(piece) + 1
         if budget < 0:
             return "\n".join([*pieces, "[more that it shows is left out]"])
@@ -232,45 +238,45 @@ def _shown(post: ThreadPost, now: datetime, budget: int) -> str:
     return "\n".join(pieces)
 
 
-def _text(post: ThreadPost) -> str:
+def _text_or_state(post: ThreadPost) -> str:
     if post.text is not None:
         return post.text
     return "(not shown)" if post.unread else "(gone)"
 
 
-def _embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> Iterator[str]:
+def _rendered_embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> Iterator[str]:
     for media in post.embeds.media:
         kind = f"[{of} {'an image' if media.is_image else 'a video'}"
         yield (
-            f"{kind}, described as]\n{_small(media.alt)}"
+            f"{kind}, described as]\n{_clipped_embed(media.alt)}"
             if media.alt.strip()
             else f"{kind} without a description]"
         )
     if card := post.embeds.card:
         lines = (line for line in (card.title, card.description, card.uri) if line.strip())
-        yield f"[{of} a link to a page]\n{_small(chr(10).join(lines))}"
+        yield f"[{of} a link to a page]\n{_clipped_embed(chr(10).join(lines))}"
     if quoted := post.quoted:
-        yield f"[it quotes {_author(quoted, now)}]\n{_small(_text(quoted))}"
-        yield from _embeds(replace(quoted, quoted=None), now, "the quoted post shows")
+        yield f"[it quotes {_author_line(quoted, now)}]\n{_clipped_embed(_text_or_state(quoted))}"
+        yield from _rendered_embeds(replace(quoted, quoted=None), now, "the quoted post shows")
     elif post.embeds.quotes:
         yield "[it quotes something that is not shown]"
 
 
-def _small(text: str) -> str:
+def _clipped_embed(text: str) -> str:
     return _clipped(text, EMBED_TOKENS)
 
 
 def _clipped(text: str, budget: int) -> str:
-    """`text` fenced, as much of it as fits, and what was cut told below."""
-    if tokens(fence(text)) <= budget:
-        return fence(text)
-    fits = bisect_right(range(len(text) + 1), budget, key=lambda end: tokens(fence(text[:end]))) - 1
+    """`text` with quoted lines, as much of it as fits, and a remark on how much was cut."""
+    if tokens(quote_lines(text)) <= budget:
+        return quote_lines(text)
+    fits = bisect_right(range(len(text) + 1), budget, key=lambda end: tokens(quote_lines(text[:end]))) - 1
     end = max(fits, 0)
-    return f"{fence(text[:end])}\n[cut here: {len(text) - end} characters more are not shown]"
+    return f"{quote_lines(text[:end])}\n[cut here: {len(text) - end} characters more are not shown]"
 
 
-def _images(post: ThreadPost, thread: tuple[ThreadPost, ...]) -> tuple[Media, ...]:
-    """The pictures that are nearest to the question: of the post, what it quotes, and the post above."""
+def _nearest_images(post: ThreadPost, thread: tuple[ThreadPost, ...]) -> tuple[Media, ...]:
+    """The images of the post, of the post that it quotes, and of the post above it; in this order."""
     near = [post, post.quoted, *thread[-1:]]
-    found = (media for one in near if one for media in one.embeds.media if media.is_image)
-    return tuple(dict.fromkeys(found))[:IMAGES]
+    images = (media for shown in near if shown for media in shown.embeds.media if media.is_image)
+    return tuple(dict.fromkeys(images))[:MAX_IMAGES]

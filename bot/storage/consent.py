@@ -1,4 +1,4 @@
-"""Who does not want to be answered, or not here; and what was said too late for them."""
+"""Who does not want to be answered, or not in a thread: stops, blocks and threadgates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.threadgate import Gate
 from bot.domain.uris import author
 from bot.storage import jobs
 from bot.storage.jobs import JobKind
-from bot.storage.outbox import ours_in
+from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
 from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 from memory.db import insert
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
     from bot.domain.mention import Mention
     from memory.db import Tx
 
-WITHDRAWN_WITHIN = timedelta(seconds=60)  # what was said longer ago was said before the stop
+WITHDRAW_WITHIN = timedelta(seconds=60)  # older posts were made before the stop and stay
 
 
 def stop(tx: Tx, did: str, now: datetime) -> None:
-    """No more talk with this person: from now on, in what is still open, and in what was said just now."""
+    """Stop answering this person: decline open mentions, and withdraw the posts of the last minute."""
     tx.execute(insert(tx, StopRow).values(did=did, at=now).on_conflict_do_nothing())
-    _end(tx, MentionRow.did == did, "stop", now)
+    _decline_and_withdraw(tx, MentionRow.did == did, "stop", now)
 
 
 def start(tx: Tx, did: str) -> None:
-    """Talk with this person again, in all their threads."""
+    """Answer this person again, also in the threads that they stopped."""
     tx.execute(delete(StopRow).where(StopRow.did == did))
     tx.execute(delete(ThreadStopRow).where(ThreadStopRow.did == did))
 
 
 def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
-    """Say no more in this thread, whoever asks."""
+    """Stop answering in this thread, whoever asks."""
     row = insert(tx, ThreadStopRow).values(root_uri=root_uri, did=author(root_uri), at=now)
     tx.execute(row.on_conflict_do_nothing())
-    _end(tx, MentionRow.root_uri == root_uri, "thread stopped", now)
+    _decline_and_withdraw(tx, MentionRow.root_uri == root_uri, "thread stopped", now)
 
 
-def overruled(tx: Tx, mention: Mention) -> bool:
-    """Did the same person command something else after this (which is heard late)?"""
+def is_overruled(tx: Tx, mention: Mention) -> bool:
+    """Whether the same person wrote a later `stop` or `start`, so that this late one must do nothing."""
     later = select(MentionRow.uri).where(
         MentionRow.did == mention.did,
         MentionRow.command.in_((Command.STOP, Command.START)),
@@ -56,12 +56,13 @@ def overruled(tx: Tx, mention: Mention) -> bool:
 
 
 def block(tx: Tx, uri: str, at: datetime, now: datetime) -> bool:
-    """Its author blocks the bot since `at`. False if that was known."""
+    """Record that the author of this block record blocks the bot since `at`. False if it was known."""
     row = insert(tx, BlockRow).values(uri=uri, did=author(uri), at=at)
-    fresh = tx.execute(row.on_conflict_do_nothing().returning(BlockRow.uri)).first() is not None
-    if fresh:
-        _end(tx, (MentionRow.did == author(uri)) & (MentionRow.said_at <= at), "blocked", now)
-    return fresh
+    added = tx.execute(row.on_conflict_do_nothing().returning(BlockRow.uri)).first() is not None
+    if added:
+        earlier = (MentionRow.did == author(uri)) & (MentionRow.said_at <= at)
+        _decline_and_withdraw(tx, earlier, "blocked", now)
+    return added
 
 
 def blocks_of(tx: Tx, did: str) -> list[str]:
@@ -69,35 +70,35 @@ def blocks_of(tx: Tx, did: str) -> list[str]:
 
 
 def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetime) -> None:
-    """Keep the gate of the thread under `post`; what waits behind a shut one is declined."""
+    """Store the gate of the thread under `post`. If the bot may not reply there, decline open mentions."""
     changed = {"post": post, "record": gate.to_json(), "at": at}
     row = insert(tx, GateRow).values(uri=uri, **changed)
     tx.execute(row.on_conflict_do_update(index_elements=["uri"], set_=changed))
-    if gate.opens(mentioned=None, ours=ours_in(tx, post)) is False:
-        _end(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
+    if gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, post)) is False:
+        _decline_and_withdraw(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
 
 
 def gate_of(tx: Tx, root_uri: str) -> Gate | None:
-    found = tx.execute(select(GateRow.record).where(GateRow.post == root_uri).limit(1)).scalar()
-    return Gate.from_json(found) if found else None
+    stored = tx.execute(select(GateRow.record).where(GateRow.post == root_uri).limit(1)).scalar()
+    return Gate.from_json(stored) if stored else None
 
 
 def record_deleted(tx: Tx, uri: str) -> bool:
-    """A block or a gate is gone. False if it was not known."""
-    gone = [tx.execute(delete(table).where(table.uri == uri)).rowcount for table in (BlockRow, GateRow)]
-    return any(gone)
+    """Forget a deleted block or gate. False if it was not known."""
+    deleted = [tx.execute(delete(table).where(table.uri == uri)).rowcount for table in (BlockRow, GateRow)]
+    return any(deleted)
 
 
 def withdraw(tx: Tx, mention_uri: str, now: datetime) -> None:
-    """Take back what of this answer may have reached the network unseen."""
+    """Delete those posts of this reply that may be on the network though no put was confirmed."""
     _withdraw(tx, (OutboxRow.mention_uri == mention_uri) & OutboxRow.uri.is_(None), now)
 
 
-def _end(tx: Tx, which: Any, why: str, now: datetime) -> None:
-    """Decline what is open, and take back what was put within the last minute or is being put now."""
-    recent = OutboxRow.posted_at.is_(None) | (OutboxRow.posted_at > now - WITHDRAWN_WITHIN)
-    asked = select(MentionRow.uri).where(which)
-    _withdraw(tx, OutboxRow.mention_uri.in_(asked) & recent, now)
+def _decline_and_withdraw(tx: Tx, which: Any, why: str, now: datetime) -> None:
+    """Decline open mentions. Withdraw posts of the last minute, and those that are being sent now."""
+    recent = OutboxRow.posted_at.is_(None) | (OutboxRow.posted_at > now - WITHDRAW_WITHIN)
+    mentions = select(MentionRow.uri).where(which)
+    _withdraw(tx, OutboxRow.mention_uri.in_(mentions) & recent, now)
     decline_where(tx, which, why, now)
 
 

@@ -20,7 +20,7 @@ def get(tx: Tx, host: str) -> int | None:
 
 
 def latest_first(tx: Tx) -> dict[str, int]:
-    """Of every host, the one that was moved last first."""
+    """The cursor of every host. The one that moved last comes first."""
     rows = tx.execute(select(CursorRow.host, CursorRow.seq).order_by(CursorRow.at.desc()))
     return {row.host: row.seq for row in rows}
 

@@ -1,4 +1,4 @@
-"""What SQL knows for a decision of policy about one mention."""
+"""The facts in SQL for a decision of policy about one mention."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.domain.mention import State
 from bot.domain.policy import Facts, Window
 from bot.domain.uris import author
 from bot.storage.consent import gate_of
-from bot.storage.outbox import ours_in
+from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 
 if TYPE_CHECKING:
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-COUNTED = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
+COUNTED_STATES = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
 
 
 def gather(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
-    """What SQL knows for a decision about this mention. What has been admitted counts as said."""
+    """The facts for a decision about this mention. An admitted mention counts as a reply."""
     person = MentionRow.did == mention.did
     thread = MentionRow.root_uri == mention.root.uri
 
@@ -37,12 +37,12 @@ def gather(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         recent = select(func.count(), func.min(MentionRow.admitted_at)).where(
             MentionRow.admitted_at > now - span,
             MentionRow.uri != mention.uri,
-            MentionRow.state.in_(COUNTED),
+            MentionRow.state.in_(COUNTED_STATES),
             *which,
         )
         return Window(*tx.execute(recent).one())
 
-    known = Facts(
+    facts = Facts(
         age=_age(tx, mention, now),
         thread=_thread_posts(tx, mention),
         partner=window(limits.partner_window, person, thread),
@@ -52,17 +52,17 @@ def gather(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
         hour=window(HOUR),
         day=window(DAY),
     )
-    return unwelcome(tx, mention, known)
+    return with_consent(tx, mention, facts)
 
 
 def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
-    """Time since it was said, or since the operator asked for another try."""
+    """The time since the post was written, or since the operator asked for another try."""
     retried = tx.execute(select(MentionRow.retried_at).where(MentionRow.uri == mention.uri)).scalar()
     return now - (retried or mention.said_at)
 
 
 def _tokens(tx: Tx, did: str, now: datetime) -> Window:
-    """Count the tokens spent on this person in a day, on silence too."""
+    """The tokens spent on this person in a day, also on turns that ended in silence."""
     spent = select(
         func.coalesce(func.sum(MentionRow.tokens_in + MentionRow.tokens_out), 0),
         func.min(MentionRow.admitted_at),
@@ -76,13 +76,13 @@ def _thread_posts(tx: Tx, mention: Mention) -> int:
         select(func.count())
         .select_from(OutboxRow)
         .join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
-        .where(MentionRow.root_uri == mention.root.uri, MentionRow.state.in_(COUNTED))
+        .where(MentionRow.root_uri == mention.root.uri, MentionRow.state.in_(COUNTED_STATES))
     )
     return int(tx.execute(planned).scalar_one())
 
 
-def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
-    """`facts`, with what SQL knows of consent."""
+def with_consent(tx: Tx, mention: Mention, facts: Facts) -> Facts:
+    """`facts` with stops, blocks and the threadgate."""
     root = mention.root.uri
     gate = gate_of(tx, root)
 
@@ -94,5 +94,6 @@ def unwelcome(tx: Tx, mention: Mention, facts: Facts) -> Facts:
         stopped=any_of(StopRow.did, mention.did),
         thread_stopped=any_of(ThreadStopRow.root_uri, root),
         blocked=any_of(BlockRow.did, mention.did, author(root)),
-        gated=gate is not None and gate.opens(mentioned=None, ours=ours_in(tx, root)) is False,
+        gated=gate is not None
+        and gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, root)) is False,
     )

@@ -1,4 +1,4 @@
-"""Where a stream was disturbed, what was done about it, and whom it may concern."""
+"""The gaps of streams, what closed them, and the people and records that a gap may concern."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 class Recovery(StrEnum):
     """What closed a gap."""
 
-    REPLAY = "replay"  # the stream went back to where it began
-    SECOND_LOOK = "second look"  # notifications were read, and everybody was looked at
+    REPLAY = "replay"  # the stream was resumed from before the gap
+    RECHECK = "second look"  # notifications were read, and everybody was rechecked
 
 
 @dataclass(frozen=True, slots=True)
-class KnownGap:
+class RecordedGap:
     """A recorded gap. `since` and `until` are cursors of `host`, if known; `at` is when it was over."""
 
     host: str
@@ -44,11 +44,11 @@ class KnownGap:
         """None: it is still open."""
         if self.closed_at is None:
             return None
-        return Recovery.REPLAY if self.closed_at == self.at else Recovery.SECOND_LOOK
+        return Recovery.REPLAY if self.closed_at == self.at else Recovery.RECHECK
 
 
 def record(tx: Tx, gap: Gap, now: datetime) -> bool:
-    """Record it. One that was not replayed asks for a look at everybody of whom something is held.
+    """Record the gap. If it was not replayed, add a recheck job for each tracked person.
 
     False if it was known.
     """
@@ -59,37 +59,40 @@ def record(tx: Tx, gap: Gap, now: datetime) -> bool:
     place = {"host": gap.host, "since": gap.since, "until": gap.until}
     closed_at = now if gap.replayed else None
     tx.execute(insert(GapRow).values(reason=gap.why, at=now, closed_at=closed_at, **place))
-    for did in () if gap.replayed else people(tx):
+    for did in () if gap.replayed else tracked_people(tx):
         jobs.add(tx, JobKind.RECHECK, did, now)
     return True
 
 
 def close_gaps(tx: Tx, since: datetime, now: datetime) -> int:
-    """Close the gaps from before `since`, when notifications were read, if all their people were seen."""
-    asked = select(func.min(JobRow.at)).where(JobRow.kind == JobKind.RECHECK)
-    oldest = tx.execute(asked).scalar()
+    """Close the gaps before `since`, the time when notifications were read. Returns how many.
+
+    A gap stays open while one of its recheck jobs is not done.
+    """
+    pending = select(func.min(JobRow.at)).where(JobRow.kind == JobKind.RECHECK)
+    oldest = tx.execute(pending).scalar()
     before = min(since, oldest) if oldest else since
-    healed = update(GapRow).where(GapRow.closed_at.is_(None), GapRow.at < before)
-    return tx.execute(healed.values(closed_at=now)).rowcount
+    closing = update(GapRow).where(GapRow.closed_at.is_(None), GapRow.at < before)
+    return tx.execute(closing.values(closed_at=now)).rowcount
 
 
-def latest(tx: Tx, *, limit: int, still_open: bool = False) -> tuple[KnownGap, ...]:
-    """The newest first; or only those `still_open`."""
+def latest(tx: Tx, *, limit: int, still_open: bool = False) -> tuple[RecordedGap, ...]:
+    """The newest gaps first; with `still_open` only those."""
     columns = (GapRow.host, GapRow.reason, GapRow.since, GapRow.until, GapRow.at, GapRow.closed_at)
     rows = select(*columns).order_by(GapRow.id.desc()).limit(limit)
     if still_open:
         rows = rows.where(GapRow.closed_at.is_(None))
-    return tuple(KnownGap(*row) for row in tx.execute(rows))
+    return tuple(RecordedGap(*row) for row in tx.execute(rows))
 
 
-def people(tx: Tx) -> list[str]:
-    """Everybody with memory or with an open mention."""
+def tracked_people(tx: Tx) -> list[str]:
+    """The DIDs of everybody with memory or with an open mention."""
     waiting = select(MentionRow.did).where(MentionRow.state.in_(OPEN))
     return list(tx.execute(select(PersonRow.did).union(waiting)).scalars())
 
 
-def posts(tx: Tx) -> list[str]:
-    """Records that matter by themselves, beside all those of the people: threads, words of others, blocks."""
+def tracked_posts(tx: Tx) -> list[str]:
+    """The AT URIs to track besides those of tracked people: thread roots, others' mentions, blocks."""
     roots = select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)))
     stranger = MentionRow.did.not_in(select(PersonRow.did))
     words = select(MentionRow.uri).where(stranger, MentionRow.text != "")

@@ -1,4 +1,4 @@
-"""Jobs: what is to be looked up or done on the network or by the brain, kept until it is."""
+"""Jobs: work on the network or the brain that is kept in SQL until it is done."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class JobKind(StrEnum):
-    """What is to be done, and about whom or what (the job's subject)."""
+    """What is to be done. The comments say what the job's subject is."""
 
-    IDENTITY = "identity"  # a DID: which handle is theirs?
-    RECHECK = "recheck"  # a DID: does what is held of them still stand?
-    PURGE = "purge"  # a DID: their account is deleted; forget them
-    FORGET = "forget"  # BRAIN: somebody was forgotten, so it throws away what it holds
-    WITHDRAW = "withdraw"  # a record key: take the bot's post back
+    IDENTITY = "identity"  # a DID: look up its handle
+    RECHECK = "recheck"  # a DID: check whether the account, its stored posts and its blocks still exist
+    PURGE = "purge"  # a DID: the account is deleted, so erase the person
+    FORGET = "forget"  # BRAIN: somebody was erased, so the brain throws away all that it holds
+    WITHDRAW = "withdraw"  # a record key: delete the bot's post
 
 
-BRAIN = "brain"  # a subject; who was forgotten is not told, for that would be kept
+BRAIN = "brain"  # a subject; the job does not say who was erased, because a job is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +41,28 @@ class Job:
 
 
 def add(tx: Tx, kind: JobKind, subject: str, now: datetime, due_at: datetime | None = None) -> None:
-    """Ask for it; asked again, it is done anew."""
-    asked = {"at": now, "due_at": due_at or now, "attempts": 0}
-    row = insert(tx, JobRow).values(kind=kind, subject=subject, **asked)
-    tx.execute(row.on_conflict_do_update(index_elements=["kind", "subject"], set_=asked))
+    """Add the job. If it is there already, it starts again from the beginning."""
+    values = {"at": now, "due_at": due_at or now, "attempts": 0}
+    row = insert(tx, JobRow).values(kind=kind, subject=subject, **values)
+    tx.execute(row.on_conflict_do_update(index_elements=["kind", "subject"], set_=values))
 
 
 def cancel(tx: Tx, kind: JobKind, subject: str) -> bool:
-    gone = delete(JobRow).where(JobRow.kind == kind, JobRow.subject == subject)
-    return bool(tx.execute(gone).rowcount)
+    cancelled = delete(JobRow).where(JobRow.kind == kind, JobRow.subject == subject)
+    return bool(tx.execute(cancelled).rowcount)
 
 
-def drop(tx: Tx, did: str) -> None:
-    """Whatever it was, it is not done for this person any more."""
-    tx.execute(delete(JobRow).where(JobRow.subject == did))
+def cancel_all(tx: Tx, subject: str) -> None:
+    """Cancel every job about this subject."""
+    tx.execute(delete(JobRow).where(JobRow.subject == subject))
 
 
-def due(tx: Tx, now: datetime) -> bool:
+def is_due(tx: Tx, now: datetime) -> bool:
     return tx.execute(select(JobRow.kind).where(JobRow.due_at <= now).limit(1)).first() is not None
 
 
-def take(tx: Tx, now: datetime, lease: timedelta) -> Job | None:
-    """The job that is due longest, not to be taken by another until the lease is over."""
+def claim(tx: Tx, now: datetime, lease: timedelta) -> Job | None:
+    """Claim the job that is due longest. No other worker gets it until the lease ends."""
     row = tx.execute(
         select(JobRow.__table__)
         .where(JobRow.due_at <= now)
@@ -72,13 +72,13 @@ def take(tx: Tx, now: datetime, lease: timedelta) -> Job | None:
     ).first()
     if row is None:
         return None
-    taken = Job(JobKind(row.kind), row.subject, row.at, row.attempts + 1)
-    _set(tx, taken, due_at=now + lease, attempts=taken.attempts)
-    return taken
+    job = Job(JobKind(row.kind), row.subject, row.at, row.attempts + 1)
+    _set(tx, job, due_at=now + lease, attempts=job.attempts)
+    return job
 
 
-def done(tx: Tx, job: Job) -> None:
-    """Strike it out, unless it was asked for again meanwhile."""
+def finish(tx: Tx, job: Job) -> None:
+    """Delete the finished job, unless it was added again meanwhile."""
     tx.execute(
         delete(JobRow).where(JobRow.kind == job.kind, JobRow.subject == job.subject, JobRow.at == job.at)
     )

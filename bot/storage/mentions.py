@@ -1,4 +1,4 @@
-"""A mention's way through its states, and the cursor that moves with it."""
+"""The queue of mentions: accept, claim, postpone, and what a claimed mention may be changed to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from bot.domain.mention import ACTIVE, Claim, Mention, State
 from bot.errors import FenceLost
-from bot.storage.rows import columns, to_mention
+from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import insert, mark_erased
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from memory.db import Database, Tx
 
 CLAIM_TRIES = 5
-TAKEN_BY = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
-GIVEN_BACK = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
+CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
+POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
 def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: str | None = None) -> bool:
-    """Take a mention in. False if it was known already."""
-    fresh = columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
+    """Store a mention as waiting. False if it was stored already."""
+    fresh = post_columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
     counters = dict.fromkeys(("fence", "attempts", "tokens_in", "tokens_out", "cost"), 0)
     row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
     added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))
@@ -35,12 +35,12 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: st
 
 
 def is_due(tx: Tx, now: datetime) -> bool:
-    """Is there perhaps something to claim?"""
+    """Whether a mention is due. It may still not be claimable, if its person is being served."""
     return tx.execute(select(MentionRow.uri).where(MentionRow.due_at <= now).limit(1)).first() is not None
 
 
 def claim(db: Database, worker: str, *, now: datetime, lease: timedelta) -> Claim | None:
-    """Take the mention that is due longest, of a person whom nobody is serving. None if there is none."""
+    """Claim the mention that is due longest, of a person whom no worker serves. None if there is none."""
     for _ in range(CLAIM_TRIES):
         try:
             with db.write() as tx:
@@ -64,8 +64,8 @@ def _claim(tx: Tx, worker: str, now: datetime, lease: timedelta) -> Claim | None
     ).first()
     if row is None:
         return None
-    found = State(row.state)
-    state = TAKEN_BY.get(found, found)
+    before = State(row.state)
+    state = CLAIMED_STATE.get(before, before)
     tx.execute(
         update(MentionRow)
         .where(MentionRow.uri == row.uri)
@@ -82,17 +82,14 @@ def _claim(tx: Tx, worker: str, now: datetime, lease: timedelta) -> Claim | None
         state=state,
         fence=row.fence + 1,
         attempts=row.attempts + 1,
-        abandoned=found in ACTIVE,
+        abandoned=before in ACTIVE,
         seen_at=row.seen_at,
         post_at=row.post_at,
     )
 
 
-def owned(tx: Tx, claim: Claim, **values: object) -> None:
-    """Write to the claimed mention.
-
-    Raises FenceLost if it is no longer this worker's.
-    """
+def update_claimed(tx: Tx, claim: Claim, **values: object) -> None:
+    """Change columns of the claimed mention. Raises FenceLost if the claim is no longer this worker's."""
     written = tx.execute(
         update(MentionRow)
         .where(
@@ -107,22 +104,22 @@ def owned(tx: Tx, claim: Claim, **values: object) -> None:
 
 
 def renew(tx: Tx, claim: Claim, until: datetime) -> None:
-    owned(tx, claim, due_at=until)
+    update_claimed(tx, claim, due_at=until)
 
 
-def hold(tx: Tx, claim: Claim) -> None:
-    """Let nobody change the mention until the transaction ends. Raises FenceLost."""
-    owned(tx, claim, worker=MentionRow.worker)
+def lock_claimed(tx: Tx, claim: Claim) -> None:
+    """Lock the claimed mention until the transaction ends. Raises FenceLost."""
+    update_claimed(tx, claim, worker=MentionRow.worker)
 
 
 def admit(tx: Tx, claim: Claim, now: datetime) -> None:
     """Count this mention against the limits from now on."""
-    owned(tx, claim, admitted_at=now)
+    update_claimed(tx, claim, admitted_at=now)
 
 
 def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
-    """Keep what the thought cost, whatever came of it."""
-    owned(
+    """Add what the turn cost, however it ended."""
+    update_claimed(
         tx,
         claim,
         brain=brain,
@@ -134,11 +131,11 @@ def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
 
 
 def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: bool = True) -> None:
-    """Give the mention back until later; `failed` tells whether this attempt counts."""
-    owned(
+    """Give the mention back until `until`. With `failed`, this attempt counts."""
+    update_claimed(
         tx,
         claim,
-        state=GIVEN_BACK[claim.state],
+        state=POSTPONED_STATE[claim.state],
         due_at=until,
         worker=None,
         why=why,
@@ -147,7 +144,7 @@ def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: 
 
 
 def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None:
-    """Let all that waits (of this person) wait until then: a flood is refused once, not one by one."""
+    """Let all waiting mentions (of this person) wait until then, so that they are not each judged in vain."""
     waiting = update(MentionRow).where(MentionRow.state == State.WAITING, MentionRow.due_at < until)
     tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
 
@@ -156,17 +153,17 @@ def uris_of(tx: Tx, did: str) -> list[str]:
     return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
 
 
-def blank(tx: Tx, before: datetime) -> int:
-    """Take the words out of what ended before then. Outcomes stay; returns how many mentions.
+def erase_texts(tx: Tx, before: datetime) -> int:
+    """Erase the texts of mentions that ended before then, and of their replies. Returns how many mentions.
 
-    Without its CID a mention is not tried again, as after `scrub`.
+    Outcomes stay. The CID is erased too: a mention without one is not tried again.
     """
     ended = MentionRow.ended_at < before
     old = select(MentionRow.uri).where(ended)
     tx.execute(
         update(OutboxRow).where(OutboxRow.mention_uri.in_(old)).values(text="", facets="[]", record=None)
     )
-    blanked = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
-    if count := tx.execute(blanked).rowcount:
+    erased = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
+    if count := tx.execute(erased).rowcount:
         mark_erased(tx)
     return count

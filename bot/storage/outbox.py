@@ -1,35 +1,35 @@
-"""What is said in answer: drafted as texts, fixed as records, put, and known to be there."""
+"""The parts of replies: drafted as texts, fixed as records, posted, perhaps withdrawn."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bot.domain import pacing
 from bot.domain.mention import Part, State
-from bot.storage.mentions import hold, owned
+from bot.storage.mentions import lock_claimed, update_claimed
 from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
+
+PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a slot counts while its reply may stand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bot.domain.limits import Pace
-    from bot.domain.mention import Claim
+    from bot.domain.mention import Claim, Mention
     from memory.db import Tx
 
 
-def draft(tx: Tx, claim: Claim, parts: Sequence[Part], plan: Pace, now: datetime) -> datetime:
-    """Keep the reply, and never think of this mention again. Return when it is to be posted."""
-    lock(tx, "slots")
-    to_person, overall = _last_planned(tx, claim.mention.did)
-    post_at = pacing.post_at(now, to_person, overall, plan)
+def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime) -> datetime:
+    """Store the reply; the brain is not asked about this mention again. Returns when to post it."""
+    post_at = _free_slot(tx, claim.mention, now + pace.post_delay, pace)
     write_parts(tx, claim.mention.uri, parts)
-    owned(
+    update_claimed(
         tx,
         claim,
         state=State.DRAFTED,
@@ -43,7 +43,7 @@ def draft(tx: Tx, claim: Claim, parts: Sequence[Part], plan: Pace, now: datetime
 
 
 def draft_at_once(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> None:
-    """Draft what code itself answers to a mention that nobody has claimed yet."""
+    """Draft a reply of the program itself to a mention that no worker has claimed."""
     write_parts(tx, uri, parts)
     drafted = {"state": State.DRAFTED, "drafted_at": now, "post_at": now, "due_at": now, "brain": "code"}
     tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(**drafted))
@@ -59,12 +59,23 @@ def write_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
         )
 
 
-def _last_planned(tx: Tx, did: str) -> tuple[datetime | None, datetime | None]:
-    latest = select(func.max(MentionRow.post_at))
-    return (
-        tx.execute(latest.where(MentionRow.did == did)).scalar(),
-        tx.execute(latest).scalar(),
-    )
+def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
+    """Give a draft that missed its slot the next free one, which may be now, and return it."""
+    post_at = _free_slot(tx, claim.mention, now, pace)
+    update_claimed(tx, claim, post_at=post_at)
+    return post_at
+
+
+def _free_slot(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
+    lock(tx, "slots")
+    since = earliest - max(pace.spacing, pace.person_spacing)
+    planned = tx.execute(
+        select(MentionRow.post_at, MentionRow.did).where(
+            MentionRow.post_at > since, MentionRow.state.in_(PLANNED), MentionRow.uri != mention.uri
+        )
+    ).all()
+    to_person = [row.post_at for row in planned if row.did == mention.did]
+    return pacing.slot(earliest, [row.post_at for row in planned], to_person, pace)
 
 
 def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
@@ -75,38 +86,38 @@ def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
 
 
 def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
-    """From now on this part is these bytes under this key."""
-    hold(tx, claim)
-    _part(tx, claim, part.index, rkey=part.rkey, record=part.record)
+    """Store the part's record key and record. They do not change any more."""
+    lock_claimed(tx, claim)
+    _update_part(tx, claim, part.index, rkey=part.rkey, record=part.record)
 
 
 def mark_posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
-    """The part stands on the network, at `part.ref`."""
+    """Store that the part was posted, as `part.ref`."""
     assert part.ref is not None
-    hold(tx, claim)
-    _part(tx, claim, part.index, rkey=part.rkey, uri=part.ref.uri, cid=part.ref.cid, posted_at=now)
+    lock_claimed(tx, claim)
+    _update_part(tx, claim, part.index, rkey=part.rkey, uri=part.ref.uri, cid=part.ref.cid, posted_at=now)
 
 
-def _part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
+def _update_part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
     part = (OutboxRow.mention_uri == claim.mention.uri) & (OutboxRow.part == index)
     tx.execute(update(OutboxRow).where(part).values(**values))
 
 
-def ours_in(tx: Tx, root_uri: str) -> frozenset[str]:
-    """The bot's posts in this thread."""
-    said = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
-    mine = said.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))
-    return frozenset(uri for uri in tx.execute(mine).scalars() if uri)
+def bot_posts_in_thread(tx: Tx, root_uri: str) -> frozenset[str]:
+    """The AT URIs of the bot's posts in this thread."""
+    posts = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
+    posted = posts.where(MentionRow.root_uri == root_uri, OutboxRow.uri.is_not(None))
+    return frozenset(uri for uri in tx.execute(posted).scalars() if uri)
 
 
 def mark_withdrawn(tx: Tx, rkey: str, now: datetime) -> bool:
-    """The bot's post under this key is gone. False if that is no news."""
-    mine = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
-    return bool(tx.execute(update(OutboxRow).where(*mine).values(withdrawn_at=now)).rowcount)
+    """Store that the bot's post under this key is deleted. False if that was known."""
+    standing = (OutboxRow.rkey == rkey, OutboxRow.withdrawn_at.is_(None))
+    return bool(tx.execute(update(OutboxRow).where(*standing).values(withdrawn_at=now)).rowcount)
 
 
-def is_settled(tx: Tx, rkey: str) -> bool:
-    """Is it known that the post under this key was put? Otherwise that may still be under way."""
+def is_posted(tx: Tx, rkey: str) -> bool:
+    """Whether the post under this key is known to be posted. If not, its request may still be under way."""
     return (
         tx.execute(
             select(OutboxRow.part).where(OutboxRow.rkey == rkey, OutboxRow.uri.is_not(None)).limit(1)

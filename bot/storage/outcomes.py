@@ -1,4 +1,4 @@
-"""How a mention ends: with its outcome goes the one line that the log has of it."""
+"""How a mention ends. Each outcome is logged in one line, after the commit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage import outbox
-from bot.storage.mentions import owned
+from bot.storage.mentions import update_claimed
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import after_commit, mark_erased
@@ -26,47 +26,47 @@ if TYPE_CHECKING:
 
 
 def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -> None:
-    """Record the outcome. There is no way back but the operator's `mention retry`."""
-    owned(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
-    tell(tx, [claim.mention.uri])
+    """Record the outcome of a claimed mention. Only the operator's `mention retry` reopens it."""
+    update_claimed(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
+    log_outcomes(tx, [claim.mention.uri])
 
 
 def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
-    """End what is still open about this mention. A worker on it loses its fence."""
+    """Decline this mention if it is open. A worker on it loses its fence."""
     return bool(decline_where(tx, MentionRow.uri == uri, why, now))
 
 
 def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
-    """End all that is still open of `which`."""
+    """Decline all open mentions that match `which`. Returns how many."""
     ended = {"state": State.DECLINED, "why": why, "ended_at": now, "due_at": None, "worker": None}
     still_open = update(MentionRow).where(which, MentionRow.state.in_(OPEN))
     fenced = still_open.values(fence=MentionRow.fence + 1, **ended).returning(MentionRow.uri)
     uris = tx.execute(fenced).scalars().all()
-    tell(tx, uris)
+    log_outcomes(tx, uris)
     return len(uris)
 
 
-def scrub(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
-    """Take everything personal out of these mentions. Outcomes stay countable under `pseudonym(uri)`."""
+def anonymize(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
+    """Erase everything personal from these mentions. Outcomes stay, under `pseudonym(uri)`."""
     mark_erased(tx)
     decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
-    nobody: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
-    nobody |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
+    erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
+    erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
     for uri in uris:
         name = pseudonym(uri)
-        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **nobody))
+        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **erased))
 
 
-def tell(tx: Tx, uris: Iterable[str]) -> None:
-    """Tell of these ends in the log, as they are now, once they are committed."""
+def log_outcomes(tx: Tx, uris: Iterable[str]) -> None:
+    """Log the outcomes of these mentions, once the transaction is committed."""
     for uri in uris:
         row = tx.execute(select(MentionRow.__table__).where(MentionRow.uri == uri)).one()
-        after_commit(tx, partial(log_ended, to_entry(row, outbox.parts(tx, row.uri))))
+        after_commit(tx, partial(_log_outcome, to_entry(row, outbox.parts(tx, row.uri))))
 
 
-def log_ended(entry: Entry) -> None:
-    """Durations in milliseconds: heard to drafted, draft's due time to posted, heard to ended."""
+def _log_outcome(entry: Entry) -> None:
+    """Durations are in milliseconds: stored to drafted, time to post to ended, stored to ended."""
     log.info(
         "mention.ended",
         uri=entry.mention.uri,

@@ -1,4 +1,4 @@
-"""Rows of the queue as frozen values, and back. No row leaves storage."""
+"""Rows of the queue become frozen values, and values become columns. No row leaves storage."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def to_entry(row: Any, parts: tuple[Part, ...]) -> Entry:
     )
 
 
-def columns(mention: Mention) -> dict[str, Any]:
-    """What its post says of a mention, as columns."""
+def post_columns(mention: Mention) -> dict[str, Any]:
+    """The columns of a mention that come from its post."""
     return {
         "cid": mention.ref.cid,
         "reason": mention.reason,

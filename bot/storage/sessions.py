@@ -1,12 +1,13 @@
-"""The account's session in the database, so that a restart is no login."""
+"""The account's session in the database, so that a restart needs no new login."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import select
 
 from bot.storage.tables import SessionRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +21,6 @@ def load(tx: Tx, account: str) -> str | None:
 
 
 def save(tx: Tx, account: str, session: str, at: datetime) -> None:
-    """Keep this session string instead of the last one. It is a secret."""
-    tx.execute(delete(SessionRow).where(SessionRow.account == account))
-    tx.execute(insert(SessionRow).values(account=account, session=session, at=at))
+    """Replace the stored session string by this one. It is a secret."""
+    row = insert(tx, SessionRow).values(account=account, session=session, at=at)
+    tx.execute(row.on_conflict_do_update(index_elements=["account"], set_={"session": session, "at": at}))

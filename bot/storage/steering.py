@@ -1,4 +1,4 @@
-"""What the operator does to a mention by hand: try it again, or leave it unanswered."""
+"""What the operator can do with a mention: try it again, or decline it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import NotFound
-from bot.storage.outcomes import tell
+from bot.storage.outcomes import log_outcomes
 from bot.storage.tables import MentionRow
 from bot.storage.views import entry
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def retry(tx: Tx, uri: str, now: datetime) -> None:
-    """Let a mention be tried again at once, as if it had just been heard.
+    """Try a mention again at once. Its age counts from now.
 
-    Raises NotFound if it was answered, or is being served.
+    Raises NotFound if it was answered, is claimed by a worker, or its text was erased.
     """
     found = entry(tx, uri)
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
@@ -36,10 +36,10 @@ def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
     if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
     _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
-    tell(tx, [uri])
+    log_outcomes(tx, [uri])
 
 
 def _set(tx: Tx, uri: str, **values: object) -> None:
-    """Take the mention from whoever has it, and set it."""
+    """Change columns of the mention. A worker on it loses its fence."""
     fenced = update(MentionRow).where(MentionRow.uri == uri).values(fence=MentionRow.fence + 1, **values)
     tx.execute(fenced)

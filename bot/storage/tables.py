@@ -1,4 +1,4 @@
-"""The tables of the bot: the queue of mentions, what is said in answer, cursors, gaps, consent, sessions."""
+"""The tables of the bot: mentions, outbox, cursors, consent, gaps, jobs, sessions and turns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from memory.tables import Base
 
 
 class MentionRow(Base):
-    """A mention and its fate.
+    """A mention, its state and its outcome.
 
-    `due_at` is when a worker may take it (next): a waiting one's think time, a draft's post time, an active
-    one's end of lease. It is null once there is an outcome.
+    `due_at` is when a worker may claim it: the time to think of a waiting mention, the time to post of a
+    drafted one, the end of the lease of an active one. It is null once there is an outcome.
     """
 
     __tablename__ = "mention"
@@ -31,18 +31,18 @@ class MentionRow(Base):
     parent_uri: Mapped[str | None]
     parent_cid: Mapped[str | None]
     command: Mapped[str | None]
-    rev: Mapped[str | None]  # the repo's revision that last brought it; null: it was never heard
+    rev: Mapped[str | None]  # the repo's revision with its last edit; null: no stream brought it
     said_at: Mapped[datetime]
     seen_at: Mapped[datetime]
-    retried_at: Mapped[datetime | None]  # by the operator: its age counts anew
+    retried_at: Mapped[datetime | None]  # by the operator: its age counts from here
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]
     fence: Mapped[int]
     attempts: Mapped[int]
     worker: Mapped[str | None]
-    why: Mapped[str | None]  # the reason of a refusal or silence, the last error of a failure
-    admitted_at: Mapped[datetime | None]  # reserved against the limits
+    why: Mapped[str | None]  # the reason of the outcome, or the last error
+    admitted_at: Mapped[datetime | None]  # since when it counts against the limits
     drafted_at: Mapped[datetime | None]
     post_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -69,7 +69,7 @@ class MentionRow(Base):
 
 
 class OutboxRow(Base):
-    """One post of a reply. Key and record are fixed before it is sent, URI and CID set once it is there."""
+    """One post of a reply. Key and record are fixed before it is sent; URI and CID are set after that."""
 
     __tablename__ = "outbox"
 
@@ -84,7 +84,7 @@ class OutboxRow(Base):
     uri: Mapped[str | None]
     cid: Mapped[str | None]
     posted_at: Mapped[datetime | None]
-    withdrawn_at: Mapped[datetime | None]  # when it was known to be gone again
+    withdrawn_at: Mapped[datetime | None]  # when the bot learned that the post was deleted
 
     __table_args__ = (Index(None, "uri"),)
 
@@ -98,7 +98,7 @@ class CursorRow(Base):
 
 
 class StopRow(Base):
-    """Who asked not to be answered any more. This is all that is kept of them after `forget`."""
+    """A person who asked not to be answered. Only this is kept of them after `forget me`."""
 
     __tablename__ = "stop"
 
@@ -107,7 +107,7 @@ class StopRow(Base):
 
 
 class BlockRow(Base):
-    """Who blocks the bot. A deletion names the record and no more, so the record is what is kept."""
+    """A block of the bot. The key is the record's URI, because a deletion names only that."""
 
     __tablename__ = "block"
 
@@ -119,20 +119,20 @@ class BlockRow(Base):
 
 
 class GateRow(Base):
-    """The threadgate of a thread: who may reply under `post`, as far as the stream has told."""
+    """The threadgate of a thread: who may reply under `post`, the thread's first post."""
 
     __tablename__ = "gate"
 
     uri: Mapped[str] = mapped_column(primary_key=True)
     post: Mapped[str]
-    record: Mapped[str]  # JSON, as a stranger wrote it
+    record: Mapped[str]  # JSON of a Gate
     at: Mapped[datetime]
 
     __table_args__ = (Index(None, "post"),)
 
 
 class ThreadStopRow(Base):
-    """A thread whose first author told the bot to stop there."""
+    """A thread in which its first author told the bot to stop."""
 
     __tablename__ = "thread_stop"
 
@@ -144,7 +144,7 @@ class ThreadStopRow(Base):
 
 
 class GapRow(Base):
-    """A stretch of a stream in which something may have been missed. `since` and `until` are cursors."""
+    """A stretch of a stream in which events may be missing. `since` and `until` are cursors."""
 
     __tablename__ = "gap"
 
@@ -158,7 +158,7 @@ class GapRow(Base):
 
 
 class JobRow(Base):
-    """Something to be looked up or done on the network, because of an event. `subject` is a DID or a URI."""
+    """A job. `subject` is a DID, a record key or `brain`. The table has the name of earlier versions."""
 
     __tablename__ = "errand"
 
@@ -172,7 +172,7 @@ class JobRow(Base):
 
 
 class SessionRow(Base):
-    """The account's session, so that a restart is no login."""
+    """The account's session, so that a restart needs no new login."""
 
     __tablename__ = "session"
 
@@ -182,7 +182,7 @@ class SessionRow(Base):
 
 
 class TurnRow(Base):
-    """One thinking about one mention. Everything in words is null once it was erased."""
+    """A turn record. After erasure, all columns with texts are null."""
 
     __tablename__ = "turn"
 
@@ -195,11 +195,11 @@ class TurnRow(Base):
     persona: Mapped[str]
     outcome: Mapped[str]
     error: Mapped[str | None]
-    told: Mapped[str | None]  # JSON, as the other two
-    calls: Mapped[str | None]
+    told: Mapped[str | None]  # JSON of a TurnInput
+    calls: Mapped[str | None]  # JSON
     reply: Mapped[str | None]
     why: Mapped[str | None]
-    edits: Mapped[str | None]
+    edits: Mapped[str | None]  # JSON
     tokens_in: Mapped[int]
     tokens_out: Mapped[int]
     cost: Mapped[int | None] = mapped_column(BigInteger)  # millionths of a US dollar
@@ -214,7 +214,7 @@ class TurnRow(Base):
 
 
 class TurnSourceRow(Base):
-    """A post whose words a turn has seen. When the post or what is known from it goes, so do they."""
+    """A post whose words are in a turn record. When the post is erased, so are the record's texts."""
 
     __tablename__ = "turn_source"
 

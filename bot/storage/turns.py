@@ -1,4 +1,4 @@
-"""The only SQL of turns. Every function takes the caller's transaction."""
+"""Turn records: add, read, redact, erase, expire."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter
 from sqlalchemy import delete, insert, or_, select, update
 
-from bot.domain.turn import Call, Outcome, TurnInput, TurnRecord
+from bot.domain.turn import Call, TurnInput, TurnOutcome, TurnRecord
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import mark_erased
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from memory.model import Edit
 
 T = TypeVar("T")
-TOLD: TypeAdapter[TurnInput] = TypeAdapter(TurnInput)
+TURN_INPUT: TypeAdapter[TurnInput] = TypeAdapter(TurnInput)
 CALLS: TypeAdapter[tuple[Call, ...]] = TypeAdapter(tuple[Call, ...])
 EDITS = MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forget})
-NO_WORDS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits"))
+REDACTED_COLUMNS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits"))
 
 
-def keep(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
-    """Write the turn (its `id` is given here) and the posts whose words it has seen."""
+def add(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
+    """Store the turn and the AT URIs of the posts whose words it has. Returns its id (not `turn.id`)."""
     added = tx.execute(
         insert(TurnRow).values(
             uri=turn.uri,
@@ -42,7 +42,7 @@ def keep(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
             persona=turn.persona,
             outcome=turn.outcome,
             error=turn.error,
-            told=_dump(TOLD, turn.told) if turn.told else None,
+            told=_dump(TURN_INPUT, turn.told) if turn.told else None,
             calls=_dump(CALLS, turn.calls),
             reply=turn.reply,
             why=turn.why,
@@ -60,8 +60,8 @@ def keep(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
     return number
 
 
-def of(tx: Tx, uri: str) -> tuple[TurnRecord, ...]:
-    """Every turn over this mention, oldest first: attempts that failed, too. Raises NotFound."""
+def of_mention(tx: Tx, uri: str) -> tuple[TurnRecord, ...]:
+    """All turns about this mention, oldest first, also those that failed. Raises NotFound."""
     rows = tx.execute(select(TurnRow.__table__).where(TurnRow.uri == uri).order_by(TurnRow.id)).all()
     if not rows:
         raise NotFound(f"turn over {uri}. `scrubjay turn list` shows what is kept.")
@@ -80,47 +80,48 @@ def latest(
     return tuple(map(_turn, tx.execute(rows)))
 
 
-def shown(tx: Tx) -> list[str]:
-    """Every post, of anybody, whose words stand in a turn."""
+def all_source_uris(tx: Tx) -> list[str]:
+    """The AT URIs of all posts whose words are in a turn record."""
     return list(tx.scalars(select(TurnSourceRow.uri).distinct()))
 
 
 def redact(tx: Tx, uris: Collection[str]) -> int:
-    """Take all words out of the turns that have seen one of these posts. Returns how many turns."""
+    """Erase all texts from the turns that have words of one of these posts. Returns how many turns."""
     return _redact(tx, TurnSourceRow.uri.in_(uris)) if uris else 0
 
 
 def erase(tx: Tx, did: str) -> int:
-    """Erase this person's turns, and their words in the turns of others. Returns how many turns.
+    """Delete this person's turns, and redact the turns with words of theirs. Returns how many were redacted.
 
-    Call it when their mentions are scrubbed: who keeps a turn holds its mention, and either sees the other.
+    Call it after `outcomes.anonymize`, in the same transaction. Whoever adds a turn locks its mention, so no
+    turn can be added meanwhile.
     """
-    shown = _redact(tx, TurnSourceRow.uri.startswith(f"at://{did}/", autoescape=True))
-    mine = select(TurnRow.id).where(TurnRow.did == did)
-    tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(mine)))
+    redacted_turns = _redact(tx, TurnSourceRow.uri.startswith(f"at://{did}/", autoescape=True))
+    own = select(TurnRow.id).where(TurnRow.did == did)
+    tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(own)))
     tx.execute(delete(TurnRow).where(TurnRow.did == did))
     mark_erased(tx)
-    return shown
+    return redacted_turns
 
 
 def expire(tx: Tx, before: datetime) -> int:
-    """Drop the turns from before this time. Returns how many."""
+    """Delete the turns from before this time. Returns how many."""
     if count := tx.execute(delete(TurnRow).where(TurnRow.at < before)).rowcount:
         mark_erased(tx)
     return count
 
 
 def _redact(tx: Tx, *which: Any) -> int:
-    seen = list(tx.scalars(select(TurnSourceRow.turn_id).where(or_(*which)).distinct()))
-    if seen:
-        tx.execute(update(TurnRow).where(TurnRow.id.in_(seen)).values(NO_WORDS))
-        tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(seen)))
+    ids = list(tx.scalars(select(TurnSourceRow.turn_id).where(or_(*which)).distinct()))
+    if ids:
+        tx.execute(update(TurnRow).where(TurnRow.id.in_(ids)).values(REDACTED_COLUMNS))
+        tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(ids)))
         mark_erased(tx)
-    return len(seen)
+    return len(ids)
 
 
-def without_words(turn: TurnRecord) -> TurnRecord:
-    """The turn as redaction leaves it."""
+def redacted(turn: TurnRecord) -> TurnRecord:
+    """The turn without its texts, as `redact` leaves it."""
     return replace(turn, told=None, calls=(), reply=None, why=None, edits=())
 
 
@@ -128,8 +129,8 @@ def _turn(row: Any) -> TurnRecord:
     return TurnRecord(
         **{
             **row._mapping,  # noqa: SLF001 - SQLAlchemy's name for the row as a mapping
-            "outcome": Outcome(row.outcome),
-            "told": _load(TOLD, row.told) if row.told else None,
+            "outcome": TurnOutcome(row.outcome),
+            "told": _load(TURN_INPUT, row.told) if row.told else None,
             "calls": _load(CALLS, row.calls) if row.calls else (),
             "edits": _load_edits(row.edits) if row.edits else (),
         }
@@ -137,8 +138,8 @@ def _turn(row: Any) -> TurnRecord:
 
 
 # --- JSON ----------------------------------------------------------------------------------------
-# In ASCII, so that no database minds what a stranger wrote. Fields that came later take their defaults, those
-# that are gone are not read.
+# In ASCII, so that every database takes any text. A field that a row lacks gets its default; a field that the
+# program no longer has is ignored.
 
 
 def _dump(kind: TypeAdapter[T], value: T) -> str:

@@ -1,4 +1,4 @@
-"""What the operator sees of the queue: mentions and posts, as frozen values."""
+"""Reading for the operator: stored mentions, and the bot's posts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from bot.domain.mention import Entry, Said, State
+from bot.domain.mention import BotPost, Entry, State
 from bot.errors import NotFound
 from bot.storage import outbox
 from bot.storage.rows import to_entry, to_part
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def entries(
     tx: Tx, *, did: str | None = None, state: State | None = None, limit: int = 50
 ) -> tuple[Entry, ...]:
-    """Return the newest mentions first."""
+    """The newest mentions first."""
     rows = select(MentionRow.__table__).order_by(MentionRow.seen_at.desc(), MentionRow.uri).limit(limit)
     if did is not None:
         rows = rows.where(MentionRow.did == did)
@@ -29,34 +29,34 @@ def entries(
 
 
 def entry(tx: Tx, uri: str) -> Entry:
-    """Return one mention with its fate. Raises NotFound."""
+    """One mention as storage has it. Raises NotFound."""
     row = tx.execute(select(MentionRow.__table__).where(MentionRow.uri == uri)).first()
     if row is None:
         raise NotFound(f"mention {uri}. `scrubjay mention list` shows what there is.")
     return to_entry(row, outbox.parts(tx, row.uri))
 
 
-def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[Said, ...]:
-    """Return the bot's newest posts first, those planned before all; `did` is who was answered."""
-    rows = _said().order_by(OutboxRow.posted_at.desc().nulls_first(), OutboxRow.part.desc()).limit(limit)
+def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[BotPost, ...]:
+    """The bot's newest posts first, before them the planned ones. `did` is the person who was answered."""
+    rows = _bot_posts().order_by(OutboxRow.posted_at.desc().nulls_first(), OutboxRow.part.desc()).limit(limit)
     if did is not None:
         rows = rows.where(MentionRow.did == did)
-    return tuple(map(_to_said, tx.execute(rows)))
+    return tuple(map(_to_bot_post, tx.execute(rows)))
 
 
-def post(tx: Tx, uri: str) -> Said:
-    """Return one post of the bot by its AT URI. Raises NotFound."""
-    row = tx.execute(_said().where(OutboxRow.uri == uri)).first()
+def post(tx: Tx, uri: str) -> BotPost:
+    """One post of the bot by its AT URI. Raises NotFound."""
+    row = tx.execute(_bot_posts().where(OutboxRow.uri == uri)).first()
     if row is None:
         raise NotFound(f"post {uri} of the bot. `scrubjay post list` shows what there is.")
-    return _to_said(row)
+    return _to_bot_post(row)
 
 
-def _said() -> Any:
+def _bot_posts() -> Any:
     return select(OutboxRow.__table__, MentionRow.did).join(
         MentionRow, MentionRow.uri == OutboxRow.mention_uri
     )
 
 
-def _to_said(row: Any) -> Said:
-    return Said(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)
+def _to_bot_post(row: Any) -> BotPost:
+    return BotPost(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)

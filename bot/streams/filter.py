@@ -15,8 +15,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from stringzilla import find
-
 from bot.domain import addressing
 from bot.domain.events import (
     AccountChanged,
@@ -57,7 +55,7 @@ ESCAPED = b"\\u00"  # an escaped ASCII character
 
 def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """A test of a frame of subscribeRepos: may it concern the bot?"""
-    me, repos = tracked.me.encode(), tracked.repos
+    me, repos = tracked.bot_did.encode(), tracked.repos
 
     def may_concern(data: bytes) -> bool:
         at = data.find(REPO, 0, FAR)
@@ -66,7 +64,7 @@ def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
             or data[at + len(REPO) : at + len(REPO) + DID_BYTES] in repos
             or data[at - 13 : at - 8] != SEQ
             or not data.startswith(COMMITS)
-            or find(data, me) >= 0
+            or me in data
         )
 
     return may_concern
@@ -74,7 +72,7 @@ def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
 
 def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """A test of a line of Jetstream: may it concern the bot?"""
-    me, repos = tracked.me.encode(), tracked.repos
+    me, repos = tracked.bot_did.encode(), tracked.repos
 
     def may_concern(data: bytes) -> bool:
         at = data.find(DID, NEAR.start, NEAR.stop)
@@ -82,8 +80,8 @@ def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
             at < 0
             or not data.startswith(LINE)
             or data[at + 8 : data.find(b'"', at + 8)] in repos
-            or find(data, me) >= 0
-            or find(data, ESCAPED) >= 0
+            or me in data
+            or ESCAPED in data
         )
 
     return may_concern
@@ -130,22 +128,22 @@ class EventFilter:
         return self._gate(op, op.record, seq, at)
 
     def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> RepoEvent | None:
-        return IdentityChanged(seq, did, handle, at) if self.tracked.person(did) else None
+        return IdentityChanged(seq, did, handle, at) if self.tracked.has_person(did) else None
 
     def account(
         self, did: str, *, active: bool, status: str | None, seq: int, at: datetime
     ) -> RepoEvent | None:
-        return AccountChanged(seq, did, active, status, at) if self.tracked.person(did) else None
+        return AccountChanged(seq, did, active, status, at) if self.tracked.has_person(did) else None
 
     def sync(self, did: str, why: str, seq: int, at: datetime) -> RepoEvent | None:
-        return RepoSync(seq, did, why, at) if self.tracked.repo(did) else None
+        return RepoSync(seq, did, why, at) if self.tracked.has_repo(did) else None
 
     def _is_tracked(self, op: RepoOp) -> bool:
-        return self.tracked.person(op.repo) or self.tracked.post(op.uri)
+        return self.tracked.has_person(op.repo) or self.tracked.has_post(op.uri)
 
     def _post(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
-        me, edited = self.tracked.me, op.action == "update"
-        addressed = op.repo != me and addressing.addressed(record, me) is not None
+        me, edited = self.tracked.bot_did, op.action == "update"
+        addressed = op.repo != me and addressing.addressing_reason(record, me) is not None
         if not (addressed or op.repo == me or (edited and self._is_tracked(op))):
             return None
         if addressed:  # its edits and its deletion may come before the mention is stored
@@ -154,21 +152,21 @@ class EventFilter:
         return PostCreated(seq, ref, op.repo, record, at, edited, op.rev)
 
     def _block(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
-        if record.get("subject") == self.tracked.me:
+        if record.get("subject") == self.tracked.bot_did:
             self.tracked.add_posts([op.uri])
             return Blocked(seq, op.uri, op.repo, at)
-        return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.post(op.uri) else None
+        return RecordDeleted(seq, op.uri, op.repo, at) if self.tracked.has_post(op.uri) else None
 
     def _gate(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
         post = str(AtUri(op.repo, POST, op.rkey))  # a gate is valid only under the record key of its post
-        if not (self._is_tracked(op) or self.tracked.post(post)):
+        if not (self._is_tracked(op) or self.tracked.has_post(post)):
             return None
         if record.get("post") != post:
             return RecordDeleted(seq, op.uri, op.repo, at)
         return GateChanged(seq, op.uri, op.repo, post, record, at)
 
     def _deleted(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
-        gated = op.collection == GATE and self.tracked.post(str(AtUri(op.repo, POST, op.rkey)))
+        gated = op.collection == GATE and self.tracked.has_post(str(AtUri(op.repo, POST, op.rkey)))
         if not (gated or self._is_tracked(op)):
             return None
         kind = PostDeleted if op.collection == POST else RecordDeleted

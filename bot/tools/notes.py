@@ -5,9 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.errors import ToolRefused
-from bot.prompt.compose import fence
+from bot.prompt.compose import quote_lines
 from bot.tools.overlay import Arguments, Overlay, Text, tool
-from memory.model import Forget, Remember, Revise, note_id, of_passage
+from memory.identifiers import parse_note_name
+from memory.model import Forget, Remember, Revise
+from memory.recollection import Item
 
 
 class Remembered(Arguments):
@@ -42,7 +44,7 @@ async def remember(turn: Overlay, arguments: Remembered) -> str:
 @tool(Revised)
 async def revise(turn: Overlay, arguments: Revised) -> str:
     """Correct a note: it is no longer so, and the new text takes its place. Its history is kept."""
-    made = turn.edit(Revise(note_id(arguments.note), arguments.text))
+    made = turn.edit(Revise(parse_note_name(arguments.note), arguments.text))
     assert made is not None
     return f"Revised; it is now {made.name}."
 
@@ -50,7 +52,7 @@ async def revise(turn: Overlay, arguments: Revised) -> str:
 @tool(Forgotten)
 async def forget(turn: Overlay, arguments: Forgotten) -> str:
     """Erase a note and its history, because the person asked for it."""
-    turn.edit(Forget(note_id(arguments.note)))
+    turn.edit(Forget(parse_note_name(arguments.note)))
     return "Erased."
 
 
@@ -64,7 +66,9 @@ async def recall(turn: Overlay, arguments: Query) -> str:
         raise ToolRefused("the query is empty. Give a few words to search for.")
     found = await turn.recall(arguments.query)
     return (
-        fence("\n".join(of_passage(one).line for one in found)) if found else "Nothing was said about that."
+        quote_lines("\n".join(Item.of_passage(one).line for one in found))
+        if found
+        else "Nothing was said about that."
     )
 
 

@@ -10,15 +10,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
-from memory.model import Forget, Remember, Revise
-from memory.rows.passages import of_note
-from memory.rules.edits import propose
+from memory.edits import propose
+from memory.model import Forget, Passage, Remember, Revise
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from memory.model import Edit, Limits, Note, Passage, Receipt, Recollection
+    from memory.model import Edit, Limits, Note, Receipt
+    from memory.recollection import Recollection
 
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
 
@@ -138,7 +138,7 @@ class Overlay:
             for each in await self._search(query)
             if each.did == self._receipt.said_by and each.note_id not in gone and each.uri not in silent
         )
-        return tuple(sorted((*found, *map(of_note, fresh)), key=lambda each: (each.at, each.id)))
+        return tuple(sorted((*found, *map(Passage.of_note, fresh)), key=lambda each: (each.at, each.id)))
 
     def _written(self, note_id: int | None) -> int | None:
         """The written note behind one that this turn proposed; a note of this turn replaces no other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.tools.overlay import Arguments, Overlay, Text, tool
-from memory.model import one_line
+from memory.text import one_line
 
 WHY_CHARS = 120
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bot.domain.prompt import Thought, ToolAnswer, Usage
+from bot.domain.prompt import ToolAnswer, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.tools.overlay import Search
-    from memory.model import Limits, Receipt, Recollection
+    from memory.model import Limits, Receipt
+    from memory.recollection import Recollection
 
 
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
@@ -74,11 +75,11 @@ class Toolbox:
     def spend(self, usage: Usage) -> None:
         self._spent += usage
 
-    def thought(self) -> Thought:
+    def thought(self) -> TurnResult:
         """What the turn came to: a reply or silence, and the edits."""
         turn = self._turn
         why = "" if turn.reply is not None else turn.silence or "said nothing"
-        return Thought(turn.reply, why, turn.edits(), self._spent)
+        return TurnResult(turn.reply, why, turn.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)

@@ -1,4 +1,4 @@
-"""Jobs: what is to be looked up or done on the network or by the brain, one at a time, until it is."""
+"""Runs jobs: work on the network or the brain that is kept in SQL until it is done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from bot.domain import pacing
 from bot.errors import BrainError, PermanentNetworkError, TransientNetworkError
-from bot.ingest.recheck import recheck, rename
+from bot.ingest.recheck import recheck, refresh_handle
 from bot.log import log_bug
 from bot.privacy.erasure import erase
 from bot.storage import jobs, outbox
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from bot.storage.jobs import Job
     from memory.db import Tx
 
-LEASE = timedelta(minutes=5)  # every job may be run twice without harm
-IN_FLIGHT = timedelta(seconds=25)  # no call to the network takes longer
-STANDING = frozenset({"active", "deactivated", "takendown", "suspended"})
+LEASE = timedelta(minutes=5)  # every job may run twice without harm
+LONGEST_CALL = timedelta(seconds=25)  # of the network
+EXISTING = frozenset({"active", "deactivated", "takendown", "suspended"})
 DELETED = "deleted"
 
 log = structlog.get_logger()
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class JobRunner:
-    """`chance` yields numbers from 0 to 1, to spread retries."""
+    """Runs jobs one at a time. `chance` returns numbers from 0 to 1, to spread retries."""
 
     services: Services
     handler: EventHandler
@@ -45,9 +45,9 @@ class JobRunner:
     async def work(self) -> bool:
         """Run one job. False if none is due."""
         now = self.services.clock()
-        if not await self.services.read(lambda tx: jobs.due(tx, now)):
+        if not await self.services.read(lambda tx: jobs.is_due(tx, now)):
             return False
-        job = await self.services.write(lambda tx: jobs.take(tx, now, LEASE))
+        job = await self.services.write(lambda tx: jobs.claim(tx, now, LEASE))
         if job is None:
             return False
         try:
@@ -69,15 +69,15 @@ class JobRunner:
 
     async def _settle(self, job: Job, until: datetime | None) -> None:
         if until is None:
-            await self.services.write(lambda tx: jobs.done(tx, job))
+            await self.services.write(lambda tx: jobs.finish(tx, job))
         else:
             await self.services.write(lambda tx: jobs.postpone(tx, job, until))
 
     async def _run(self, job: Job, now: datetime) -> datetime | None:
-        """Returns when it has to be done once more, if so. Raises NetworkError and BrainError."""
+        """Run the job. Returns when it must run again, or None. Raises NetworkError and BrainError."""
         match job.kind:
             case JobKind.IDENTITY:
-                await rename(self.services, job.subject)
+                await refresh_handle(self.services, job.subject)
             case JobKind.RECHECK:
                 await recheck(self.services, self.handler, job.subject)
             case JobKind.PURGE:
@@ -91,24 +91,26 @@ class JobRunner:
         return None
 
     async def _withdraw(self, job: Job, now: datetime) -> datetime | None:
-        """A put under way may land after the deletion: then it is deleted again when none can be left."""
+        """Delete a post. A put that is under way may come after it, so delete once more when none can be."""
         rkey = job.subject
         await self.services.network.delete(rkey)
-        settled = await self.services.read(lambda tx: outbox.is_settled(tx, rkey))
-        if not settled and now < job.at + IN_FLIGHT:
-            return job.at + IN_FLIGHT
+        settled = await self.services.read(lambda tx: outbox.is_posted(tx, rkey))
+        if not settled and now < job.at + LONGEST_CALL:
+            return job.at + LONGEST_CALL
         await self.services.write(lambda tx: outbox.mark_withdrawn(tx, rkey, self.services.clock()))
         log.info("post.withdrawn", rkey=rkey)
         return None
 
     async def _purge(self, did: str) -> None:
-        """Forget the person for good, if their account is still gone: no stream is believed in this alone."""
+        """Erase the person, if their own server confirms that the account is gone."""
         services = self.services
         status = await services.network.status(did)
-        if status in STANDING:
+        if status in EXISTING:
             active = status == "active"
             await services.write(
-                lambda tx: services.memory.set_status(tx, did, None if active else status, services.clock())
+                lambda tx: services.memory.people.set_status(
+                    tx, did, None if active else status, services.clock()
+                )
             )
             return
         if status != DELETED:

@@ -1,33 +1,20 @@
-"""What the network says now of a mention that is to be thought about or answered: read before each check."""
+"""Reads from the network, before policy is asked, whether a mention still stands and its thread is open."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain import policy, reply
-from bot.domain.mention import State
-from bot.errors import PermanentNetworkError
-from bot.storage import consent, edits, facts, mentions, outbox
-from bot.worker.step import Step
-
-if TYPE_CHECKING:
-    from bot.domain.mention import Claim, Post
-    from bot.ports import Network
-    from bot.services import Services
-    from memory.db import Tx
-
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from bot.domain import addressing, commands, threadgate
+from bot.domain import addressing, commands, policy, threadgate
 from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
+from bot.domain.mention import State
 from bot.domain.uris import is_by
 from bot.errors import TransientNetworkError
-from bot.ingest.edits import take_edit
+from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
+from bot.storage import consent, edits, facts, mentions, outbox
+from bot.worker.step import Step
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preflight:
-    """`post`: the mention as it stands, None if it is not shown; `deleted`: because its author took it back.
+    """What the network says of one mention.
 
-    `gated`: the thread's gate shuts the bot out.
+    `post` is the mention as it stands now, or None if the network does not show it. `deleted`: it is not
+    shown because its author deleted it. `gated`: the threadgate does not let the bot reply.
     """
 
     post: Post | None
@@ -50,54 +38,56 @@ class Preflight:
     gated: bool = False
 
 
-async def look(services: Services, mention: Mention) -> Preflight:
-    """Raises NetworkError."""
+async def run_preflight(services: Services, mention: Mention) -> Preflight:
+    """Read the post and the threadgate. Raises NetworkError."""
     post = await services.network.post(mention.uri)
     if post is None:
         return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
-    gate = await _gate(services, mention)
-    return Preflight(post, gated=gate is not None and not await _opens(services, mention, gate))
+    gate = await _read_gate(services, mention)
+    return Preflight(post, gated=gate is not None and not await _may_reply(services, mention, gate))
 
 
 def decision_facts(
-    services: Services, tx: Tx, mention: Mention, seen: Preflight | None, now: datetime
+    services: Services, tx: Tx, mention: Mention, preflight: Preflight | None, now: datetime
 ) -> policy.Facts:
-    """All that is known now for a decision about this mention; None: the network was not asked yet."""
+    """Return what policy decides by. `preflight` is None as long as the network was not asked."""
     known = facts.gather(tx, mention, services.limits, now)
-    known = replace(known, hidden=services.memory.status(tx, mention.did) is not None)
-    return known if seen is None else replace(known, gone=seen.post is None, gated=seen.gated)
+    known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
+    if preflight is None:
+        return known
+    return replace(known, gone=preflight.post is None, gated=preflight.gated)
 
 
-async def read_again(services: Services, claim: Claim, seen: Preflight) -> Step | None:
-    """If the post was edited since it was read: give the mention back, to be thought about anew."""
-    mention, post = claim.mention, seen.post
+async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflight) -> Step | None:
+    """Give the mention back with its new text, if its author edited it since it was stored. None: go on."""
+    mention, post = claim.mention, preflight.post
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, services.network.did, commands.command)
+    verdict = addressing.judge(event, services.network.did, commands.parse)
 
-    def take(tx: Tx) -> Step:
+    def store_edit(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
-        edit = take_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
+        edit = apply_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
-    return await services.write(take)
+    return await services.write(store_edit)
 
 
-def forget_words(services: Services, tx: Tx, mention: Mention, seen: Preflight | None) -> None:
-    """What its author took back is not kept."""
-    if seen is not None and seen.deleted:
+def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Preflight | None) -> None:
+    """Erase the mention's text and the notes that come from it, if its author deleted the post."""
+    if preflight is not None and preflight.deleted:
         now = services.clock()
-        edits.take_back(tx, mention.uri, policy.Why.GONE, now)
+        edits.retract(tx, mention.uri, policy.PolicyReason.GONE, now)
         forget_post(tx, services.memory, mention.did, mention.uri, now)
 
 
-async def _gate(services: Services, mention: Mention) -> Gate | None:
-    """The thread's gate as it stands. Raises NetworkError.
+async def _read_gate(services: Services, mention: Mention) -> Gate | None:
+    """Return the threadgate as it stands; the one that was stored last, if it cannot be read now.
 
-    If it cannot be read, the one that was heard of last counts. If none ever was, the mention waits: a gate
-    that cannot be read is not an open one.
+    If none was stored either, the mention waits: a gate that cannot be read is not an open one. Raises
+    NetworkError.
     """
     root = mention.root.uri
     if is_by(root, services.network.did):
@@ -112,32 +102,15 @@ async def _gate(services: Services, mention: Mention) -> Gate | None:
     return threadgate.read(record) if record is not None else None
 
 
-async def _opens(services: Services, mention: Mention, gate: Gate) -> bool:
+async def _may_reply(services: Services, mention: Mention, gate: Gate) -> bool:
     root = mention.root.uri
-    ours = await services.read(lambda tx: outbox.ours_in(tx, root))
-    mentioned = await _mentions_us(services, root) if threadgate.MENTIONED in (gate.allow or ()) else False
-    opens = gate.opens(mentioned=mentioned, ours=ours)
+    bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
+    asks_mentioned = threadgate.MENTION_RULE in (gate.allow or ())
+    mentioned = asks_mentioned and await _root_mentions_bot(services, root)
+    opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 
-async def _mentions_us(services: Services, root: str) -> bool:
+async def _root_mentions_bot(services: Services, root: str) -> bool:
     post = await services.network.post(root)
     return post is not None and addressing.mentions(post.record, services.network.did)
-
-
-SALTS = 8  # nobody occupies eight of our keys by chance
-
-
-async def find_answer(
-    network: Network, mention_uri: str, parent_uri: str, part: int
-) -> tuple[str, Post | None]:
-    """Return the record key for this part, and what of ours stands under it already, answering `parent_uri`.
-
-    A key that something else occupies is passed over (salt + 1).
-    """
-    for salt in range(SALTS):
-        rkey = reply.reserved_key(network.did, mention_uri, part, salt)
-        there = await network.own(rkey)
-        if there is None or reply.answers(there.record, parent_uri):
-            return rkey, there
-    raise PermanentNetworkError(f"all {SALTS} record keys of part {part} are occupied")

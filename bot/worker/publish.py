@@ -1,4 +1,4 @@
-"""From drafted to answered: each part of a reply under its reserved key, once, whatever crashes."""
+"""From a draft to posts on the network: each part stands once under its record key, whatever crashes."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import policy, reply
+from bot.domain import pacing, policy, reply
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
-from bot.storage import consent, jobs, outbox, outcomes, views
+from bot.storage import consent, jobs, mentions, outbox, outcomes, views
 from bot.storage.jobs import JobKind
-from bot.storage.ledger import Recorded
-from bot.worker.preflight import SALTS, decision_facts, find_answer, forget_words, look, read_again
+from bot.storage.ledger import EntryKind
+from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
+from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
@@ -25,93 +26,119 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
-async def say(services: Services, claim: Claim) -> Step:
-    """Put what was drafted, unless something speaks against it by now.
+MISSED = "its slot was missed"
 
-    Raises NetworkError, BrainError and FenceLost. What was put stays known: the next try goes on from there.
+
+async def publish(services: Services, claim: Claim) -> Step:
+    """Put the parts of the draft, unless policy no longer allows it.
+
+    Raises NetworkError and FenceLost. The next attempt goes on after the last part that was put.
     """
     mention = claim.mention
-    if services.ledger.has(Recorded.ANSWERED, mention.uri):
+    if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
-    seen = await look(services, mention)
-    edited = None if any(part.ref for part in parts) else await read_again(services, claim, seen)
-    refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, seen))
+    postponed = await _keep_slot(services, claim, parts)
+    if postponed:
+        return postponed
+    preflight = await run_preflight(services, mention)
+    begun = any(part.ref for part in parts)
+    edited = None if begun else await requeue_if_edited(services, claim, preflight)
+    refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, preflight))
     if refused:
         return refused
     parent = mention.ref
     for part in parts:
-        parent = part.ref or await _put(services, claim, part, parent)
-    await asyncio.to_thread(services.ledger.add, Recorded.ANSWERED, mention.uri)
+        parent = part.ref or await _put_part(services, claim, part, parent)
+    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
 
 
+async def _keep_slot(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
+    """If its slot was missed, take the next free one: what an outage held up must not go out at once."""
+    if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
+        return None
+
+    def take(tx: Tx) -> Step | None:
+        now = services.clock()
+        slot = outbox.reschedule(tx, claim, services.pace, now)
+        if slot <= now:
+            return None
+        mentions.postpone(tx, claim, slot, MISSED, failed=False)
+        return Step(State.DRAFTED, MISSED, slot)
+
+    return await services.write(take)
+
+
 def _last_check(
-    services: Services, tx: Tx, claim: Claim, parts: tuple[Part, ...], seen: Preflight
+    services: Services, tx: Tx, claim: Claim, parts: tuple[Part, ...], preflight: Preflight
 ) -> Step | None:
+    """Ask policy once more. On a no the parts that stand already count as the answer. None: go on."""
     now, mention = services.clock(), claim.mention
-    verdict = policy.judge(
-        decision_facts(services, tx, mention, seen, now), services.limits, now, admitted=True
+    verdict = policy.decide(
+        decision_facts(services, tx, mention, preflight, now), services.limits, now, admitted=True
     )
     if not isinstance(verdict, policy.No):
         return None
     consent.withdraw(tx, mention.uri, now)
-    said = sum(part.ref is not None for part in parts)
-    if said:
-        step = _finish(services, tx, claim, State.ANSWERED, f"{verdict.reason}: {said} of {len(parts)} parts")
+    put = sum(part.ref is not None for part in parts)
+    if put:
+        step = _finish(services, tx, claim, State.ANSWERED, f"{verdict.reason}: {put} of {len(parts)} parts")
     else:
         step = _finish(services, tx, claim, verdict.state, verdict.reason)
-    forget_words(services, tx, mention, seen)
+    erase_if_deleted(services, tx, mention, preflight)
     return step
 
 
-async def _put(services: Services, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
+async def _put_part(services: Services, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
     """Put one part; its bytes are fixed before they are first sent."""
     network = services.network
-    for _ in range(SALTS):
+    for _ in range(MAX_SALTS):
         if part.rkey is None or part.record is None:
-            part = await _fix(services, claim, part, parent)
+            part = await _fix_record(services, claim, part, parent)
         rkey, record = part.rkey, part.record
         assert rkey is not None
         assert record is not None
         try:
             ref = part.ref or await network.put(rkey, record)
         except KeyTaken:
-            part = replace(part, rkey=None, record=None)  # ours by another hand, or somebody else's: look
+            part = replace(part, rkey=None, record=None)  # by another worker, or not ours: look
             continue
         try:
-            await services.write(partial(_keep, services, claim, replace(part, ref=ref)))
+            await services.write(partial(_mark_posted, services, claim, replace(part, ref=ref)))
         except FenceLost:
-            await services.write(partial(_take_back, services, claim, rkey))
+            await services.write(partial(_withdraw_if_ended, services, claim, rkey))
             raise
         return ref
     raise PermanentNetworkError(f"part {part.index} found no free record key")
 
 
-async def _fix(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
-    """Settle key and bytes for good; `ref` is set if our answer stands there already."""
-    rkey, answer = await find_answer(services.network, claim.mention.uri, parent.uri, part.index)
-    fixed = replace(part, rkey=rkey, record=_record(claim, part, parent), ref=answer.ref if answer else None)
+async def _fix_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
+    """Store record key and bytes, which then never change. `ref` is set if the part stands there already."""
+    rkey, posted = await find_record_key(services.network, claim.mention.uri, parent.uri, part.index)
+    record = _make_record(services, claim, part, parent)
+    fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
     await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
 
 
-def _keep(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
+def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
     outbox.mark_posted(tx, claim, part, services.clock())
 
 
-def _take_back(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
-    """A stop came between the last check and the put: what stands there now must go."""
+def _withdraw_if_ended(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
+    """Add a job that deletes the part, if the mention was ended between the last check and the put."""
     try:
-        ended = views.entry(tx, claim.mention.uri).state is State.DECLINED
-    except NotFound:  # forgotten
+        ended = views.entry(tx, claim.mention.uri).state in {State.DECLINED, State.EXPIRED}
+    except NotFound:  # erased
         ended = True
     if ended:
         jobs.add(tx, JobKind.WITHDRAW, rkey, services.clock())
 
 
-def _record(claim: Claim, part: Part, parent: StrongRef) -> str:
-    created_at = (claim.post_at or claim.seen_at) + timedelta(milliseconds=part.index)
+def _make_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> str:
+    """Dated when it is first sent: readers are not told of what is older than what they have seen."""
+    created_at = services.clock() + timedelta(milliseconds=part.index)
     mention = claim.mention
     return reply.record(
         part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs

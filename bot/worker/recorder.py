@@ -1,4 +1,4 @@
-"""Keeps every turn: one recorder between any brain and its tools, one row when the brain is done."""
+"""Stores every turn: a recorder between the brain and its tools, and one row when the turn has ended."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, Outcome, TurnRecord
-from bot.domain.turn import sources as turn_sources
+from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
 from bot.storage import mentions, turns
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.mention import Claim
-    from bot.domain.prompt import Prompt, Thought, ToolAnswer
+    from bot.domain.prompt import Prompt, ToolAnswer, TurnResult
     from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
     from bot.services import Services
@@ -35,9 +34,10 @@ ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
 
 
 class Recorder:
-    """The Toolbox of a turn, with a memory for its calls. `thought` is set when the brain is done.
+    """The Toolbox of a turn, which also lists its calls.
 
-    `spent` is what is known of the cost by now, `found` collects the passages that searches brought up.
+    `spent` is the usage that is known by now. `found` collects the passages that searches returned. `thought`
+    is set when the brain is done.
     """
 
     def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
@@ -45,14 +45,14 @@ class Recorder:
         self.calls: list[Call] = []
         self.spent = Usage()
         self.found = found
-        self.thought: Thought | None = None
+        self.thought: TurnResult | None = None
         self._tools = tools
         self._clock = clock
 
     async def call(self, name: str, arguments: object) -> ToolAnswer:
         started = self._clock()
         answer = await self._tools.call(name, arguments)
-        took = millis(started, self._clock())
+        took = elapsed_ms(started, self._clock())
         self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
         return answer
 
@@ -62,21 +62,21 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recorded(
-    services: Services, claim: Claim, prompt: Prompt, told: TurnInput, recorder: Recorder
+async def record_turn(
+    services: Services, claim: Claim, prompt: Prompt, turn_input: TurnInput, recorder: Recorder
 ) -> AsyncGenerator[None]:
-    """Keep what happens within, as a turn: in a transaction of its own, however it ends.
+    """Store what happens in this context as one turn, in its own transaction, also if an exception ends it.
 
-    What a failed turn has cost is counted against the limits, too. If all that cannot be written, the reply
-    goes its way all the same.
+    The usage of a failed turn counts against the limits, too. If the turn cannot be stored, the reply goes on
+    without its record.
     """
     started = services.clock()
-    services.tracked.add_posts(turn_sources(prompt, ()))  # deleted while the brain thinks, they are not kept
+    services.tracked.add_posts(source_uris(prompt, ()))  # their deletion is noticed while the brain thinks
 
-    async def keep(error: BaseException | None) -> None:
-        turn = turn_of(
+    async def store(error: BaseException | None) -> None:
+        turn = make_turn_record(
             prompt,
-            told,
+            turn_input,
             recorder,
             error,
             brain=services.brain.name,
@@ -84,19 +84,19 @@ async def recorded(
             started=started,
             ended=services.clock(),
         )
-        await _keep(services, claim, prompt, recorder, turn)
+        await _store(services, claim, prompt, recorder, turn)
 
     try:
         yield
     except (Exception, asyncio.CancelledError) as error:
-        await asyncio.shield(keep(error))
+        await asyncio.shield(store(error))
         raise
-    await keep(None)
+    await store(None)
 
 
-def turn_of(
+def make_turn_record(
     prompt: Prompt,
-    told: TurnInput,
+    turn_input: TurnInput,
     recorder: Recorder,
     error: BaseException | None,
     *,
@@ -105,7 +105,7 @@ def turn_of(
     started: datetime,
     ended: datetime,
 ) -> TurnRecord:
-    """The turn that ended, with `error` or not. It has no number until it is written."""
+    """Return the record of a turn that has ended, with `error` or without. Its id is 0 until it is stored."""
     thought, usage = recorder.thought, recorder.spent
     return TurnRecord(
         id=0,
@@ -115,9 +115,9 @@ def turn_of(
         brain=brain,
         model=usage.model,
         persona=digest(persona),
-        outcome=outcome(thought, error),
-        error=describe(error) if error else None,
-        told=told,
+        outcome=turn_outcome(thought, error),
+        error=describe_error(error) if error else None,
+        told=turn_input,
         calls=tuple(recorder.calls),
         reply=thought.reply if thought else None,
         why=thought.why or None if thought else None,
@@ -125,38 +125,38 @@ def turn_of(
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         cost=usage.cost,
-        took_ms=millis(started, ended),
+        took_ms=elapsed_ms(started, ended),
     )
 
 
-def outcome(thought: Thought | None, error: BaseException | None) -> Outcome:
+def turn_outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
     match error:
         case None:
-            return Outcome.REPLY if thought and thought.reply is not None else Outcome.SILENCE
+            return TurnOutcome.REPLY if thought and thought.reply is not None else TurnOutcome.SILENCE
         case TransientBrainError() | asyncio.CancelledError():
-            return Outcome.TRANSIENT
+            return TurnOutcome.TRANSIENT
         case PermanentBrainError():
-            return Outcome.PERMANENT
+            return TurnOutcome.PERMANENT
         case _:
-            return Outcome.BUG
+            return TurnOutcome.BUG
 
 
-def describe(error: BaseException) -> str:
-    """Our own errors in full; of all others, which may quote anything, only the kind."""
+def describe_error(error: BaseException) -> str:
+    """Return the text of an error of the bot's own; of any other, which may quote people, only its type."""
     if isinstance(error, asyncio.CancelledError):
         return "The bot was stopped while the brain was thinking."
     text = str(error) if isinstance(error, ScrubjayError) else type(error).__name__
     return text.replace("\0", "").encode(errors="replace").decode()[:500]
 
 
-def millis(start: datetime, end: datetime) -> int:
+def elapsed_ms(start: datetime, end: datetime) -> int:
     return round((end - start).total_seconds() * 1000)
 
 
-async def _keep(
+async def _store(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
-    sources = turn_sources(prompt, recorder.found)
+    sources = source_uris(prompt, recorder.found)
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
@@ -165,12 +165,12 @@ async def _keep(
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
         if not services.options.retain_turns:
             return
-        mentions.hold(tx, claim)
-        still = {number for number, _ in services.memory.sources(tx, turn.did)}
-        if shown <= still and all(map(services.tracked.post, turn_sources(prompt, ()))):
-            turns.keep(tx, turn, sources)
+        mentions.lock_claimed(tx, claim)
+        existing = {note.id for note in services.memory.notes(tx, turn.did)}
+        if shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))):
+            turns.add(tx, turn, sources)
         else:  # something was forgotten or deleted while the brain was thinking
-            turns.keep(tx, turns.without_words(turn), ())
+            turns.add(tx, turns.redacted(turn), ())
 
     try:
         await services.write(write)
@@ -179,7 +179,7 @@ async def _keep(
 
 
 def _arguments(arguments: object) -> object:
-    """As JSON's values, where they are any."""
+    """Return the arguments as JSON values, or as text if they are no JSON or too long."""
     try:
         text = arguments if isinstance(arguments, str) else json.dumps(arguments)
         return json.loads(text) if len(text) <= ARGUMENT_CHARS else text[:ARGUMENT_CHARS]

@@ -1,4 +1,4 @@
-"""Think again about a kept turn: from what was told then, with nothing posted and nothing remembered."""
+"""Ask a brain again about a stored turn, with the input of that turn. Nothing is posted or remembered."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from bot.domain.prompt import Prompt
 from bot.errors import NotFound, TransientBrainError
 from bot.tools.toolbox import Toolbox
-from bot.worker.recorder import Recorder, turn_of
+from bot.worker.recorder import Recorder, make_turn_record
+from memory import keywords
 from memory.errors import UnknownNote
-from memory.model import Block, Passage, Receipt, Recollection, of_note
-from memory.search.ranking import rank
+from memory.model import Passage, Receipt
+from memory.recollection import Block, Item, Recollection
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
     from memory.model import Note
     from memory.store import Memory
 
-FOUND = 10  # notes that a search brings up
+MAX_FOUND = 10  # notes that a search returns
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A turn `then` and the same asked again `now`, with what both were given alike and what not."""
+    """A stored turn (`then`) and its repetition (`now`): which input was the `same`, and which `differs`."""
 
     then: TurnRecord
     now: TurnRecord
@@ -38,14 +39,14 @@ class Replay:
 
     @property
     def changed(self) -> bool:
-        """Did it come to another reply, or other edits?"""
+        """Whether the reply or the edits are others than then."""
         return (self.then.reply, self.then.edits) != (self.now.reply, self.now.edits)
 
 
-def known_then(tx: Tx, memory: Memory, told: TurnInput) -> tuple[Note, ...]:
-    """The notes that were active then, as they were; what was erased since is not among them."""
+def notes_of_turn(tx: Tx, memory: Memory, turn_input: TurnInput) -> tuple[Note, ...]:
+    """Return the notes that were active at the time of the turn, without those that were erased since."""
     notes = []
-    for number in told.notes:
+    for number in turn_input.notes:
         try:
             notes.append(replace(memory.note(tx, number), superseded_by=None, valid_to=None))
         except UnknownNote:
@@ -58,31 +59,32 @@ async def replay(
     notes: tuple[Note, ...],
     brain: Brain,
     clock: Clock,
-    within: timedelta,
+    time_limit: timedelta,
     persona: str | None = None,
 ) -> Replay:
-    """Ask `brain` again, with another `persona` if one is given. It has to be done `within`.
+    """Ask `brain` again, with another `persona` if one is given.
 
-    Raises NotFound if the turn's words were erased. Errors of the brain are its outcome.
+    An error of the brain, or a brain that takes longer than `time_limit`, is recorded as the outcome. Raises
+    NotFound if the turn's words were erased.
     """
-    told = turn.told
-    if told is None:
+    turn_input = turn.told
+    if turn_input is None:
         raise NotFound(f"prompt of the turn over {turn.uri} any more: its words were erased.")
-    prompt = _prompt(told, notes, persona)
-    tools = _tools(told, prompt.recollection)
+    prompt = _rebuild_prompt(turn_input, notes, persona)
+    tools = _make_tools(turn_input, prompt.recollection)
     recorder, started = Recorder(tools, clock, []), clock()
     error: Exception | None = None
     try:
-        async with asyncio.timeout(within.total_seconds()):
+        async with asyncio.timeout(time_limit.total_seconds()):
             await brain.think(prompt, recorder)
         recorder.thought = tools.thought()
     except TimeoutError:
         error = TransientBrainError("it took too long")
-    except Exception as trouble:  # noqa: BLE001 - whatever it raises is what the turn comes to
-        error = trouble
-    now = turn_of(
+    except Exception as raised:  # noqa: BLE001 - the outcome of the turn
+        error = raised
+    now = make_turn_record(
         prompt,
-        replace(told, sections=prompt.sections, images=()),
+        replace(turn_input, sections=prompt.sections, images=()),
         recorder,
         error,
         brain=brain.name,
@@ -90,54 +92,49 @@ async def replay(
         started=started,
         ended=clock(),
     )
-    return Replay(turn, now, *_compared(turn, now, told, notes))
+    return Replay(turn, now, *_compare(turn, now, turn_input, notes))
 
 
-def _prompt(told: TurnInput, notes: tuple[Note, ...], persona: str | None) -> Prompt:
-    """As it was sent, but for the persona."""
-    first, *others = told.sections
-    shown = tuple(note for note in notes if note.id in told.shown)
-    block = Block("person", "\n".join(of_note(note).line for note in shown), shown, told.hidden)
+def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str | None) -> Prompt:
+    """Return the prompt as it was sent then, with another persona if one is given."""
+    first, *others = turn_input.sections
+    shown = tuple(note for note in notes if note.id in turn_input.shown)
+    block = Block("person", "\n".join(Item.of_note(note).line for note in shown), shown, turn_input.hidden)
     return Prompt(
         sections=(first if persona is None else replace(first, text=persona.strip()), *others),
-        mention=told.mention,
-        person=told.person,
-        recollection=Recollection(told.person, notes, block),
-        thread=told.thread,
-        now=told.now,
-        post=told.post,
+        mention=turn_input.mention,
+        person=turn_input.person,
+        recollection=Recollection(turn_input.person, notes, block),
+        thread=turn_input.thread,
+        now=turn_input.now,
+        post=turn_input.post,
     )
 
 
-def _tools(told: TurnInput, known: Recollection) -> Toolbox:
+def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
     async def search(query: str) -> tuple[Passage, ...]:
-        return tuple(map(_passage, rank(known.notes, query, FOUND)))
+        return tuple(map(Passage.of_note, keywords.search(known.notes, query, MAX_FOUND)))
 
-    mention = told.mention
+    mention = turn_input.mention
     receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
-    return Toolbox(known, receipt, told.now, limits=told.limits, search=search, reply_limit=told.reply_limit)
-
-
-def _passage(note: Note) -> Passage:
-    """A note as a search finds it."""
-    return Passage(
-        did=note.did,
-        kind="note",
-        author=note.did,
-        text=note.text,
-        thread=0,
-        uri=note.receipt.uri,
-        at=note.receipt.said_at,
-        note_id=note.id,
+    return Toolbox(
+        known,
+        receipt,
+        turn_input.now,
+        limits=turn_input.limits,
+        search=search,
+        reply_limit=turn_input.reply_limit,
     )
 
 
-def _compared(
-    then: TurnRecord, now: TurnRecord, told: TurnInput, notes: tuple[Note, ...]
+def _compare(
+    then: TurnRecord, now: TurnRecord, turn_input: TurnInput, notes: tuple[Note, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What was alike for both turns, and what was not."""
-    same = [f'the section "{section.name}", as sent' for section in told.sections[1:]]
-    same.append(f"the time it believes it is ({told.now:%Y-%m-%d %H:%M} UTC), and the limits of its tools")
+    """Return which input was the same for both turns, and which was not, a line each."""
+    same = [f'the section "{section.name}", as sent' for section in turn_input.sections[1:]]
+    same.append(
+        f"the time it believes it is ({turn_input.now:%Y-%m-%d %H:%M} UTC), and the limits of its tools"
+    )
     differs = []
     for name, before, after in (
         ("persona", then.persona, now.persona),
@@ -148,11 +145,11 @@ def _compared(
             same.append(f"the {name} ({after or 'none'})")
         else:
             differs.append(f"the {name}: {before or 'none'} then, {after or 'none'} now")
-    if gone := len(told.notes) - len(notes):
+    if gone := len(turn_input.notes) - len(notes):
         differs.append(
-            f"{gone} of the {len(told.notes)} notes known then were erased since: `recall` has them not"
+            f"{gone} of the {len(turn_input.notes)} notes known then were erased since: `recall` has them not"
         )
-    if told.images:
+    if turn_input.images:
         differs.append("pictures are not fetched again: only their descriptions are given")
     if now.model:
         differs.append("chance: a model seldom says the same twice")

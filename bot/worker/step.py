@@ -1,4 +1,4 @@
-"""What one step of a worker came to."""
+"""The result of one step of a worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one worker's turn came to: the mention's new state, why, and when it falls due again."""
+    """The result of one step: the mention's new state, the reason, and when the mention is due again."""
 
     state: State
     why: str | None = None

@@ -1,4 +1,4 @@
-"""What stands above a mention, and what it shows: read post by post through the Network port.
+"""Reads the posts above a mention, what posts quote, and the pictures, through the Network port.
 
 All that one mention needs is read within one deadline and one number of bytes. What depends on nothing else
 is read at the same time. What did not come in time is not shown: a stranger's server that is slow or down
@@ -11,18 +11,18 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.domain import embeds
 from bot.domain.budget import ReadBudget
-from bot.domain.embeds import mapping
+from bot.domain.embeds import as_mapping
 from bot.domain.prompt import ThreadPost
 from bot.domain.uris import AtUri
 from bot.errors import NetworkError
-from bot.prompt.images import kind
+from bot.prompt.images import media_type
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from bot.domain.embeds import Media
     from bot.domain.mention import Mention, Post, Record
@@ -55,57 +55,52 @@ class ThreadReader:
         self, mention: Mention, post: Post, limit: int
     ) -> tuple[tuple[ThreadPost, ...], ThreadPost]:
         """The posts above the mention, oldest first, at most `limit`; and the mention's own `post`."""
-        async with asyncio.TaskGroup() as group:
-            above = group.create_task(self._above(mention, limit))
-            shown = group.create_task(self._shown(post))
-        return above.result(), shown.result()
+        above, shown = await _together(self._above(mention, limit), self._shown(post))
+        return above, shown
 
-    async def with_pictures(self, prompt: Prompt) -> Prompt:
-        """The prompt with the bytes of its pictures, whose type and size are then what they really are.
+    async def fetch_images(self, prompt: Prompt) -> Prompt:
+        """Return the prompt with the bytes of its pictures, and with the type and size that they have.
 
-        One that is gone, too big, out of reach or of a kind that some provider refuses stays a description.
+        A picture that is gone, too big, out of reach or of a type that some provider refuses is left out: its
+        description stays.
         """
-        async with asyncio.TaskGroup() as group:
-            reads = [(image, group.create_task(self._picture(image))) for image in prompt.images]
-        images, pixels = [], {}
-        for image, read in reads:
-            data = read.result()
-            if data is not None and (mime := kind(data)):
+        found = await _together(*map(self._picture, prompt.images))
+        images, image_data = [], {}
+        for image, data in zip(prompt.images, found, strict=True):
+            if data is not None and (mime := media_type(data)):
                 images.append(replace(image, mime=mime, size=len(data)))
-                pixels[image.cid] = data
-        return replace(prompt, images=tuple(images), pixels=pixels)
+                image_data[image.cid] = data
+        return replace(prompt, images=tuple(images), image_data=image_data)
 
     async def _above(self, mention: Mention, limit: int) -> tuple[ThreadPost, ...]:
         """Walk up from the mention's parent. The walk ends at what is gone or cannot be read."""
         shown: list[asyncio.Task[ThreadPost]] = []
-        end: list[ThreadPost] = []
         uri = mention.parent.uri if mention.parent else None
-        async with asyncio.TaskGroup() as group:
+        try:
             while uri and len(shown) < limit:
                 post = await self._post(uri)
                 if isinstance(post, ThreadPost):
-                    end = [post]
-                    break
+                    return (post, *reversed(await asyncio.gather(*shown)))
                 quotes = not shown  # of posts further up only the texts
-                shown.append(group.create_task(self._shown(post, quotes=quotes)))
+                shown.append(asyncio.create_task(self._shown(post, quotes=quotes)))
                 uri = _parent(post.record)
-        return (*end, *(one.result() for one in reversed(shown)))
+            return tuple(reversed(await asyncio.gather(*shown)))
+        finally:
+            _cancel(shown)
 
     async def _shown(self, post: Post, *, quotes: bool = True) -> ThreadPost:
-        """The post as a brain is shown it; `quotes`: read what it quotes, too."""
+        """Return the post as the prompt shows it; with `quotes`, the post that it quotes is read, too."""
         seen = embeds.read(post.did, post.record)
-        async with asyncio.TaskGroup() as group:
-            name = group.create_task(self._name(post.did))
-            quoted = group.create_task(self._quoted(seen.quotes if quotes else None))
+        name, quoted = await _together(self._name(post.did), self._quoted(seen.quotes if quotes else None))
         return ThreadPost(
-            author=name.result(),
+            author=name,
             text=post.text,
             by_bot=post.did == self.network.did,
             by_asker=post.did == self.asker,
             uri=post.ref.uri,
             at=_created_at(post.record),
             embeds=seen,
-            quoted=quoted.result(),
+            quoted=quoted,
         )
 
     async def _quoted(self, uri: str | None) -> ThreadPost | None:
@@ -140,15 +135,29 @@ class ThreadReader:
             return await read()
 
 
+async def _together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
+    """What the reads return, done at the same time. If one raises, the others end."""
+    tasks = [asyncio.create_task(read) for read in reads]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        _cancel(tasks)
+
+
+def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
 def _parent(record: Record) -> str | None:
-    uri = AtUri.parse(mapping(mapping(record.get("reply")).get("parent")).get("uri"))
+    uri = AtUri.parse(as_mapping(as_mapping(record.get("reply")).get("parent")).get("uri"))
     return str(uri) if uri else None
 
 
 def _created_at(record: Record) -> datetime | None:
     """When its author says that it was written; None if that is no time with a zone."""
     try:
-        claimed = datetime.fromisoformat(embeds.text(record.get("createdAt")))
+        claimed = datetime.fromisoformat(embeds.as_text(record.get("createdAt")))
         return claimed.astimezone(UTC) if claimed.tzinfo else None
     except (ValueError, OverflowError):
         return None

@@ -1,4 +1,4 @@
-"""One mention at a time: claim it, take it a step further, and give it back whatever happens."""
+"""A worker claims one mention at a time, takes it one step further, and writes what became of it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from bot.errors import (
     FenceLost,
     PermanentBrainError,
     PermanentNetworkError,
+    ScrubjayError,
     TransientBrainError,
     TransientNetworkError,
 )
 from bot.log import log_bug
 from bot.storage import mentions, outcomes
-from bot.worker.draft import think
-from bot.worker.publish import say
+from bot.worker.draft import draft
+from bot.worker.publish import publish
 from bot.worker.step import Step
 from memory.db import DATABASE_ERRORS
 
@@ -37,19 +38,19 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TRIES = 5  # of a mention over which this program has a bug; the troubles of others are waited out
-RENEWALS = 3  # a lease is renewed this often before it would end
+MAX_ATTEMPTS = 5  # at a mention that shows a bug of this program; a transient error is tried until it expires
+RENEWALS_PER_LEASE = 3
 
 
 class Worker:
-    """`chance` yields numbers from 0 to 1, to spread retries."""
+    """Takes mentions through their steps. `chance` returns numbers from 0 to 1, to spread retries."""
 
     def __init__(
         self, name: str, services: Services, scheduler: Scheduler, chance: Callable[[], float]
     ) -> None:
         self._name = name
         self._services = services
-        self._cadence = scheduler
+        self._scheduler = scheduler
         self._chance = chance
 
     async def work(self) -> bool:
@@ -67,39 +68,39 @@ class Worker:
             step = await self._attempt(claim)
         finally:
             renewal.cancel()
-        self._tell(claim, step)
+        self._report(claim, step)
         return True
 
     async def _attempt(self, claim: Claim) -> Step | None:
-        """Take the step, and turn every way it can fail into what becomes of the mention."""
+        """Take the step. Each kind of error becomes a new state of the mention."""
         try:
             return await self._step(claim)
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
         except BreakerOpen as error:
-            return await self._rest(claim, str(error), error.retry_after or 0)
-        except (TransientNetworkError, TransientBrainError) as error:
-            return await self._again(claim, str(error), error.retry_after)
+            return await self._pause(claim, str(error), error.retry_after or 0)
+        except (TransientNetworkError, TransientBrainError, *DATABASE_ERRORS) as error:
+            return await self._postpone(claim, _reason(error), getattr(error, "retry_after", None))
         except (PermanentNetworkError, PermanentBrainError) as error:
             return await self._fail(claim, str(error))
         except asyncio.CancelledError:
-            await asyncio.shield(self._again(claim, None, None))
+            await asyncio.shield(self._postpone(claim, None, None))
             raise
         except Exception as error:  # noqa: BLE001 - one mention must not end the worker
             log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
-            return await self._bug(claim, f"bug: {type(error).__name__}")
+            return await self._retry_bug(claim, f"bug: {type(error).__name__}")
 
     async def _step(self, claim: Claim) -> Step | None:
-        if claim.abandoned and claim.attempts > TRIES:
+        if claim.abandoned and claim.attempts > MAX_ATTEMPTS:
             return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
-        return await (think if claim.state is State.THINKING else say)(self._services, claim)
+        return await (draft if claim.state is State.THINKING else publish)(self._services, claim)
 
-    async def _bug(self, claim: Claim, why: str) -> Step | None:
-        again = claim.attempts < TRIES
-        return await (self._again(claim, why, None) if again else self._fail(claim, why))
+    async def _retry_bug(self, claim: Claim, why: str) -> Step | None:
+        retry = claim.attempts < MAX_ATTEMPTS
+        return await (self._postpone(claim, why, None) if retry else self._fail(claim, why))
 
-    async def _again(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
+    async def _postpone(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
         now = self._services.clock()
         until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
         postponed = await self._settle(
@@ -107,8 +108,8 @@ class Worker:
         )
         return Step(claim.state, why, until) if postponed else None
 
-    async def _rest(self, claim: Claim, why: str, seconds: float) -> Step | None:
-        """Let all that waits wait: it would only be refused one by one. No attempt was made."""
+    async def _pause(self, claim: Claim, why: str, seconds: float) -> Step | None:
+        """Postpone all waiting mentions, as the breaker is open for all. It does not count as an attempt."""
         until = self._services.clock() + timedelta(seconds=seconds)
 
         def give_back(tx: Tx) -> None:
@@ -124,7 +125,7 @@ class Worker:
         return Step(State.FAILED, why) if failed else None
 
     async def _settle(self, write: Callable[[Tx], None]) -> bool:
-        """Write the mention's fate; if that fails too, its lease runs out and another worker takes it."""
+        """Write what became of the mention. If that fails, its lease ends and another worker claims it."""
         try:
             await self._services.write(write)
         except (FenceLost, *DATABASE_ERRORS):
@@ -134,16 +135,21 @@ class Worker:
     async def _renew(self, claim: Claim) -> None:
         lease = self._services.options.lease
         while True:
-            await asyncio.sleep(lease.total_seconds() / RENEWALS)
+            await asyncio.sleep(lease.total_seconds() / RENEWALS_PER_LEASE)
             until = self._services.clock() + lease
             with suppress(FenceLost, *DATABASE_ERRORS):
                 await self._services.write(partial(mentions.renew, claim=claim, until=until))
 
-    def _tell(self, claim: Claim, step: Step | None) -> None:
+    def _report(self, claim: Claim, step: Step | None) -> None:
         if step is None:
             return
         if step.due_at is not None:
-            self._cadence.wake_at(step.due_at)
-        if step.state not in OUTCOMES:  # an end is told with its commit
+            self._scheduler.wake_at(step.due_at)
+        if step.state not in OUTCOMES:  # an outcome is logged when it is committed
             uri = claim.mention.uri
             log.debug("mention.step", uri=uri, state=step.state, why=step.why, due_at=step.due_at)
+
+
+def _reason(error: Exception) -> str:
+    """Of a database only the kind: its own words may be long, and are of no mention."""
+    return str(error) if isinstance(error, ScrubjayError) else f"no storage: {type(error).__name__}"

@@ -1,4 +1,4 @@
-"""The rows of notes and revisions: read as values, written, erased. Reached through `memory.store`."""
+"""The rows of notes and revisions: read as values, written, erased."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 NOTE = NoteRow.__table__.c
 REVISION = RevisionRow.__table__.c
 RECEIPT = ReceiptRow.__table__.c
-HOLDS = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
-Notes: TypeAlias = "Mapping[int, Note]"
+ACTIVE = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
+Notes: TypeAlias = "Mapping[int, Note]"  # by id
+LARGEST_ID = 2**31 - 1  # of an INTEGER in PostgreSQL
 
 
 def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
@@ -37,19 +38,19 @@ def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
 
 
 def active(tx: Tx, did: str | None = None) -> tuple[Note, ...]:
-    """The notes that hold, of one person or of everyone."""
+    """The active notes, of one person or of everyone."""
     mine = () if did is None else (NOTE.did == did,)
-    return find(tx, *HOLDS, *mine)
+    return find(tx, *ACTIVE, *mine)
 
 
 def by_source(tx: Tx, uri: str) -> tuple[Note, ...]:
-    """The notes that this post says, first or again."""
+    """The notes that have this post as a receipt."""
     again = NOTE.id.in_(select(RECEIPT.note_id).where(RECEIPT.uri == uri))
     return find(tx, or_(NOTE.source_uri == uri, again))
 
 
 def add(tx: Tx, note: Note) -> int:
-    """Write a proposed note and return the id it is given. What it replaces is superseded."""
+    """Write a proposed note and return its id. The note that it replaces is superseded."""
     receipt = note.receipt
     result = tx.execute(
         insert(NoteRow).values(
@@ -81,7 +82,7 @@ def add(tx: Tx, note: Note) -> int:
 
 
 def add_receipt(tx: Tx, note_id: int, receipt: Receipt) -> None:
-    """Another post said what the note says."""
+    """Store that another post said the same as the note."""
     tx.execute(
         insert(ReceiptRow).values(
             note_id=note_id, uri=receipt.uri, did=receipt.said_by, cid=receipt.cid, said_at=receipt.said_at
@@ -90,7 +91,7 @@ def add_receipt(tx: Tx, note_id: int, receipt: Receipt) -> None:
 
 
 def drop_receipt(tx: Tx, note: Note, uri: str) -> None:
-    """Let the note rest on its other receipts; the earliest left becomes its first."""
+    """Remove a receipt of the note; the earliest of the others becomes its first."""
     first = next(one for one in note.receipts if one.uri != uri)
     tx.execute(delete(ReceiptRow).where(RECEIPT.note_id == note.id, RECEIPT.uri.in_((uri, first.uri))))
     tx.execute(
@@ -105,10 +106,10 @@ def withdraw(tx: Tx, note_id: int, at: datetime | None) -> None:
 
 
 def erase(tx: Tx, ids: Collection[int]) -> None:
-    """Erase these notes and every copy of their texts. What only they had replaced holds again."""
+    """Erase these notes and every copy of their texts. What one of them had replaced is active again."""
     mark_erased(tx)
     for did in tx.scalars(select(NOTE.did).where(NOTE.id.in_(ids)).distinct()).all():
-        passages.erase_told(tx, did, ids)
+        passages.erase_with_notes(tx, did, ids)
     followers = select(NoteRow.id).where(NoteRow.replaces.in_(ids)).scalar_subquery()
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(followers)).values(before=None))
     tx.execute(update(RevisionRow).where(RevisionRow.note_id.in_(ids)).values(before=None, after=None))
@@ -119,18 +120,18 @@ def erase(tx: Tx, ids: Collection[int]) -> None:
     tx.execute(delete(NoteRow).where(NoteRow.id.in_(ids)))
 
 
-def replaced(notes: Notes, wanted: int | None) -> Iterator[int]:
-    """`wanted` and all that it replaced, newest first."""
-    while wanted is not None and wanted in notes:
-        yield wanted
-        wanted = notes[wanted].replaces
+def predecessors(notes: Notes, note_id: int | None) -> Iterator[int]:
+    """The ids of this note and all that it replaced, newest first."""
+    while note_id is not None and note_id in notes:
+        yield note_id
+        note_id = notes[note_id].replaces
 
 
-def replacing(notes: Notes, wanted: int | None) -> Iterator[int]:
-    """`wanted` and all that replaced it, oldest first."""
-    while wanted is not None and wanted in notes:
-        yield wanted
-        wanted = notes[wanted].superseded_by
+def successors(notes: Notes, note_id: int | None) -> Iterator[int]:
+    """The ids of this note and all that replaced it, oldest first."""
+    while note_id is not None and note_id in notes:
+        yield note_id
+        note_id = notes[note_id].superseded_by
 
 
 def by_id(notes: Iterable[Note]) -> Notes:
@@ -151,7 +152,7 @@ def log(
     before: str | None = None,
     asked_by: Receipt | None = None,
 ) -> None:
-    """Add a revision; of a note that is forgotten no text is kept."""
+    """Add a revision. One that forgets a note has no text."""
     tx.execute(
         insert(RevisionRow).values(
             did=note.did,
@@ -169,22 +170,24 @@ def log(
 
 
 def applied(tx: Tx, keys: Collection[str]) -> dict[str, tuple[Op, int]]:
-    """Which of these edits were made before: what came of each, and on which note."""
+    """The edits of these keys that were made before: the operation of each, and the note's id."""
     rows = tx.execute(select(REVISION.key, REVISION.op, REVISION.note_id).where(REVISION.key.in_(keys)))
     return {row.key: (row.op, row.note_id) for row in rows}
 
 
-def written_since(tx: Tx, did: str, since: datetime, *, but: Collection[str]) -> int:
-    """How many notes and receipts posts made the bot write since then, `but` these keys.
+def written_since(tx: Tx, did: str, since: datetime, *, without: Collection[str]) -> int:
+    """How many notes and receipts were written because of posts, `without` these keys.
 
-    What was forgotten since counts too.
+    Those that were forgotten since count, too.
     """
     mine = (
         REVISION.did == did,
         REVISION.op.in_(("remember", "revise", "confirm")),
         REVISION.source_uri.is_not(None),
     )
-    return tx.scalar(select(func.count()).where(*mine, REVISION.at > since, REVISION.key.not_in(but))) or 0
+    return (
+        tx.scalar(select(func.count()).where(*mine, REVISION.at > since, REVISION.key.not_in(without))) or 0
+    )
 
 
 def history(tx: Tx, did: str) -> tuple[Revision, ...]:

@@ -1,8 +1,7 @@
-"""The rows of passages: read as values, written, erased. Reached through `memory.store`."""
+"""The rows of passages: read as values, written, erased."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select
 
 from memory.db import insert, mark_erased
 from memory.errors import EditRefused
+from memory.identifiers import hash_64
 from memory.model import Passage
 from memory.search.index import build
 from memory.search.stems import pack, read, unpack
@@ -22,79 +22,47 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
 
     from memory.db import Tx
-    from memory.model import Kind, Note
+    from memory.model import Kind
     from memory.search.index import PassageIndex
 
 PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
 URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
-VALUES = (
+PASSAGE_COLUMNS = (  # in the order of Passage's fields
     *(PASSAGE.did, PASSAGE.kind, AUTHOR, PASSAGE.text, PASSAGE.thread, URI, PASSAGE.at, PASSAGE.id),
     *(PASSAGE[name] for name in ("note_id", "valid_from", "valid_to", "superseded_by", "lang")),
 )
-CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")
-ARRAYS = (
+INDEX_COLUMNS = (
     AUTHOR,
     *(PASSAGE[name] for name in ("id", "thread", "lang", "stems", "emb", "emb_model")),
     *(type_coerce(PASSAGE[name], BigInteger).label(name) for name in ("at", "valid_to")),
 )
-
-
-def thread_of(root_uri: str) -> int:
-    """The number under which the passages of a thread stand together: 8 bytes instead of 70."""
-    return _number(root_uri)
+CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")  # what an edit changes, beside the URI
 
 
 def key_of(kind: Kind, uri: str, note_id: int | None = None) -> int:
-    """Under this number a passage is recorded once."""
-    return _number(f"{kind} {uri}" if note_id is None else f"{kind} {note_id}")
+    """The unique key of a passage, so that each is stored once."""
+    return hash_64(f"{kind} {uri}" if note_id is None else f"{kind} {note_id}")
 
 
 def of_post(uri: str) -> ColumnElement[bool]:
-    """What was said in this post, and what answered it."""
+    """The condition for the passage of this post and for the answer to it."""
     return PASSAGE.key.in_((key_of("said", uri), key_of("answer", uri)))
 
 
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
-
-
 def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) -> tuple[Passage, ...]:
-    """The passages that meet every condition, in the order in which they were said.
+    """The passages that meet every condition, oldest first.
 
-    With `newest` and a `limit` it is the last ones, still oldest first.
+    With `newest`, a `limit` cuts off the oldest ones.
     """
     order = (PASSAGE.at.desc(), PASSAGE.id.desc()) if newest else (PASSAGE.at, PASSAGE.id)
-    rows = [Passage(*row) for row in tx.execute(select(*VALUES).where(*where).order_by(*order).limit(limit))]
+    query = select(*PASSAGE_COLUMNS).where(*where).order_by(*order).limit(limit)
+    rows = [Passage(*row) for row in tx.execute(query)]
     return tuple(reversed(rows) if newest else rows)
 
 
-def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows of `passage`; what is recorded already stays as it is."""
-    if rows:
-        tx.execute(insert(tx, PassageRow).on_conflict_do_nothing(), rows)
-        touch(tx, {row["did"] for row in rows})
-
-
-def of_note(note: Note, first: int | None = None) -> Passage:
-    """A note as search finds it: in one thread with all that replaced the `first` note of its chain."""
-    receipt = note.receipt
-    return Passage(
-        did=note.did,
-        kind="note",
-        author=note.did,
-        text=note.text,
-        thread=thread_of(f"note:{first or note.id}"),
-        uri=receipt.uri,
-        at=receipt.said_at,
-        note_id=note.id,
-        valid_to=note.valid_to,
-        superseded_by=note.superseded_by,
-    )
-
-
-def values(passage: Passage) -> dict[str, Any]:
-    """A passage as its row, without what is made from the text.
+def to_row(passage: Passage) -> dict[str, Any]:
+    """The columns of a passage, without those that are computed from the text.
 
     Raises EditRefused if its receipt is somebody else's post.
     """
@@ -117,52 +85,62 @@ def values(passage: Passage) -> dict[str, Any]:
     }
 
 
-def as_of(passage: Passage) -> tuple[object, ...]:
-    """What of a note's passage may change: its receipt, when it holds, and what it replaced."""
-    return tuple(getattr(passage, name) for name in ("uri", *CHANGING))
+def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows of `passage`; one that is stored already stays as it is."""
+    if rows:
+        tx.execute(insert(tx, PassageRow).on_conflict_do_nothing(), rows)
+        mark_changed(tx, {row["did"] for row in rows})
 
 
-def change(tx: Tx, passage: Passage) -> None:
-    """Let the passage of a note tell of it as `passage` does. Its text is the same."""
-    new = {name: value for name, value in values(passage).items() if name in ("source", *CHANGING)}
+def differs(one: Passage, other: Passage) -> bool:
+    """Do two passages of one note differ in its receipt, its validity or its chain?"""
+    return any(getattr(one, name) != getattr(other, name) for name in ("uri", *CHANGING))
+
+
+def update_note(tx: Tx, passage: Passage) -> None:
+    """Change the row of a note's passage to `passage`. Its text is the same."""
+    new = {name: value for name, value in to_row(passage).items() if name in ("source", *CHANGING)}
     tx.execute(update(PassageRow).where(PassageRow.note_id == passage.note_id).values(new))
-    touch(tx, {passage.did})
+    mark_changed(tx, {passage.did})
 
 
 def erase(tx: Tx, *where: Any) -> int:
     """Erase the passages that meet every condition. Returns how many."""
     dids = tx.execute(delete(PassageRow).where(*where).returning(PASSAGE.did)).scalars().all()
-    touch(tx, set(dids))
+    mark_changed(tx, set(dids))
     if dids:
         mark_erased(tx)
     return len(dids)
 
 
-def erase_told(tx: Tx, did: str, note_ids: Collection[int]) -> None:
-    """These notes are forgotten: erase the posts they come from, what answered those, and what repeats them.
+def erase_with_notes(tx: Tx, did: str, note_ids: Collection[int]) -> None:
+    """Erase the passages of these notes, the posts they come from, the answers to those, and repetitions.
 
-    An answer of the bot repeats a note if it has a word of it that this person's own words no longer have.
+    An answer of the bot counts as a repetition if it has a word of a note that this person's remaining
+    passages do not have.
     """
     first = select(NoteRow.source_uri).where(NoteRow.did == did, NoteRow.id.in_(note_ids))
     again = select(ReceiptRow.uri).where(ReceiptRow.did == did, ReceiptRow.note_id.in_(note_ids))
     posts = [of_post(uri) for uri in tx.scalars(first.union(again))]
-    forgotten = or_(PASSAGE.note_id.in_(note_ids), *posts)
-    mine = tx.execute(select(PASSAGE.id, PASSAGE.kind, PASSAGE.stems, forgotten).where(PASSAGE.did == did))
+    doomed = or_(PASSAGE.note_id.in_(note_ids), *posts)
+    mine = tx.execute(select(PASSAGE.id, PASSAGE.kind, PASSAGE.stems, doomed).where(PASSAGE.did == did))
     rows = [(row[0], row[1], frozenset(unpack(row[2])[0].tolist()), bool(row[3])) for row in mine]
     texts = tx.scalars(select(NoteRow.text).where(NoteRow.did == did, NoteRow.id.in_(note_ids)))
-    told = {stem for text in texts for stem in unpack(pack(read(text)))[0].tolist()}
-    kept = {stem for _, kind, stems, out in rows if not out and kind != "answer" for stem in stems}
-    out_now = [row for row, kind, stems, out in rows if out or (kind == "answer" and (told - kept) & stems)]
-    erase(tx, PASSAGE.did == did, PASSAGE.id.in_(out_now))
+    noted = {stem for text in texts for stem in unpack(pack(read(text)))[0].tolist()}
+    remaining = {stem for _, kind, stems, out in rows if not out and kind != "answer" for stem in stems}
+    secret = noted - remaining
+    ids = [row for row, kind, stems, out in rows if out or (kind == "answer" and secret & stems)]
+    erase(tx, PASSAGE.did == did, PASSAGE.id.in_(ids))
 
 
-# --- what search works on ------------------------------------------------------------------------
+# --- the index -----------------------------------------------------------------------------------
 
 
-def touch(tx: Tx, dids: Collection[str]) -> None:
-    """These people's passages changed: nothing that was decoded of them before holds.
+def mark_changed(tx: Tx, dids: Collection[str]) -> None:
+    """Give the passages of these people a new stamp: an index that was decoded before is out of date.
 
-    The stamp is random: a counter would come again after a rollback, or when an erased person returns.
+    The stamp is random, because a counter could repeat a value after a rollback, or when an erased person
+    returns.
     """
     if dids:
         statement = insert(tx, IndexStampRow)
@@ -172,22 +150,23 @@ def touch(tx: Tx, dids: Collection[str]) -> None:
         tx.execute(fresh, [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
 
 
-def shelf(tx: Tx, did: str, model: str) -> PassageIndex:
-    """All passages of this person, decoded, with the vectors of this model."""
-    return build(tx.execute(select(*ARRAYS).where(PASSAGE.did == did)).all(), model)
+def load_index(tx: Tx, did: str, encoder: str) -> PassageIndex:
+    """All passages of this person as an index, with the vectors of this encoder."""
+    return build(tx.execute(select(*INDEX_COLUMNS).where(PASSAGE.did == did)).all(), encoder)
 
 
-def scored(tx: Tx, did: str, scores: Mapping[int, float]) -> tuple[Passage, ...]:
-    """These passages, as far as they are this person's, best first (in the order of `scores`)."""
-    there = {each.id: each for each in find(tx, PASSAGE.did == did, PASSAGE.id.in_(scores))}
-    return tuple(replace(there[each], score=value) for each, value in scores.items() if each in there)
+def with_scores(tx: Tx, did: str, scores: Mapping[int, float]) -> tuple[Passage, ...]:
+    """The passages of these ids, with their scores and in their order; only those of this person."""
+    found = {each.id: each for each in find(tx, PASSAGE.did == did, PASSAGE.id.in_(scores))}
+    return tuple(replace(found[each], score=value) for each, value in scores.items() if each in found)
 
 
-# --- upkeep --------------------------------------------------------------------------------------
+# --- vectors -------------------------------------------------------------------------------------
 
 
-def not_of(model: str) -> ColumnElement[bool]:
-    return PASSAGE.emb_model.is_distinct_from(model)
+def not_encoded_by(encoder: str) -> ColumnElement[bool]:
+    """The condition for passages whose vector is not by this encoder."""
+    return PASSAGE.emb_model.is_distinct_from(encoder)
 
 
 def count(tx: Tx, *where: Any) -> int:
@@ -195,22 +174,23 @@ def count(tx: Tx, *where: Any) -> int:
 
 
 def texts(tx: Tx, *where: Any, limit: int) -> dict[int, str]:
+    """The texts of the first passages that meet every condition, by passage id."""
     rows = tx.execute(select(PASSAGE.id, PASSAGE.text).where(*where).order_by(PASSAGE.id).limit(limit))
     return {row.id: row.text for row in rows}
 
 
-def embed(tx: Tx, vectors: Mapping[int, bytes | None], model: str) -> None:
-    """Set the vectors of these passages; those that were erased meanwhile stay erased."""
+def set_vectors(tx: Tx, vectors: Mapping[int, bytes | None], encoder: str) -> None:
+    """Set the vectors of these passages; a passage that was erased meanwhile is passed over."""
     wanted = update(PassageRow).where(PASSAGE.id == bindparam("row"))
     tx.execute(
-        wanted.values(emb=bindparam("vector"), emb_model=model),
+        wanted.values(emb=bindparam("vector"), emb_model=encoder),
         [{"row": row, "vector": vector} for row, vector in vectors.items()],
     )
-    touch(tx, set(tx.scalars(select(PASSAGE.did).where(PASSAGE.id.in_(vectors)))))
+    mark_changed(tx, set(tx.scalars(select(PASSAGE.did).where(PASSAGE.id.in_(vectors)))))
 
 
-def unsynced(tx: Tx) -> tuple[str, ...]:
-    """Who has notes without a passage."""
+def people_without(tx: Tx) -> tuple[str, ...]:
+    """The people who have a note without a passage, by DID."""
     noted = select(PASSAGE.note_id).where(PASSAGE.note_id.is_not(None))
     missing = NoteRow.id.not_in(noted) & NoteRow.withdrawn_at.is_(None)
     return tuple(tx.scalars(select(NoteRow.did).where(missing).distinct().order_by("did")))

@@ -1,1 +1,1 @@
-"""The rules of memory: edits, slots, consolidation and the budget of tokens. Pure."""
+"""The rules behind edits and prompts: slots, consolidation, zeitgeist, the budget of tokens. Pure."""

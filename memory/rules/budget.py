@@ -1,20 +1,18 @@
-"""The ladder of memory, and what each rung may spend of a prompt. Pure.
+"""The four tiers of memory in a prompt, and how they share its tokens. Pure.
 
-    core      the person's block, and what is common among people       few tokens, nothing lost
+    core      the person's block, and the zeitgeist
     buffer    the last exchanges with this person, and a summary of those before
-    recall    exchanges found for this post
-    archival  notes found for it, also superseded ones, in their time   many tokens, some lost
+    recall    exchanges that were found for this post
+    archival  notes that were found for it, superseded ones with the date until which they were valid
 
-Each rung is first given its floor, in the ladder's order; then what is left goes to all that want more, by
-their weights, up to their ceilings; what is then left over, up to what they want. A share that a rung does
-not need flows on. With a greater total no rung gets less. Nothing is silently cut: what does not fit is
-counted (`Shown.hidden`).
+The tokens are shared in three rounds. First each tier gets its floor, in this order. Then what is left goes
+to the tiers that want more, by weight, up to their ceilings. What is left after that goes to those that still
+want more. If the total grows, no tier gets less. Nothing is cut silently: what does not fit is counted
+(`Shown.hidden`).
 
-There is no model at work here, so the running summary is an index, not a paraphrase: one line for each
-earlier conversation, with its date, its length and the words it began with. Words chosen without knowing the
-question would compete with recall, which knows it, for the same tokens; what an index adds is that there was
-a talk at all, and when, so that a brain can ask for it. `summary` is the one place where anything is
-compressed. It keeps its sources, and is made anew at each reading, so that it forgets with them.
+The summary is made without a model. It is an index: one line for each earlier conversation, with its date,
+its length and its first words. It tells a brain that there was a conversation, so that the brain can ask for
+it with `recall`. It is made from the stored passages at each reading, so what was erased is not in it.
 """
 
 from __future__ import annotations
@@ -27,15 +25,17 @@ from itertools import accumulate
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from memory.model import Item, Shown, of_note, of_passage, render, tokens
+from memory.recollection import Item, Shown, render
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from memory.model import Passage, Recollection
+    from memory.model import Passage
+    from memory.recollection import Recollection
 
-LAST = 12  # posts of the last exchanges; those before are summed up
-BEGINNING = 80  # characters of the words with which a conversation began
+LAST_POSTS = 12  # shown as exchanges; those before are in the summary
+FIRST_WORDS = 80  # characters that the summary shows of a conversation
 
 
 class Tier(StrEnum):
@@ -47,7 +47,7 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A tier's tokens: `floor` before all others, by `weight` to `ceiling`, more if some are left."""
+    """A tier's tokens: first its `floor`, then by `weight` up to `ceiling`, then more if some are left."""
 
     floor: int
     weight: int
@@ -55,9 +55,9 @@ class Share:
 
 
 Policy = Mapping[Tier, Share]
-# Two thousand tokens hold some sixty notes. What is spent on recall finds ever more evidence (the benchmark
-# draws the curve), so recall weighs most. The buffer, which no question of a benchmark needs and every
-# conversation does, costs 3 points of evidence at 2,000 tokens for all tiers and 1 at 4,000 (LoCoMo).
+# Two thousand tokens hold about sixty notes. More tokens for recall find more evidence (the benchmark draws
+# the curve), so recall weighs most. A conversation needs the buffer, the questions of a benchmark do not: it
+# costs 3 points of evidence at 2,000 tokens for all tiers, and 1 at 4,000 (LoCoMo).
 POLICY: Policy = MappingProxyType(
     {
         Tier.CORE: Share(floor=600, weight=3, ceiling=2000),
@@ -69,9 +69,9 @@ POLICY: Policy = MappingProxyType(
 
 
 def split(total: int, demand: Mapping[Tier, int], policy: Policy = POLICY) -> dict[Tier, int]:
-    """What each tier may spend of `total` tokens, if it wants `demand`: never more than that, nor in sum.
+    """The tokens of each tier: at most its `demand`, together at most `total`.
 
-    Up to a sum of weights may be left unspent, where it cannot be shared evenly.
+    A few tokens, fewer than the sum of the weights, may stay unspent because they cannot be shared evenly.
     """
     wants = {tier: demand.get(tier, 0) for tier in Tier}
     given, left = dict[Tier, int](), max(0, total)
@@ -80,24 +80,24 @@ def split(total: int, demand: Mapping[Tier, int], policy: Policy = POLICY) -> di
         left -= given[tier]
     ceilings = {tier: min(wants[tier], policy[tier].ceiling) for tier in Tier}
     for most in (ceilings, wants):
-        more = _level(left, {tier: max(0, most[tier] - given[tier]) for tier in Tier}, policy)
+        more = _share_by_weight(left, {tier: max(0, most[tier] - given[tier]) for tier in Tier}, policy)
         given = {tier: given[tier] + more[tier] for tier in Tier}
         left -= sum(more.values())
     return given
 
 
-def _level(left: int, room: Mapping[Tier, int], policy: Policy) -> dict[Tier, int]:
-    """Fill all rooms to the highest level, times weight, that `left` tokens reach."""
+def _share_by_weight(left: int, wanted: Mapping[Tier, int], policy: Policy) -> dict[Tier, int]:
+    """Give each tier its weight times one factor, at most what it `wanted`; the greatest factor that fits."""
 
-    def filled(level: int) -> dict[Tier, int]:
-        return {tier: min(room[tier], policy[tier].weight * level) for tier in Tier}
+    def shares(factor: int) -> dict[Tier, int]:
+        return {tier: min(wanted[tier], policy[tier].weight * factor) for tier in Tier}
 
-    level = bisect_right(range(left + 1), left, key=lambda each: sum(filled(each).values())) - 1
-    return filled(level)
+    factor = bisect_right(range(left + 1), left, key=lambda each: sum(shares(each).values())) - 1
+    return shares(factor)
 
 
 def fit(items: Sequence[Item], budget: int) -> Shown:
-    """The first of `items` (best first) that fit, as they were said in time; the rest is counted."""
+    """The first of `items` (best first) that fit, sorted by time; the rest is counted."""
     left, shown = budget, list[Item]()
     for item in items:
         left -= item.cost
@@ -115,22 +115,25 @@ def compiled(
     known: Recollection,
     recent: Sequence[Passage],
     found: Sequence[Passage],
-    common: Sequence[str],
+    zeitgeist: Sequence[str],
     total: int,
     seen: Collection[str] = (),
     policy: Policy = POLICY,
 ) -> Recollection:
-    """What of all this a prompt shows for `total` tokens.
+    """The recollection that a prompt shows for `total` tokens. Nothing is shown twice.
 
-    `recent`: the last exchanges, oldest first; `found`: what search found, best first; `common`: lines of
-    the zeitgeist; `seen`: URIs of posts that stand in the prompt anyway. Nothing is shown twice.
+    `recent`: posts and answers, oldest first. `found`: what retrieval found, best first. `zeitgeist`: its
+    lines. `seen`: URIs of posts that stand in the prompt anyway.
     """
     recent = [one for one in recent if one.uri not in seen]
-    last = [of_passage(one) for one in reversed(recent[-LAST:])]
-    index = summary(recent[:-LAST])
-    said = [of_passage(one) for one in found if one.note_id is None and one.uri not in seen]
-    noted = [of_passage(one) for one in found if one.note_id is not None]
-    core = [*map(of_note, known.notes), *(Item("", known.person.last_seen, line, "") for line in common)]
+    last = [Item.of_passage(one) for one in reversed(recent[-LAST_POSTS:])]
+    index = summary(recent[:-LAST_POSTS])
+    said = [Item.of_passage(one) for one in found if one.note_id is None and one.uri not in seen]
+    noted = [Item.of_passage(one) for one in found if one.note_id is not None]
+    core = [
+        *map(Item.of_note, known.notes),
+        *(Item("", known.person.last_seen, line, "") for line in zeitgeist),
+    ]
     wanted = {Tier.CORE: core, Tier.BUFFER: [*last, *index], Tier.RECALL: said, Tier.ARCHIVAL: noted}
     may = split(total, {tier: spent(items) for tier, items in wanted.items()}, policy)
     block = render(known.notes, may[Tier.CORE])
@@ -139,7 +142,7 @@ def compiled(
     return replace(
         known,
         block=block,
-        zeitgeist=_lines(common, may[Tier.CORE] - spent(map(of_note, block.shown))),
+        zeitgeist=_lines(zeitgeist, may[Tier.CORE] - spent(map(Item.of_note, block.shown))),
         exchanges=exchanges,
         summary=fit(index, may[Tier.BUFFER] - spent(exchanges.items)),
         recalled=fit([item for item in said if item.name not in shown], may[Tier.RECALL]),
@@ -161,19 +164,19 @@ def _lines(lines: Iterable[str], budget: int) -> tuple[str, ...]:
 
 
 def summary(passages: Iterable[Passage]) -> tuple[Item, ...]:
-    """An index of conversations, the last first: a line a thread, made of its `passages` (oldest first)."""
+    """One line for each thread of the `passages` (oldest first), the last thread first."""
     threads: dict[int, list[Passage]] = {}
     for passage in passages:
         threads.setdefault(passage.thread, []).append(passage)
-    last_first = sorted(threads.values(), key=lambda told: (told[-1].at, told[-1].id), reverse=True)
+    last_first = sorted(threads.values(), key=lambda thread: (thread[-1].at, thread[-1].id), reverse=True)
     return tuple(map(_line, last_first))
 
 
-def _line(told: Sequence[Passage]) -> Item:
-    first = next((one for one in told if one.kind == "said"), told[0])
+def _line(thread: Sequence[Passage]) -> Item:
+    first = next((one for one in thread if one.kind == "said"), thread[0])
     words = " ".join(first.text.split())
-    if len(words) > BEGINNING:
-        words = f"{words[:BEGINNING].rsplit(' ', 1)[0]} …"
-    posts = f"{len(told)} posts" if len(told) > 1 else "1 post"
-    sources = tuple(one.id for one in told)
-    return Item(f"p{first.id}", told[0].at, f"{posts}, beginning: {words}", first.uri, sources=sources)
+    if len(words) > FIRST_WORDS:
+        words = f"{words[:FIRST_WORDS].rsplit(' ', 1)[0]} …"
+    posts = f"{len(thread)} posts" if len(thread) > 1 else "1 post"
+    sources = tuple(one.id for one in thread)
+    return Item(f"p{first.id}", thread[0].at, f"{posts}, beginning: {words}", first.uri, sources=sources)

@@ -1,26 +1,21 @@
-"""What is kept, merged, closed and let go: decisions about memory, on purpose. Pure.
+"""When a new statement repeats a note, and when it contradicts one. Pure.
 
-Nothing here decays. Age never removes a note and never lowers its rank by a factor: a half-life of 90 days
-costs 18 points of recall@10 on LoCoMo. What goes, goes for a reason that can be told: it was contradicted, it
-was said twice, its time to be kept is over, or its person wished so.
-
-Contradiction is decided by form alone and in few cases, because a wrong guess hides what is true: the new
-note fills the same slot (`memory.rules.slots`) as exactly one that holds, and was said later. A brain that
-understands more revises.
+Age never removes a note and never lowers its rank: a half-life of 90 days cost 18 points of recall@10 on
+LoCoMo. A note is superseded by a rule only if the form of the texts leaves no doubt, because a wrong guess
+hides what is true: both fill the same slot (`memory.rules.slots`), exactly one active note does, and the new
+statement was made later. A brain that understands more uses Revise.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from datetime import timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import regex
 
 from memory.rules.slots import slot
-from memory.text import ENDS, folded
+from memory.text import folded
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -28,35 +23,30 @@ if TYPE_CHECKING:
 
     from memory.model import Note
 
-PEOPLE_AT_LEAST = 3
-
 
 def gist(text: str) -> int:
-    """`folded` as a number of 64 bits, for an index."""
+    """The `folded` text as a hash of 64 bits, for an index in SQL."""
     digest = hashlib.blake2b(folded(text).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def duplicate(notes: Iterable[Note], text: str) -> Note | None:
-    """The note that says the same."""
+    """The note that says the same as `text`."""
     wanted = folded(text)
     return next((note for note in notes if folded(note.text) == wanted), None)
 
 
-# --- contradiction -------------------------------------------------------------------------------
-
-
 def contradicted(notes: Collection[Note], text: str, said_at: datetime) -> Note | None:
-    """The one note that holds no longer because `text` was said at `said_at`; None if in doubt."""
+    """The one note that is no longer true because `text` was said at `said_at`; None if in doubt."""
     wanted = slot(text)
-    held = [note for note in notes if wanted and slot(note.text) == wanted]
-    if len(held) != 1 or said_at <= max(one.said_at for one in held[0].receipts):
+    candidates = [note for note in notes if wanted and slot(note.text) == wanted]
+    if len(candidates) != 1 or said_at <= max(one.said_at for one in candidates[0].receipts):
         return None
-    return held[0]
+    return candidates[0]
 
 
 def mergeable(notes: Collection[Note]) -> str:
-    """Which notes to merge when there is no room: the two that share most words, else the oldest."""
+    """Which notes to merge when there is no room: the two that share most words, or else the oldest."""
     words = [(note.name, set(regex.findall(r"\w{3,}", folded(note.text)))) for note in notes]
     pairs = (
         (len(a & b) / len(a | b), one, other) for (one, a), (other, b) in combinations(words, 2) if a & b
@@ -65,54 +55,3 @@ def mergeable(notes: Collection[Note]) -> str:
     if share:
         return f"the most alike: {one}, {other}"
     return f"the oldest: {', '.join(name for name, _ in words[:3])}"
-
-
-# --- zeitgeist -----------------------------------------------------------------------------------
-
-# Names are written with a capital in scripts that have them. Where a script has none nothing tells a name
-# from a word, so such statements are never shared; nor are numbers, links, handles, and what fills a slot (it
-# has a capital, a number or a colon).
-NAMELESS = regex.compile(r"\p{Lu}?[\p{Ll}\p{M} ,'\u2019-]+")
-
-
-def common(said: Iterable[tuple[str, str]], names: Collection[str] = ()) -> tuple[tuple[str, int], ...]:
-    """What at least three people say, and how many, most first: from (DID, text).
-
-    `names` are words that name people (handles); a statement with one of them is left out.
-    """
-    sayers: dict[str, set[str]] = {}
-    capital: set[str] = set()
-    for did, text in said:
-        sayers.setdefault(folded(text), set()).add(did)
-        if not NAMELESS.fullmatch(text.rstrip(ENDS)):
-            capital.add(folded(text))
-    forbidden = {folded(name) for name in names}
-    shared = [
-        (text, len(dids))
-        for text, dids in sayers.items()
-        if len(dids) >= PEOPLE_AT_LEAST and text not in capital and not forbidden & set(words(text))
-    ]
-    return tuple(sorted(shared, key=lambda one: (-one[1], one[0])))
-
-
-def words(text: str) -> list[str]:
-    return regex.findall(r"[\w-]+|\w+", text)
-
-
-# --- retention -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class RetentionPolicy:
-    """How long words are kept as they were said, and how long a person who says nothing is remembered."""
-
-    text: timedelta = timedelta(days=30)
-    idle: timedelta = timedelta(days=180)
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """What retention erased: posts and answers, and everything about these people (DIDs)."""
-
-    passages: int
-    people: tuple[str, ...]

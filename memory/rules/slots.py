@@ -1,15 +1,18 @@
-"""What a person has one of at a time, read from how a note is worded. Pure."""
+"""Slots: what a person has only one of at a time (home, name, age). Pure.
+
+The slot of a note is read from its wording. Two notes of one slot contradict each other.
+"""
 
 from __future__ import annotations
 
 import regex
 
-from memory.text import ENDS, folded
+from memory.text import STATEMENT_ENDS, folded
 
-# What a person has one of at a time, and how notes in several languages begin (or, where the verb comes last,
-# end) when they tell of it. A value in small letters is no name: "lives in a boat", "lives in fear".
+# A value in small letters is no name of a place or person: "lives in a boat", "lives in fear".
 NAMELIKE = r"(?P<value>[\p{Lu}\p{Lt}\p{Lo}].*)"
-ONE_OF_A_KIND: tuple[tuple[str, tuple[str, ...]], ...] = (
+# How notes in several languages state what fills a slot.
+SLOT_PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         "home",
         (
@@ -49,17 +52,17 @@ ONE_OF_A_KIND: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
 )
-SLOTS = tuple((name, regex.compile(pattern)) for name, patterns in ONE_OF_A_KIND for pattern in patterns)
-# "birthday: 3 May", "favourite tea: oolong": whoever writes so has named the slot
+SLOTS = tuple((name, regex.compile(pattern)) for name, patterns in SLOT_PATTERNS for pattern in patterns)
+# "birthday: 3 May", "favourite tea: oolong": the key before the colon is the slot
 NAMED_SLOT = regex.compile(r"(?P<slot>[\p{L}\p{M}\p{N} '-]{2,40})\s*[:\uff1a=\uff1d]\s*(?P<value>[^/].*)")
-SEVERAL = regex.compile(r"(?:^|\s)(?:and|und|et|y|e|en|och|i|и|или|or|oder|ou|o)(?:\s|$)|[,;&+、와과]")
+SEVERAL_VALUES = regex.compile(r"(?:^|\s)(?:and|und|et|y|e|en|och|i|и|или|or|oder|ou|o)(?:\s|$)|[,;&+、와과]")
 
 
 def slot(text: str) -> str | None:
-    """What `text` tells of, if a person has but one of it: 'home', ':birthday'. None: nobody can know."""
-    line = text.rstrip(ENDS)
+    """The slot that `text` fills: 'home', 'name', 'age', or a key such as ':birthday'. None: none surely."""
+    line = text.rstrip(STATEMENT_ENDS)
     for name, pattern in SLOTS:
-        if (found := pattern.fullmatch(line)) and not SEVERAL.search(found["value"]):
+        if (found := pattern.fullmatch(line)) and not SEVERAL_VALUES.search(found["value"]):
             return name
     found = NAMED_SLOT.fullmatch(line)
     return f":{folded(found['slot'])}" if found else None

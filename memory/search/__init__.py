@@ -1,1 +1,1 @@
-"""Search within one person's passages: stems, vectors, the index and the ranking."""
+"""Search in one person's passages: languages, stems, the index, the ranking."""

@@ -1,4 +1,4 @@
-"""One person's passages as arrays, decoded once and kept while they are asked for."""
+"""One person's passages as arrays for scoring, and a cache of them."""
 
 from __future__ import annotations
 
@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 
 Floats: TypeAlias = NDArray[np.float64]
 NEVER = np.iinfo(np.int64).max
-MOST_ROWS = 200_000  # in all shelves together: about 100 MB with vectors of 256 bytes
+MOST_ROWS = 200_000  # passages in all cached indexes: about 100 MB with vectors of 256 bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PassageIndex:
-    """`n` passages, thread after thread and in each by time. Times are microseconds since 1970.
+    """The `n` passages of a person, sorted by thread, then time. Times are microseconds since 1970.
 
-    `numbers`, `rows` and `counts` are the postings: stem, passage and occurrences, sorted by stem. `vectors`
-    is int8 [n, d]; `norms` their lengths, 0 where a passage has no vector of this model. `closed` is when a
-    note was superseded.
+    `numbers`, `rows` and `counts` are the postings: stem, row of the passage, occurrences; sorted by stem.
+    `lengths` are in content words, `calendar` is (year, month, day) of each passage in UTC. `vectors` is
+    int8 [n, dims], `norms` their lengths, 0 where a passage has no vector of this encoder. `valid_to` is
+    when a note was superseded, NEVER for all else.
     """
 
     ids: NDArray[np.int64]
     thread: NDArray[np.int64]
     at: NDArray[np.int64]
-    closed: NDArray[np.int64]
+    valid_to: NDArray[np.int64]
     authors: NDArray[Any]
     langs: frozenset[str | None]
     numbers: NDArray[np.uint32]
@@ -47,19 +48,19 @@ class PassageIndex:
         return len(self.ids)
 
 
-def build(rows: Sequence[Any], model: str) -> PassageIndex:
-    """Decode rows of (id, author, thread, at, valid_to, lang, stems, emb, emb_model)."""
+def build(rows: Sequence[Any], encoder: str) -> PassageIndex:
+    """The index of rows (id, author, thread, at, valid_to, lang, stems, emb, emb_model)."""
     rows = sorted(rows, key=lambda row: (row.thread, row.at, row.id))
     numbers, counts = unpack(b"".join(row.stems for row in rows))
     of = np.repeat(np.arange(len(rows)), [len(row.stems) // 3 for row in rows])
     order = np.argsort(numbers)
     at = np.array([row.at for row in rows], np.int64)
-    vectors, norms = _vectors([row.emb if row.emb_model == model else None for row in rows])
+    vectors, norms = _vectors([row.emb if row.emb_model == encoder else None for row in rows])
     return PassageIndex(
         ids=np.array([row.id for row in rows], np.int64),
         thread=np.array([row.thread for row in rows], np.int64),
         at=at,
-        closed=np.array([NEVER if row.valid_to is None else row.valid_to for row in rows], np.int64),
+        valid_to=np.array([NEVER if row.valid_to is None else row.valid_to for row in rows], np.int64),
         authors=np.array([row.author for row in rows], object),
         langs=frozenset(row.lang for row in rows),
         numbers=numbers[order],
@@ -91,28 +92,32 @@ def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 class IndexCache:
-    """The shelves asked for last, each under the stamp of what it was made from. Any thread may ask."""
+    """The indexes used last, each with the stamp of the rows it was built from. Safe for many threads."""
 
     def __init__(self, most_rows: int = MOST_ROWS) -> None:
-        self._most = most_rows
-        self._kept: OrderedDict[str, tuple[int, PassageIndex]] = OrderedDict()
+        self._most_rows = most_rows
+        self._cached: OrderedDict[str, tuple[int, PassageIndex]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, did: str, stamp: int, make: Callable[[], PassageIndex]) -> PassageIndex:
+        """The index of this person under this stamp; `make` builds it if it is not cached."""
         with self._lock:
-            kept = self._kept.get(did)
-            if kept and kept[0] == stamp:
-                self._kept.move_to_end(did)
-                return kept[1]
+            cached = self._cached.get(did)
+            if cached and cached[0] == stamp:
+                self._cached.move_to_end(did)
+                return cached[1]
         made = make()
         with self._lock:
-            self._kept[did] = (stamp, made)
-            self._kept.move_to_end(did)
-            while len(self._kept) > 1 and sum(len(shelf) for _, shelf in self._kept.values()) > self._most:
-                self._kept.popitem(last=False)
+            self._cached[did] = (stamp, made)
+            self._cached.move_to_end(did)
+            while len(self._cached) > 1 and self._rows() > self._most_rows:
+                self._cached.popitem(last=False)
         return made
 
     def drop(self, did: str) -> None:
-        """Keep nothing of this person in memory."""
+        """Remove the index of this person."""
         with self._lock:
-            self._kept.pop(did, None)
+            self._cached.pop(did, None)
+
+    def _rows(self) -> int:
+        return sum(len(index) for _, index in self._cached.values())

@@ -1,6 +1,6 @@
-"""What is known of languages: which one a text is in, by its script and its commonest words.
+"""Languages: stop words, detection of a text's language, names of months, words that mean "before".
 
-The words are each language's most frequent ones in any corpus; no list says what a text is about.
+The stop words are the most frequent words of each language in any corpus.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import regex
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-LATIN = {
+STOP_WORD_LISTS = {
     "ca": "el la els les de del que i a en un una és amb per no es va són això com més però ha què jo",
     "cs": "a se v na je že to s z do si jsem ale jak tak už mám jsou co když pro by být moje můj byl",
     "da": "og i at det er en den til på jeg de med for der ikke har som et vi min mit hvad du var af",
@@ -38,10 +38,10 @@ LATIN = {
     "sv": "och i att det är en jag på som inte med för av den har till ett min mitt vad de men så om var",
     "tr": "ve bir bu da de ne için çok ben var mi değil ile ama gibi daha benim en o şey oldu",
 }
-COMMON: Mapping[str, frozenset[str]] = MappingProxyType(
-    {lang: frozenset(words.split()) for lang, words in LATIN.items()}
+STOP_WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {lang: frozenset(words.split()) for lang, words in STOP_WORD_LISTS.items()}
 )
-SCRIPTS = (  # a script, the language most often written in it, and letters that only others of it have
+SCRIPTS = (  # script, the language most often written in it, letters that only another language in it has
     (r"\p{Cyrillic}", "ru", ((r"[ђјљњћџ]", "sr"), (r"[іїєґў]", "uk"))),
     (r"\p{Greek}", "el", ()),
     (r"\p{Armenian}", "hy", ()),
@@ -57,14 +57,14 @@ LATIN_OR_NOT = regex.compile(r"(\p{Latin})|\p{L}")
 
 
 def detect(text: str, words: Sequence[str], hint: str | None = None) -> str | None:
-    """The language of a text (ISO 639-1), from its script and its commonest `words`.
+    """The language of a text (ISO 639-1), by its script and the stop words among its `words`.
 
-    `hint` is what the text says of itself; it decides where the words do not. None: unknown.
+    `hint` is the language that the text declares; it decides where the words do not. None: unknown.
     """
     latin = [bool(letter) for letter in LATIN_OR_NOT.findall(text)]
     if latin and 2 * sum(latin) < len(latin):
         return _by_script(text)
-    scores = {lang: sum(word in common for word in words) for lang, common in COMMON.items()}
+    scores = {lang: sum(word in stop for word in words) for lang, stop in STOP_WORDS.items()}
     best = max(scores.values())
     ahead = [lang for lang, score in scores.items() if score == best > 0]
     if len(ahead) == 1:
@@ -75,8 +75,8 @@ def detect(text: str, words: Sequence[str], hint: str | None = None) -> str | No
 def _by_script(text: str) -> str | None:
     counts = [(len(regex.findall(script, text)), lang, others) for script, lang, others in SCRIPTS]
     count, usual, others = max(counts, key=lambda each: each[0])
-    told = next((lang for letters, lang in others if regex.search(letters, text)), usual)
-    return told if count else None
+    lang = next((lang for letters, lang in others if regex.search(letters, text)), usual)
+    return lang if count else None
 
 
 MONTH_NAMES = """
@@ -96,7 +96,7 @@ december dec dezember décembre diciembre dezembro dicembre grudzień декаб
 MONTHS: Mapping[str, int] = MappingProxyType(
     {name: month for month, names in enumerate(MONTH_NAMES.strip().splitlines(), 1) for name in names.split()}
 )
-BEFORE = {  # how each language says that something was so and is no longer; `|` between two ways
+BEFORE = {  # words for what was true and is no longer, by language; a regular expression each
     "ar": "قبل|سابقا|سابقاً|سابقًا",
     "ca": "abans|antigament|anteriorment",
     "cs": "dříve|předtím|kdysi",
@@ -133,7 +133,7 @@ BEFORE = {  # how each language says that something was so and is no longer; `|`
     "uk": "раніше|колись|перед тим",
 }
 UNSPACED_BEFORE = r"以前|かつて|(?<![\p{Han}の])前は|昔|之前|从前|從前|曾经|曾經|เมื่อก่อน"
-# A question about what was so, not about what is.
+# Finds a query about the past.
 PAST = regex.compile(
     rf"\b(?:{'|'.join(BEFORE.values())})\b|{UNSPACED_BEFORE}".replace(" ", r"\s+"), regex.IGNORECASE
 )

@@ -1,6 +1,6 @@
-"""Which of a person's passages answer a question: pure, over the arrays of one shelf.
+"""How well each passage of a person answers a query: arithmetic over the arrays of one index. Pure.
 
-The constants have reasons and round values, and no optimiser chose them; but variants were compared on the
+The constants have reasons and round values, and no optimiser chose them. But variants were compared on the
 two files that docs/memory.md names, so the scores there are development scores.
 """
 
@@ -17,29 +17,32 @@ from memory.search.languages import MONTHS, PAST
 from memory.search.stems import number, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from memory.model import Note
     from memory.search.index import Floats, PassageIndex
 
     Vector: TypeAlias = NDArray[np.float32]
 
 K1, B = 1.2, 0.75  # Okapi BM25 as published
-LENT = (0.5, 0.25, 0.125)  # what a neighbour 1, 2, 3 passages away lends: half as much at each step
-POST = 40  # content words that a post holds; what is longer stands by itself, and borrows less
-DENSE = 0.4  # the vectors' part of the score: less than the words', which are surer of what they match
-NAMED = 0.15  # for what a person said, asked about by name
-OWN = 0.3  # for what the person said, when nobody is named: the bot's own words only echo theirs
-SUPERSEDED = 0.3  # what is left of the score of a note that was replaced, unless the past is asked for
-YEAR_DIGITS, LONGEST_DAY, TINY = 4, 2, 1e-30
+NEIGHBOURS = (0.5, 0.25, 0.125)  # the share of its score that a passage adds to those 1, 2, 3 places away
+POST = 40  # content words of a full post; a longer passage needs its neighbours less
+DENSE = 0.4  # weight of the vectors; less than that of the words, which match more surely
+NAMED = 0.15  # bonus for passages by a speaker whom the query names
+OWN = 0.3  # bonus for the person's own words if nobody is named; the bot's words mostly repeat them
+SUPERSEDED = 0.3  # factor for a superseded note, unless the query asks about the past
+YEAR_DIGITS, DAY_DIGITS, TINY = 4, 2, 1e-30
 WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A query, read: its content words in order, those that name no participant, and who is named (DIDs)."""
+class Query:
+    """A parsed query.
+
+    `words` are its content words in order, `unnamed` those that are no part of a speaker's name, `named` the
+    speakers it names (DIDs). `past`: it asks about what was true before.
+    """
 
     words: tuple[str, ...]
     lang: str | None
@@ -48,130 +51,114 @@ class Question:
     past: bool
 
 
-def ask(query: str, names: Mapping[str, str]) -> Question:
-    """Read a query. `names` tells how each author (DID) is called; no part of a name is what is meant."""
+def parse_query(query: str, names: Mapping[str, str]) -> Query:
+    """Parse a query. `names` maps each speaker's DID to a name."""
     found = read(query)
     words = tuple(dict.fromkeys(found.words))
     bare = {word: word.removesuffix("'s") for word in words}
-    called = {did: frozenset(read(name).words) for did, name in names.items()}
-    everyone = frozenset().union(*called.values())
-    return Question(
+    parts_of = {did: frozenset(read(name).words) for did, name in names.items()}
+    name_words = frozenset().union(*parts_of.values())
+    return Query(
         words=words,
         lang=found.lang,
-        unnamed=tuple(word for word in words if bare[word] not in everyone),
-        named=frozenset(did for did, parts in called.items() if not parts.isdisjoint(bare.values())),
+        unnamed=tuple(word for word in words if bare[word] not in name_words),
+        named=frozenset(did for did, parts in parts_of.items() if not parts.isdisjoint(bare.values())),
         past=bool(PAST.search(unicodedata.normalize("NFKC", query))),
     )
 
 
-def score(shelf: PassageIndex, question: Question, vector: Vector | None, did: str, now: int) -> Floats:
-    """How well each passage answers, 0 for those that do not. `vector`: the question's, by the shelf's model.
+def score(index: PassageIndex, query: Query, vector: Vector | None, did: str, now: int) -> Floats:
+    """The score of each passage, 0 for those that do not answer. `vector`: the query's, by the same encoder.
 
-    What was said after `now` (microseconds) is not there yet.
+    What was said after `now` (microseconds since 1970) scores 0.
     """
-    over = shelf.closed <= now
-    words = _scaled(_lend(shelf, _lexical(shelf, question, over)))
-    if vector is not None and shelf.norms.any():
-        words = (1 - DENSE) * words + DENSE * _scaled(_lend(shelf, _dense(shelf, vector)))
-    if question.named:
-        prior = 1 + NAMED * np.isin(shelf.authors, list(question.named))
+    superseded = index.valid_to <= now
+    words = _scaled(_with_neighbours(index, _lexical(index, query, superseded)))
+    if vector is not None and index.norms.any():
+        words = (1 - DENSE) * words + DENSE * _scaled(_with_neighbours(index, _dense(index, vector)))
+    if query.named:
+        prior = 1 + NAMED * np.isin(index.authors, list(query.named))
     else:
-        prior = 1 + OWN * (shelf.authors == did)
-    scores: Floats = words * prior * (shelf.at <= now)
-    return scores if question.past else np.where(over, SUPERSEDED * scores, scores)
+        prior = 1 + OWN * (index.authors == did)
+    scores: Floats = words * prior * (index.at <= now)
+    return scores if query.past else np.where(superseded, SUPERSEDED * scores, scores)
 
 
-def best(shelf: PassageIndex, scores: Floats, limit: int) -> NDArray[np.intp]:
-    """The rows of the best passages, best first; of equals the newest first."""
-    order = np.lexsort((-shelf.ids, -shelf.at, -np.round(scores, 9)))
+def best(index: PassageIndex, scores: Floats, limit: int) -> NDArray[np.intp]:
+    """The rows of the best passages, best first; among equal scores the newest first."""
+    order = np.lexsort((-index.ids, -index.at, -np.round(scores, 9)))
     return order[scores[order] > 0][:limit]
 
 
-def _lexical(shelf: PassageIndex, question: Question, over: NDArray[np.bool_]) -> Floats:
+def _lexical(index: PassageIndex, query: Query, superseded: NDArray[np.bool_]) -> Floats:
     """BM25 with this person's statistics.
 
-    A word that tells a date matches when a passage was said, too; one that asks for the past, what is `over`.
+    A word that is part of a date also matches the time of a passage. A query about the past also matches
+    what is `superseded`, as if by one more word.
     """
-    total = _weighed(shelf, over) if question.past else np.zeros(len(shelf))
-    dated = any(word in MONTHS for word in question.words)
-    for word in question.words:
-        found = _occurrences(shelf, word, question.lang) + _said_then(shelf, word, dated=dated)
-        total += _weighed(shelf, found)
+    total = _bm25(index, superseded) if query.past else np.zeros(len(index))
+    dated = any(word in MONTHS for word in query.words)
+    for word in query.words:
+        found = _occurrences(index, word, query.lang) + _in_date(index, word, dated=dated)
+        total += _bm25(index, found)
     return total
 
 
-def _weighed(shelf: PassageIndex, found: Floats | NDArray[np.bool_]) -> Floats:
-    """What a word that was `found` so often in each passage adds to its score."""
-    holding = np.count_nonzero(found)
-    if not holding:
-        return np.zeros(len(shelf))
-    rarity = np.log(1 + (len(shelf) - holding + 0.5) / (holding + 0.5))
-    relative = shelf.lengths / max(shelf.lengths.mean(), 1)
-    weighed: Floats = rarity * found * (K1 + 1) / (found + K1 * (1 - B + B * relative))
-    return weighed
+def _bm25(index: PassageIndex, found: Floats | NDArray[np.bool_]) -> Floats:
+    """What one word adds to the score of each passage, if it was `found` so often there."""
+    matching = np.count_nonzero(found)
+    if not matching:
+        return np.zeros(len(index))
+    rarity = np.log(1 + (len(index) - matching + 0.5) / (matching + 0.5))
+    relative = index.lengths / max(index.lengths.mean(), 1)
+    added: Floats = rarity * found * (K1 + 1) / (found + K1 * (1 - B + B * relative))
+    return added
 
 
-def _occurrences(shelf: PassageIndex, word: str, lang: str | None) -> Floats:
-    """How often each passage holds the word, as each of the shelf's languages would stem it."""
-    found = np.zeros(len(shelf))
-    for wanted in {number(word, each) for each in (*shelf.langs, lang)}:
-        first, last = np.searchsorted(shelf.numbers, (wanted, wanted + 1))
-        found[shelf.rows[first:last]] += shelf.counts[first:last]
+def _occurrences(index: PassageIndex, word: str, lang: str | None) -> Floats:
+    """How often each passage has the word, stemmed by each language of the index."""
+    found = np.zeros(len(index))
+    for wanted in {number(word, each) for each in (*index.langs, lang)}:
+        first, last = np.searchsorted(index.numbers, (wanted, wanted + 1))
+        found[index.rows[first:last]] += index.counts[first:last]
     return found
 
 
-def _said_then(shelf: PassageIndex, word: str, *, dated: bool) -> NDArray[np.bool_]:
-    """Which passages were said in this month, year, or (beside a month) on this day."""
-    years, months, days = shelf.calendar
+def _in_date(index: PassageIndex, word: str, *, dated: bool) -> NDArray[np.bool_]:
+    """The passages of this month, year, or (if the query names a month: `dated`) day of the month."""
+    years, months, days = index.calendar
     if word in MONTHS:
         return np.equal(months, MONTHS[word])
     if word.isdecimal() and len(word) == YEAR_DIGITS:
         return np.equal(years, int(word))
-    if word.isdecimal() and len(word) <= LONGEST_DAY and dated:
+    if word.isdecimal() and len(word) <= DAY_DIGITS and dated:
         return np.equal(days, int(word))
-    return np.zeros(len(shelf), np.bool_)
+    return np.zeros(len(index), np.bool_)
 
 
-def _dense(shelf: PassageIndex, vector: Vector) -> Floats:
-    """Cosines above their median: below it a vector tells nothing, and must not count against a passage."""
-    products = np.einsum("ij,j->i", shelf.vectors, vector)  # in this thread: BLAS would wait for a free core
-    known = shelf.norms > 0
-    lengths = np.where(known, shelf.norms, 1) * max(float(np.linalg.norm(vector)), TINY)
+def _dense(index: PassageIndex, vector: Vector) -> Floats:
+    """Cosines above their median; 0 below it, where a vector says nothing and must not count against."""
+    products = np.einsum("ij,j->i", index.vectors, vector)  # BLAS would wait for a free core
+    known = index.norms > 0
+    lengths = np.where(known, index.norms, 1) * max(float(np.linalg.norm(vector)), TINY)
     cosines: Floats = np.where(known, products / lengths, 0)
     return np.where(known, np.clip(cosines - np.median(cosines[known]), 0, None), 0)
 
 
-def _lend(shelf: PassageIndex, scores: Floats) -> Floats:
-    """Neighbours in a thread lend part of their score: a reply rarely repeats what it answers.
+def _with_neighbours(index: PassageIndex, scores: Floats) -> Floats:
+    """Add to each passage part of the score of its neighbours in the thread.
 
-    So do a note and what it replaced.
+    A reply rarely repeats what it answers. The notes of one chain are neighbours, too.
     """
-    lent = np.zeros(len(shelf))
-    for step, part in enumerate(LENT, 1):
-        together = shelf.thread[step:] == shelf.thread[:-step]
-        lent[step:] += part * scores[:-step] * together
-        lent[:-step] += part * scores[step:] * together
-    return scores + lent * np.minimum(1, POST / np.maximum(shelf.lengths, 1))
+    added = np.zeros(len(index))
+    for step, part in enumerate(NEIGHBOURS, 1):
+        same_thread = index.thread[step:] == index.thread[:-step]
+        added[step:] += part * scores[:-step] * same_thread
+        added[:-step] += part * scores[step:] * same_thread
+    return scores + added * np.minimum(1, POST / np.maximum(index.lengths, 1))
 
 
 def _scaled(scores: Floats) -> Floats:
-    """From 0 to 1: min-max, where the least is 0."""
+    """The scores divided by the greatest of them."""
     most = scores.max(initial=0)
     return scores / most if most > 0 else scores
-
-
-# --- the operator's search over notes ------------------------------------------------------------
-
-
-def words(text: str) -> frozenset[str]:
-    """The words of a text, alike in any case and composition."""
-    return frozenset(WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
-
-
-def rank(notes: Iterable[Note], query: str, limit: int) -> tuple[Note, ...]:
-    """The notes that share words with the query: most words first, then the newest."""
-    wanted = words(query)
-    scored = [(len(wanted & words(note.text)), note) for note in notes]
-    found = [(score, note) for score, note in scored if score]
-    found.sort(key=lambda hit: (hit[0], hit[1].receipt.said_at, hit[1].id), reverse=True)
-    return tuple(note for _, note in found[:limit])

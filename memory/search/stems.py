@@ -1,7 +1,7 @@
-"""Texts as stems, and stems as the numbers that are stored and scored.
+"""Texts as content words, words as stems, stems as the numbers that are stored and scored.
 
-A word is stemmed by the language of its text; scripts that put no space between words are cut into pairs of
-characters. A language's commonest words are left out: they stand in every text.
+A word is stemmed by the language of its text. Scripts without spaces between words are cut into pairs of
+characters. The stop words of a language (its most frequent words) are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import regex
 import snowballstemmer
 
-from memory.search.languages import COMMON, detect
+from memory.search.languages import STOP_WORDS, detect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ WORD = regex.compile(
     rf"|[[\p{{L}}\p{{N}}\p{{M}}_]--[{UNSPACED}]]+(?:['][[\p{{L}}]--[{UNSPACED}]]+)*",
     regex.V1,
 )
-RUN = regex.compile(rf"[{UNSPACED}]")
+UNSPACED_RUN = regex.compile(rf"[{UNSPACED}]")
 STEMMERS: Mapping[str, str] = MappingProxyType(
     {
         "ar": "arabic",
@@ -69,29 +69,32 @@ STEMMERS: Mapping[str, str] = MappingProxyType(
 )
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 COUNT_BITS = 3
-MOST = 2**COUNT_BITS  # BM25 hardly tells 8 occurrences from 80
-BITS = 21  # two million numbers: one word in a few hundred shares its own with another word of that person
+MOST_COUNTED = 2**COUNT_BITS  # for BM25, 8 occurrences and 80 are nearly the same
+STEM_BITS = 21  # two million numbers: among a person's words, one in a few hundred collides with another
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text's language and its words, in order, folded but not stemmed."""
+    """The language of a text and its content words, in order, casefolded but not stemmed."""
 
     lang: str | None
     words: tuple[str, ...]
 
 
 def read(text: str, hint: str | None = None) -> Words:
-    """The words of a text, alike in any case and composition, without the commonest of its language."""
+    """The content words of a text: without stop words; case and composition do not count.
+
+    `hint` is the language that the text declares.
+    """
     found = list(_words(unicodedata.normalize("NFKC", text).casefold().replace(APOSTROPHE, "'")))
     lang = detect(text, found, hint)
-    common = COMMON.get(lang or "", frozenset())
-    return Words(lang, tuple(word for word in found if word not in common))
+    stop_words = STOP_WORDS.get(lang or "", frozenset())
+    return Words(lang, tuple(word for word in found if word not in stop_words))
 
 
 def _words(text: str) -> Iterable[str]:
     for found in WORD.findall(text):
-        if RUN.match(found) and len(found) > 1:
+        if UNSPACED_RUN.match(found) and len(found) > 1:
             yield from (first + second for first, second in pairwise(found))
         else:
             yield found
@@ -99,21 +102,23 @@ def _words(text: str) -> Iterable[str]:
 
 @lru_cache(maxsize=65536)
 def number(word: str, lang: str | None) -> int:
-    """The number of a word's stem in this language; without one, of the word itself."""
+    """The number of the word's stem in this language; without a stemmer, of the word itself."""
     name = STEMMERS.get(lang or "")
     stem = snowballstemmer.stemmer(name).stemWord(word) if name else word
-    return zlib.crc32(stem.encode()) >> (32 - BITS)
+    return zlib.crc32(stem.encode()) >> (32 - STEM_BITS)
 
 
 def pack(words: Words) -> bytes:
-    """Three bytes a stem: its number, and how often it stands there."""
+    """Three bytes for each stem: its number, and how often it occurs."""
     counts = Counter(number(word, words.lang) for word in words.words)
-    packed = np.array([n << COUNT_BITS | min(count, MOST) - 1 for n, count in sorted(counts.items())], "<u4")
+    packed = np.array(
+        [n << COUNT_BITS | min(count, MOST_COUNTED) - 1 for n, count in sorted(counts.items())], "<u4"
+    )
     return packed.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
 
 
 def unpack(blob: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Numbers and counts, of one blob or of many after each other."""
+    """The numbers and counts in a blob, or in many that were joined."""
     three = np.frombuffer(blob, np.uint8).reshape(-1, 3).astype(np.uint32)
     packed = three[:, 0] | three[:, 1] << 8 | three[:, 2] << 16
-    return (packed >> COUNT_BITS).astype(np.uint32), ((packed & (MOST - 1)) + 1).astype(np.uint32)
+    return (packed >> COUNT_BITS).astype(np.uint32), ((packed & (MOST_COUNTED - 1)) + 1).astype(np.uint32)

@@ -1,1 +1,1 @@
-"""Export and import of one person's memory, as a JSON document."""
+"""Export and import of one person's memory as a JSON document."""

@@ -1,12 +1,11 @@
-"""A person's memory as JSON, to be carried from one database to another. Pure.
+"""The export document: one person's memory as JSON, and the checks of an import. Pure.
 
-One document a person. Numbers in it are the document's own, 1, 2, 3 in the order of writing, so that the same
-memory is told alike wherever it is: export, import and export again gives the same document.
+The ids in a document are its own: 1, 2, 3 in the order of writing. So the same memory gives the same document
+on any database: export, import and export again gives equal bytes.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from memory.errors import ImportRefused
-from memory.model import Kind, Op, one_line, tidy_handle
+from memory.identifiers import DID, normalize_handle
+from memory.model import Kind, Op  # noqa: TC001 - pydantic reads the annotations
+from memory.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "scrubjay-memory", 1
 MOST_PROBLEMS = 5
-LONGEST_NOTE, LONGEST_TEXT = 2_000, 100_000  # characters; whatever the settings say, no more is believed
-OWN_KEY = re.compile(r"(?:edit|forget|reopen|restore|withdraw|import)#")  # keys that name a row's number
+LONGEST_NOTE, LONGEST_TEXT = 2_000, 100_000  # characters; an import never accepts more, whatever the settings
+OWN_KEY = re.compile(r"(?:edit|forget|reopen|restore|withdraw|import)#")  # keys that contain a row's id
 SPACE = re.compile(r"\s*")
 
 
-def _storable(text: str) -> str:
+def _without_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("should hold no NUL")
     return text
@@ -42,7 +43,7 @@ def _line(text: str) -> str:
 
 
 def _handle(text: str) -> str:
-    if tidy_handle(text) != text:
+    if normalize_handle(text) != text:
         raise ValueError("should be a handle")
     return text
 
@@ -54,7 +55,7 @@ def _utc(at: datetime) -> datetime:
         raise ValueError("should be a time that UTC has") from None
 
 
-Str: TypeAlias = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
+Str: TypeAlias = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_nul)]
 Line: TypeAlias = Annotated[str, Field(max_length=LONGEST_NOTE), AfterValidator(_line)]
 Handle: TypeAlias = Annotated[str, AfterValidator(_handle)]
 Time: TypeAlias = Annotated[AwareDatetime, AfterValidator(_utc)]
@@ -66,7 +67,7 @@ class _Entry(BaseModel):
 
 
 class PersonEntry(_Entry):
-    did: Annotated[Str, Field(pattern=r"^did:[a-z]+:[A-Za-z0-9._:%-]+$")]
+    did: Annotated[Str, Field(pattern=f"^{DID.pattern}$")]
     handle: Handle | None
     first_seen: Time
     last_seen: Time
@@ -127,7 +128,7 @@ class PassageEntry(_Entry):
 
 
 class Document(_Entry):
-    """All that is held about one person. `mentions` and `turns` are the bot's: they are passed over."""
+    """All that is held about one person. The bot adds `mentions` and `turns`; an import ignores them."""
 
     format: Literal["scrubjay-memory"]
     version: Literal[1]
@@ -151,15 +152,15 @@ def write(
     notes, revisions = sorted(notes, key=lambda note: note.id), list(revisions)
     known = {note.id for note in notes} | {revision.note_id for revision, _ in revisions}
     known |= {revision.replaces for revision, _ in revisions if revision.replaces}
-    number = {each: place for place, each in enumerate(sorted(known), 1)}
+    ids = {each: place for place, each in enumerate(sorted(known), 1)}
     return {
         "format": FORMAT,
         "version": VERSION,
         "person": plain(person),
         "handles": [{"since": plain(since), "handle": handle} for since, handle in handles],
-        "notes": [_numbered(plain(note), number, "id", "replaces", "superseded_by") for note in notes],
+        "notes": [_renumbered(plain(note), ids, "id", "replaces", "superseded_by") for note in notes],
         "revisions": [
-            _numbered(plain(revision), number, "note_id", "replaces")
+            _renumbered(plain(revision), ids, "note_id", "replaces")
             | {"id": place, "key": None if OWN_KEY.match(key) else key}
             for place, (revision, key) in enumerate(revisions, 1)
         ],
@@ -169,12 +170,12 @@ def write(
     }
 
 
-def _numbered(entry: dict[str, Any], number: Mapping[int, int], *names: str) -> dict[str, Any]:
-    return entry | {name: number[entry[name]] for name in names if entry[name] is not None}
+def _renumbered(entry: dict[str, Any], ids: Mapping[int, int], *names: str) -> dict[str, Any]:
+    return entry | {name: ids[entry[name]] for name in names if entry[name] is not None}
 
 
 def plain(value: Any) -> Any:
-    """A value of memory in JSON's types; times in ISO 8601."""
+    """A value of memory in the types of JSON; times in ISO 8601."""
     if hasattr(value, "__dataclass_fields__"):
         return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, tuple):
@@ -182,60 +183,35 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def documents(text: str) -> Iterator[tuple[int, str]]:
-    """The JSON documents that follow each other in `text`, each with the line on which it begins.
-
-    Raises ImportRefused where the text is no JSON.
-    """
-    decoder, at, line = json.JSONDecoder(), 0, 1
-    while True:
-        start = _after_space(text, at)
-        line += text.count("\n", at, start)
-        if start == len(text):
-            return
-        try:
-            _, at = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            raise ImportRefused(f"line {error.lineno}: {error.msg}") from None
-        except RecursionError:
-            raise ImportRefused(f"line {line}: too deeply nested") from None
-        yield line, text[start:at]
-        line += text.count("\n", start, at)
-
-
-def _after_space(text: str, at: int) -> int:
-    found = SPACE.match(text, at)
-    assert found is not None
-    return found.end()
-
-
 def read(text: str | bytes) -> Document:
-    """A document of this version, checked. Raises ImportRefused, telling where it is wrong."""
+    """Parse and check a document of this version. Raises ImportRefused, which says what is wrong where."""
     try:
         document = Document.model_validate_json(text)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False, include_context=False)
-        raise ImportRefused(_told(f"{_place(one['loc'])}: {one['msg']}" for one in wrong)) from None
+        raise ImportRefused(_summary(f"{_place(one['loc'])}: {one['msg']}" for one in wrong)) from None
     problems = list(_problems(document))
     if problems:
-        raise ImportRefused(_told(problems))
+        raise ImportRefused(_summary(problems))
     return document
 
 
 def _place(loc: tuple[int | str, ...]) -> str:
+    """A place as pydantic gives it, as text: notes[0].receipt."""
     return (
         "".join(f"[{step}]" if isinstance(step, int) else f".{step}"[:60] for step in loc)[1:] or "document"
     )
 
 
-def _told(problems: Iterable[str]) -> str:
-    told = list(problems)
-    more = f"; and {len(told) - MOST_PROBLEMS} more" if len(told) > MOST_PROBLEMS else ""
-    return "; ".join(told[:MOST_PROBLEMS]) + more
+def _summary(problems: Iterable[str]) -> str:
+    """The first problems, and how many more there are."""
+    found = list(problems)
+    more = f"; and {len(found) - MOST_PROBLEMS} more" if len(found) > MOST_PROBLEMS else ""
+    return "; ".join(found[:MOST_PROBLEMS]) + more
 
 
 def _problems(document: Document) -> Iterator[str]:
-    """What is wrong although each entry is well formed: what is another's, and what fits nothing."""
+    """What is wrong although each entry is well formed: entries about others, references that do not fit."""
     did = document.person.did
     for name in ("notes", "revisions", "passages"):
         for place, entry in enumerate(getattr(document, name)):
@@ -250,11 +226,11 @@ def _problems(document: Document) -> Iterator[str]:
             yield f"passages[{place}]: is no exchange with {did}"
         if passage.kind == "note":
             yield f"passages[{place}].kind: should be said or answer"
-    yield from _misfits(document)
+    yield from _inconsistencies(document)
 
 
-def _misfits(document: Document) -> Iterator[str]:
-    """Notes must form chains that go forward, and every number must be used once."""
+def _inconsistencies(document: Document) -> Iterator[str]:
+    """Notes must form chains in the order of their ids, and ids, posts and keys must be unique."""
     notes = {note.id: note for note in document.notes}
     for name, numbers in (
         ("notes", [note.id for note in document.notes]),
@@ -270,9 +246,9 @@ def _misfits(document: Document) -> Iterator[str]:
             yield f"notes[{place}].superseded_by: {note.superseded_by} is no later note that replaced it"
         if (note.superseded_by is None) != (note.valid_to is None):
             yield f"notes[{place}].valid_to: should be there if superseded_by is, and only then"
-    told = [(passage.uri, passage.kind) for passage in document.passages]
+    posts = [(passage.uri, passage.kind) for passage in document.passages]
     keys = [revision.key for revision in document.revisions if revision.key is not None]
-    if len(set(told)) < len(told):
+    if len(set(posts)) < len(posts):
         yield "passages: a post may stand there once, and once its answer"
     if len(set(keys)) < len(keys) or any(OWN_KEY.match(key) for key in keys):
         yield "revisions: a key may stand there once, and none may be like ours"

@@ -1,4 +1,4 @@
-"""A person's memory as a document, out of the database and into it. Reached through the store."""
+"""Export of a person's memory from the database, and import into it. Reached through `memory.store`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def export(tx: Tx, people: People, did: str) -> dict[str, Any]:
-    """Raises UnknownPerson."""
+    """Everything about this person as a document, ready for JSON. Raises UnknownPerson."""
     keys = select(REVISION.key).where(REVISION.did == did).order_by(REVISION.id)
     return write(
-        people.person(tx, did),
+        people.get(tx, did),
         people.handles(tx, did),
         rows.find(tx, NOTE.did == did),
         zip(rows.history(tx, did), tx.scalars(keys), strict=True),
@@ -45,7 +45,7 @@ def import_(tx: Tx, people: People, document: Document) -> bool:
         if here == document.model_copy(update={"mentions": None, "turns": None}):
             return False
         raise ImportRefused(f"{did} is known here, with another memory. Forget them first, or keep that.")
-    _refuse_taken(tx, document)
+    _refuse_known_edits(tx, document)
     tx.execute(insert(PersonRow).values(document.person.model_dump()))
     for handle in document.handles:
         tx.execute(insert(HandleRow).values(did=did, **handle.model_dump()))
@@ -54,13 +54,13 @@ def import_(tx: Tx, people: People, document: Document) -> bool:
     return True
 
 
-def said(document: Document) -> tuple[Passage, ...]:
-    """The exchanges of a document, as they are recorded."""
+def passages_of(document: Document) -> tuple[Passage, ...]:
+    """The posts and answers of a document."""
     return tuple(Passage(**entry.model_dump()) for entry in document.passages)
 
 
-def _refuse_taken(tx: Tx, document: Document) -> None:
-    """Every exchange is had once, with one person."""
+def _refuse_known_edits(tx: Tx, document: Document) -> None:
+    """Raise ImportRefused if the key of an edit is used here: each exchange is with one person."""
     keys = [one.key for one in document.revisions if one.key is not None]
     if rows.applied(tx, keys):
         raise ImportRefused(
@@ -69,25 +69,28 @@ def _refuse_taken(tx: Tx, document: Document) -> None:
 
 
 def _write_notes(tx: Tx, document: Document) -> dict[int, int]:
-    """Write them under new numbers; return the number here of each number there, erased notes' too."""
+    """Write the notes under new ids. Returns the new id of each id in the document.
+
+    An id that only the revisions name belongs to an erased note; it gets a new id, too.
+    """
     notes, real = {entry.id: entry for entry in document.notes}, dict[int, int]()
     edits = document.revisions
-    told = {edit.note_id for edit in edits} | {edit.replaces for edit in edits if edit.replaces}
-    for number in sorted(told | set(notes)):
-        entry = notes.get(number)
-        real[number] = rows.add(tx, _note(entry, real)) if entry else _skip_number(tx, document)
+    named = {edit.note_id for edit in edits} | {edit.replaces for edit in edits if edit.replaces}
+    for each in sorted(named | set(notes)):
+        entry = notes.get(each)
+        real[each] = rows.add(tx, _note(entry, real)) if entry else _reserve_id(tx, document)
     for entry in document.notes:
         if entry.valid_to is not None:
             tx.execute(update(NoteRow).where(NOTE.id == real[entry.id]).values(valid_to=entry.valid_to))
     return real
 
 
-def _skip_number(tx: Tx, document: Document) -> int:
-    """A number of a note that was erased: history names it, and no other note may have it."""
+def _reserve_id(tx: Tx, document: Document) -> int:
+    """An id that no note will have: the one of a note that is written and erased at once."""
     did, at = document.person.did, document.person.last_seen
-    number = rows.add(tx, Note(0, did, "", Receipt(f"at://{did}/", "", did, at), at))
-    rows.erase(tx, [number])
-    return number
+    note_id = rows.add(tx, Note(0, did, "", Receipt(f"at://{did}/", "", did, at), at))
+    rows.erase(tx, [note_id])
+    return note_id
 
 
 def _write_revisions(tx: Tx, document: Document, real: dict[int, int]) -> None:

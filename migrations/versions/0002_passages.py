@@ -1,4 +1,4 @@
-"""Passages: what was said and noted, with its stems and its vector, for search."""
+"""Passages: posts, answers and notes, with stems and vector, for retrieval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Further receipts of a note, notes withdrawn by a rollback, and what a revision replaced."""
+"""Further receipts of a note, notes withdrawn by a rollback, the note that a revision replaced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from memory.rules.consolidation import gist
-from memory.tables import HOLDS, Instant
+from memory.tables import ACTIVE, Instant
 
 revision = "0003"
 down_revision = "0002"
@@ -36,8 +36,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_receipt_uri"), "receipt", ["uri"])
     op.add_column("note", sa.Column("withdrawn_at", Instant(timezone=True), nullable=True))
     op.add_column("note", sa.Column("gist", sa.BigInteger(), server_default="0", nullable=False))
-    holds = sa.text(HOLDS)
-    op.create_index("ix_note_gist", "note", ["gist", "did"], sqlite_where=holds, postgresql_where=holds)
+    active = sa.text(ACTIVE)
+    op.create_index("ix_note_gist", "note", ["gist", "did"], sqlite_where=active, postgresql_where=active)
     op.add_column("revision", sa.Column("replaces", sa.Integer(), nullable=True))
     _fill()
 

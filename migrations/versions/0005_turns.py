@@ -1,4 +1,4 @@
-"""Turns are kept: what the brain was told, what it did and said, what it cost."""
+"""Turn records: the prompt, the tool calls, the reply and the cost of each turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network tells beside mentions: blocks, gates, gaps, account status, and errands that follow."""
+"""Blocks, threadgates, gaps, account status, stopped threads and withdrawn parts; and a table of jobs."""
 
 from __future__ import annotations
 

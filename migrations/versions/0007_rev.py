@@ -1,4 +1,4 @@
-"""Which revision of its author's repo a mention was last heard in, so that an older edit is known as such."""
+"""The revision of the author's repo in which a mention was last seen, so that an older edit is recognised."""
 
 from __future__ import annotations
 

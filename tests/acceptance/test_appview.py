@@ -8,7 +8,7 @@ import pytest
 from support.harness import Harness
 
 from bot.domain.mention import State
-from bot.domain.policy import Why
+from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import GATE, gate_uri, read
 from bot.network.bluesky import Bluesky
 from bot.network.in_memory import InMemoryNetwork
@@ -161,7 +161,7 @@ async def test_a_mention_that_the_stream_missed_is_answered_by_the_notifications
 
     assert (first >= 2, again) == (True, 0)
     assert harness.outcome(missed) == (State.ANSWERED, None)
-    assert harness.outcome(taken_back) == (State.DECLINED, Why.GONE)
+    assert harness.outcome(taken_back) == (State.DECLINED, PolicyReason.GONE)
     appview_net.index()
     (reply,) = [it for it in bot.posts() if it.record.get("reply", {}).get("parent") == missed.to_json()]
     assert reply.text
@@ -184,7 +184,7 @@ async def test_a_gate_is_read_as_the_appview_reads_it(appview_net, network, bot,
     appview_net.index()
 
     gate = read(await network.record(gate_uri(root.uri)))
-    assert gate.opens(mentioned=mentioned, ours=()) is opens
+    assert gate.allows_reply(mentioned=mentioned, bot_posts=()) is opens
     assert await network.may_reply(root.uri) is bool(opens)
 
 

@@ -14,6 +14,8 @@ from bot.streams import filter as filters
 from bot.streams import frames, lines
 from bot.streams.message import BadFrame, Message
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 POST = "app.bsky.feed.post"
 
@@ -77,7 +79,7 @@ def meant(line, watched, person):
         return (kind, uri, None, None) if kind and did in (watched, person) else None
     record, edited = commit["record"], commit["operation"] == "update"
     if commit["collection"] == POST:
-        speaks = did == watched or addressing.addressed(record, watched) or (edited and did == person)
+        speaks = did == watched or addressing.addressing_reason(record, watched) or (edited and did == person)
         return ("PostCreated", uri, commit["cid"], record, edited, commit["rev"]) if speaks else None
     if commit["collection"] == filters.BLOCK:
         return ("Blocked", uri, None, None) if record["subject"] == watched else None

@@ -6,8 +6,9 @@ from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
 from bot.storage import outbox, views
+from memory.identifiers import thread_id
 from memory.rows import passages
-from memory.rows.passages import PASSAGE, thread_of
+from memory.rows.passages import PASSAGE
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
 REPLY = ("reply", {"text": "Noted."})
@@ -30,7 +31,7 @@ def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
     assert (answer.kind, answer.author, answer.uri) == ("answer", ME, ref.uri)
     assert answer.text == "Noted."  # what every first reply says is no memory
     assert (note.kind, note.text, note.uri) == ("note", "lives in Lisbon", ref.uri)
-    assert {said.thread, answer.thread} == {thread_of(ref.uri)}
+    assert {said.thread, answer.thread} == {thread_id(ref.uri)}
 
 
 def test_what_was_said_is_recorded_though_the_bot_kept_silent(db, tmp_path):
@@ -86,5 +87,5 @@ def test_a_deleted_post_is_not_recalled(db, tmp_path):
     ref = harness.say(ANA, "my canary sings")
     harness.work()
     with db.write() as tx:
-        harness.services.memory.forget_source(tx, ref.uri, harness.clock())
+        harness.services.memory.forget_post(tx, ref.uri, harness.clock())
     assert recorded(harness, PASSAGE.did == ANA) == []

@@ -340,6 +340,7 @@ def test_nothing_that_is_said_breaks_a_brain_without_a_model(posts):
         asyncio.run(converse(rig, posts))
 
 
+@pytest.mark.slow
 @over_brains(rules=NO_CALLS)
 @settings(max_examples=40, deadline=None, suppress_health_check=["function_scoped_fixture"])
 @given(posts=st.lists(st.text(), min_size=1, max_size=3), said=st.lists(SAID, min_size=1, max_size=4))

@@ -222,6 +222,7 @@ def test_a_setting_that_is_wrong_or_missing_is_named(tmp_path, monkeypatch, vari
         factory.make_brain(load({"SCRUBJAY_BRAIN": "model", **variables}, home=tmp_path))
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_without_the_models_library():
     code = "import sys, bot.cli, bot.app, bot.factory; sys.exit('pydantic_ai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -14,6 +14,8 @@ from bot.brains.guard import FAILURES, Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 
+pytestmark = pytest.mark.slow
+
 CANARY = "ZEBRAFISH"
 EVERYBODY = [f"did:plc:person{number}" for number in range(FAILURES)]
 SICKNESSES = {

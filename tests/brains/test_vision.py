@@ -14,6 +14,8 @@ from bot.brains.guard import FAILURES, Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 
+pytestmark = pytest.mark.slow
+
 OWN, QUOTED = b"\x89PNG\r\n\x1a\n pixels of a cat", b"\xff\xd8\xff pixels of a dog"
 LABELS = "[image 1 of the post to answer: ", "[image 1 of the post that it quotes: "
 SETTING = "SCRUBJAY_VISION=false"

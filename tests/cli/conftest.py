@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,12 +61,20 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
     return Cli(tmp_path)
 
 
-@pytest.fixture
-def filled(cli: Cli) -> Cli:
-    """With a database in the data dir."""
-    (cli.home / "data").mkdir()
-    db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
-    db.upgrade()
+@pytest.fixture(scope="session")
+def seeded(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database to copy, as a bot leaves it."""
+    file = tmp_path_factory.mktemp("seeded") / "scrubjay.db"
+    shutil.copy(migrated, file)
+    db = Database(f"sqlite:///{file}")
     fill(db)
     db.close()
+    return file
+
+
+@pytest.fixture
+def filled(cli: Cli, seeded: Path) -> Cli:
+    """With a database in the data dir."""
+    (cli.home / "data").mkdir()
+    shutil.copy(seeded, cli.home / "data")
     return cli

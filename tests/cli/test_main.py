@@ -15,6 +15,7 @@ SLOW = (
     "structlog",
     "httpx",
     "httpx2",
+    "httpcore2",
     "asyncio",
     "letta_client",
 )

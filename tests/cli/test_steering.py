@@ -53,6 +53,7 @@ def answer(cli, reply: bytes, *args: str) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_asks_and_a_no_changes_nothing(filled):
     assert answer(filled, b"n\n", "memory", "forget", "n3") == 1
     assert names(filled) == ["n1", "n3"]

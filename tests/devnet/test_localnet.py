@@ -64,7 +64,7 @@ def test_a_node_that_cannot_start_is_told_with_its_last_words(tmp_path):
 
 def test_without_its_packages_it_says_how_to_install_them(tmp_path, monkeypatch):
     monkeypatch.setattr(localnet, "HOME", tmp_path)
-    with pytest.raises(LocalNetError, match=r"Run: python -m bot\.devnet\.localnet install"):
+    with pytest.raises(LocalNetError, match=r"Run: \S+ -m bot\.devnet\.localnet install"):
         LocalNet(tmp_path / "data").start()
 
 

@@ -9,25 +9,39 @@ from bot.domain.limits import Pace
 
 SPANS = st.timedeltas(timedelta(0), timedelta(hours=1))
 PACES = st.builds(Pace, SPANS, SPANS, SPANS, SPANS)
-TIMES = st.none() | SPANS.map(lambda span: NOW - span) | SPANS.map(lambda span: NOW + span)
+AROUND = st.lists(
+    st.timedeltas(timedelta(hours=-2), timedelta(days=400)).map(lambda span: NOW + span), max_size=12
+)
 
 
-@given(TIMES, TIMES, PACES)
-def test_a_reply_is_posted_no_earlier_than_any_of_its_three_pauses_allows(to_person, overall, plan):
-    at = pacing.post_at(NOW, to_person, overall, plan)
+@given(AROUND, AROUND, PACES)
+def test_a_slot_keeps_its_distance_from_every_planned_one(others, to_person, pace):
+    at = pacing.slot(NOW, [*others, *to_person], to_person, pace)
 
-    assert at >= NOW + plan.post_delay
-    assert to_person is None or at >= to_person + plan.person_spacing
-    assert overall is None or at >= overall + plan.spacing
+    assert at >= NOW
+    assert all(abs(at - other) >= pace.spacing for other in others)
+    assert all(abs(at - other) >= pace.person_spacing for other in to_person)
 
 
-@given(TIMES, TIMES, PACES)
-def test_a_reply_is_posted_as_soon_as_its_pauses_allow(to_person, overall, plan):
-    pauses = [NOW + plan.post_delay]
-    pauses += [to_person + plan.person_spacing] if to_person else []
-    pauses += [overall + plan.spacing] if overall else []
+@given(AROUND, AROUND, PACES)
+def test_a_slot_is_the_first_that_is_free(others, to_person, pace):
+    def is_free(at):
+        return all(abs(at - other) >= pace.spacing for other in [*others, *to_person]) and all(
+            abs(at - other) >= pace.person_spacing for other in to_person
+        )
 
-    assert pacing.post_at(NOW, to_person, overall, plan) in pauses
+    ends = [other + pace.spacing for other in [*others, *to_person]]
+    ends += [other + pace.person_spacing for other in to_person]
+    free = [at for at in [NOW, *ends] if at >= NOW and is_free(at)]
+
+    assert pacing.slot(NOW, [*others, *to_person], to_person, pace) == min(free)
+
+
+def test_a_reply_planned_for_a_far_time_puts_nobody_off():
+    ahead = NOW + timedelta(hours=1)
+    pace = Pace(timedelta(0), timedelta(0), timedelta(seconds=15), timedelta(seconds=5))
+
+    assert pacing.slot(NOW, [ahead], [ahead], pace) == NOW
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

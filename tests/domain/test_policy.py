@@ -8,9 +8,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, NOW
 
-from bot.domain.commands import FORGOTTEN, NOTICE, command, introduce
-from bot.domain.mention import Command, State
-from bot.domain.policy import Facts, Go, Later, No, Scope, Why, Window, judge
+from bot.domain.mention import State
+from bot.domain.policy import Facts, Go, Later, No, PolicyReason, Scope, Window, decide
 
 FRESH = Facts(age=timedelta(minutes=1))
 WINDOWS = ("partner", "person_hour", "person_day", "person_tokens", "hour", "day")
@@ -20,126 +19,60 @@ def ago(**length: float) -> datetime:
     return NOW - timedelta(**length)
 
 
-# --- commands ------------------------------------------------------------------------------------
-
-STOP = [
-    "stop", "STOP", "Stop!", "please stop", "stop please", "Stop, please.", "stop it", "stop replying",
-    "stop talking to me", "leave me alone", "unsubscribe", "@jay.test stop", "stop @jay.test", "ok, stop now",
-    "  stop 🛑 ", "stop?", "ＳＴＯＰ", "st\u200bop", "stop\n", "Don't reply to me", "don’t talk to me again",
-    "stop replying to me!!", "do not answer me any more", "go away", ".@jay.test please leave me alone",
-]  # fmt: skip
-FORGET = [
-    "forget me", "Forget me.", "please forget me", "forget everything about me", "delete my data", "erase me",
-    "forget everything you know about me", "Forget what you know about me, please!", "erase all my data",
-    "@jay.test forget me", "delete everything you have on me", "Forget me @jay.test", "wipe my memory",
-]  # fmt: skip
-START = [
-    "start", "Start!", "resume", "you can talk to me again", "You may talk to me again, please.",
-    "start replying to me again", "please resume", "@jay.test start",
-]  # fmt: skip
-NONE = [
-    "", "don't stop believing", "stop by my place", "forget it", "never mind", "stop the war", "non-stop",
-    "I can't stop", "please", "@jay.test", "start the car", "my data", "forget that I like tea",
-    "forget me not", "never forget me", "she said stop", "stop @bob.test and talk", "resume my subscription",
-    "restart", "erase", "forget me?", "start?", "delete", "please don't stop",
-    "do not forget me", "stop start", "bus stop",
-    "don't stop", "talk to me", "what do you know about me", "is it a stop word: stop",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        *((text, Command.STOP) for text in STOP),
-        *((text, Command.FORGET) for text in FORGET),
-        *((text, Command.START) for text in START),
-        *((text, None) for text in NONE),
-    ],
-)
-def test_a_whole_message_is_the_command_or_none(text, expected):
-    assert expected == command(text)
-
-
-SAYINGS = st.sampled_from(STOP + FORGET + START)
-
-
-@given(
-    SAYINGS,
-    st.sampled_from([str.upper, str.title, str.lower]),
-    st.sampled_from(["!", "...", "  ", " 🙏", ""]),
-)
-def test_case_and_punctuation_do_not_change_a_command(text, case, tail):
-    assert command(text) == command(case(text) + tail)
-
-
-@given(SAYINGS, st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=9))
-def test_a_command_inside_a_longer_message_is_none(text, word):
-    assume(word not in {"please", "kindly", "thanks", "okay", "again", "that", "this", "data"})
-    assert command(f"{word} {word} {text}") is None
-
-
-@given(st.text())
-def test_any_text_at_all_is_a_command_or_none(text):
-    assert command(text) in {None, *Command}
-
-
-def test_a_very_long_text_is_no_command():
-    assert command("please " * 500 + "stop") is None
-
-
-# --- judgement -----------------------------------------------------------------------------------
-
 FULL = Window(10, ago(minutes=20))
 
 TABLE = [
     (FRESH, Go()),
     (replace(FRESH, gone=False, labels=frozenset()), Go()),
-    (replace(FRESH, stopped=True), No(Why.STOPPED, State.DECLINED)),
-    (replace(FRESH, gone=True), No(Why.GONE, State.DECLINED)),
-    (replace(FRESH, labels=frozenset({"bot"})), No(Why.BOT, State.DECLINED)),
+    (replace(FRESH, stopped=True), No(PolicyReason.STOPPED, State.DECLINED)),
+    (replace(FRESH, gone=True), No(PolicyReason.GONE, State.DECLINED)),
+    (replace(FRESH, labels=frozenset({"bot"})), No(PolicyReason.BOT, State.DECLINED)),
     (replace(FRESH, labels=frozenset({"!no-unauthenticated"})), Go()),
     (replace(FRESH, labels=frozenset({"bot"}), allowed_bot=True, thread=1), Go()),
-    (replace(FRESH, labels=frozenset({"bot"}), allowed_bot=True, thread=2), No(Why.THREAD, State.DECLINED)),
+    (
+        replace(FRESH, labels=frozenset({"bot"}), allowed_bot=True, thread=2),
+        No(PolicyReason.THREAD, State.DECLINED),
+    ),
     (replace(FRESH, allowed_bot=True, thread=2), Go()),
     (replace(FRESH, age=timedelta(hours=24)), Go()),
-    (replace(FRESH, age=timedelta(hours=24, seconds=1)), No(Why.TOO_OLD, State.EXPIRED)),
+    (replace(FRESH, age=timedelta(hours=24, seconds=1)), No(PolicyReason.TOO_OLD, State.EXPIRED)),
     (replace(FRESH, thread=7), Go()),
-    (replace(FRESH, thread=8), No(Why.THREAD, State.DECLINED)),
+    (replace(FRESH, thread=8), No(PolicyReason.THREAD, State.DECLINED)),
     (replace(FRESH, person_hour=Window(9, ago(minutes=59))), Go()),
-    (replace(FRESH, person_hour=FULL), Later(ago(minutes=-40), Why.PERSON_HOUR, Scope.PERSON)),
+    (replace(FRESH, person_hour=FULL), Later(ago(minutes=-40), PolicyReason.PERSON_HOUR, Scope.PERSON)),
     (
         replace(FRESH, person_day=Window(30, ago(hours=23))),
-        Later(ago(hours=-1), Why.PERSON_DAY, Scope.PERSON),
+        Later(ago(hours=-1), PolicyReason.PERSON_DAY, Scope.PERSON),
     ),
     (
         replace(FRESH, person_tokens=Window(60_000, ago(hours=5))),
-        Later(ago(hours=-19), Why.PERSON_TOKENS, Scope.PERSON),
+        Later(ago(hours=-19), PolicyReason.PERSON_TOKENS, Scope.PERSON),
     ),
     (
         replace(FRESH, partner=Window(3, ago(minutes=9))),
-        Later(ago(minutes=-1), Why.PARTNER, Scope.MENTION),
+        Later(ago(minutes=-1), PolicyReason.PARTNER, Scope.MENTION),
     ),
-    (replace(FRESH, hour=Window(60, ago(minutes=1))), Later(ago(minutes=-59), Why.HOUR, Scope.ALL)),
-    (replace(FRESH, day=Window(300, ago(hours=20))), Later(ago(hours=-4), Why.DAY, Scope.ALL)),
+    (replace(FRESH, hour=Window(60, ago(minutes=1))), Later(ago(minutes=-59), PolicyReason.HOUR, Scope.ALL)),
+    (replace(FRESH, day=Window(300, ago(hours=20))), Later(ago(hours=-4), PolicyReason.DAY, Scope.ALL)),
     (
         replace(FRESH, age=timedelta(hours=23, minutes=30), person_hour=FULL),
-        No(Why.PERSON_HOUR, State.EXPIRED),
+        No(PolicyReason.PERSON_HOUR, State.EXPIRED),
     ),
-    (replace(FRESH, stopped=True, gone=True, thread=9), No(Why.STOPPED, State.DECLINED)),
+    (replace(FRESH, stopped=True, gone=True, thread=9), No(PolicyReason.STOPPED, State.DECLINED)),
     (
         replace(FRESH, person_hour=FULL, day=Window(300, ago(hours=20))),
-        Later(ago(hours=-4), Why.DAY, Scope.ALL),
+        Later(ago(hours=-4), PolicyReason.DAY, Scope.ALL),
     ),
 ]
 
 
 @pytest.mark.parametrize(("facts", "expected"), TABLE)
 def test_the_verdict_follows_the_table(facts, expected):
-    assert expected == judge(facts, LIMITS, NOW)
+    assert expected == decide(facts, LIMITS, NOW)
 
 
 def test_a_limit_of_zero_declines_instead_of_waiting_for_ever():
-    assert No(Why.HOUR, State.DECLINED) == judge(FRESH, replace(LIMITS, hour=0), NOW)
+    assert No(PolicyReason.HOUR, State.DECLINED) == decide(FRESH, replace(LIMITS, hour=0), NOW)
 
 
 def counts(limit: int) -> st.SearchStrategy[Window]:
@@ -175,22 +108,22 @@ RARE = settings(suppress_health_check=[HealthCheck.filter_too_much])  # a wait i
 @pytest.mark.parametrize(
     ("fact", "why"),
     [
-        ("stopped", Why.STOPPED),
-        ("thread_stopped", Why.THREAD_STOPPED),
-        ("blocked", Why.BLOCKED),
-        ("hidden", Why.HIDDEN),
-        ("gone", Why.GONE),
-        ("gated", Why.GATED),
+        ("stopped", PolicyReason.STOPPED),
+        ("thread_stopped", PolicyReason.THREAD_STOPPED),
+        ("blocked", PolicyReason.BLOCKED),
+        ("hidden", PolicyReason.HIDDEN),
+        ("gone", PolicyReason.GONE),
+        ("gated", PolicyReason.GATED),
     ],
 )
 def test_whoever_does_not_want_it_is_not_answered_before_and_after_admission(fact, why, admitted):
     facts = replace(FRESH, **{fact: True})
-    assert judge(facts, LIMITS, NOW, admitted=admitted) == No(why, State.DECLINED)
+    assert decide(facts, LIMITS, NOW, admitted=admitted) == No(why, State.DECLINED)
 
 
 @given(LIVELY, st.data())
 def test_fewer_replies_never_turn_a_go_into_something_else(facts, data):
-    assume(isinstance(judge(facts, SMALL, NOW), Go))
+    assume(isinstance(decide(facts, SMALL, NOW), Go))
     fewer = replace(
         facts,
         thread=data.draw(st.integers(0, facts.thread)),
@@ -199,19 +132,19 @@ def test_fewer_replies_never_turn_a_go_into_something_else(facts, data):
             for name in WINDOWS
         },
     )
-    assert Go() == judge(fewer, SMALL, NOW)
+    assert Go() == decide(fewer, SMALL, NOW)
 
 
 @given(FACTS)
 def test_an_admitted_mention_is_not_refused_by_what_it_was_counted_against(facts):
     quiet = replace(facts, thread=0, **dict.fromkeys(WINDOWS, Window()))
-    assert judge(quiet, SMALL, NOW) == judge(facts, SMALL, NOW, admitted=True)
+    assert decide(quiet, SMALL, NOW) == decide(facts, SMALL, NOW, admitted=True)
 
 
 @RARE
 @given(LIVELY)
 def test_a_wait_lies_ahead_and_ends_before_the_mention_is_too_old(facts):
-    verdict = judge(facts, SMALL, NOW)
+    verdict = decide(facts, SMALL, NOW)
     assume(isinstance(verdict, Later))
     assert NOW < verdict.until <= NOW + SMALL.max_age - facts.age
 
@@ -233,7 +166,7 @@ def test_after_the_wait_a_window_that_was_just_full_lets_it_through(facts):
             }.items()
         },
     )
-    verdict = judge(exact, SMALL, NOW)
+    verdict = decide(exact, SMALL, NOW)
     assume(isinstance(verdict, Later))
     freed = replace(
         exact,
@@ -243,37 +176,15 @@ def test_after_the_wait_a_window_that_was_just_full_lets_it_through(facts):
             for name in WINDOWS
         },
     )
-    assert Go() == judge(freed, SMALL, verdict.until)
+    assert Go() == decide(freed, SMALL, verdict.until)
 
 
 @given(FACTS)
 def test_looking_it_up_only_ever_adds_a_refusal(facts):
     unseen = replace(facts, gone=None, labels=None)
-    before, after = judge(unseen, SMALL, NOW), judge(facts, SMALL, NOW)
-    assert before == after or after.reason in {Why.GONE, Why.BOT, Why.THREAD}
+    before, after = decide(unseen, SMALL, NOW), decide(facts, SMALL, NOW)
+    assert before == after or after.reason in {PolicyReason.GONE, PolicyReason.BOT, PolicyReason.THREAD}
 
 
 def test_every_window_of_the_facts_is_judged():
     assert set(WINDOWS) == {f.name for f in fields(Facts) if getattr(FRESH, f.name) == Window()}
-
-
-# --- what code says itself -----------------------------------------------------------------------
-
-
-def test_the_first_reply_carries_the_notice_after_it():
-    assert introduce("Hello.", NOTICE) == f"Hello.\n\n{NOTICE}"
-
-
-def test_without_a_notice_the_reply_is_left_alone():
-    assert introduce("Hello.", "") == "Hello."
-
-
-def test_the_notice_names_words_that_really_are_commands():
-    assert "“stop”" in NOTICE
-    assert "“forget me”" in NOTICE
-    assert (command("stop"), command("forget me")) == (Command.STOP, Command.FORGET)
-
-
-def test_what_code_says_leaves_room_in_one_post():
-    assert len(NOTICE) <= 160
-    assert len(FORGOTTEN) <= 300

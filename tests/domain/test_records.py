@@ -121,8 +121,8 @@ def test_a_gate_keeps_what_the_lexicon_allows():
     reply = f"at://{ME}/app.bsky.feed.post/3kabcdefghijk"
     gate = threadgate.read(
         {
-            "allow": [{"$type": HUGE}, {"$type": threadgate.MENTIONED}] * 500,
+            "allow": [{"$type": HUGE}, {"$type": threadgate.MENTION_RULE}] * 500,
             "hiddenReplies": [reply, HUGE, 7] * 5000,
         }
     )
-    assert gate == threadgate.Gate(frozenset({threadgate.MENTIONED}), frozenset({reply}))
+    assert gate == threadgate.Gate(frozenset({threadgate.MENTION_RULE}), frozenset({reply}))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.mention import StrongRef
-from bot.domain.reply import answers, clean, facets, record, reserved_key, split, tid_time
+from bot.domain.reply import clean, facets, is_reply_to, record, reserved_key, split, tid_time
 
 ME, ALICE = "did:plc:scrubjay", "did:plc:alice"
 HOSTS = frozenset({"bsky.app", "example.com"})
@@ -229,13 +229,13 @@ def test_a_plain_record_names_neither_facets_nor_languages():
 
 def test_a_record_answers_its_parent_and_no_other():
     mine = json.loads(record("hi", (), root=ROOT, parent=PARENT, created_at=datetime.now(UTC), langs=()))
-    assert answers(mine, PARENT.uri)
-    assert not answers(mine, ROOT.uri)
+    assert is_reply_to(mine, PARENT.uri)
+    assert not is_reply_to(mine, ROOT.uri)
 
 
 @pytest.mark.parametrize("odd", [None, [], {}, {"reply": None}, {"reply": {"parent": URI}}, {"reply": [1]}])
 def test_an_odd_record_answers_nothing(odd: object):
-    assert not answers(odd, URI)
+    assert not is_reply_to(odd, URI)
 
 
 # --- record keys ---------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.threadgate import GATE, MENTIONED, Gate, gate_uri, read
+from bot.domain.threadgate import GATE, MENTION_RULE, Gate, gate_uri, read
 
 FOLLOWED, LISTED = f"{GATE}#followingRule", f"{GATE}#listRule"
 
@@ -21,12 +21,12 @@ def rules(*names):
         ({}, None, True),
         ({"allow": None}, None, True),
         (rules(), True, False),
-        (rules(MENTIONED), True, True),
-        (rules(MENTIONED), False, False),
-        (rules(MENTIONED), None, None),
+        (rules(MENTION_RULE), True, True),
+        (rules(MENTION_RULE), False, False),
+        (rules(MENTION_RULE), None, None),
         (rules(FOLLOWED), True, None),
-        (rules(FOLLOWED, MENTIONED), False, None),
-        (rules(LISTED, MENTIONED), True, True),
+        (rules(FOLLOWED, MENTION_RULE), False, None),
+        (rules(LISTED, MENTION_RULE), True, True),
         ({"allow": "nonsense"}, None, False),
         ({"allow": [7, {"$type": 8}]}, True, False),
         ("no record at all", None, True),
@@ -36,7 +36,7 @@ def rules(*names):
     ],
 )
 def test_who_may_reply(record, mentioned, opens):
-    assert read(record).opens(mentioned=mentioned, ours={"at://me/x/1"}) is opens
+    assert read(record).allows_reply(mentioned=mentioned, bot_posts={"at://me/x/1"}) is opens
 
 
 junk = st.recursive(

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, ME, NOW
@@ -114,7 +115,7 @@ class World:
 
     def _heard(self, someone, how, tell):
         if how == "lost":
-            self.harness.take(RepoSync, someone.did, "#sync", self.harness.clock())
+            self.harness.send(RepoSync, someone.did, "#sync", self.harness.clock())
             self.harness.run_jobs()
             self.harness.reconcile()
             self._found_late()
@@ -164,7 +165,7 @@ class World:
         someone.notes.pop(uri, None)
         self.harness.network.remove(uri)
         self._heard(
-            someone, how, lambda: self.harness.take(PostDeleted, uri, someone.did, self.harness.clock())
+            someone, how, lambda: self.harness.send(PostDeleted, uri, someone.did, self.harness.clock())
         )
 
     def _block(self, someone, _, how):
@@ -174,7 +175,7 @@ class World:
         someone.blocks = ref.uri
         self._decline(someone)
         self._heard(
-            someone, how, lambda: self.harness.take(Blocked, ref.uri, someone.did, self.harness.clock())
+            someone, how, lambda: self.harness.send(Blocked, ref.uri, someone.did, self.harness.clock())
         )
 
     def _unblock(self, someone, _, how):
@@ -182,7 +183,9 @@ class World:
         if uri:
             self.harness.network.remove(uri)
             self._heard(
-                someone, how, lambda: self.harness.take(RecordDeleted, uri, someone.did, self.harness.clock())
+                someone,
+                how,
+                lambda: self.harness.send(RecordDeleted, uri, someone.did, self.harness.clock()),
             )
 
     def _hide(self, someone, _, how):
@@ -198,7 +201,7 @@ class World:
         someone.status = status
         self.harness.network.set_status(someone.did, status or "active")
         told = (someone.did, status is None, status, self.harness.clock())
-        self._heard(someone, how, lambda: self.harness.take(AccountChanged, *told))
+        self._heard(someone, how, lambda: self.harness.send(AccountChanged, *told))
 
     def _rename(self, someone, which, _):
         handle = self.handles[which % HANDLES]
@@ -210,7 +213,7 @@ class World:
     def _name(self, someone, handle):
         someone.handle = handle
         self.harness.network.set_handle(someone.did, handle)
-        self.harness.take(IdentityChanged, someone.did, "liar.test", self.harness.clock())
+        self.harness.send(IdentityChanged, someone.did, "liar.test", self.harness.clock())
         self.harness.run_jobs()
 
     def _purge(self, *_):
@@ -264,6 +267,7 @@ class Ref:
     uri: str
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
 def test_the_store_is_what_the_events_say(db, tmp_path, steps):

@@ -11,7 +11,7 @@ from support.factory import ANA, ME, NOW
 from support.harness import Harness
 
 from bot.domain import addressing, commands
-from bot.domain.events import PostCreated, Progress
+from bot.domain.events import Gap, PostCreated, Progress
 from bot.domain.mention import State
 from bot.ingest import listener
 from bot.storage import cursors, mentions
@@ -45,8 +45,8 @@ def test_what_is_not_for_the_bot_is_counted_by_its_reason(harness):
 
 
 def test_progress_moves_the_cursor(harness):
-    harness.listener.take(Progress(41, NOW))
-    harness.listener.take(Progress(42, NOW))
+    harness.listener.handle(Progress(41, NOW))
+    harness.listener.handle(Progress(42, NOW))
 
     assert cursor(harness) == 42
 
@@ -123,9 +123,9 @@ def test_start_lets_a_stopped_person_talk_again(harness):
 def test_a_mention_is_judged_once(harness, monkeypatch, edited):
     ref = harness.say(ANA, "hi")
     judged, read = [], []
-    judge, command = addressing.judge, commands.command
+    judge, parse = addressing.judge, commands.parse
     monkeypatch.setattr(addressing, "judge", lambda *event: judged.append(event) or judge(*event))
-    monkeypatch.setattr(commands, "command", lambda words: read.append(words) or command(words))
+    monkeypatch.setattr(commands, "parse", lambda words: read.append(words) or parse(words))
 
     if edited:
         harness.handle(harness.edit(ref, "hello"), edited=True)
@@ -133,3 +133,10 @@ def test_a_mention_is_judged_once(harness, monkeypatch, edited):
         harness.say(ANA, "hello")
 
     assert (len(judged), read) == (1, ["hello"])
+
+
+def test_a_gap_does_not_move_the_cursor(harness):
+    harness.listener.handle(Progress(41, NOW))
+    harness.send(Gap, "test", 5, 9, "stall", harness.clock())
+
+    assert cursor(harness) == 41

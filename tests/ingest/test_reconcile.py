@@ -97,7 +97,7 @@ def test_a_gap_is_closed_when_notifications_were_read_and_everybody_was_looked_a
     harness.say(ANA, "hi")
     harness.work()
     harness.clock.forward(minutes=1)
-    harness.take(Gap, "test", 5, 9, "stall", harness.clock())
+    harness.send(Gap, "test", 5, 9, "stall", harness.clock())
     harness.clock.forward(minutes=1)
     harness.reconcile()
     still_open = closed(harness)
@@ -114,7 +114,7 @@ def test_a_post_over_which_this_program_has_a_bug_holds_up_no_other_and_leaves_t
     harness, monkeypatch
 ):
     refs = [unheard(harness, words=words) for words in ("poison", "hi")]
-    harness.take(Gap, "test", None, None, "closed", NOW)
+    harness.send(Gap, "test", None, None, "closed", NOW)
     harness.clock.forward(seconds=1)
     real = mentions.accept
 
@@ -140,7 +140,7 @@ def test_a_gap_that_opens_while_notifications_are_read_stays_open(harness):
 
     async def slow(cursor=None):
         harness.clock.forward(seconds=1)
-        harness.take(Gap, "test", 5, 9, "stall", harness.clock())
+        harness.send(Gap, "test", 5, 9, "stall", harness.clock())
         return await read(cursor)
 
     harness.network.notifications = slow

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 def known(db: Database) -> Database:
     """A database in which Alice and Bob were met."""
     with db.write() as tx:
-        MEMORY.meet(tx, ALICE, NOW)
-        MEMORY.meet(tx, BOB, NOW)
+        MEMORY.people.meet(tx, ALICE, NOW)
+        MEMORY.people.meet(tx, BOB, NOW)
     return db

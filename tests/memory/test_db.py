@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,11 +13,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text, update
-from sqlalchemy.exc import DBAPIError, StatementError
-from support.memory_people import ALICE, NOW, later, receipt
+from sqlalchemy.exc import DBAPIError
+from support.memory_people import ALICE, NOW, receipt
 
 import bot.storage.tables  # noqa: F401 - registers its tables
-from memory.db import Database, _alembic, lock
+from memory.db import Database, _alembic, lock, make_private_folder
 from memory.errors import DatabaseUnavailable, SchemaNewer
 from memory.model import Remember
 from memory.store import Memory
@@ -66,10 +67,10 @@ def test_an_empty_database_is_upgraded(empty_url: str):
 
 def test_upgrading_again_changes_nothing(db: Database):
     with db.write() as tx:
-        Memory().meet(tx, ALICE, NOW)
+        Memory().people.meet(tx, ALICE, NOW)
     db.upgrade()
     with db.read() as tx:
-        assert Memory().person(tx, ALICE).did == ALICE
+        assert Memory().people.get(tx, ALICE).did == ALICE
 
 
 def test_several_processes_may_upgrade_at_once(empty_url: str):
@@ -82,6 +83,35 @@ def test_several_processes_may_upgrade_at_once(empty_url: str):
     db = Database(empty_url)
     assert len(set(db.check())) == 1
     db.close()
+
+
+def test_memory_is_upgraded_and_remembers_where_there_is_no_bot(tmp_path: Path):
+    script = (
+        "import sys; sys.modules['bot'] = None\n"
+        f"{UPGRADE.replace('db.close()', '')}\n"
+        "from datetime import UTC, datetime; from memory.store import Memory\n"
+        "with db.write() as tx: Memory().people.meet(tx, 'did:plc:a', datetime.now(UTC))\n"
+        "with db.read() as tx: print(Memory().people.get(tx, 'did:plc:a').did)"
+    )
+    url = f"sqlite:///{tmp_path}/scrubjay.db"
+    done = subprocess.run([sys.executable, "-c", script, url], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("did:plc:a\n", "")
+
+
+def test_migrations_of_somebody_else_on_the_path_are_not_run(tmp_path: Path):
+    foreign = tmp_path / "path" / "migrations"
+    (foreign / "versions").mkdir(parents=True)
+    for name in ("__init__.py", "env.py"):
+        (foreign / name).write_text(f"raise SystemExit('foreign {name}')")
+    url = f"sqlite:///{tmp_path}/scrubjay.db"
+    done = subprocess.run(
+        [sys.executable, "-c", UPGRADE, url],
+        env=os.environ | {"PYTHONPATH": str(foreign.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_new_database_that_another_process_is_writing_to_is_waited_for(tmp_path: Path):
@@ -145,18 +175,18 @@ def test_a_failed_migration_leaves_the_database_as_it_was(empty_url: str, monkey
 def test_an_error_undoes_the_transaction(db: Database):
     def meet_and_fail() -> None:
         with db.write() as tx:
-            Memory().meet(tx, ALICE, NOW)
+            Memory().people.meet(tx, ALICE, NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         meet_and_fail()
     with db.read() as tx:
-        assert Memory().people(tx) == ()
+        assert Memory().people.recent(tx) == ()
 
 
 def test_a_reading_transaction_cannot_write(db: Database):
     with db.write() as tx:
-        Memory().meet(tx, ALICE, NOW)
+        Memory().people.meet(tx, ALICE, NOW)
     with db.read() as tx, pytest.raises(DBAPIError, match=r"readonly|read-only"):
         tx.execute(update(PersonRow).values(handle="x"))
     with db.write() as tx:
@@ -165,15 +195,15 @@ def test_a_reading_transaction_cannot_write(db: Database):
 
 def test_a_reading_transaction_sees_one_moment(db: Database):
     with db.read() as tx:
-        assert Memory().people(tx) == ()
+        assert Memory().people.recent(tx) == ()
         with db.write() as other:
-            Memory().meet(other, ALICE, NOW)
-        assert Memory().people(tx) == ()
+            Memory().people.meet(other, ALICE, NOW)
+        assert Memory().people.recent(tx) == ()
 
 
 def test_updates_of_many_threads_are_all_counted(db: Database):
     with db.write() as tx:
-        Memory().meet(tx, ALICE, NOW)
+        Memory().people.meet(tx, ALICE, NOW)
         tx.execute(update(PersonRow).values(handle="0"))
 
     def count() -> None:
@@ -192,19 +222,7 @@ def test_updates_of_many_threads_are_all_counted(db: Database):
         assert tx.scalar(select(PersonRow.handle)) == "60"
 
 
-def test_times_come_back_aware_and_exact(db: Database):
-    at = later(0.123456).replace(microsecond=123456)
-    with db.write() as tx:
-        assert Memory().meet(tx, ALICE, at).last_seen == at
-        assert Memory().person(tx, ALICE).last_seen.isoformat() == at.isoformat()
-
-
-def test_a_time_without_a_zone_is_refused(db: Database):
-    with db.write() as tx, pytest.raises(StatementError, match="without a zone"):
-        Memory().meet(tx, ALICE, NOW.replace(tzinfo=None))
-
-
-# --- trouble -------------------------------------------------------------------------------------
+# --- errors ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -252,8 +270,8 @@ def test_after_erasure_no_byte_of_it_is_left_in_sqlites_files(tmp_path: Path):
     for number in range(60):  # enough for pages to split and rows to move
         did = f"did:plc:{canary}{number}" if number % 2 else f"did:plc:other{number}"
         with db.write() as tx:
-            memory.meet(tx, did, NOW)
-            memory.rename(tx, did, f"{canary if number % 2 else 'other'}{number}.test", NOW)
+            memory.people.meet(tx, did, NOW)
+            memory.people.rename(tx, did, f"{canary if number % 2 else 'other'}{number}.test", NOW)
             edits = [
                 Remember(f"{canary if number % 2 else 'other'} {fact} " + "x" * 200) for fact in range(3)
             ]
@@ -272,12 +290,12 @@ def test_after_forgetting_a_note_no_byte_of_its_text_is_left_in_sqlites_files(tm
     db, memory = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory()
     db.upgrade()
     with db.write() as tx:
-        memory.meet(tx, ALICE, NOW)
+        memory.people.meet(tx, ALICE, NOW)
         (note,) = memory.apply(tx, ALICE, [Remember("canary-7Yq")], receipt(), key="m", actor="rules", at=NOW)
     with db.write() as tx:
         memory.edit(tx, note.id, "canary-7Yq again", actor="operator", at=NOW)
     with db.write() as tx:
-        memory.forget_source(tx, note.receipt.uri, NOW)
+        memory.forget_post(tx, note.receipt.uri, NOW)
     assert db.scrub()
     assert b"canary-7Yq" not in bytes_of(tmp_path)
     db.close()
@@ -288,9 +306,25 @@ def test_scrubbing_under_a_reader_says_that_it_was_not_complete(tmp_path: Path, 
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()
     with db.read() as tx:
-        Memory().people(tx)
+        Memory().people.recent(tx)
         with db.write() as other:
-            Memory().meet(other, ALICE, NOW)
+            Memory().people.meet(other, ALICE, NOW)
         assert not db.scrub()
     assert db.scrub()
     db.close()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_what_is_made_for_a_database_is_its_owners_alone(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        make_private_folder(tmp_path / "data" / "of" / "jay")
+        database = Database(f"sqlite:///{tmp_path}/data/of/jay/scrubjay.db")
+        database.upgrade()
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+        database.close()
+    finally:
+        os.umask(before)
+
+    files = ("scrubjay.db", "scrubjay.db-wal", "scrubjay.db-shm")
+    assert modes == {"of": 0o700, "jay": 0o700} | dict.fromkeys(files, 0o600)

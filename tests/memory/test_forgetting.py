@@ -42,8 +42,8 @@ def test_a_deleted_post_takes_its_notes_and_what_replaced_them(known: Database):
     (two,) = say(known, Revise(one.id, "lives in Oslo, before in Bonn"), post="p2")
     with known.write() as tx:
         MEMORY.edit(tx, two.id, "lives in Oslo (Bonn)", actor="operator", at=NOW)
-        assert MEMORY.forget_source(tx, receipt().uri, later(3)) == 4
-        assert MEMORY.forget_source(tx, receipt().uri, later(3)) == 0
+        assert MEMORY.forget_post(tx, receipt().uri, later(3)) == 4
+        assert MEMORY.forget_post(tx, receipt().uri, later(3)) == 0
     assert texts(known) == []
     assert not any(word in everything(known) for word in ("Bonn", "Oslo", "tea"))
 
@@ -53,7 +53,7 @@ def test_what_a_deleted_post_had_replaced_holds_again(known: Database):
     (two,) = say(known, Revise(one.id, "lives in Oslo"), post="p2")
     say(known, Revise(two.id, "lives in Rome"), post="p3")
     with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt(post="p2").uri, later(3)) == 2
+        assert MEMORY.forget_post(tx, receipt(post="p2").uri, later(3)) == 2
         assert MEMORY.recall(tx, ALICE).notes == (one,)
         last = MEMORY.history(tx, ALICE)[-1]
         assert (last.op, last.note_id, last.after) == ("reopen", one.id, "lives in Bonn")
@@ -63,7 +63,7 @@ def test_a_deleted_post_of_which_nothing_is_known_changes_nothing(known: Databas
     say(known, Remember("likes tea"))
     before = everything(known)
     with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt(post="other").uri, NOW) == 0
+        assert MEMORY.forget_post(tx, receipt(post="other").uri, NOW) == 0
     assert everything(known) == before
 
 
@@ -80,7 +80,7 @@ def test_an_erased_person_leaves_no_row(known: Database):
     say(known, Revise(note.id, "lives in Oslo"), post="p2")
     say(known, Remember("likes tea"), did=BOB)
     with known.write() as tx:
-        MEMORY.rename(tx, ALICE, "alice.test", NOW)
+        MEMORY.people.rename(tx, ALICE, "alice.test", NOW)
         assert MEMORY.erase(tx, ALICE) == 2 + 2 + 2 + 1 + 1
         assert MEMORY.erase(tx, ALICE) == 0
         with pytest.raises(UnknownPerson):

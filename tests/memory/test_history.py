@@ -19,7 +19,7 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture
-def told(known: Database) -> Database:
+def filled(known: Database) -> Database:
     """Bonn at first; an hour later Oslo instead, and tea."""
     (bonn,) = say(known, Remember("lives in Bonn"))
     say(known, Revise(bonn.id, "lives in Oslo"), Remember("likes tea"), post="p2", hours=1)
@@ -28,28 +28,30 @@ def told(known: Database) -> Database:
 
 def known_at(db: Database, point: object) -> list[str]:
     with db.read() as tx:
-        return [note.text for note in MEMORY.at(tx, ALICE, point)]
+        return [note.text for note in MEMORY.notes_at(tx, ALICE, point)]
 
 
-def test_what_was_known_is_told_for_any_time_and_revision(told: Database):
-    with told.read() as tx:
+def test_what_was_known_is_told_for_any_time_and_revision(filled: Database):
+    with filled.read() as tx:
         first, second, third = (one.id for one in MEMORY.history(tx, ALICE))
-    assert known_at(told, later(-1)) == known_at(told, 0) == []
-    assert known_at(told, NOW) == known_at(told, later(0.5)) == known_at(told, first) == ["lives in Bonn"]
-    assert known_at(told, second) == ["lives in Oslo"]
-    assert known_at(told, later(1)) == known_at(told, third) == ["lives in Oslo", "likes tea"]
+    assert known_at(filled, later(-1)) == known_at(filled, 0) == []
+    assert (
+        known_at(filled, NOW) == known_at(filled, later(0.5)) == known_at(filled, first) == ["lives in Bonn"]
+    )
+    assert known_at(filled, second) == ["lives in Oslo"]
+    assert known_at(filled, later(1)) == known_at(filled, third) == ["lives in Oslo", "likes tea"]
 
 
-def test_a_revision_of_somebody_else_is_no_point_in_this_persons_past(told: Database):
-    say(told, Remember("likes tea"), did=BOB)
-    with told.write() as tx:
+def test_a_revision_of_somebody_else_is_no_point_in_this_persons_past(filled: Database):
+    say(filled, Remember("likes tea"), did=BOB)
+    with filled.write() as tx:
         theirs = MEMORY.history(tx, BOB)[0].id
         with pytest.raises(UnknownRevision, match=rf"{theirs} \(of this person: 1 to 3\)"):
             MEMORY.rollback(tx, ALICE, theirs, actor="operator", at=NOW)
 
 
-def test_a_diff_tells_what_came_what_went_and_what_took_its_place(told: Database):
-    with told.read() as tx:
+def test_a_diff_tells_what_came_what_went_and_what_took_its_place(filled: Database):
+    with filled.read() as tx:
         diff = MEMORY.diff(tx, ALICE, NOW, later(1))
         assert [one.text for one in diff.added] == ["likes tea"]
         assert [(a.text, b.text) for a, b in diff.changed] == [("lives in Bonn", "lives in Oslo")]
@@ -60,8 +62,8 @@ def test_a_diff_tells_what_came_what_went_and_what_took_its_place(told: Database
     assert (same.added, same.dropped, same.changed) == ((), (), ())
 
 
-def test_a_rollback_makes_hold_what_held_with_its_receipts(told: Database):
-    with told.write() as tx:
+def test_a_rollback_makes_hold_what_held_with_its_receipts(filled: Database):
+    with filled.write() as tx:
         done = MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2))
         assert [one.text for one in done.restored] == ["lives in Bonn"]
         assert [one.text for one in done.withdrawn] == ["likes tea"]
@@ -70,45 +72,45 @@ def test_a_rollback_makes_hold_what_held_with_its_receipts(told: Database):
         assert [one.op for one in MEMORY.history(tx, ALICE)][3:] == ["restore", "withdraw"]
 
 
-def test_a_rollback_can_be_rolled_back(told: Database):
-    with told.write() as tx:
+def test_a_rollback_can_be_rolled_back(filled: Database):
+    with filled.write() as tx:
         last = MEMORY.history(tx, ALICE)[-1].id
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2))
         MEMORY.rollback(tx, ALICE, last, actor="operator", at=later(3))
-    assert texts(told) == ["lives in Oslo", "likes tea"]
+    assert texts(filled) == ["lives in Oslo", "likes tea"]
 
 
-def test_a_rollback_to_now_changes_nothing(told: Database):
-    before = everything(told)
-    with told.write() as tx:
+def test_a_rollback_to_now_changes_nothing(filled: Database):
+    before = everything(filled)
+    with filled.write() as tx:
         done = MEMORY.rollback(tx, ALICE, later(9), actor="operator", at=later(10))
-    assert (done.restored, done.withdrawn, everything(told)) == ((), (), before)
+    assert (done.restored, done.withdrawn, everything(filled)) == ((), (), before)
 
 
-def test_a_rollback_does_not_bring_back_what_was_forgotten(told: Database):
-    with told.read() as tx:
+def test_a_rollback_does_not_bring_back_what_was_forgotten(filled: Database):
+    with filled.read() as tx:
         (_, oslo, _) = MEMORY.notes(tx, ALICE)
-    say(told, Forget(oslo.id), post="p3", hours=2)
-    with told.write() as tx:
+    say(filled, Forget(oslo.id), post="p3", hours=2)
+    with filled.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(3))
-    assert texts(told) == []
-    assert "Bonn" not in everything(told)
+    assert texts(filled) == []
+    assert "Bonn" not in everything(filled)
 
 
-def test_a_withdrawn_note_is_found_by_no_search_and_cannot_be_edited(told: Database):
-    with told.write() as tx:
+def test_a_withdrawn_note_is_found_by_no_search_and_cannot_be_edited(filled: Database):
+    with filled.write() as tx:
         (tea,) = MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2)).withdrawn
         assert MEMORY.search(tx, "tea", ALICE) == ()
         with pytest.raises(EditRefused, match="withdrawn"):
             MEMORY.edit(tx, tea.id, "likes coffee", actor="operator", at=later(3))
 
 
-def test_what_a_rollback_restored_goes_with_its_source(told: Database):
-    with told.write() as tx:
+def test_what_a_rollback_restored_goes_with_its_source(filled: Database):
+    with filled.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2))
-        MEMORY.forget_source(tx, receipt().uri, later(3))
-    assert texts(told) == []
-    assert "Bonn" not in everything(told)
+        MEMORY.forget_post(tx, receipt().uri, later(3))
+    assert texts(filled) == []
+    assert "Bonn" not in everything(filled)
 
 
 def test_what_was_withdrawn_stays_so_when_its_successors_source_is_deleted(known: Database):
@@ -116,7 +118,7 @@ def test_what_was_withdrawn_stays_so_when_its_successors_source_is_deleted(known
     say(known, Revise(old.id, "lives in Oslo"), post="p2", hours=2)
     with known.write() as tx:
         MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(3))
-        MEMORY.forget_source(tx, receipt(post="p2").uri, later(4))
+        MEMORY.forget_post(tx, receipt(post="p2").uri, later(4))
     assert texts(known) == []
     assert known_at(known, later(9)) == []
 
@@ -129,14 +131,14 @@ def test_the_history_tells_what_holds_and_any_point_can_be_returned_to(db: Datab
         walk(tx, did, steps)
         active = {note.id for note in MEMORY.recall(tx, did).notes}
         history = MEMORY.history(tx, did)
-        assert {note.id for note in MEMORY.at(tx, did, later(99))} == active
+        assert {note.id for note in MEMORY.notes_at(tx, did, later(99))} == active
         if not history:
             return
         point = data.draw(st.sampled_from([one.id for one in history]))
-        then = sorted(note.text for note in MEMORY.at(tx, did, point))
+        then = sorted(note.text for note in MEMORY.notes_at(tx, did, point))
         MEMORY.rollback(tx, did, point, actor="operator", at=later(99))
         assert sorted(note.text for note in MEMORY.recall(tx, did).notes) == then
-        assert {one.id for one in MEMORY.at(tx, did, later(99))} == {
+        assert {one.id for one in MEMORY.notes_at(tx, did, later(99))} == {
             one.id for one in MEMORY.recall(tx, did).notes
         }
 

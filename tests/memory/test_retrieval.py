@@ -1,167 +1,39 @@
-"""What was replaced is found when the past is asked for, and stands below what is so when it is not."""
+"""What is recorded is found, by the person it is about only, until it is erased."""
 
 from __future__ import annotations
 
 import itertools
-import unicodedata
+from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import given
-from support.memory_people import ALICE, MEMORY, ROOMY, later, receipt, say
+from hypothesis import strategies as st
+from sqlalchemy import select
+from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
 from support.memory_walk import ON_A_DATABASE, STEPS, walk
+from support.passages import BOT, answer, find, record, said
 
-from memory.model import Passage, Remember, Revise
+from memory.db import Database
+from memory.encoders import WordLlama
+from memory.errors import EditRefused
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Remember, Revise
 from memory.rows import passages
-from memory.rows.passages import PASSAGE, thread_of
-from memory.search.embed import NoEmbedder, WordLlama
-from memory.search.languages import BEFORE
-from memory.search.ranking import ask
-from memory.search.stems import STEMMERS
+from memory.rows.passages import PASSAGE
 from memory.store import Memory
+from memory.tables import IndexStampRow
 
 if TYPE_CHECKING:
-    from memory.db import Database
+    from pathlib import Path
 
 NUMBERS = itertools.count()
-WORDS_ALONE, WITH_VECTORS = Memory(ROOMY, encoder=NoEmbedder()), Memory(ROOMY, encoder=WordLlama())
-
-# Where do I live? And where before? In every language whose words or letters are known.
-ASKED = {
-    "ar": ("أين أسكن؟", "أين كنت أسكن سابقا؟"),
-    "ca": ("on visc?", "on vivia abans?"),
-    "cs": ("kde bydlím?", "kde jsem bydlel dříve?"),
-    "da": ("hvor bor jeg?", "hvor boede jeg før?"),
-    "de": ("wo wohne ich?", "wo habe ich früher gewohnt?"),
-    "el": ("πού μένω;", "πού έμενα πριν;"),
-    "en": ("where do I live?", "where did I live before?"),
-    "es": ("¿dónde vivo?", "¿dónde vivía antes?"),
-    "et": ("kus ma elan?", "kus ma varem elasin?"),
-    "eu": ("non bizi naiz?", "non bizi nintzen lehenago?"),
-    "fa": ("کجا زندگی می‌کنم؟", "قبلاً کجا زندگی می‌کردم؟"),
-    "fi": ("missä asun?", "missä asuin aiemmin?"),
-    "fr": ("où est-ce que j'habite ?", "où est-ce que j'habitais avant ?"),
-    "ga": ("cá bhfuil cónaí orm?", "cá raibh cónaí orm roimhe seo?"),
-    "he": ("איפה אני גר?", "איפה גרתי לפני כן?"),
-    "hi": ("मैं कहाँ रहता हूँ?", "मैं पहले कहाँ रहता था?"),
-    "hu": ("hol lakom?", "hol laktam korábban?"),
-    "hy": ("որտե՞ղ եմ ապրում", "որտե՞ղ էի ապրում նախկինում"),
-    "id": ("saya tinggal di mana?", "dulu saya tinggal di mana?"),
-    "it": ("dove abito?", "dove abitavo prima?"),
-    "ja": ("どこに住んでる？", "以前どこに住んでた？"),
-    "ko": ("나는 어디에 살아?", "나는 예전에 어디에 살았어?"),
-    "lt": ("kur aš gyvenu?", "kur aš gyvenau anksčiau?"),
-    "nl": ("waar woon ik?", "waar woonde ik vroeger?"),
-    "no": ("hvor bor jeg?", "hvor bodde jeg før?"),
-    "pl": ("gdzie mieszkam?", "gdzie mieszkałem wcześniej?"),
-    "pt": ("onde moro?", "onde eu morava antes?"),
-    "ro": ("unde locuiesc?", "unde locuiam înainte?"),
-    "ru": ("где я живу?", "где я жил раньше?"),
-    "sr": ("где живим?", "где сам живео раније?"),
-    "sv": ("var bor jag?", "var bodde jag förut?"),
-    "ta": ("நான் எங்கே வசிக்கிறேன்?", "நான் முன்பு எங்கே வசித்தேன்?"),
-    "th": ("ฉันอยู่ที่ไหน", "เมื่อก่อนฉันอยู่ที่ไหน"),
-    "tr": ("nerede yaşıyorum?", "önceden nerede yaşıyordum?"),
-    "uk": ("де я живу?", "де я жив раніше?"),
-    "zh": ("我住在哪里？", "我以前住在哪里？"),
-}
+words = st.text("abcde ", min_size=1, max_size=12)
+WORDLLAMA = WordLlama()
 
 
-def talk(db: Database, memory: Memory, *texts: str) -> None:
-    with db.write() as tx:
-        for number, text in enumerate(texts):
-            uri, at = receipt(post=f"t{number}").uri, later(200 + number)
-            memory.record(tx, Passage(ALICE, "said", ALICE, text, thread_of(f"{number // 3}"), uri, at))
-
-
-def replaced(db: Database, memory: Memory, *pairs: tuple[str, str]) -> None:
-    """Of each pair the second was noted in place of the first."""
-    with db.write() as tx:
-        for number, (old, new) in enumerate(pairs):
-            told = receipt(post=f"o{number}", said_at=later(number))
-            (note,) = memory.apply(tx, ALICE, [Remember(old)], told, key=told.uri, actor="a", at=told.said_at)
-            told = receipt(post=f"n{number}", said_at=later(100 + number))
-            edits = [Revise(note.id, new)]
-            memory.apply(tx, ALICE, edits, told, key=told.uri, actor="a", at=told.said_at)
-
-
-def found(db: Database, memory: Memory, query: str) -> list[str]:
-    with db.read() as tx:
-        return [hit.text for hit in memory.find(tx, ALICE, query, 60, now=later(999))]
-
-
-def prompted(db: Database, memory: Memory, query: str) -> tuple[str, list[str]]:
-    """What the brain is shown: the person's block, and the texts of the archive."""
-    with db.read() as tx:
-        shown = memory.compile(tx, ALICE, query, now=later(999), total=4000)
-    return shown.block.text, [item.text for item in shown.archived.items]
-
-
-def test_every_language_that_is_stemmed_knows_how_to_ask_for_the_past():
-    assert set(STEMMERS) <= set(ASKED)
-    assert {*BEFORE, "ja", "th", "zh"} == set(ASKED)
-
-
-@pytest.mark.parametrize("lang", ASKED)
-def test_a_question_about_the_past_is_told_from_one_about_the_present_in_every_known_language(lang: str):
-    present, past = ASKED[lang]
-    assert (ask(present, {}).past, ask(past, {}).past) == (False, True)
-    assert ask(unicodedata.normalize("NFD", past), {}).past
-
-
-@pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
-def test_asked_where_before_the_brain_is_shown_the_replaced_home_beside_the_one_that_holds(
-    known: Database, memory: Memory
-):
-    talk(known, memory, *[f"we live it up on day {number}, {ASKED['de'][1]}" for number in range(150)])
-    replaced(known, memory, ("works as a nurse", "works as a pilot"), ("lives in Berlin", "lives in Lisbon"))
-    for _, past in ASKED.values():
-        block, archive = prompted(known, memory, past)
-        assert "lives in Lisbon" in block
-        assert "lives in Berlin" in archive
-
-
-@pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
-def test_of_what_was_replaced_that_comes_first_whose_words_are_asked_for(known: Database, memory: Memory):
-    replaced(known, memory, ("wohnt in Berlin", "wohnt in Porto"), ("has a dog", "has two dogs"))
-    replaced(known, memory, ("likes milk", "likes tea"), ("works as a nurse", "works as a pilot"))
-    hits = found(known, memory, "in welcher Stadt wohnt sie, und wo früher?")
-    assert set(hits[:2]) == {"wohnt in Berlin", "wohnt in Porto"}
-
-
-def test_with_what_holds_is_found_what_it_replaced_though_they_share_no_word(known: Database):
-    (old,) = say(known, Remember("nurse at the Charité"))
-    (mid,) = say(known, Revise(old.id, "flies planes for a living"), post="p2", hours=1)
-    say(known, Revise(mid.id, "her job is to write novels"), post="p3", hours=2)
-    say(known, Remember("has a dog"), post="p4", hours=3)
-    assert found(known, MEMORY, "her job before?") == [
-        "her job is to write novels",
-        "flies planes for a living",
-        "nurse at the Charité",
-    ]
-
-
-def test_with_what_is_over_is_found_what_replaced_it(known: Database):
-    replaced(known, MEMORY, ("lives in Porto", "moved to Lisbon"))
-    assert found(known, MEMORY, "is it warm in Porto?") == ["moved to Lisbon", "lives in Porto"]
-
-
-@pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
-def test_asked_about_the_present_what_holds_stands_above_what_it_replaced(known: Database, memory: Memory):
-    replaced(known, memory, ("lives in Porto by the sea, by the sea", "lives in Lisbon"))
-    hits = found(known, memory, "does she live in Lisbon or Porto, who lives by the sea")
-    assert hits.index("lives in Lisbon") < hits.index("lives in Porto by the sea, by the sea")
-
-
-def test_what_is_not_replaced_yet_is_no_answer_about_the_past(known: Database):
-    replaced(known, MEMORY, ("nurse", "pilot"))
-    with known.read() as tx:
-        hits = {hours: MEMORY.find(tx, ALICE, "before?", now=later(hours)) for hours in (99, 101)}
-    assert {hours: [hit.text for hit in each] for hours, each in hits.items()} == {
-        99: [],
-        101: ["nurse", "pilot"],
-    }
+# --- the passages of notes -----------------------------------------------------------------------
 
 
 @ON_A_DATABASE
@@ -177,7 +49,7 @@ def test_whatever_is_done_notes_are_found_as_if_they_were_recorded_now(db: Datab
         walk(tx, did, steps)
         before = noted()
         passages.erase(tx, PASSAGE.did == did, PASSAGE.kind == "note")
-        MEMORY.sync(tx, did)
+        MEMORY.retrieval.sync(tx, did)
         assert noted() == before
         MEMORY.erase(tx, did)
 
@@ -190,4 +62,199 @@ def test_what_is_left_of_a_chain_stays_one_thread(known: Database):
     with known.write() as tx:
         MEMORY.forget_note(tx, mid.id, actor="operator", at=later(4))
         threads = {each.note_id: each.thread for each in passages.find(tx, PASSAGE.did == ALICE)}
-    assert threads == dict.fromkeys((new.id, last.id), thread_of(f"note:{new.id}"))
+    assert threads == dict.fromkeys((new.id, last.id), thread_id(f"note:{new.id}"))
+
+
+def test_notes_older_than_search_are_taken_up_by_reindexing(known: Database):
+    say(known, Remember("lives in Porto"))
+    with known.write() as tx:
+        passages.erase(tx, PASSAGE.did == ALICE)
+    assert find(known, "Porto") == []
+    list(MEMORY.retrieval.reindex(known))
+    assert find(known, "Porto") == ["lives in Porto"]
+
+
+# --- forgetting ----------------------------------------------------------------------------------
+
+
+def test_with_a_note_goes_what_it_came_from_and_what_repeats_it(known: Database):
+    first = said("I live in Porto", "p1")
+    record(known, first, answer(first, "Porto is lovely!"), said("I have a dog", "p3"))
+    record(
+        known, answer(said("hi", "p4"), "How is Porto today?"), answer(said("ho", "p5"), "How is the dog?")
+    )
+    (note,) = say(known, Remember("lives in Porto"))
+    say(known, Forget(note.id), post="p6")
+    with known.read() as tx:
+        left = {each.text for each in passages.find(tx)}
+    assert left == {"I have a dog", "How is the dog?"}
+
+
+def test_with_a_post_go_its_passage_its_answer_and_its_notes(known: Database):
+    first = said("I live in Porto", "p1")
+    record(known, first, answer(first, "lovely"), said("tea", "p2"))
+    say(known, Remember("lives in Porto"))
+    with known.write() as tx:
+        MEMORY.forget_post(tx, first.uri, NOW)
+        assert [each.text for each in passages.find(tx)] == ["tea"]
+
+
+def test_no_byte_of_a_forgotten_passage_is_left_in_sqlites_files(tmp_path: Path):
+    db, memory = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory(encoder=WORDLLAMA)
+    db.upgrade()
+    kept, gone = said("the kept kestrel", "p1"), said("canary-7Yq " + "x" * 500, "p2")
+    with db.write() as tx:
+        memory.people.meet(tx, ALICE, NOW)
+        memory.retrieval.record(tx, kept, gone, answer(gone, "canary-7Yq, really?"))
+        (vector,) = tx.scalars(select(PASSAGE.emb).where(PASSAGE.text == gone.text))
+    with db.write() as tx:
+        memory.forget_post(tx, gone.uri, NOW)
+    assert db.scrub()
+    left = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("scrubjay.db*")))
+    assert (b"canary-7Yq" in left, vector in left, b"kestrel" in left) == (False, False, True)
+    db.close()
+
+
+# --- whose it is ---------------------------------------------------------------------------------
+
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["say", "note", "revise", "forget", "unsay", "erase"]), st.integers(0, 2), words
+    ),
+    min_size=3,
+    max_size=15,
+)
+
+
+@pytest.mark.slow
+@ON_A_DATABASE
+@given(moves, words)
+def test_nobody_finds_anothers_words_or_what_is_forgotten(db: Database, moves, query):
+    turn, memory = next(NUMBERS), Memory()
+    dids = [f"did:plc:f{turn}p{each}" for each in range(3)]
+    for step, (move, who, text) in enumerate(moves):
+        did = dids[who]
+        with db.write() as tx:
+            memory.people.meet(tx, did, NOW)
+            act(tx, memory, move, did, f"x{text} {who}", f"f{turn}s{step}")
+    with db.read() as tx:
+        for number, did in enumerate(dids):
+            there = {each.id for each in passages.find(tx, PASSAGE.did == did)}
+            found = memory.retrieval.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
+            assert {each.id for each in found} <= there
+            assert all(each.did == did and each.text.endswith(f" {number}") for each in found)
+            fresh = Memory().retrieval.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
+            assert found == fresh  # what was decoded before is never stale
+            notes = {note.id for note in memory.recall(tx, did).notes} if there else set()
+            assert notes <= {each.note_id for each in passages.find(tx, PASSAGE.did == did)}
+
+
+def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
+    memory.retrieval.find(tx, did, text, now=later(1))
+    notes, source = memory.recall(tx, did).notes, receipt(did, step)
+    edits = {
+        "note": [Remember(text)],
+        "revise": [Revise(note.id, f"x {text}") for note in notes[:1]],
+        "forget": [Forget(note.id) for note in notes[:1]],
+    }
+    if move == "say":
+        memory.retrieval.record(
+            tx, said(text, step, did=did), answer(said(text, step, did=did), f"so {text}")
+        )
+    elif move == "unsay":
+        for each in passages.find(tx, PASSAGE.did == did)[:1]:
+            memory.forget_post(tx, each.uri, NOW)
+    elif move == "erase":
+        memory.erase(tx, did)
+    else:
+        with suppress(EditRefused):
+            memory.apply(tx, did, edits[move], source, key=step, actor="rules", at=NOW)
+
+
+def test_what_others_say_changes_nothing_in_what_one_person_finds(known: Database):
+    record(known, said("my dog likes rain", thread="a"), said("rain again", thread="b"))
+    with known.read() as tx:
+        before = MEMORY.retrieval.find(tx, ALICE, "dog in the rain", now=later(1))
+    record(known, *(said(f"rain rain {n}", did=BOB) for n in range(30)))
+    with known.read() as tx:
+        assert Memory().retrieval.find(tx, ALICE, "dog in the rain", now=later(1)) == before
+        assert len(before) == 2
+
+
+def test_a_passage_with_somebody_elses_receipt_is_refused(known: Database):
+    foreign = replace(said("mine"), uri=f"at://{BOB}/app.bsky.feed.post/1")
+    with known.write() as tx, pytest.raises(EditRefused, match="somebody else"):
+        MEMORY.retrieval.record(tx, foreign)
+
+
+def test_an_exchange_is_recorded_once(known: Database):
+    first = said("tea", "p1")
+    for _ in range(2):
+        record(known, first, answer(first, "fine"))
+    with known.read() as tx:
+        assert [(each.kind, each.author) for each in passages.find(tx)] == [("said", ALICE), ("answer", BOT)]
+
+
+class Remade(Exception):
+    """The index was not cached."""
+
+
+def remake() -> NoReturn:
+    raise Remade
+
+
+def test_what_another_process_writes_is_found_at_once(known: Database):
+    record(known, said("tea"))
+    other = Memory()
+    assert find(known, "tea") == ["tea"]
+    more = said("more tea")
+    record(known, more, memory=other)
+    assert len(find(known, "tea")) == 2
+    with known.write() as tx:
+        other.forget_post(tx, more.uri, NOW)
+        stamp = tx.scalar(select(IndexStampRow.stamp).where(IndexStampRow.did == ALICE))
+        with pytest.raises(Remade):  # what was decoded before the erasure is stale
+            MEMORY.retrieval._indexes.get(ALICE, stamp, remake)
+    with known.write() as tx:
+        other.erase(tx, ALICE)
+    assert find(known, "tea") == []
+
+
+def test_what_was_rolled_back_is_not_found(known: Database):
+    record(known, said("tea"))
+
+    def fail() -> None:
+        with known.write() as tx:
+            MEMORY.retrieval.record(tx, said("more tea"))
+            assert len(MEMORY.retrieval.find(tx, ALICE, "tea", now=later(1))) == 2
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    record(known, said("green tea"))
+    assert sorted(find(known, "tea")) == ["green tea", "tea"]
+
+
+# --- both databases ------------------------------------------------------------------------------
+
+
+def test_both_databases_find_the_same_ten_in_the_same_order(tmp_path: Path, postgres):
+    texts = [f"{a} {b} {c}" for a in ("tea", "dog", "hike") for b in ("Porto", "rain") for c in "xyzuvw"]
+    tops = []
+    for url in (f"sqlite:///{tmp_path}/scrubjay.db", postgres()):
+        db, memory = Database(url), Memory(encoder=WORDLLAMA)
+        db.upgrade()
+        with db.write() as tx:
+            memory.people.meet(tx, ALICE, NOW)
+            memory.retrieval.record(
+                tx,
+                *(said(text, f"b{n}", thread=f"t{n // 5}", hours=n) for n, text in enumerate(texts)),
+            )
+        with db.read() as tx:
+            queries = ("a dog in the rain", "Porto?", "what do I drink", "hike on 3 March 2026")
+            tops.append([memory.retrieval.find(tx, ALICE, query, now=later(99)) for query in queries])
+        db.close()
+    first, second = ([[(one.text, one.score) for one in top] for top in each] for each in tops)
+    assert first == second
+    assert all(len(top) == 10 for top in first)

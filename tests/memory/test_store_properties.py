@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.memory_people import ALICE, NOW, ROOMY, later, receipt
 
+from memory.edits import propose
 from memory.errors import EditRefused, MemoryFault, UnknownPerson
 from memory.model import Forget, Remember, Revise
-from memory.rules.edits import propose
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def meant(notes: tuple[Note, ...], op: str, which: int, text: str) -> Edit:
 def test_what_is_stored_is_what_was_proposed(db: Database, exchanges):
     did = f"did:plc:p{next(NUMBERS)}"
     with db.write() as tx:
-        MEMORY.meet(tx, did, NOW)
+        MEMORY.people.meet(tx, did, NOW)
     for hours, exchange in enumerate(exchanges):
         said, edits = receipt(did, f"p{hours}", later(hours)), []
         with db.write() as tx:
@@ -74,7 +74,7 @@ def test_what_is_stored_is_what_was_proposed(db: Database, exchanges):
 def test_a_chain_is_told_alike_from_each_of_its_notes(db: Database, exchanges):
     did = f"did:plc:p{next(NUMBERS)}"
     with db.write() as tx:
-        MEMORY.meet(tx, did, NOW)
+        MEMORY.people.meet(tx, did, NOW)
         for hours, exchange in enumerate(exchanges):
             for number, (op, which, text) in enumerate(exchange):
                 edit = meant(MEMORY.recall(tx, did).notes, op, which, text)
@@ -104,8 +104,8 @@ def test_no_reading_of_one_person_ever_tells_of_another(db: Database, many):
     dids = [f"did:plc:t{turn}p{each}" for each in range(4)]
     for step, (action, who, other) in enumerate(many):
         with db.write() as tx:
-            MEMORY.meet(tx, dids[who], NOW)
-            MEMORY.rename(tx, dids[who], f"h{turn}x{other}.test", later(step))  # handles change hands
+            MEMORY.people.meet(tx, dids[who], NOW)
+            MEMORY.people.rename(tx, dids[who], f"h{turn}x{other}.test", later(step))  # handles change hands
             act(tx, action, dids[who], dids[other], f"t{turn}s{step}")
     with db.read() as tx:
         for did in dids:
@@ -127,7 +127,7 @@ def act(tx, action: str, did: str, other: str, step: str) -> None:
         elif action == "forget" and target:
             MEMORY.apply(tx, did, [Forget(target.id)], said, key=step, actor="rules", at=NOW)
         elif action == "unsay" and mine:
-            MEMORY.forget_source(tx, mine[0].receipt.uri, NOW)
+            MEMORY.forget_post(tx, mine[0].receipt.uri, NOW)
         elif action == "erase":
             MEMORY.erase(tx, did)
     except MemoryFault:
@@ -138,7 +138,7 @@ def check_privacy(tx, did: str, others: list[str]) -> None:
     try:
         export = MEMORY.export(tx, did)
     except MemoryFault:
-        assert MEMORY.search(tx, did, did) == MEMORY.history(tx, did) == MEMORY.handles(tx, did) == ()
+        assert MEMORY.search(tx, did, did) == MEMORY.history(tx, did) == MEMORY.people.handles(tx, did) == ()
         return
     found = MEMORY.search(tx, "did plc", did, limit=1000)
     chains = [MEMORY.chain(tx, note.id) for note in found]
@@ -172,7 +172,7 @@ def together(*tasks: Callable[[], object]) -> list[Exception]:
 
 def meet(db: Database) -> None:
     with db.write() as tx:
-        MEMORY.meet(tx, ALICE, NOW)
+        MEMORY.people.meet(tx, ALICE, NOW)
 
 
 def apply(db: Database, key: str, *edits: Edit, memory: Memory = MEMORY) -> None:

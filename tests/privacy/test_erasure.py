@@ -1,4 +1,4 @@
-"""Whoever erases something, the brain throws away what it holds: by an errand, so that it is done."""
+"""Whoever erases something, a job makes the brain throw away what it keeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.letta_brain import letta_rig
 
 from bot.domain.events import PostDeleted
 from bot.errors import PermanentBrainError, TransientBrainError
-from bot.privacy.erasure import erase_person, forgetting
+from bot.privacy.erasure import erase_person, propagate_erasure
 
 REMEMBER, REPLY = ("remember", {"text": "lives in ZEBRAFISH"}), ("reply", {"text": "Noted."})
 
@@ -33,7 +33,7 @@ def the_operator(harness):
 
 def the_operator_a_note(harness):
     now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, forgetting(tx, memory, ANA, now):
+    with harness.services.db.write() as tx, propagate_erasure(tx, memory, ANA, now):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=now)
 
@@ -47,7 +47,7 @@ def the_person_whom_nobody_may_answer(harness):
 
 
 def the_person_a_post(harness):
-    harness.take(PostDeleted, harness.told.uri, ANA, harness.clock())
+    harness.send(PostDeleted, harness.told.uri, ANA, harness.clock())
 
 
 def the_person_a_word(harness):

@@ -9,10 +9,10 @@ from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import AccountChanged, PostDeleted
-from bot.privacy.erasure import erase_person, forgetting
-from bot.privacy.retention import retain
+from bot.privacy.erasure import erase_person, propagate_erasure
+from bot.privacy.retention import apply_retention
 from memory.db import Database
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 
@@ -57,7 +57,7 @@ def a_brain_forgets_the_note(harness):
 
 
 def the_post_is_deleted(harness):
-    harness.take(PostDeleted, harness.told.uri, ANA, harness.clock())
+    harness.send(PostDeleted, harness.told.uri, ANA, harness.clock())
 
 
 def the_post_is_edited(harness):
@@ -70,20 +70,20 @@ def the_operator_forgets_the_person(harness):
 
 def the_operator_forgets_the_note(harness):
     now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, forgetting(tx, memory, ANA, now):
+    with harness.services.db.write() as tx, propagate_erasure(tx, memory, ANA, now):
         memory.forget_note(tx, 1, actor="operator", at=now)
 
 
 def the_account_is_deleted(harness):
     harness.network.set_status(ANA, "deleted")
-    harness.take(AccountChanged, ANA, False, "deleted", harness.clock())
+    harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
     harness.clock.forward(hours=25)
     harness.run_jobs()
 
 
 def its_time_is_over(harness):
     parts, now = harness.services, harness.clock.forward(days=400)
-    retain(parts.db, parts.memory, parts.ledger, RetentionPolicy(idle=timedelta(days=30)), now)
+    apply_retention(parts.db, parts.memory, parts.ledger, RetentionPolicy(idle=timedelta(days=30)), now)
 
 
 @pytest.mark.parametrize(

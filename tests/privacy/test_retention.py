@@ -11,12 +11,12 @@ from support.memory_people import everything
 
 from bot.domain.mention import State
 from bot.errors import NotFound
-from bot.privacy.retention import retain, run_retention
+from bot.privacy.retention import apply_retention, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import steering
-from bot.storage.ledger import Recorded
+from bot.storage.ledger import EntryKind
 from memory.errors import UnknownPerson
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 KEEP = RetentionPolicy(timedelta(days=30), timedelta(days=180))
 SCRIPT = (("remember", {"text": "has a jay"}), ("reply", {"text": "Acorns, of course."}))
@@ -33,7 +33,7 @@ def harness(db, tmp_path) -> Harness:
 
 def run(harness: Harness):
     services = harness.services
-    return retain(services.db, services.memory, services.ledger, KEEP, harness.clock())
+    return apply_retention(services.db, services.memory, services.ledger, KEEP, harness.clock())
 
 
 def test_after_its_time_no_word_is_left_but_the_note_and_the_outcome(harness):
@@ -65,9 +65,9 @@ def test_who_was_silent_for_too_long_is_forgotten_and_no_replay_brings_them_back
     harness.clock.forward(days=181)
     assert run(harness).people == (ANA,)
     with harness.services.db.read() as tx, pytest.raises(UnknownPerson):
-        harness.services.memory.person(tx, ANA)
+        harness.services.memory.people.get(tx, ANA)
     assert ANA not in everything(harness.services.db)
-    assert harness.services.ledger.has(Recorded.ERASED, harness.ana.uri)
+    assert harness.services.ledger.has(EntryKind.ERASED, harness.ana.uri)
     harness.handle(harness.ana)
     assert ANA not in everything(harness.services.db)
     harness.run_jobs()
@@ -78,10 +78,10 @@ async def test_the_clockwork_retains_at_its_start(harness):
     harness.clock.forward(days=31)
     scheduler, services = Scheduler(timedelta(seconds=60)), harness.services
     scheduler.start()
-    bell = scheduler.every("retain", timedelta(days=1))
-    bell.set()
+    wakeup = scheduler.every("retain", timedelta(days=1))
+    wakeup.set()
     house = asyncio.create_task(
-        run_retention(services.db, services.memory, services.ledger, KEEP, harness.clock, bell)
+        run_retention(services.db, services.memory, services.ledger, KEEP, harness.clock, wakeup)
     )
     while "acorns" in await asyncio.to_thread(everything, services.db):
         await asyncio.sleep(0.01)

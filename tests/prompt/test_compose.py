@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from bot.domain.embeds import Card, Embeds, Media
 from bot.domain.mention import Mention, Reason, StrongRef
 from bot.domain.prompt import ThreadPost, Trust
-from bot.prompt.compose import ago, compose, fence
-from memory.model import Item, Note, Person, Receipt, Recollection, Shown, render, tokens
+from bot.prompt.compose import ago, compose, quote_lines
+from memory.model import Note, Person, Receipt
+from memory.recollection import Item, Recollection, Shown, render
+from memory.text import tokens
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
@@ -95,7 +97,7 @@ def test_no_strangers_text_can_pass_for_a_heading(text, above, handle, post):
 
 
 @given(HOSTILE, POSTS)
-def test_only_code_writes_a_line_without_a_fence_in_the_post_to_answer(text, post):
+def test_only_code_writes_an_unquoted_line_in_the_post_to_answer(text, post):
     shown = lines(prompt(text, post=post).sections[-1].text)
     free = [line for line in shown[1:] if not line.startswith("> ")]
     assert shown[0].startswith("It is Sunday, 2026-11-22 12:00 UTC. They wrote this just now:")
@@ -103,9 +105,9 @@ def test_only_code_writes_a_line_without_a_fence_in_the_post_to_answer(text, pos
 
 
 @given(HOSTILE)
-def test_every_line_that_a_stranger_wrote_is_fenced(text):
+def test_every_line_that_a_stranger_wrote_is_quoted(text):
     shown = lines(prompt(text, total=10**6).sections[-1].text)
-    assert lines(fence(text)) == shown[1:]
+    assert lines(quote_lines(text)) == shown[1:]
     assert all(line.startswith("> ") for line in shown[1:])
 
 
@@ -125,8 +127,8 @@ def test_no_prompt_is_longer_than_it_may_be(total, text, above, notes, post):
 
 
 @given(HOSTILE)
-def test_the_fence_loses_nothing_of_a_text(text):
-    assert (text.splitlines() or [""]) == [line[2:] for line in fence(text).split("\n")]
+def test_quoting_loses_nothing_of_a_text(text):
+    assert (text.splitlines() or [""]) == [line[2:] for line in quote_lines(text).split("\n")]
 
 
 @given(ABOVE, POSTS)

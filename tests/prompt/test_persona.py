@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bot import factory
 from bot.errors import SettingsError
 from bot.prompt.persona import advice, digest, parse
-from memory.model import tokens
+from memory.text import tokens
 
 HEADER = "---\nname: Jay\nversion: 2\nlanguages: en, pt-BR\n---\n"
 BODY = "A bird.\n\n## Voice\ndry\n\n## Boundaries\nnone\n"

@@ -1,25 +1,27 @@
+import errno
 import multiprocessing
 
 import pytest
 from support.factory import Clock
 
-from bot.storage.ledger import Ledger, Recorded
+from bot.errors import LedgerUnavailable
+from bot.storage.ledger import EntryKind, Ledger
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"
 
 
 def test_what_was_added_is_known_after_a_restart(tmp_path):
-    Ledger(tmp_path / "ledger", Clock()).add(Recorded.ANSWERED, URI)
+    Ledger(tmp_path / "ledger", Clock()).add(EntryKind.ANSWERED, URI)
 
     again = Ledger(tmp_path / "ledger", Clock())
 
-    assert again.has(Recorded.ANSWERED, URI)
-    assert not again.has(Recorded.ERASED, URI)
-    assert not again.has(Recorded.ANSWERED, URI + "a")
+    assert again.has(EntryKind.ANSWERED, URI)
+    assert not again.has(EntryKind.ERASED, URI)
+    assert not again.has(EntryKind.ANSWERED, URI + "a")
 
 
 def test_it_holds_neither_names_nor_uris(tmp_path):
-    Ledger(tmp_path / "ledger", Clock()).add(Recorded.ERASED, URI)
+    Ledger(tmp_path / "ledger", Clock()).add(EntryKind.ERASED, URI)
 
     assert b"did:plc" not in (tmp_path / "ledger").read_bytes()
 
@@ -32,36 +34,36 @@ def test_two_ledgers_hash_the_same_mention_differently(tmp_path):
 
 def test_an_entry_is_forgotten_after_400_days(tmp_path):
     clock = Clock()
-    Ledger(tmp_path / "ledger", clock).add(Recorded.ANSWERED, URI)
+    Ledger(tmp_path / "ledger", clock).add(EntryKind.ANSWERED, URI)
     clock.forward(days=401)
 
-    assert not Ledger(tmp_path / "ledger", clock).has(Recorded.ANSWERED, URI)
+    assert not Ledger(tmp_path / "ledger", clock).has(EntryKind.ANSWERED, URI)
 
 
 def test_another_process_sees_what_this_one_adds(tmp_path):
     one, other = Ledger(tmp_path / "ledger", Clock()), Ledger(tmp_path / "ledger", Clock())
 
-    one.add(Recorded.ANSWERED, URI)
+    one.add(EntryKind.ANSWERED, URI)
 
-    assert other.has(Recorded.ANSWERED, URI)
+    assert other.has(EntryKind.ANSWERED, URI)
 
 
 def test_a_line_cut_by_a_power_failure_harms_no_other(tmp_path):
-    Ledger(tmp_path / "ledger", Clock()).add(Recorded.ANSWERED, URI)
+    Ledger(tmp_path / "ledger", Clock()).add(EntryKind.ANSWERED, URI)
     with (tmp_path / "ledger").open("a") as file:
         file.write("a 0123")
-    Ledger(tmp_path / "ledger", Clock()).add(Recorded.ERASED, URI)
+    Ledger(tmp_path / "ledger", Clock()).add(EntryKind.ERASED, URI)
 
     again = Ledger(tmp_path / "ledger", Clock())
 
-    assert again.has(Recorded.ANSWERED, URI)
-    assert again.has(Recorded.ERASED, URI)
+    assert again.has(EntryKind.ANSWERED, URI)
+    assert again.has(EntryKind.ERASED, URI)
 
 
 def test_what_is_no_ledger_is_not_overwritten(tmp_path):
     (tmp_path / "ledger").write_text("my shopping list\n")
 
-    with pytest.raises(OSError, match="move it away"):
+    with pytest.raises(LedgerUnavailable, match="move it away"):
         Ledger(tmp_path / "ledger", Clock())
 
     assert (tmp_path / "ledger").read_text() == "my shopping list\n"
@@ -81,7 +83,23 @@ def test_processes_that_begin_together_share_one_salt(tmp_path):
 def test_entries_are_kept_for_at_least_the_life_of_a_replay(tmp_path):
     clock = Clock()
     ledger = Ledger(tmp_path / "ledger", clock)
-    ledger.add(Recorded.ERASED, URI)
+    ledger.add(EntryKind.ERASED, URI)
     clock.forward(days=399)
 
-    assert Ledger(tmp_path / "ledger", clock).has(Recorded.ERASED, URI)
+    assert Ledger(tmp_path / "ledger", clock).has(EntryKind.ERASED, URI)
+
+
+def test_a_disk_that_is_full_is_told_and_the_same_call_works_later(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path / "ledger", Clock())
+    with monkeypatch.context() as full:
+        full.setattr("os.fsync", _no_space)
+        with pytest.raises(LedgerUnavailable, match="No space left"):
+            ledger.add(EntryKind.ANSWERED, URI)
+
+    ledger.add(EntryKind.ANSWERED, URI)
+
+    assert Ledger(tmp_path / "ledger", Clock()).has(EntryKind.ANSWERED, URI)
+
+
+def _no_space(_file):
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -12,9 +12,9 @@ from bot.domain.mention import State
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import PermanentBrainError
 from bot.privacy.erasure import erase_person
-from bot.privacy.retention import retain
+from bot.privacy.retention import apply_retention
 from bot.storage import steering
-from memory.rules.consolidation import RetentionPolicy
+from memory.model import RetentionPolicy
 
 
 @pytest.fixture
@@ -27,15 +27,15 @@ def ended(logs):
 
 
 def delete(harness, ref):
-    harness.take(PostDeleted, ref.uri, ANA, harness.clock())
+    harness.send(PostDeleted, ref.uri, ANA, harness.clock())
 
 
 def block(harness, ref):
-    harness.take(Blocked, f"at://{ANA}/app.bsky.graph.block/3kabcdefghijk", ANA, harness.clock())
+    harness.send(Blocked, f"at://{ANA}/app.bsky.graph.block/3kabcdefghijk", ANA, harness.clock())
 
 
 def shut(harness, ref):
-    harness.take(GateChanged, gate_uri(ref.uri), ANA, ref.uri, {"$type": GATE, "allow": []}, harness.clock())
+    harness.send(GateChanged, gate_uri(ref.uri), ANA, ref.uri, {"$type": GATE, "allow": []}, harness.clock())
 
 
 def turn_away(harness, ref):
@@ -48,7 +48,7 @@ def turn_away_unheard(harness, ref):
 
 
 def purge(harness, ref):
-    harness.take(AccountChanged, ANA, False, "deleted", harness.clock())
+    harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
     harness.network.set_status(ANA, "deleted")
     harness.clock.forward(hours=25)
     harness.run_jobs()
@@ -165,7 +165,7 @@ def test_what_ended_before_is_told_no_more(harness):
     harness.work()
     with capture_logs() as logs:
         erase(harness, None)
-        retain(
+        apply_retention(
             harness.services.db,
             harness.services.memory,
             harness.services.ledger,

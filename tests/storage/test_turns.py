@@ -17,9 +17,9 @@ from bot.domain.embeds import Card
 from bot.domain.events import PostDeleted
 from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
-from bot.domain.turn import Call, Outcome
+from bot.domain.turn import Call, TurnOutcome
 from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
-from bot.privacy.erasure import erase_person, forgetting
+from bot.privacy.erasure import erase_person, propagate_erasure
 from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
@@ -36,7 +36,7 @@ def harness(db, tmp_path):
 
 def kept(harness, ref):
     with harness.services.db.read() as tx:
-        return turns.of(tx, ref.uri)
+        return turns.of_mention(tx, ref.uri)
 
 
 def dump(db):
@@ -75,7 +75,11 @@ def test_a_turn_is_kept_with_all_that_was_told_done_said_and_spent(harness):
         ("reply", {"text": "Ah!"}, True),
     ]
     assert turn.calls[0].answer == "Kept as new1."
-    assert (turn.outcome, turn.reply, turn.edits) == (Outcome.REPLY, "Ah!", (Remember("lives in Lisbon"),))
+    assert (turn.outcome, turn.reply, turn.edits) == (
+        TurnOutcome.REPLY,
+        "Ah!",
+        (Remember("lives in Lisbon"),),
+    )
     assert (turn.brain, turn.model, turn.tokens_in, turn.tokens_out) == ("scripted", "scripted-1", 100, 20)
     assert (harness.entry(ref).tokens_in, harness.entry(ref).tokens_out) == (100, 20)
     assert (turn.uri, turn.did, turn.at, turn.error) == (ref.uri, ANA, NOW, None)
@@ -92,15 +96,15 @@ def test_a_turn_tells_which_notes_stood_in_its_prompt(harness):
 
 def test_silence_is_kept_with_its_reason(harness):
     (turn,) = kept(harness, ask(harness, ANA, "lol", ("stay_silent", {"reason": "a laugh"})))
-    assert (turn.outcome, turn.reply, turn.why) == (Outcome.SILENCE, None, "a laugh")
+    assert (turn.outcome, turn.reply, turn.why) == (TurnOutcome.SILENCE, None, "a laugh")
 
 
 @pytest.mark.parametrize(
     ("error", "outcome", "told"),
     [
-        (TransientBrainError("503"), Outcome.TRANSIENT, "503"),
-        (PermanentBrainError("no such model"), Outcome.PERMANENT, "no such model"),
-        (RuntimeError(CANARY), Outcome.BUG, "RuntimeError"),
+        (TransientBrainError("503"), TurnOutcome.TRANSIENT, "503"),
+        (PermanentBrainError("no such model"), TurnOutcome.PERMANENT, "no such model"),
+        (RuntimeError(CANARY), TurnOutcome.BUG, "RuntimeError"),
     ],
 )
 def test_a_turn_that_failed_is_kept_with_what_went_wrong_and_what_was_done_till_then(
@@ -118,7 +122,7 @@ def test_each_attempt_is_a_turn_of_its_own(harness):
     harness.brain.script = [("reply", {"text": "hello"})]
     harness.clock.forward(hours=1)
     harness.work()
-    assert [turn.outcome for turn in kept(harness, ref)] == [Outcome.TRANSIENT, Outcome.REPLY]
+    assert [turn.outcome for turn in kept(harness, ref)] == [TurnOutcome.TRANSIENT, TurnOutcome.REPLY]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +148,7 @@ def test_a_turn_that_is_stopped_with_the_bot_is_kept_as_one(harness):
         ask(harness, ANA, "hi", asyncio.CancelledError())
     with harness.services.db.read() as tx:
         (turn,) = turns.latest(tx)
-    assert (turn.outcome, turn.reply) == (Outcome.TRANSIENT, None)
+    assert (turn.outcome, turn.reply) == (TurnOutcome.TRANSIENT, None)
     assert turn.error == "The bot was stopped while the brain was thinking."
 
 
@@ -165,7 +169,7 @@ def test_a_turn_that_cannot_be_kept_costs_no_reply(harness, monkeypatch):
     def broken(*_):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr(turns, "keep", broken)
+    monkeypatch.setattr(turns, "add", broken)
     ref = ask(harness, ANA, "hi")
     assert harness.outcome(ref) == (State.ANSWERED, None)
     with pytest.raises(NotFound):
@@ -215,7 +219,7 @@ def test_a_model_that_sees_is_given_the_pictures_that_can_be_had_and_no_turn_kee
     show_pictures(harness, {"ref": {"$link": "bafygone"}}, cat, clip)
     (turn,) = kept(harness, ask(harness, ANA, "look"))
     prompt = harness.brain.prompts[0]
-    assert prompt.pixels == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
+    assert prompt.image_data == {cat["ref"]["$link"]: PNG + b"pixels of a cat"}
     (sent,) = turn.told.images
     assert (sent.cid, sent.mime, sent.size) == (cat["ref"]["$link"], "image/png", len(PNG) + 15)
     assert "pixels of a cat" not in dump(harness.services.db)
@@ -225,7 +229,7 @@ def test_a_picture_that_cannot_be_fetched_costs_no_reply_and_is_not_told_as_show
     show_pictures(harness, harness.network.upload(ANA, PNG, "image/png"))
     harness.network.fail("blob", TransientNetworkError("cut"))
     ref = ask(harness, ANA, "look")
-    assert (harness.brain.prompts[0].pixels, harness.network.fired["blob"]) == ({}, 1)
+    assert (harness.brain.prompts[0].image_data, harness.network.fired["blob"]) == ({}, 1)
     assert (kept(harness, ref)[0].told.images, harness.outcome(ref)[0]) == ((), State.ANSWERED)
 
 
@@ -294,7 +298,7 @@ def test_an_erased_persons_words_leave_the_turns_of_others(harness):
     (turn,) = kept(harness, ref)
     assert CANARY not in dump(harness.services.db)
     assert (turn.erased, turn.calls, turn.reply, turn.edits) == (True, (), None, ())
-    assert (turn.outcome, turn.tokens_in) == (Outcome.REPLY, 100)
+    assert (turn.outcome, turn.tokens_in) == (TurnOutcome.REPLY, 100)
 
 
 @pytest.mark.parametrize("who", ["the operator", "the brain", "a deleted post"])
@@ -306,12 +310,12 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(harness, who):
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
-        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
         ask(harness, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
     else:
-        harness.listener.take(PostDeleted(9, wrote.uri, ANA, NOW))
+        harness.listener.handle(PostDeleted(9, wrote.uri, ANA, NOW))
     assert CANARY not in dump(db)
     assert [kept(harness, ref)[0].erased for ref in (wrote, saw)] == [True, True]
 
@@ -324,7 +328,7 @@ def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(harne
     (turn,) = kept(harness, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
@@ -333,7 +337,7 @@ def test_a_note_of_another_post_stays_in_its_turns(harness):
     ask(harness, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
     before = ask(harness, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not kept(harness, before)[0].erased
@@ -345,14 +349,14 @@ def test_a_strangers_deleted_post_leaves_the_turns_that_had_it_in_their_thread(h
     answering = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
     harness.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
     ref = ask(harness, ANA, "hm?")
-    harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+    harness.listener.handle(PostDeleted(9, root.uri, BEN, NOW))
     assert kept(harness, ref)[0].erased
     assert CANARY not in dump(harness.services.db)
 
 
 def test_a_strangers_post_that_is_deleted_while_the_brain_thinks_is_not_kept(db, tmp_path):
     async def delete():
-        harness.listener.take(PostDeleted(9, root.uri, BEN, NOW))
+        harness.listener.handle(PostDeleted(9, root.uri, BEN, NOW))
 
     harness = Harness(db, tmp_path, ScriptedBrain(delete, ("reply", {"text": CANARY})))
     root = harness.network.write(BEN, {"text": CANARY, "createdAt": "2026-11-22T10:00:00Z"})
@@ -368,12 +372,12 @@ def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_s
     middle = harness.network.write(BEN, said)
     harness.say(ANA, "hm?", reply=thread | {"parent": middle.to_json()})
     harness.work()
-    assert harness.handler.tracked.post(middle.uri)
+    assert harness.handler.tracked.has_post(middle.uri)
     harness.handler.tracked.drop_post(middle.uri)
     with harness.services.db.read() as tx:
-        harness.handler.load(tx)
-    assert harness.handler.tracked.repo(BEN)
-    assert harness.handler.tracked.post(middle.uri)
+        harness.handler.load_tracked(tx)
+    assert harness.handler.tracked.has_repo(BEN)
+    assert harness.handler.tracked.has_post(middle.uri)
 
 
 def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(harness):
@@ -391,7 +395,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(harness):
     db, memory = harness.services.db, harness.services.memory
 
     async def forget():
-        with db.write() as tx, forgetting(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
@@ -424,7 +428,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db.upgrade()
     harness = Harness(db, tmp_path)
     ask(harness, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, forgetting(tx, harness.services.memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, harness.services.memory, ANA, NOW):
         (note,) = harness.services.memory.recall(tx, ANA).notes
         harness.services.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not any(CANARY.encode() in file.read_bytes() for file in tmp_path.glob("scrubjay.db*"))

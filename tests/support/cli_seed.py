@@ -30,8 +30,8 @@ def fill(db: Database) -> None:
     memory = Memory(Limits(), 2000)
     with db.write() as tx:
         for did, handle in ((IRIS, "iris.test"), (MALLORY, "mallory.test")):
-            memory.meet(tx, did, NOON)
-            memory.rename(tx, did, handle, NOON)
+            memory.people.meet(tx, did, NOON)
+            memory.people.rename(tx, did, handle, NOON)
         dog = Remember("My dog is called Biscuit, and he is afraid of the vacuum cleaner but not of thunder.")
         receipt = Receipt(HELLO, "bafyhello", IRIS, NOON)
         memory.apply(tx, IRIS, [dog, Remember("Lives in Porto")], receipt, key=HELLO, actor="rules", at=NOON)

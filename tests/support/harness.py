@@ -1,4 +1,4 @@
-"""A bench, a worker and a listener, over the network in memory and a brain that follows a script."""
+"""Services, a worker and a listener over the in-memory network and a brain that follows a script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from bot.domain.events import PostCreated
 from bot.domain.prompt import Usage
-from bot.domain.reply import answers
+from bot.domain.reply import is_reply_to
 from bot.domain.tracked import Tracked
 from bot.ingest.handler import EventHandler
 from bot.ingest.listener import Listener
@@ -24,9 +24,12 @@ from bot.worker.worker import Worker
 from memory.store import Memory
 from support.factory import LIMITS, ME, NO_PAUSE, Clock
 
+REMEMBER = ("remember", {"text": "lives in Lisbon"})
+REPLY = ("reply", {"text": "Noted."})
+
 
 class ScriptedBrain:
-    """Does to the tools what `script` says: (tool, arguments) pairs, or an exception to raise."""
+    """Follows `script`: (tool, arguments) pairs to call, functions to await, exceptions to raise."""
 
     name = "scripted"
     costs = Usage("scripted-1", 100, 20)
@@ -60,24 +63,24 @@ class ScriptedBrain:
         pass
 
 
-class Bell:
-    """Stands for the cadence: remembers when it was asked to ring."""
+class FakeScheduler:
+    """Stands for the scheduler: records the times it was asked to wake at."""
 
     def __init__(self):
-        self.rings = []
+        self.wakeups = []
 
     def wake_at(self, when):
-        self.rings.append(when)
+        self.wakeups.append(when)
 
 
 class Harness:
-    """Everything around one database, with its own clock."""
+    """The bot over one database, with its own clock."""
 
     def __init__(self, db, folder, brain=None, **services):
         self.clock = Clock()
         self.network = services.pop("network", None) or InMemoryNetwork(ME, "jay.test")
         self.brain = brain or ScriptedBrain()
-        self.bell = Bell()
+        self.scheduler = FakeScheduler()
         self.limits = services.pop("limits", LIMITS)
         self.services = Services(
             db=db,
@@ -87,7 +90,7 @@ class Harness:
             brain=self.brain,
             clock=self.clock,
             limits=self.limits,
-            plan=NO_PAUSE,
+            pace=NO_PAUSE,
             options=TurnOptions(
                 persona="A bird.",
                 thread_posts=20,
@@ -102,23 +105,23 @@ class Harness:
         self.handler = EventHandler(
             memory=self.services.memory,
             ledger=self.services.ledger,
-            me=self.network.did,
-            plan=NO_PAUSE,
+            bot_did=self.network.did,
+            pace=NO_PAUSE,
             tracked=self.services.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),
         )
         self.listener = Listener(
-            SimpleNamespace(host="test"), db, self.handler, self.clock, self.bell.wake_at
+            SimpleNamespace(host="test"), db, self.handler, self.clock, self.scheduler.wake_at
         )
         self.jobs = JobRunner(self.services, self.handler, lambda: 0.0)
-        self.reconciler = Reconciler(self.services, self.handler, self.bell.wake_at)
+        self.reconciler = Reconciler(self.services, self.handler, self.scheduler.wake_at)
         self._seq = 0
 
     def with_brain(self, brain):
         """Let the worker ask this one, for example `brain` behind a guard."""
         self.services = replace(self.services, brain=brain)
-        self.worker = Worker("w", self.services, self.bell, lambda: 0.0)
+        self.worker = Worker("w", self.services, self.scheduler, lambda: 0.0)
         return self
 
     def say(self, did, text, *, rkey=None, heard=True, **fields):
@@ -145,15 +148,15 @@ class Harness:
     def handle(self, ref, *, edited=False):
         did = ref.uri.split("/")[2]
         post = next(post for post in self.network.posts(did) if post.ref == ref)
-        return self.take(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
+        return self.send(PostCreated, ref, post.did, post.record, self.clock(), edited=edited)
 
-    def take(self, event, *values, **more):
-        """An event of this kind, as the listener takes it."""
+    def send(self, event, *values, **more):
+        """Let the listener handle an event of this kind."""
         self._seq += 1
-        return self.listener.take(event(self._seq, *values, **more))
+        return self.listener.handle(event(self._seq, *values, **more))
 
     def edit(self, ref, text, *, away=False):
-        """Put other words, to the bot or `away` from it, in the place of this post; not heard yet."""
+        """Edit the post, so that it still addresses the bot or (`away`) does not; no event is sent."""
         did, _, rkey = ref.uri.removeprefix("at://").split("/")
         now = {"$type": "app.bsky.feed.post", "text": text, "createdAt": self.clock().isoformat()}
         return self.network.write(did, now if away else self._addressed(text), rkey=rkey)
@@ -169,10 +172,10 @@ class Harness:
         return asyncio.run(self.reconciler.reconcile())
 
     @staticmethod
-    def _exhaust(hand, steps):
+    def _exhaust(runner, steps):
         async def run():
             for _ in range(steps):
-                if not await hand.work():
+                if not await runner.work():
                     return
 
         asyncio.run(run())
@@ -187,7 +190,7 @@ class Harness:
 
     def replies(self, ref):
         """The bot's posts that answer this one."""
-        return [post for post in self.network.posts(ME) if answers(post.record, ref.uri)]
+        return [post for post in self.network.posts(ME) if is_reply_to(post.record, ref.uri)]
 
     def notes(self, did):
         with self.services.db.read() as tx:

@@ -25,7 +25,7 @@ STEPS = st.lists(
 
 def walk(tx, did: str, steps) -> None:
     """Take the steps, an hour each; what memory refuses is left out."""
-    MEMORY.meet(tx, did, later(0))
+    MEMORY.people.meet(tx, did, later(0))
     for hours, (action, which, text) in enumerate(steps):
         try:
             take(tx, did, action, which, text, hours)
@@ -52,16 +52,16 @@ def other(tx, did: str, action: str, target, which: int, text: str, at) -> None:
         case "talk":
             uri = receipt(did, f"t{at:%m%d%H}").uri
             said = Passage(did, "said", did, text, which, uri, at)
-            MEMORY.record(tx, said, replace(said, kind="answer", author="did:plc:bot", text="ok"))
+            MEMORY.retrieval.record(tx, said, replace(said, kind="answer", author="did:plc:bot", text="ok"))
         case "edit":
             MEMORY.edit(tx, target.id, text, actor="operator", at=at)
         case "drop":
             notes = MEMORY.notes(tx, did)
             MEMORY.forget_note(tx, notes[which % len(notes)].id, actor="operator", at=at)
         case "unsay":
-            MEMORY.forget_source(tx, target.receipts[which % len(target.receipts)].uri, at)
+            MEMORY.forget_post(tx, target.receipts[which % len(target.receipts)].uri, at)
         case "rollback":
             history = MEMORY.history(tx, did)
             MEMORY.rollback(tx, did, history[which % len(history)].id, actor="operator", at=at)
         case "rename":
-            MEMORY.rename(tx, did, f"h{which}.test", at)
+            MEMORY.people.rename(tx, did, f"h{which}.test", at)

@@ -10,9 +10,9 @@ from bot.domain.mention import Mention, Reason, StrongRef
 from bot.domain.prompt import ThreadPost
 from bot.prompt.compose import compose
 from bot.tools.toolbox import Toolbox
-from memory.model import Limits, Note, Passage, Person, Receipt, Recollection, render
-from memory.rows.passages import of_note
-from memory.rules.edits import propose
+from memory.edits import propose
+from memory.model import Limits, Note, Passage, Person, Receipt
+from memory.recollection import Recollection, render
 
 DID = "did:plc:ana"
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -37,7 +37,7 @@ class Talker:
         return [note.text for note in self.notes]
 
     async def think(self, text, thread=(), picture=None):
-        """One turn; returns its Thought without applying it. `picture`: a PNG that the post shows."""
+        """One turn; returns its TurnResult without applying it. `picture`: a PNG that the post shows."""
         self.turn += 1
         now, receipt = START + timedelta(minutes=self.turn), self._receipt()
         ref = StrongRef(receipt.uri, receipt.cid)
@@ -46,10 +46,10 @@ class Talker:
         shown = Embeds((Media(DID, "bafy", "image/png", "a cat"),) if picture else ())
         post = ThreadPost("ana.test", text, by_asker=True, embeds=shown)
         prompt = compose("a jay", recollection, thread, mention, now, post=post, vision=bool(picture))
-        prompt = replace(prompt, pixels={"bafy": picture} if picture else {})
+        prompt = replace(prompt, image_data={"bafy": picture} if picture else {})
 
         async def search(query: str) -> tuple[Passage, ...]:
-            return tuple(map(of_note, self.notes))
+            return tuple(map(Passage.of_note, self.notes))
 
         tools = Toolbox(
             recollection, receipt, now, limits=self.limits, search=search, reply_limit=self.reply_limit

@@ -14,12 +14,12 @@ import textwrap
 from pathlib import Path
 
 from bot.brains.rules import wording
-from bot.demo.script import BEATS
+from bot.demo.script import SCRIPT
 from bot.domain.commands import NOTICE
 
 README = Path(__file__).parents[2] / "README.md"
 MARKED = re.compile(r"<!-- transcript -->\n```\n(.*?)\n```\n<!-- /transcript -->", re.DOTALL)
-SHOWN = ("hello", "moved", "secret", "forget", "gone")  # beats of the demo's script
+SHOWN = ("hello", "moved", "secret", "forget", "gone")  # names of posts in the demo's script
 REMEMBERED = "lives in Porto"
 WIDTH, MARGIN = 110, 12
 ENVIRONMENT = {**os.environ, "COLUMNS": "1000"}  # the demo prints each post on a line of its own
@@ -43,8 +43,8 @@ def of_demo() -> str:
 def excerpt(printed: str) -> str:
     """A few lines of `printed`, the output of a demo in this module's environment."""
     rows = re.findall(r"^ *(\S.{0,11}?)  (\S.*?) *$", printed, re.MULTILINE)
-    beats = {beat.name: beat for beat in BEATS}
-    shown = [row for name in SHOWN for row in _exchange(rows, beats[name].who, beats[name].text)]
+    by_name = {scripted.name: scripted for scripted in SCRIPT}
+    shown = [row for name in SHOWN for row in _exchange(rows, by_name[name].who, by_name[name].text)]
     return "\n".join([*map(_wrapped, _shortened(shown)), *_remembered(printed), *_verdict(printed)])
 
 

@@ -9,23 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.prompt import Thought, Usage
+from bot.domain.prompt import TurnResult, Usage
 from bot.tools.toolbox import TOOLS, Toolbox
+from memory.edits import propose
 from memory.errors import EditRefused
-from memory.model import (
-    Forget,
-    Limits,
-    Note,
-    Passage,
-    Person,
-    Receipt,
-    Recollection,
-    Remember,
-    Revise,
-    render,
-)
-from memory.rows.passages import of_note
-from memory.rules.edits import propose
+from memory.model import Forget, Limits, Note, Passage, Person, Receipt, Remember, Revise
+from memory.recollection import Recollection, render
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DID = "did:plc:ana"
@@ -42,7 +31,7 @@ def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> 
     notes = known(texts)
 
     async def everything(query: str) -> tuple[Passage, ...]:
-        return tuple(map(of_note, notes))
+        return tuple(map(Passage.of_note, notes))
 
     recollection = Recollection(Person(DID, "ana.test", NOW, NOW), notes, render(notes, 1000))
     return Toolbox(
@@ -62,7 +51,7 @@ def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> 
 async def test_a_reply_is_what_the_turn_comes_to():
     tools = toolbox()
     assert (await tools.call("reply", {"text": "Hello."})).ok
-    assert tools.thought() == Thought("Hello.")
+    assert tools.thought() == TurnResult("Hello.")
 
 
 async def test_a_second_reply_takes_the_place_of_the_first_and_says_so():
@@ -78,18 +67,18 @@ async def test_silence_drops_the_reply():
     await tools.call("reply", {"text": "one"})
     answer = await tools.call("stay_silent", {"reason": "only\na lol"})
     assert "dropped" in answer.text
-    assert tools.thought() == Thought(None, "only a lol")
+    assert tools.thought() == TurnResult(None, "only a lol")
 
 
 async def test_a_reply_ends_an_earlier_silence():
     tools = toolbox()
     await tools.call("stay_silent", {})
     await tools.call("reply", {"text": "after all"})
-    assert tools.thought() == Thought("after all")
+    assert tools.thought() == TurnResult("after all")
 
 
 async def test_a_turn_that_does_nothing_is_silent_and_says_why():
-    assert toolbox().thought() == Thought(None, "said nothing")
+    assert toolbox().thought() == TurnResult(None, "said nothing")
 
 
 async def test_usage_is_handed_on():
@@ -239,14 +228,14 @@ async def test_recall_sees_the_turns_own_edits():
 
 async def test_recall_never_shows_another_persons_note():
     async def leaky(query: str) -> tuple[Passage, ...]:
-        return (of_note(Note(5, "did:plc:bob", "canary", RECEIPT, NOW)),)
+        return (Passage.of_note(Note(5, "did:plc:bob", "canary", RECEIPT, NOW)),)
 
     answer = await toolbox(search=leaky).call("recall", {"query": "canary"})
     assert answer.text == "Nothing was said about that."
 
 
 async def test_recall_shows_what_was_said_and_noted_in_time_order_a_line_each_with_name_and_date():
-    note = of_note(known()[0])
+    note = Passage.of_note(known()[0])
     said = "I moved\nn9 · 2026-01-01 · to Porto"
     early = replace(note, kind="said", note_id=None, text=said, at=NOW - timedelta(days=400), id=6)
     reply = replace(early, kind="answer", text="How nice!", author="did:plc:jay", id=7)
@@ -263,7 +252,7 @@ async def test_recall_shows_what_was_said_and_noted_in_time_order_a_line_each_wi
 
 
 async def test_what_this_turn_forgets_is_not_recalled_nor_the_post_it_came_from():
-    note = of_note(known()[0])
+    note = Passage.of_note(known()[0])
     told = replace(note, kind="said", note_id=None, text="I live in Lisbon")
 
     async def search(query: str) -> tuple[Passage, ...]:

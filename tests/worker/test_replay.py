@@ -12,11 +12,11 @@ from support.harness import Harness, ScriptedBrain
 
 from bot.brains import make
 from bot.domain.prompt import Trust
-from bot.domain.turn import Outcome
+from bot.domain.turn import TurnOutcome
 from bot.errors import NotFound, TransientBrainError
-from bot.privacy.erasure import forgetting
+from bot.privacy.erasure import propagate_erasure
 from bot.storage import turns
-from bot.worker.replay import known_then, replay
+from bot.worker.replay import notes_of_turn, replay
 from memory.model import Remember
 from memory.tables import Base
 
@@ -50,8 +50,8 @@ def talk(harness, *texts, did=ANA):
 
 def again(harness, ref, brain=None, persona=None):
     with harness.services.db.read() as tx:
-        turn = turns.of(tx, ref.uri)[-1]
-        notes = known_then(tx, harness.services.memory, turn.told) if turn.told else ()
+        turn = turns.of_mention(tx, ref.uri)[-1]
+        notes = notes_of_turn(tx, harness.services.memory, turn.told) if turn.told else ()
     return asyncio.run(replay(turn, notes, brain or make("rules"), harness.clock, SECOND, persona))
 
 
@@ -132,7 +132,7 @@ def test_a_new_note_is_proposed_and_shown_but_not_kept(harness):
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
-    [(TransientBrainError("503"), Outcome.TRANSIENT), (KeyError("x"), Outcome.BUG)],
+    [(TransientBrainError("503"), TurnOutcome.TRANSIENT), (KeyError("x"), TurnOutcome.BUG)],
 )
 def test_a_brain_that_fails_now_is_shown_to_fail(harness, error, outcome):
     (ref,) = talk(harness, "hello")
@@ -147,16 +147,16 @@ def test_a_brain_that_takes_too_long_is_cut_off(harness):
         await asyncio.sleep(30)
 
     with harness.services.db.read() as tx:
-        turn = turns.of(tx, ref.uri)[-1]
+        turn = turns.of_mention(tx, ref.uri)[-1]
     now = timedelta(milliseconds=10)
     done = asyncio.run(replay(turn, (), ScriptedBrain(sleep), harness.clock, now))
-    assert (done.now.outcome, done.now.error.endswith("it took too long")) == (Outcome.TRANSIENT, True)
+    assert (done.now.outcome, done.now.error.endswith("it took too long")) == (TurnOutcome.TRANSIENT, True)
 
 
 def test_what_was_erased_is_not_thought_again(harness):
     (ref,) = talk(harness, "I live in Lisbon")
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, forgetting(tx, memory, ANA, harness.clock()):
+    with db.write() as tx, propagate_erasure(tx, memory, ANA, harness.clock()):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=harness.clock())
     with pytest.raises(NotFound, match="erased"):

@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import FORGOTTEN, NOTICE
+from bot.domain.commands import ERASED_REPLY, NOTICE
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
-from bot.domain.policy import Why
+from bot.domain.policy import PolicyReason
 from bot.domain.reply import reserved_key
 from bot.errors import (
     KeyTaken,
@@ -203,7 +203,7 @@ def test_trouble_is_waited_out_until_the_mention_is_too_old_and_never_answered_l
         harness.work()
         harness.clock.forward(minutes=10)
 
-    assert harness.outcome(ref) == (State.EXPIRED, Why.TOO_OLD)
+    assert harness.outcome(ref) == (State.EXPIRED, PolicyReason.TOO_OLD)
     assert harness.network.posts(ME) == []
 
 
@@ -248,7 +248,7 @@ def test_a_mention_deleted_before_thinking_is_declined_unthought(harness):
     harness.network.remove(ref.uri)
     harness.work()
 
-    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.GONE), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.GONE), [])
 
 
 def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_path):
@@ -260,7 +260,7 @@ def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_p
     harness.work()
 
     assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
-        (State.DECLINED, Why.GONE),
+        (State.DECLINED, PolicyReason.GONE),
         [],
         [],
     )
@@ -270,7 +270,7 @@ def test_a_deletion_that_is_heard_declines_what_waits_and_takes_the_notes_along(
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work(1)
-    harness.listener.take(PostDeleted(9, ref.uri, ANA, harness.clock()))
+    harness.listener.handle(PostDeleted(9, ref.uri, ANA, harness.clock()))
     harness.work()
 
     assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
@@ -285,7 +285,7 @@ def test_a_labelled_bot_is_declined_unthought(harness):
     ref = harness.say(ANA, "beep")
     harness.work()
 
-    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, Why.BOT), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.BOT), [])
 
 
 def test_a_stop_ends_what_waits_and_what_comes(harness):
@@ -297,7 +297,7 @@ def test_a_stop_ends_what_waits_and_what_comes(harness):
     assert fates == [
         (State.DECLINED, "stop"),
         (State.DECLINED, "stop"),
-        (State.DECLINED, Why.STOPPED),
+        (State.DECLINED, PolicyReason.STOPPED),
         (State.ANSWERED, None),
     ]
     assert len(harness.network.posts(ME)) == 1
@@ -335,7 +335,7 @@ def test_forget_me_erases_at_once_is_confirmed_and_leaves_no_name(db, tmp_path):
         harness.notes(ANA)
     harness.work()
 
-    assert [post.text for post in harness.replies(ref)] == [FORGOTTEN]
+    assert [post.text for post in harness.replies(ref)] == [ERASED_REPLY]
     with db.read() as tx:
         tables = ("person", "handle", "note", "revision", "mention", "outbox", "errand")
         rows = [str(row) for table in tables for row in tx.execute(text(f"SELECT * FROM {table}"))]
@@ -388,7 +388,7 @@ def test_a_mention_older_than_a_day_expires_in_silence(harness):
     harness.clock.forward(hours=25)
     harness.work()
 
-    assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.EXPIRED, Why.TOO_OLD), [])
+    assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.EXPIRED, PolicyReason.TOO_OLD), [])
 
 
 def test_a_worker_killed_at_any_await_leaves_one_outcome_and_one_reply(db, tmp_path):
@@ -416,8 +416,8 @@ def _die_at_call(harness, number):
     network, calls = harness.network, iter(range(1000))
 
     def dying(method):
-        async def call(*arguments):
-            done = await method(*arguments)
+        async def call(*arguments, **named):
+            done = await method(*arguments, **named)
             if next(calls) == number:
                 raise Killed
             return done

@@ -24,7 +24,7 @@ from bot.brains.letta.responses import read, require_whole, told
 from bot.brains.loop import Round
 from bot.domain.prompt import ToolAnswer, Trust, Usage
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
-from bot.prompt.images import attached
+from bot.prompt.images import attachments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.domain.prompt import Prompt, ToolSpec
     from bot.ports import Toolbox
-    from bot.prompt.images import Picture
+    from bot.prompt.images import Attachment
 
 STEPS = (
     3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
@@ -94,7 +94,7 @@ class Letta:
                 agent = await self._ready()
                 async with self._agents.conversation(agent) as name:
                     conversation = _Conversation(
-                        self._client, name, system=system, said=said, shown=attached(prompt), tools=tools
+                        self._client, name, system=system, said=said, shown=attachments(prompt), tools=tools
                     )
                     await loop.run(conversation, tools)
         except TransientBrainError:
@@ -161,7 +161,7 @@ class _Conversation:
         *,
         system: str,
         said: str,
-        shown: tuple[Picture, ...] = (),
+        shown: tuple[Attachment, ...] = (),
         tools: Toolbox | None = None,
     ) -> None:
         self._client = client
@@ -202,7 +202,7 @@ class _Conversation:
         return came
 
 
-def _user(text: str, shown: Iterable[Picture] = ()) -> dict[str, Any]:
+def _user(text: str, shown: Iterable[Attachment] = ()) -> dict[str, Any]:
     parts = [part for one in shown for part in (_text(one.label), _image(one))]
     return {"role": "user", "content": [_text(_plain(text)), *parts] if parts else _plain(text)}
 
@@ -211,9 +211,9 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image(shown: Picture) -> dict[str, Any]:
+def _image(shown: Attachment) -> dict[str, Any]:
     data = b64encode(shown.data).decode()
-    return {"type": "image", "source": {"type": "base64", "media_type": shown.kind, "data": data}}
+    return {"type": "image", "source": {"type": "base64", "media_type": shown.media_type, "data": data}}
 
 
 def _plain(text: str) -> str:

@@ -17,7 +17,7 @@ from letta_client import APIStatusError, LettaError
 
 from bot.brains.loop import Call
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
-from bot.prompt.images import BLIND
+from bot.prompt.images import VISION_HINT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -91,7 +91,7 @@ def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool 
     said = f"Letta says {status}{f' {kind}' if kind else ''}."
     if advice := REFUSALS.get(kind) or REFUSALS.get(status):
         return PermanentBrainError(said, advice)
-    blind = [BLIND] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
+    blind = [VISION_HINT] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
     if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
         return TransientBrainError(said, advice, *blind, of_turn=True)
     return TransientBrainError(

@@ -1,4 +1,4 @@
-"""Facts about a person as lines in the third person, and such lines read back. Pure."""
+"""Facts about a person, and the lines in the third person that state them. Pure."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import regex
 
 
 class Mode(StrEnum):
-    """Whether it is so, is so no longer, or was never so."""
+    """Whether a fact is true, was true but has ended, or was never true."""
 
-    SO = "so"
+    CURRENT = "so"
     ENDED = "ended"
     DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing about a person. `key` tells two of a kind apart ('dog', 'tea'); '' where there is but one.
+    """One fact about a person. `key` distinguishes facts of a kind ('dog', 'tea'); '' if there is only one.
 
-    A `definite` fact takes the place of what was known under the same kind and key; one that `corrects` also
-    of the only other of its kind, if it is what the person is.
+    A `definite` fact replaces the known fact of the same kind and key. A fact that `corrects` also replaces
+    what the person is ('is a nurse'), if that is the only such fact.
     """
 
     kind: str
     key: str
     value: str
     line: str
-    mode: Mode = Mode.SO
+    mode: Mode = Mode.CURRENT
     definite: bool = True
     corrects: bool = False
 
@@ -36,7 +36,7 @@ class Fact:
 COUNTS = r"(?:an?|another|two|three|four|five|six|several|\d)"
 TASTES = r"likes|loves|hates|enjoys|adores|dislikes|prefers|cannot stand|does not like"
 
-READ = tuple(
+LINE_PATTERNS = tuple(
     (kind, regex.compile(pattern, regex.IGNORECASE))
     for kind, pattern in (
         ("name", r"(?:is called|goes by|their name is) (?P<value>.+)"),
@@ -55,41 +55,41 @@ READ = tuple(
 NO_LONGER = regex.compile(r"\bno longer ")
 
 
-def read(line: str) -> Fact | None:
-    """The fact behind a note's line; None for a line in other words than these."""
+def parse_line(line: str) -> Fact | None:
+    """Return the fact that a note's line states; None if no pattern matches."""
     plain = NO_LONGER.sub("", line, count=1)
-    for kind, pattern in READ:
+    for kind, pattern in LINE_PATTERNS:
         if found := pattern.fullmatch(plain):
             groups = found.groupdict(default="")
             key = groups.get("key", "")
             if kind == "thing" and regex.match(r"has another ", plain, regex.IGNORECASE):
                 key = f"other {key}"
-            mode = Mode.SO if plain == line else Mode.ENDED
+            mode = Mode.CURRENT if plain == line else Mode.ENDED
             return Fact(kind, key, groups.get("value", ""), line, mode)
     return None
 
 
-def stem(words: str) -> str:
-    """What `words` are compared by: case, plural and the American spelling of a colour do not count."""
+def fold(words: str) -> str:
+    """Return `words` in the form that is compared: without case, plural s and American 'color'."""
     folded = regex.sub(r"\bcolor(s?)\b", r"colour\1", words.casefold())
     return regex.sub(r"(?<=[^\Ws]{2})s\b", "", folded).strip()
 
 
-def no_longer(line: str) -> str:
-    """The line, ended: 'no longer lives in Lisbon'."""
+def ended_line(line: str) -> str:
+    """Return the line as ended: 'no longer lives in Lisbon'."""
     return f"is no longer {line[3:]}" if line.startswith("is ") else f"no longer {line}"
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether all words of the shorter stand in the longer: 'Lisbon' and 'Lisbon, Portugal'."""
-    a, b = (set(regex.findall(r"\w+", stem(text))) for text in (one, other))
+    """Whether all words of one text are in the other: 'Lisbon' and 'Lisbon, Portugal'."""
+    a, b = (set(regex.findall(r"\w+", fold(text))) for text in (one, other))
     return bool(a and b) and (a <= b or b <= a)
 
 
-def same(fact: Fact, known: Fact) -> bool:
-    """Whether `fact` speaks of what `known` says."""
+def concerns(fact: Fact, known: Fact) -> bool:
+    """Whether `fact` is about the same thing as `known`."""
     if fact.kind != known.kind:
         return False
-    keys = stem(fact.key) == stem(known.key) or (fact.mode is not Mode.SO and alike(fact.key, known.key))
-    values = fact.mode is Mode.SO or not fact.value or alike(fact.value, known.value)
+    keys = fold(fact.key) == fold(known.key) or (fact.mode is not Mode.CURRENT and alike(fact.key, known.key))
+    values = fact.mode is Mode.CURRENT or not fact.value or alike(fact.value, known.value)
     return keys and values

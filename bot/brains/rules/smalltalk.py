@@ -1,6 +1,6 @@
-"""Small talk, and what is too little to answer. Pure.
+"""Recognises small talk, and posts with nothing to answer. Pure.
 
-To answer one more kind of small talk, add it to PATTERNS, and its answers to `voice.ANSWERS`.
+To answer one more kind of small talk, add it to PATTERNS, and its answers to `wording.ANSWERS`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Talk(StrEnum):
-    """Small talk, and what is said about the bot."""
+class SmallTalk(StrEnum):
+    """A kind of small talk, or of remark about the bot."""
 
     FORGET_ALL = "forget all"
     NEVER_MIND = "never mind"
@@ -54,9 +54,9 @@ LOW = (
 HIGH = r"(?:fine|good|great|well|ok|okay|happy|excited|glad|better|proud)"
 SELF = r"(?:bot|human|person|ai|robot|real|alive|bird|llm|chatgpt|machine)"
 
-PATTERNS: Mapping[Talk, tuple[str, ...]] = {
-    Talk.NEVER_MIND: (r"never ?mind", "nvm", r"forget (?:about )?it"),
-    Talk.HELP: (
+PATTERNS: Mapping[SmallTalk, tuple[str, ...]] = {
+    SmallTalk.NEVER_MIND: (r"never ?mind", "nvm", r"forget (?:about )?it"),
+    SmallTalk.HELP: (
         r"help(?: me)?",
         r"what (?:can|do) you do",
         r"how do(?:es)? (?:you|this) work",
@@ -65,7 +65,7 @@ PATTERNS: Mapping[Talk, tuple[str, ...]] = {
         r"what can i (?:ask|tell|say to) you",
         r"commands?",
     ),
-    Talk.WHO: (
+    SmallTalk.WHO: (
         r"(?:who|what) are you",
         r"what(?:'s| is) your name",
         r"do you have a name",
@@ -73,58 +73,60 @@ PATTERNS: Mapping[Talk, tuple[str, ...]] = {
         r"introduce yourself",
         r"tell me about (?:you|yourself)",
     ),
-    Talk.HOW: (
+    SmallTalk.HOW: (
         r"how are you(?: doing| today| feeling)*",
         r"how's it going",
         r"how do you do",
         r"what's up|sup",
         r"(?:are )?you (?:ok|okay|alright)",
     ),
-    Talk.HELLO: (
+    SmallTalk.HELLO: (
         rf"(?:hi|hello|hey|hiya|howdy|yo|greetings|(?:good )?morning|g'day){BIRD}",
         rf"good (?:evening|afternoon|day){BIRD}",
         r"(?:nice|good|lovely) to (?:meet|see) you(?: too)?",
     ),
-    Talk.THANKS: (
+    SmallTalk.THANKS: (
         (
             r"(?:oh |ok |okay |great |cool |wow )?(?:many |so )?"
             r"(?:thanks|thank you|thx|ty|cheers|tysm|much appreciated)"
             rf"(?: (?:so much|a lot|very much|for .+))*{BIRD}"
         ),
     ),
-    Talk.BYE: (
+    SmallTalk.BYE: (
         rf"(?:ok |okay )?(?:bye(?: bye)?|goodbye|good ?night|farewell|later|take care|ciao){BIRD}",
         r"see (?:you|ya)(?: .+)?",
         r"talk (?:to you )?(?:soon|later)",
         r"gotta go|sleep well",
         r"have a (?:good|nice|great|lovely) .+",
     ),
-    Talk.FOND: (
+    SmallTalk.FOND: (
         r"i (?:really )?(?:love|like|adore) (?:you|u)(?: .+)?",
         rf"{YOU_ARE} {PRAISE}(?: .+)?",
         r"good (?:bot|bird|jay|boy|job|birb)|well done|best bot",
     ),
-    Talk.CROSS: (
+    SmallTalk.CROSS: (
         r"bad (?:bot|bird)",
         r"i hate (?:you|u)(?: .+)?",
         rf"{YOU_ARE} {BLAME}(?: .+)?",
         r"that's (?:wrong|not (?:true|right))|wrong",
     ),
-    Talk.LOSS: (
+    SmallTalk.LOSS: (
         r"(?:(?:today|yesterday|sadly|unfortunately),? )?my .+ (?:(?:has )?(?:died|passed)|is dead).*",
         rf"i (?:just |recently )?lost my {DEAR}.*",
     ),
-    Talk.SORRY: (rf"{FEEL} {LOW}(?: .+)?",),
-    Talk.GLAD: (rf"{FEEL} {HIGH}(?: .+)?", rf"{HIGH}(?: thanks| thank you)", "not bad|all good"),
+    SmallTalk.SORRY: (rf"{FEEL} {LOW}(?: .+)?",),
+    SmallTalk.GLAD: (rf"{FEEL} {HIGH}(?: .+)?", rf"{HIGH}(?: thanks| thank you)", "not bad|all good"),
 }
-TALK = tuple((talk, regex.compile("|".join(ways), regex.IGNORECASE)) for talk, ways in PATTERNS.items())
-ADDRESS = regex.compile(r"^(?:(?:hey|hi|hello|ok|okay|so|and|well|oh|aw+|no|yes)[,!]?\s+)+", regex.IGNORECASE)
+COMPILED = tuple((talk, regex.compile("|".join(ways), regex.IGNORECASE)) for talk, ways in PATTERNS.items())
+LEADING_WORDS = regex.compile(
+    r"^(?:(?:hey|hi|hello|ok|okay|so|and|well|oh|aw+|no|yes)[,!]?\s+)+", regex.IGNORECASE
+)
 
 
-def small_talk(clause: str) -> Talk | None:
+def small_talk(clause: str) -> SmallTalk | None:
     bare = tidy(clause)
-    for text in (bare, ADDRESS.sub("", bare)):
-        for talk, pattern in TALK:
+    for text in (bare, LEADING_WORDS.sub("", bare)):
+        for talk, pattern in COMPILED:
             if pattern.fullmatch(text):
                 return talk
     return None
@@ -141,13 +143,13 @@ NOISE = frozenset({
     "understood", "noted", "first", "test", "ping", "very", "too", "of", "course", "cute", "sweet",
     "amazing", "awesome", "lovely",
 })  # fmt: skip
-FEW = 4
+MAX_NOISE_WORDS = 4
 LATIN = regex.compile(r"\p{Latin}")
 LETTER = regex.compile(r"\p{L}")
 
 
 def is_noise(text: str) -> bool:
-    """Nothing that anyone would answer: no words, or only such as 'ok', 'lol' or 'niiice'."""
+    """Whether a post has nothing to answer: no words, or only words like 'ok', 'lol' or 'niiice'."""
     words = regex.findall(r"[\p{L}\p{M}\p{N}']+", text.casefold())
     short = [
         regex.sub(
@@ -161,10 +163,10 @@ def is_noise(text: str) -> bool:
         )
         for word in words
     ]
-    return len(short) <= FEW and all(word in NOISE for word in short)
+    return len(short) <= MAX_NOISE_WORDS and all(word in NOISE for word in short)
 
 
 def is_foreign(text: str) -> bool:
-    """Whether most letters are of another script than English is written in."""
+    """Whether most letters are not Latin."""
     letters = LETTER.findall(text)
     return sum(bool(LATIN.match(letter)) for letter in letters) * 2 < len(letters)

@@ -1,6 +1,7 @@
-"""What people say about themselves: one clause in, one fact out. Pure.
+"""Parses what people say about themselves: one clause in, one fact out. Pure.
 
-To hear one more kind of statement, add a row to HEARD, and to `facts.READ` if its line is of a new kind.
+To understand one more kind of statement, add it to STATEMENTS. If its line is of a new kind, add that to
+`facts.LINE_PATTERNS`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import regex
 
-from bot.brains.rules.facts import COUNTS, Fact, Mode, read
+from bot.brains.rules.facts import COUNTS, Fact, Mode, parse_line
 
-# --- how people say it ---------------------------------------------------------------------------
+# --- patterns ---------------------------------------------------------------------------
 
 IM = r"(?:i'?m|i am)"
 NOT = r"(?:don't|dont|do not)"
@@ -38,8 +39,8 @@ PROPER = r"(?-i:\p{Lu}[\p{Ll}\p{M}'-]+(?: \p{Lu}[\p{L}\p{M}'-]+)?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One way to say it, and the line it makes."""
+class Statement:
+    """A pattern of a clause, and the line that it becomes."""
 
     pattern: regex.Pattern[str]
     line: str
@@ -47,8 +48,8 @@ class Row:
     definite: bool
 
 
-def row(pattern: str, line: str, mode: Mode = Mode.SO, *, definite: bool = True) -> Row:
-    return Row(regex.compile(pattern, regex.IGNORECASE), line, mode, definite)
+def statement(pattern: str, line: str, mode: Mode = Mode.CURRENT, *, definite: bool = True) -> Statement:
+    return Statement(regex.compile(pattern, regex.IGNORECASE), line, mode, definite)
 
 
 LIKING = {
@@ -56,86 +57,90 @@ LIKING = {
     "dislike": "dislikes", "prefer": "prefers", r"(?:can't|cannot|can not) stand": "cannot stand",
 }  # fmt: skip
 
-HEARD = (
-    # no longer so
-    row(
+STATEMENTS = (
+    # ended
+    statement(
         rf"i no longer live in {V}|i {NOT} live in {V} any ?more",
         "lives in {value}",
         Mode.ENDED,
     ),
-    row(
+    statement(
         rf"i no longer work (?P<at>as|at|for|in) {V}|i {NOT} work (?P<at>as|at|for|in) {V} any ?more",
         "works {at} {value}",
         Mode.ENDED,
     ),
-    row(
+    statement(
         rf"i no longer have (?:an? |my |any )?{KEY}|i {NOT} have (?:an? |my |any )?{KEY} any ?more",
         "has {key}",
         Mode.ENDED,
     ),
-    row(rf"{IM} no longer {V}|{IM} not {V} any ?more", "is {value}", Mode.ENDED),
+    statement(rf"{IM} no longer {V}|{IM} not {V} any ?more", "is {value}", Mode.ENDED),
     *(
-        row(
+        statement(
             rf"i no longer {verb} {V}|i {NOT} (?:really )?{verb} {V} any ?more",
             f"{third} {{value}}",
             Mode.ENDED,
         )
         for verb, third in LIKING.items()
     ),
-    # never so
-    row(rf"my name (?:is not|isn't) {V}|{IM} not called {V}", "is called {value}", Mode.DENIED),
-    row(rf"my {KEY} (?:is not|isn't) (?:called|named) {V}", "has {key} called {value}", Mode.DENIED),
-    row(rf"i {NOT} live in {V}", "lives in {value}", Mode.DENIED),
-    row(rf"i {NOT} work (?P<at>as|at|for|in) {V}", "works {at} {value}", Mode.DENIED),
-    row(rf"i {NOT} have (?:an? |any ){KEY}", "has {key}", Mode.DENIED),
-    row(rf"{IM} not from {V}", "is from {value}", Mode.DENIED),
-    row(rf"{IM} not (?P<value>an? .+)", "is {value}", Mode.DENIED),
-    # so
-    row(
+    # denied
+    statement(rf"my name (?:is not|isn't) {V}|{IM} not called {V}", "is called {value}", Mode.DENIED),
+    statement(rf"my {KEY} (?:is not|isn't) (?:called|named) {V}", "has {key} called {value}", Mode.DENIED),
+    statement(rf"i {NOT} live in {V}", "lives in {value}", Mode.DENIED),
+    statement(rf"i {NOT} work (?P<at>as|at|for|in) {V}", "works {at} {value}", Mode.DENIED),
+    statement(rf"i {NOT} have (?:an? |any ){KEY}", "has {key}", Mode.DENIED),
+    statement(rf"{IM} not from {V}", "is from {value}", Mode.DENIED),
+    statement(rf"{IM} not (?P<value>an? .+)", "is {value}", Mode.DENIED),
+    # current
+    statement(
         rf"(?:(?:you can |please |just )?call me|my (?:real |first |full )?name(?: is|'s)|{IM} (?:called"
         rf"|named)|i go by|(?:everyone|everybody|people|my friends) calls? me) {NAME}",
         "is called {value}",
     ),
-    row(rf"i {ADV}live in {V}|{IM} {ADV}(?:living|based) in {V}", "lives in {value}"),
-    row(rf"i(?:'ve| have)? {ADV}moved (?:back |house |over )?to {V}", "lives in {value}"),
-    row(rf"{IM} {ADV}from {V}|i {ADV}come from {V}", "is from {value}"),
-    row(rf"i {ADV}work as {V}", "works as {value}"),
-    row(rf"i {ADV}work (?P<at>at|for|in) {V}|{IM} {ADV}working (?P<at>at|for) {V}", "works {at} {value}"),
-    row(rf"my birthday(?: is|'s) (?:on )?{MONTH}(?P<value>(?!in ).+)", "has a birthday on {value}"),
-    row(rf"my birthday(?: is|'s) in {MONTH}{V}", "has a birthday in {value}"),
-    row(rf"{IM} {ADV}(?P<value>\d{{1,3}}) years old|{IM} (?P<value>\d\d)", "is {value} years old"),
-    row(
+    statement(rf"i {ADV}live in {V}|{IM} {ADV}(?:living|based) in {V}", "lives in {value}"),
+    statement(rf"i(?:'ve| have)? {ADV}moved (?:back |house |over )?to {V}", "lives in {value}"),
+    statement(rf"{IM} {ADV}from {V}|i {ADV}come from {V}", "is from {value}"),
+    statement(rf"i {ADV}work as {V}", "works as {value}"),
+    statement(
+        rf"i {ADV}work (?P<at>at|for|in) {V}|{IM} {ADV}working (?P<at>at|for) {V}", "works {at} {value}"
+    ),
+    statement(rf"my birthday(?: is|'s) (?:on )?{MONTH}(?P<value>(?!in ).+)", "has a birthday on {value}"),
+    statement(rf"my birthday(?: is|'s) in {MONTH}{V}", "has a birthday in {value}"),
+    statement(rf"{IM} {ADV}(?P<value>\d{{1,3}}) years old|{IM} (?P<value>\d\d)", "is {value} years old"),
+    statement(
         r"my (?:absolute |all-time )?favou?rite (?P<key>[\p{L}\p{M}][\p{L}\p{M}' -]{1,40}?)"
         rf"(?:'s| (?P<be>is|are)) (?:definitely |still |probably |now )?{V}",
         "their favourite {key} {be} {value}",
     ),
-    row(
+    statement(
         r"(?P<value>(?!it\b|this\b|that\b|what|which|who|you\b|one\b|here\b"
         r"|there\b)[^,]{1,40}?) (?P<be>is|are) (?:definitely "
         r"|still )?my (?:absolute )?favou?rite (?P<key>[\p{L}\p{M}][\p{L}\p{M}' -]{1,40})",
         "their favourite {key} {be} {value}",
     ),
-    row(
+    statement(
         rf"my {KEY}(?:(?: is| are|'s) (?:called|named)|(?:'s|s'|') names? (?:is|are)) {V}"
         rf"|the names? of my {KEY} (?:is|are) {V}",
         "has {a}{key} called {value}",
     ),
-    row(
+    statement(
         rf"{HAVE} (?P<count>{COUNTS}) {KEY} (?:called|named|whose names? (?:is|are)) {V}",
         "has {count} {key} called {value}",
         definite=False,
     ),
-    row(rf"{HAVE} (?P<count>{COUNTS}) (?P<key>[\p{{L}}\p{{M}}].+)", "has {count} {key}", definite=False),
-    row(rf"i {ADV}(?:{NOT} (?:really |much )?(?:like|enjoy)) {V}", "does not like {value}"),
-    row(rf"{IM} not (?:a (?:big |huge )?fan of|into|keen on|fond of) {V}", "does not like {value}"),
-    row(rf"{IM} {ADV}(?:into|fond of|keen on) {V}", "likes {value}"),
-    *(row(rf"i {ADV}{verb} {V}", f"{third} {{value}}") for verb, third in LIKING.items()),
-    row(rf"{IM} {ADV}{LASTING}", "is {value}", definite=False),
-    row(rf"{IM} {ADV}(?P<value>an? .+)", "is {value}", definite=False),
-    row(rf"{IM} (?P<value>{PROPER})", "is called {value}"),
+    statement(
+        rf"{HAVE} (?P<count>{COUNTS}) (?P<key>[\p{{L}}\p{{M}}].+)", "has {count} {key}", definite=False
+    ),
+    statement(rf"i {ADV}(?:{NOT} (?:really |much )?(?:like|enjoy)) {V}", "does not like {value}"),
+    statement(rf"{IM} not (?:a (?:big |huge )?fan of|into|keen on|fond of) {V}", "does not like {value}"),
+    statement(rf"{IM} {ADV}(?:into|fond of|keen on) {V}", "likes {value}"),
+    *(statement(rf"i {ADV}{verb} {V}", f"{third} {{value}}") for verb, third in LIKING.items()),
+    statement(rf"{IM} {ADV}{LASTING}", "is {value}", definite=False),
+    statement(rf"{IM} {ADV}(?P<value>an? .+)", "is {value}", definite=False),
+    statement(rf"{IM} (?P<value>{PROPER})", "is called {value}"),
 )
 
-# --- what is not kept ----------------------------------------------------------------------------
+# --- what is not stored ----------------------------------------------------------------------------
 
 MOODS = (
     r"fine|sorry|sad|happy|tired|ok|okay|good|great|back|here|home|sick|ill|bored|done|ready|sure|afraid"
@@ -145,7 +150,7 @@ MOODS = (
     r"|both|like|more|less|god|batman|(?:mon|tues|wednes|thurs|fri|satur|sun)day|\p{L}+ing|never|always"
     r"|trying|the|an?|your?|my|their|his|her"
 )
-DENY = {
+REJECTED = {
     kind: regex.compile(pattern, regex.IGNORECASE)
     for kind, pattern in {
         "name": rf"^(?:{MOODS}|later|tomorrow|crazy|maybe|when|if|now|old|names|whatever|anything|what)\b",
@@ -168,68 +173,70 @@ DENY = {
         r"|to think|to (?:know|see|hear|ask|say|thank|point)|one|all of)\b",
     }.items()
 }
-PASSING = regex.compile(
+TEMPORARY = regex.compile(
     r"\b(?:today|tomorrow|tonight|yesterday|right now|this (?:morning|week|weekend|evening|afternoon)"
     r"|for now|next (?:week|month|weekend)|i|i'm|i've|i'd|i'll|you|your|yours|you're|we|they|them|their"
     r"|he|she|any ?more)\b",
     regex.IGNORECASE,
 )
-FOREIGN = regex.compile(r"@|://|\bwww\.|^(?:not|never|no|nothing|so|too|going|trying)\b", regex.IGNORECASE)
+NOT_A_VALUE = regex.compile(
+    r"@|://|\bwww\.|^(?:not|never|no|nothing|so|too|going|trying)\b", regex.IGNORECASE
+)
 TAIL = regex.compile(
     r"(?:\s+(?:now|these days|nowadays|currently|at the moment|too|as well|by the way|btw|though|lol|haha"
     r"|actually|again|so much|a lot|very much|really|please|instead|of course|obviously|you know|tbh|fwiw"
     r"|okay|ok))+$|\s+(?:when|while|whenever|until|unless|except|where|which|who)\b.*$",
     regex.IGNORECASE,
 )
-FRONT = regex.compile(r"^[\s\p{Pi}\p{Pf}\"'(*]+")
-BACK = regex.compile(r"[\s.!?…,:;\p{Pi}\p{Pf}\"')~*-]+$")
-PICTURES = regex.compile(r"[\s\p{Extended_Pictographic}\p{Emoji_Modifier}\p{RI}\u200d\ufe0f]+$")
+LEADING = regex.compile(r"^[\s\p{Pi}\p{Pf}\"'(*]+")
+TRAILING = regex.compile(r"[\s.!?…,:;\p{Pi}\p{Pf}\"')~*-]+$")
+EMOJI = regex.compile(r"[\s\p{Extended_Pictographic}\p{Emoji_Modifier}\p{RI}\u200d\ufe0f]+$")
 THEIRS = {"my": "their", "our": "their", "me": "them", "mine": "theirs", "myself": "themselves"}
-LONGEST = 100  # characters of a value; a clause may have twice as many
+MAX_VALUE_CHARS = 100  # characters of a value; a clause may have twice as many
 
 
-def state(clause: str) -> Fact | None:
-    """The fact that a whole clause states about its speaker, as it would be kept."""
-    if len(clause) > 2 * LONGEST:
+def parse_statement(clause: str) -> Fact | None:
+    """Return the fact that the whole clause states about its author; None if it states none that lasts."""
+    if len(clause) > 2 * MAX_VALUE_CHARS:
         return None
-    bare = BACK.sub("", clause)
-    for text in dict.fromkeys((_without_pictures(bare), bare)):
+    bare = TRAILING.sub("", clause)
+    for text in dict.fromkeys((_without_emoji(bare), bare)):
         short = TAIL.sub("", text)
-        for heard in HEARD:
-            found = heard.pattern.fullmatch(short)
-            if found and (fact := _made(heard, found.groupdict(default=""))):
+        for candidate in STATEMENTS:
+            found = candidate.pattern.fullmatch(short)
+            if found and (fact := _make_fact(candidate, found.groupdict(default=""))):
                 return fact
     return None
 
 
 def tidy(value: str) -> str:
-    """Without quotes, punctuation and pictures at the ends, unless there is nothing else."""
-    return _without_pictures(BACK.sub("", FRONT.sub("", value))) or value.strip()
+    """Return the text without quotes, punctuation and emoji at its ends, unless it has nothing else."""
+    return _without_emoji(TRAILING.sub("", LEADING.sub("", value))) or value.strip()
 
 
-def _without_pictures(text: str) -> str:
-    return BACK.sub("", PICTURES.sub("", text))
+def _without_emoji(text: str) -> str:
+    return TRAILING.sub("", EMOJI.sub("", text))
 
 
-def _made(heard: Row, groups: dict[str, str]) -> Fact | None:
+def _make_fact(candidate: Statement, groups: dict[str, str]) -> Fact | None:
     groups = {name: TAIL.sub("", tidy(text)) if text else "" for name, text in groups.items()}
     if not all(_lasting(groups[name]) for name in ("key", "value") if groups.get(name)):
         return None
     groups = {name: _theirs(text) for name, text in groups.items()}
     groups["be"] = groups.get("be") or "is"
-    fact = read(heard.line.format(a=_article(groups.get("key", "")), **groups))
-    if fact is None or _denied(fact):
+    fact = parse_line(candidate.line.format(a=_article(groups.get("key", "")), **groups))
+    if fact is None or _rejected(fact):
         return None
-    return replace(fact, mode=heard.mode, definite=heard.definite)
+    return replace(fact, mode=candidate.mode, definite=candidate.definite)
 
 
-def _denied(fact: Fact) -> bool:
-    deny = DENY.get(fact.kind)
-    return bool(deny and deny.search(fact.key or fact.value))
+def _rejected(fact: Fact) -> bool:
+    pattern = REJECTED.get(fact.kind)
+    return bool(pattern and pattern.search(fact.key or fact.value))
 
 
 def _lasting(part: str) -> bool:
-    return len(part) <= LONGEST and not FOREIGN.search(part) and not PASSING.search(part)
+    return len(part) <= MAX_VALUE_CHARS and not NOT_A_VALUE.search(part) and not TEMPORARY.search(part)
 
 
 def _theirs(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a post says, for a brain without a model: facts, questions, wishes to forget, small talk. Pure.
+"""Finds in a post, without a model: facts, questions, requests to forget, small talk. Pure.
 
 To understand one more question, add it to TOPICS.
 """
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from bot.brains.rules.clauses import CLAUSES, JOKING, plain, sentences, stated
-from bot.brains.rules.smalltalk import Talk, is_foreign, is_noise, small_talk
-from bot.brains.rules.statements import state, tidy
+from bot.brains.rules.clauses import CLAUSES, JOKING, own_words, split_sentences, stated_facts
+from bot.brains.rules.smalltalk import SmallTalk, is_foreign, is_noise, small_talk
+from bot.brains.rules.statements import parse_statement, tidy
 
 if TYPE_CHECKING:
     from bot.brains.rules.facts import Fact
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What a question or a wish to forget is about.
+    """What a question or a request to forget is about. An empty topic is everything.
 
-    Kinds of facts, with a key for one of a kind and the words that their lines may begin with; or a fact
-    itself; or words to look for. `name` is how the
-    bot calls it when it knows nothing: 'where you live'. Empty: everything.
+    With `kinds`, it is facts of these kinds: `key` selects one, and `words` are the verbs that a line may
+    begin with. With `fact`, it is that fact. Without both, it is every note that has these `words`. `name`
+    stands in the answer if nothing is known: 'where you live'.
     """
 
     name: str = ""
@@ -38,25 +38,25 @@ EVERYTHING = Topic()
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """All that was understood of a post. `asked` tells of a question that was not."""
+class ParsedPost:
+    """What was understood of a post. `unknown_question`: it asks something that was not understood."""
 
     facts: tuple[Fact, ...] = ()
-    asks: tuple[Topic, ...] = ()
-    erase: tuple[Topic, ...] = ()
-    talk: tuple[Talk, ...] = ()
-    asked: bool = False
+    questions: tuple[Topic, ...] = ()
+    erasures: tuple[Topic, ...] = ()
+    talk: tuple[SmallTalk, ...] = ()
+    unknown_question: bool = False
     noise: bool = False
     foreign: bool = False
 
     @property
-    def understood(self) -> bool:
-        return bool(self.facts or self.asks or self.erase or self.talk)
+    def has_content(self) -> bool:
+        return bool(self.facts or self.questions or self.erasures or self.talk)
 
 
 # --- topics --------------------------------------------------------------------------------------
 
-LONGEST = 300  # characters of a question
+MAX_QUESTION_CHARS = 300  # characters of a question
 KEY = r"(?P<key>[\p{L}\p{M}' -]{2,40}?)"
 LIKING = r"(?:really )?(?:like|love|enjoy|adore|prefer)"
 HATING = r"(?:really )?(?:hate|dislike|not like)"
@@ -168,10 +168,10 @@ ASKING = regex.compile(
 )
 
 
-def topic(text: str, *, erasing: bool = False) -> Topic | None:
-    """The topic of a question, or of what shall be forgotten."""
+def parse_topic(text: str, *, erasing: bool = False) -> Topic | None:
+    """Return the topic of a question, or (`erasing`) of a request to forget; None if it is not understood."""
     bare = tidy(text)
-    if len(bare) > LONGEST:
+    if len(bare) > MAX_QUESTION_CHARS:
         return None
     if not erasing and ABOUT_ME.fullmatch(bare):
         return EVERYTHING
@@ -185,7 +185,7 @@ def topic(text: str, *, erasing: bool = False) -> Topic | None:
     return None
 
 
-# --- wishes to forget ----------------------------------------------------------------------------
+# --- requests to forget ----------------------------------------------------------------------------
 
 FORGET = regex.compile(
     r"(?:(?:please|now|ok|okay|hey|hi|actually|and|also|well)[,]?\s+)*(?:(?:can|could|would"
@@ -193,82 +193,91 @@ FORGET = regex.compile(
     r"|don't remember|do not remember)\s+(?P<what>.+?)(?:,? (?:please|thanks|thank you))*",
     regex.IGNORECASE,
 )
-LINK = regex.compile(
+LINKING_WORDS = regex.compile(
     r"^(?:(?:about|that|the fact that|the note(?: about| that| on)?|what i (?:said|told you) about"
     r"|everything about|all about|what you know about)\s+)+",
     regex.IGNORECASE,
 )
-IT = frozenset({"it", "that", "this", "about it", "about that", "about this", "that one"})
-ALL = regex.compile(
+PRONOUNS = frozenset({"it", "that", "this", "about it", "about that", "about this", "that one"})
+ALL_WORDS = regex.compile(
     r"(?:everything|all|it all|all of it|all that|me|about me|all about me|everything .*me)\b.*",
     regex.IGNORECASE,
 )
 
 
-def erasures(sentence: str) -> tuple[Topic, ...] | Talk | None:
-    """What the sentence asks to forget; small talk if that is nothing or all; None if it asks nothing."""
+def parse_erasures(sentence: str) -> tuple[Topic, ...] | SmallTalk | None:
+    """Return the topics that the sentence asks to forget.
+
+    If it says 'forget it' or 'forget everything', return that as small talk. None: it is no such request.
+    """
     found = FORGET.fullmatch(tidy(sentence))
     if not found:
         return None
     what = found["what"].casefold()
-    if what in IT:
-        return Talk.NEVER_MIND
-    if ALL.fullmatch(what) and not regex.match(r"(?:everything|all) about my\b", what):
-        return Talk.FORGET_ALL
+    if what in PRONOUNS:
+        return SmallTalk.NEVER_MIND
+    if ALL_WORDS.fullmatch(what) and not regex.match(r"(?:everything|all) about my\b", what):
+        return SmallTalk.FORGET_ALL
     parts = regex.split(r"\s+and\s+(?=that |my |where |i |what )", found["what"])
-    return tuple(_erasure(LINK.sub("", part)) for part in parts)
+    return tuple(_parse_erasure(LINKING_WORDS.sub("", part)) for part in parts)
 
 
-def _erasure(what: str) -> Topic:
-    known = state(what)
+def _parse_erasure(what: str) -> Topic:
+    known = parse_statement(what)
     if known:
         return Topic(what, fact=known)
-    return topic(what, erasing=True) or Topic(what, words=what)
+    return parse_topic(what, erasing=True) or Topic(what, words=what)
 
 
-def understand(text: str) -> Understood:
-    """Everything that the rules understand of a post's text."""
-    own = plain(text)
+def understand(text: str) -> ParsedPost:
+    """Return what the rules understand of a post's text."""
+    own = own_words(text)
     if is_noise(own):
-        return Understood(noise=True)
-    parts = sentences(own)
-    erase: list[Topic] = []
-    talk: list[Talk] = []
+        return ParsedPost(noise=True)
+    parts = split_sentences(own)
+    erasures: list[Topic] = []
+    talk: list[SmallTalk] = []
     rest: list[str] = []
     for part in parts:
-        match erasures(part):
+        match parse_erasures(part):
             case None:
                 rest.append(part)
-            case Talk() as said:
+            case SmallTalk() as said:
                 talk.append(said)
             case topics:
-                erase.extend(topics)
-    facts = () if JOKING.search(own) else stated(rest)
-    asks, asked = _questions(rest)
-    talk += [said for part in rest for said in _talk(part)]
-    return Understood(facts, asks, tuple(erase), tuple(dict.fromkeys(talk)), asked, foreign=is_foreign(own))
+                erasures.extend(topics)
+    facts = () if JOKING.search(own) else stated_facts(rest)
+    questions, unknown_question = _parse_questions(rest)
+    talk += [said for part in rest for said in _small_talk_of(part)]
+    return ParsedPost(
+        facts,
+        questions,
+        tuple(erasures),
+        tuple(dict.fromkeys(talk)),
+        unknown_question,
+        foreign=is_foreign(own),
+    )
 
 
-def _questions(parts: list[str]) -> tuple[tuple[Topic, ...], bool]:
-    """The topics asked about, and whether anything else was asked."""
+def _parse_questions(parts: list[str]) -> tuple[tuple[Topic, ...], bool]:
+    """Return the topics asked about, and whether something else was asked, too."""
     topics: list[Topic] = []
     other = False
     for part in parts:
-        pieces = [piece for piece in CLAUSES.split(part) if piece and _asks(piece)]
-        found = [known for piece in pieces if (known := topic(piece))]
-        if not found and _asks(part) and (whole := topic(part)):
-            found = [whole]
+        pieces = [piece for piece in CLAUSES.split(part) if piece and _is_question(piece)]
+        found = [known for piece in pieces if (known := parse_topic(piece))]
+        if not found and _is_question(part) and (entire := parse_topic(part)):
+            found = [entire]
         topics += found
         other = other or (not found and any(small_talk(piece) is None for piece in pieces))
     return tuple(dict.fromkeys(topics)), other
 
 
-def _asks(piece: str) -> bool:
+def _is_question(piece: str) -> bool:
     return piece.rstrip("\"')").endswith("?") or bool(ASKING.match(piece))
 
 
-def _talk(part: str) -> list[Talk]:
-    whole = small_talk(part)
-    return (
-        [whole] if whole else [said for piece in CLAUSES.split(part) if piece and (said := small_talk(piece))]
-    )
+def _small_talk_of(part: str) -> list[SmallTalk]:
+    if entire := small_talk(part):
+        return [entire]
+    return [talk for piece in CLAUSES.split(part) if piece and (talk := small_talk(piece))]

@@ -1,4 +1,4 @@
-"""What the rules brain says, in its own words. Pure: the same post gets the same words."""
+"""The phrases of the rules brain. Pure: the same post gets the same phrases."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import regex
 
-from bot.brains.rules.smalltalk import Talk
+from bot.brains.rules.smalltalk import SmallTalk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SECOND = {
+SECOND_PERSON = {
     "is": "are", "has": "have", "does": "do", "goes": "go", "was": "were", "lives": "live", "works": "work",
     "likes": "like", "loves": "love", "hates": "hate", "enjoys": "enjoy", "adores": "adore",
     "dislikes": "dislike", "prefers": "prefer", "plays": "play", "speaks": "speak", "studies": "study",
     "wants": "want", "owns": "own", "knows": "know", "cannot": "cannot", "comes": "come",
 }  # fmt: skip
-YOURS = {"their": "your", "theirs": "yours", "them": "you", "themselves": "yourself"}
+PRONOUNS = {"their": "your", "theirs": "yours", "them": "you", "themselves": "yourself"}
 
 GREETING = (
     "Hello{name}, good to meet you.",
@@ -88,39 +88,43 @@ FOREIGN = (
     "I only understand plain English so far, I'm sorry. It's kind of you to write, though.",
     "I'm afraid English is the only language I follow so far. I'm glad you wrote all the same.",
 )
-ANSWERS: Mapping[Talk, tuple[str, ...]] = {
-    Talk.HELLO: ("Hello again{name}.", "Hello{name}, good to hear from you.", "Hello{name}. How are you?"),
-    Talk.THANKS: ("You're welcome{name}.", "Any time{name}.", "It was a pleasure."),
-    Talk.BYE: ("Take care{name}.", "Goodbye{name}.", "See you{name}."),
-    Talk.HELP: (
+ANSWERS: Mapping[SmallTalk, tuple[str, ...]] = {
+    SmallTalk.HELLO: (
+        "Hello again{name}.",
+        "Hello{name}, good to hear from you.",
+        "Hello{name}. How are you?",
+    ),
+    SmallTalk.THANKS: ("You're welcome{name}.", "Any time{name}.", "It was a pleasure."),
+    SmallTalk.BYE: ("Take care{name}.", "Goodbye{name}.", "See you{name}."),
+    SmallTalk.HELP: (
         (
             "I remember what you tell me about yourself: “I live in Lisbon”, “my dog is called Biscuit”. Ask "
             "“what do you know about me?”, correct me when I'm wrong, or say “forget my dog”."
         ),
     ),
-    Talk.WHO: (
+    SmallTalk.WHO: (
         "I'm a bot, a small scrub jay of sorts: I remember what people tell me about themselves.",
         "A bot. Scrub jays remember what they hid and where; I remember what you tell me.",
     ),
-    Talk.HOW: (
+    SmallTalk.HOW: (
         "All in order here, as far as a bot can tell. And you{name}?",
         "Well, thank you{name}. And you?",
     ),
-    Talk.FOND: ("That's kind of you{name}.", "Thank you{name}. That's a good thing to hear."),
-    Talk.CROSS: (
+    SmallTalk.FOND: ("That's kind of you{name}.", "Thank you{name}. That's a good thing to hear."),
+    SmallTalk.CROSS: (
         "I'm sorry. If I have something wrong about you, tell me how it is and I'll correct it.",
         "I'm sorry about that. Tell me what is wrong, and I'll mend it.",
     ),
-    Talk.NEVER_MIND: ("No worries.", "All right, never mind."),
-    Talk.FORGET_ALL: (
+    SmallTalk.NEVER_MIND: ("No worries.", "All right, never mind."),
+    SmallTalk.FORGET_ALL: (
         (
             "If you'd like me to erase everything about you, write just “forget me”. To drop one thing, say "
             "for example “forget my dog”."
         ),
     ),
-    Talk.GLAD: ("I'm glad to hear that{name}.", "Good. I'm glad{name}."),
-    Talk.LOSS: ("I'm so sorry{name}.", "Oh, I'm so sorry to hear that{name}."),
-    Talk.SORRY: (
+    SmallTalk.GLAD: ("I'm glad to hear that{name}.", "Good. I'm glad{name}."),
+    SmallTalk.LOSS: ("I'm so sorry{name}.", "Oh, I'm so sorry to hear that{name}."),
+    SmallTalk.SORRY: (
         "I'm sorry to hear that{name}. I hope it passes soon.",
         "That sounds hard{name}. Be kind to yourself.",
     ),
@@ -128,32 +132,32 @@ ANSWERS: Mapping[Talk, tuple[str, ...]] = {
 
 
 def pick(choices: Sequence[str], seed: str) -> str:
-    """One of the phrasings, the same for the same post."""
+    """Return one of the phrases, the same for the same seed."""
     return choices[zlib.crc32(f"{seed} {choices[0]}".encode(errors="replace")) % len(choices)]
 
 
-def yours(line: str) -> str:
-    """A note as it is said to its person: 'has a dog' becomes 'you have a dog'.
+def to_second_person(line: str) -> str:
+    """Return a note as it is said to its person: 'has a dog' becomes 'you have a dog'.
 
-    A note in other words is quoted.
+    A note with another beginning is quoted.
     """
     words = line.split(" ")
     at = 2 if words[:2] == ["no", "longer"] else 0
     if words[0] == "their":
-        return your(line)
-    if len(words) <= at or words[at] not in SECOND:
+        return swap_pronouns(line)
+    if len(words) <= at or words[at] not in SECOND_PERSON:
         return f"“{line}”"
-    return your(" ".join(["you", *words[:at], SECOND[words[at]], *words[at + 1 :]]))
+    return swap_pronouns(" ".join(["you", *words[:at], SECOND_PERSON[words[at]], *words[at + 1 :]]))
 
 
-def your(text: str) -> str:
-    return regex.sub(r"\b(?:their|theirs|them|themselves)\b", lambda word: YOURS[word[0]], text)
+def swap_pronouns(text: str) -> str:
+    return regex.sub(r"\b(?:their|theirs|them|themselves)\b", lambda word: PRONOUNS[word[0]], text)
 
 
-def sentence(text: str) -> str:
+def capitalize(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def listed(parts: Sequence[str]) -> str:
-    """'a', 'a, and b', 'a, b, and c'."""
+def join(parts: Sequence[str]) -> str:
+    """Join parts: 'a', 'a, and b', 'a, b, and c'."""
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + f", and {parts[-1]}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.brains.letta.responses import BLIND, Answer, judge, read, require_whole
+from bot.brains.letta.responses import VISION_HINT, Answer, judge, read, require_whole
 from bot.errors import PermanentBrainError, TransientBrainError
 
 
@@ -60,6 +60,6 @@ def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, o
 )  # fmt: skip
 def test_pictures_are_named_only_where_they_may_be_the_cause(status, kind, named):
     found = judge(status, {"error_type": kind}, {}, shows=True)
-    assert (BLIND in found.args) == named
-    assert BLIND not in judge(status, {"error_type": kind}, {}).args
+    assert (VISION_HINT in found.args) == named
+    assert VISION_HINT not in judge(status, {"error_type": kind}, {}).args
     assert not named or found.of_turn

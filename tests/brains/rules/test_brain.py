@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from support.talker import Talker, above
 
 from bot.brains import make
-from bot.brains.rules.clauses import plain, sentences, stated
-from bot.brains.rules.facts import Mode, read
+from bot.brains.rules.clauses import own_words, split_sentences, stated_facts
+from bot.brains.rules.facts import Mode, parse_line
 from bot.brains.rules.understanding import understand
-from bot.brains.rules.wording import CANNOT_ANSWER, yours
+from bot.brains.rules.wording import CANNOT_ANSWER, to_second_person
 from bot.errors import SettingsError
 from memory.model import Limits
 
@@ -338,11 +338,11 @@ async def test_the_same_post_gets_the_same_words():
 
 @given(st.sampled_from([text for text, _ in REMEMBERED]))
 def test_what_is_written_reads_back_as_the_same_fact(text):
-    for fact in stated(sentences(plain(text))):
-        again = read(fact.line)
+    for fact in stated_facts(split_sentences(own_words(text))):
+        again = parse_line(fact.line)
         assert (fact.kind, fact.key, fact.value) == (again.kind, again.key, again.value)
-        assert again.mode is Mode.SO
-        assert yours(fact.line).startswith(("you ", "your "))
+        assert again.mode is Mode.CURRENT
+        assert to_second_person(fact.line).startswith(("you ", "your "))
 
 
 @given(st.text(max_size=400))

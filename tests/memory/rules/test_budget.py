@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.memory_people import ALICE, later, note, receipt
+from support.memory_people import ALICE, later, receipt
 
-from memory.model import Item, Passage, of_note, of_passage
+from memory.model import Passage
+from memory.recollection import Item
 from memory.rules.budget import POLICY, Tier, fit, spent, split, summary
 
 TOTALS = st.integers(0, 12_000)
@@ -78,18 +79,6 @@ def test_with_a_greater_budget_nothing_shown_is_lost(items, budget, more):
 def said(number: int, text: str, thread: int = 1, kind: str = "said") -> Passage:
     uri = receipt(post=f"p{number}").uri
     return Passage(ALICE, kind, ALICE, text, thread, uri, later(number), number)
-
-
-def test_an_item_carries_its_date_its_receipt_and_who_said_it():
-    assert of_note(note(7, "likes tea")).line == "n7 · 2026-03-01 · likes tea"
-    assert of_passage(said(3, "a\nb")).line == "p3 · 2026-03-01 · they: a b"
-    assert of_passage(said(3, "ok", kind="answer")).line == "p3 · 2026-03-01 · you: ok"
-    assert of_passage(said(3, "x")).uri == receipt(post="p3").uri
-
-
-def test_what_holds_no_longer_tells_until_when():
-    old = Passage(ALICE, "note", ALICE, "a", 1, "at://x", later(0), 1, note_id=7, valid_to=later(48))
-    assert of_passage(old).line == "n7 · 2026-03-01 until 2026-03-03 · a"
 
 
 # --- the summary ---------------------------------------------------------------------------------

@@ -4,59 +4,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.memory_people import ALICE, MEMORY, everything, later, note, receipt, say, texts
 
+from memory.edits import propose
 from memory.errors import EditRefused
 from memory.model import Forget, Limits, Remember, Revise
-from memory.rules.consolidation import PEOPLE_AT_LEAST, common, contradicted, duplicate
-from memory.rules.edits import propose
-from memory.rules.slots import slot
+from memory.rules.consolidation import contradicted, duplicate
 
 if TYPE_CHECKING:
     from memory.db import Database
 
 LATE = receipt(post="late", said_at=later(9))
 
-# --- slots ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("lives in Bonn", "now lives in Oslo."),
-        ("lives in Bonn", "wohnt in Berlin"),
-        ("vive en Madrid", "mora em Lisboa"),
-        ("東京に住んでいる", "大阪に住んでいます"),
-        ("is called Ana", "goes by Annie"),
-        ("is 34 years old", "is 35"),
-        ("birthday: 3 May", "Birthday: 5 May"),
-    ],
-)
-def test_what_a_person_has_one_of_fills_the_same_slot_in_any_language(one, other):
-    assert slot(one) == slot(other) is not None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "likes tea",
-        "lives in fear of spiders",
-        "lives in a boat",
-        "lives in Bonn and Berlin",
-        "also lives in Oslo",
-        "used to live in Bonn",
-        "no longer lives in Bonn",
-        "has a dog",
-        "works as a nurse",
-        "is 34 years older than Ben",
-        "https://example.org",
-        "",
-    ],
-)
-def test_what_may_stand_beside_another_fills_no_slot(text):
-    assert slot(text) is None
+# --- contradiction ---------------------------------------------------------------------------------
 
 
 def test_a_later_statement_closes_the_one_that_it_contradicts(known: Database):
@@ -142,10 +102,10 @@ def test_a_note_stays_while_one_receipt_stands(known: Database):
     (first,) = say(known, Remember("likes tea"))
     say(known, Remember("likes tea"), post="p2", hours=1)
     with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt().uri, later(2)) == 0
+        assert MEMORY.forget_post(tx, receipt().uri, later(2)) == 0
         (kept,) = MEMORY.recall(tx, ALICE).notes
         assert (kept.id, kept.receipts) == (first.id, (receipt(post="p2", said_at=later(1)),))
-        assert MEMORY.forget_source(tx, receipt(post="p2").uri, later(2)) == 1
+        assert MEMORY.forget_post(tx, receipt(post="p2").uri, later(2)) == 1
     assert "tea" not in everything(known)
 
 
@@ -158,7 +118,7 @@ def test_every_post_that_says_so_is_a_receipt_in_the_order_of_time(known: Databa
         assert [one.uri[-2:] for one in kept.receipts] == ["p1", "p5", "p9", "p2"]
         (again,) = propose((kept,), Remember("likes tea"), LATE, later(9), Limits())
         assert again.receipts == (*kept.receipts, LATE)
-        MEMORY.forget_source(tx, receipt().uri, later(4))
+        MEMORY.forget_post(tx, receipt().uri, later(4))
         (kept,) = MEMORY.recall(tx, ALICE).notes
         assert [one.uri[-2:] for one in kept.receipts] == ["p5", "p9", "p2"]
 
@@ -167,7 +127,7 @@ def test_a_deleted_repetition_leaves_the_first_receipt(known: Database):
     say(known, Remember("likes tea"))
     say(known, Remember("likes tea"), post="p2", hours=1)
     with known.write() as tx:
-        assert MEMORY.forget_source(tx, receipt(post="p2").uri, later(2)) == 0
+        assert MEMORY.forget_post(tx, receipt(post="p2").uri, later(2)) == 0
         assert [one.receipts for one in MEMORY.recall(tx, ALICE).notes] == [(receipt(),)]
 
 
@@ -205,31 +165,3 @@ def test_a_replay_may_go_on_naming_the_note_that_was_repeated(known: Database):
     say(known, edits[0], post="p2", hours=1)
     say(known, *edits, post="p2", hours=1)
     assert texts(known) == ["likes green tea"]
-
-
-# --- zeitgeist -----------------------------------------------------------------------------------
-
-SAYINGS = st.sampled_from(["likes tea", "Likes tea.", "LIKES TEA", "rides a bicycle", "loves Maria", "x"])
-SAID = st.lists(st.tuples(st.sampled_from("abcde"), SAYINGS | st.text(max_size=4)), max_size=30)
-
-
-@given(SAID)
-def test_nothing_is_common_that_fewer_than_three_people_say(said):
-    for text, people in common(said):
-        sayers = {who for who, words in said if duplicate([note(1, words)], text)}
-        assert len(sayers) == people >= PEOPLE_AT_LEAST
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["loves Maria", "is called ana: ana", "follows @ana.test", "lives in Bonn", "see example.org", "is 30",
-     "田中さんが好き", "reads ana-banana"],
-)  # fmt: skip
-def test_a_statement_that_might_name_somebody_is_never_common(text):
-    said = [(who, text) for who in "abcd"]
-    assert common(said, names=["Ana-Banana"]) == ()
-
-
-def test_the_most_common_comes_first():
-    said = [(who, "likes tea") for who in "abc"] + [(who, "rides a bicycle") for who in "abcd"]
-    assert common(said) == (("rides a bicycle", 4), ("likes tea", 3))

@@ -1,43 +1,34 @@
-"""What search finds first, and why."""
+"""Which passage scores best, and why."""
 
 from __future__ import annotations
 
 import itertools
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
-from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
-from support.passages import BOT, answer, find, record, said
+from support.memory_people import ALICE, MEMORY, NOW, ROOMY, later, receipt, say
+from support.memory_walk import ON_A_DATABASE
+from support.passages import BOT, answer, find, record, said, supersede
 
-from memory.db import Database
-from memory.errors import EditRefused
-from memory.model import Forget, Remember, Revise, of_passage
-from memory.rows import passages
-from memory.rows.passages import PASSAGE, thread_of
-from memory.search.embed import WordLlama
-from memory.search.ranking import ask
+from memory.encoders import NoEncoder, WordLlama
+from memory.identifiers import thread_id
+from memory.model import Remember, Revise
+from memory.recollection import Item
+from memory.search.ranking import parse_query
 from memory.store import Memory
-from memory.tables import IndexStampRow
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from memory.db import Database
 
-ON_A_DATABASE = settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 NUMBERS = itertools.count()
-words = st.text("abcde ", min_size=1, max_size=12)
 odd = st.one_of(
     st.text(max_size=40), st.sampled_from(["", " ", "🐦", "\0", "\ud800", "a" * 5000, "東京", "ﷺ"])
 )
-
-
-# --- the scorer ----------------------------------------------------------------------------------
+WORDLLAMA = WordLlama()
+WORDS_ALONE, WITH_VECTORS = Memory(ROOMY, encoder=NoEncoder()), Memory(ROOMY, encoder=WORDLLAMA)
 
 
 def test_a_reply_is_found_by_the_words_of_what_it_answers(known: Database):
@@ -50,27 +41,27 @@ def test_a_reply_is_found_by_the_words_of_what_it_answers(known: Database):
 
 def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
     first = said("my sister sails")
-    record(known, replace(first, thread=thread_of("other")), answer(first, "my sister sails"))
+    record(known, replace(first, thread=thread_id("other")), answer(first, "my sister sails"))
     with known.read() as tx:
-        found = MEMORY.find(tx, ALICE, "sister", now=later(1))
+        found = MEMORY.retrieval.find(tx, ALICE, "sister", now=later(1))
     assert [each.kind for each in found] == ["said", "answer"]
 
 
 def test_who_is_named_in_the_question_comes_first(known: Database):
     first = said("we hike a lot", thread="a")
-    record(known, first, replace(answer(first, "we hike a lot"), thread=thread_of("b")))
+    record(known, first, replace(answer(first, "we hike a lot"), thread=thread_id("b")))
     names = {ALICE: "Alice", BOT: "Jay"}
     with known.read() as tx:
         hits = {
-            who: MEMORY.find(tx, ALICE, f"does {who} hike?", now=later(1), names=names)[0].kind
+            who: MEMORY.retrieval.find(tx, ALICE, f"does {who} hike?", now=later(1), names=names)[0].kind
             for who in ("Alice", "Jay")
         }
     assert hits == {"Alice": "said", "Jay": "answer"}
 
 
 def test_names_of_those_who_spoke_are_left_out_of_what_is_meant():
-    question = ask("What did Ana-Maria's dog eat?", {ALICE: "ana-maria", BOT: "jay"})
-    assert (question.unnamed, question.named) == (("dog", "eat"), {ALICE})
+    query = parse_query("What did Ana-Maria's dog eat?", {ALICE: "ana-maria", BOT: "jay"})
+    assert (query.unnamed, query.named) == (("dog", "eat"), {ALICE})
 
 
 def test_a_month_finds_what_was_said_in_it(known: Database):
@@ -81,7 +72,10 @@ def test_a_month_finds_what_was_said_in_it(known: Database):
 def test_of_equals_the_newest_comes_first(known: Database):
     record(known, said("I like tea", "a", thread="a"), said("I like tea", "b", thread="b", hours=1))
     with known.read() as tx:
-        assert [each.at for each in MEMORY.find(tx, ALICE, "tea", now=later(9))] == [later(1), later(0)]
+        assert [each.at for each in MEMORY.retrieval.find(tx, ALICE, "tea", now=later(9))] == [
+            later(1),
+            later(0),
+        ]
 
 
 def test_what_was_said_later_is_not_found_yet(known: Database):
@@ -99,20 +93,21 @@ def test_words_are_found_in_other_forms_of_their_language(known: Database):
     assert find(known, "แมว") == ["ฉันรักแมวมาก"]
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(st.lists(odd, max_size=4), odd)
 def test_any_text_may_be_said_and_asked(db: Database, texts, query):
     did, memory = f"did:plc:o{next(NUMBERS)}", Memory(encoder=WORDLLAMA)
     texts = [text.encode("utf-8", "replace").decode().replace("\0", "") for text in texts]
     with db.write() as tx:
-        memory.meet(tx, did, NOW)
-        memory.record(tx, *(said(text, did=did) for text in texts))
-        found = memory.find(tx, did, query, now=later(1))
+        memory.people.meet(tx, did, NOW)
+        memory.retrieval.record(tx, *(said(text, did=did) for text in texts))
+        found = memory.retrieval.find(tx, did, query, now=later(1))
     assert {each.text for each in found} <= set(texts)
     assert not found if not query.strip() else True
 
 
-# --- notes ---------------------------------------------------------------------------------------
+# --- superseded notes ----------------------------------------------------------------------------
 
 
 def test_a_note_that_was_replaced_comes_last_unless_the_past_is_asked_for(known: Database):
@@ -126,207 +121,56 @@ def test_a_replaced_note_tells_until_when_it_held(known: Database):
     (old,) = say(known, Remember("lives in Porto"))
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=48)
     with known.read() as tx:
-        *_, found = MEMORY.find(tx, ALICE, "Porto", now=later(99))
-    assert of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
-    assert of_passage(found).uri == receipt().uri
+        *_, found = MEMORY.retrieval.find(tx, ALICE, "Porto", now=later(99))
+    assert Item.of_passage(found).line == f"n{old.id} · 2026-03-01 until 2026-03-03 · lives in Porto"
+    assert Item.of_passage(found).uri == receipt().uri
 
 
 def test_before_it_was_replaced_a_note_counts_in_full(known: Database):
     (old,) = say(known, Remember("lives in Porto"))
     say(known, Revise(old.id, "lives in Lisbon"), post="p2", hours=2)
     with known.read() as tx:
-        then, now = (MEMORY.find(tx, ALICE, "Porto", now=later(each))[0].score for each in (1, 3))
+        then, now = (MEMORY.retrieval.find(tx, ALICE, "Porto", now=later(each))[0].score for each in (1, 3))
     assert now < then
 
 
-def test_notes_older_than_search_are_taken_up_by_reindexing(known: Database):
-    say(known, Remember("lives in Porto"))
-    with known.write() as tx:
-        passages.erase(tx, PASSAGE.did == ALICE)
-    assert find(known, "Porto") == []
-    list(MEMORY.reembed(known))
-    assert find(known, "Porto") == ["lives in Porto"]
+@pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
+def test_of_what_was_replaced_that_comes_first_whose_words_are_asked_for(known: Database, memory: Memory):
+    supersede(known, memory, ("wohnt in Berlin", "wohnt in Porto"), ("has a dog", "has two dogs"))
+    supersede(known, memory, ("likes milk", "likes tea"), ("works as a nurse", "works as a pilot"))
+    hits = find(known, "in welcher Stadt wohnt sie, und wo früher?", memory=memory)
+    assert set(hits[:2]) == {"wohnt in Berlin", "wohnt in Porto"}
 
 
-# --- forgetting ----------------------------------------------------------------------------------
+def test_with_what_holds_is_found_what_it_replaced_though_they_share_no_word(known: Database):
+    (old,) = say(known, Remember("nurse at the Charité"))
+    (mid,) = say(known, Revise(old.id, "flies planes for a living"), post="p2", hours=1)
+    say(known, Revise(mid.id, "her job is to write novels"), post="p3", hours=2)
+    say(known, Remember("has a dog"), post="p4", hours=3)
+    assert find(known, "her job before?") == [
+        "her job is to write novels",
+        "flies planes for a living",
+        "nurse at the Charité",
+    ]
 
 
-def test_with_a_note_goes_what_it_came_from_and_what_repeats_it(known: Database):
-    first = said("I live in Porto", "p1")
-    record(known, first, answer(first, "Porto is lovely!"), said("I have a dog", "p3"))
-    record(
-        known, answer(said("hi", "p4"), "How is Porto today?"), answer(said("ho", "p5"), "How is the dog?")
-    )
-    (note,) = say(known, Remember("lives in Porto"))
-    say(known, Forget(note.id), post="p6")
+def test_with_what_is_over_is_found_what_replaced_it(known: Database):
+    supersede(known, MEMORY, ("lives in Porto", "moved to Lisbon"))
+    assert find(known, "is it warm in Porto?") == ["moved to Lisbon", "lives in Porto"]
+
+
+@pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
+def test_asked_about_the_present_what_holds_stands_above_what_it_replaced(known: Database, memory: Memory):
+    supersede(known, memory, ("lives in Porto by the sea, by the sea", "lives in Lisbon"))
+    hits = find(known, "does she live in Lisbon or Porto, who lives by the sea", memory=memory)
+    assert hits.index("lives in Lisbon") < hits.index("lives in Porto by the sea, by the sea")
+
+
+def test_what_is_not_replaced_yet_is_no_answer_about_the_past(known: Database):
+    supersede(known, MEMORY, ("nurse", "pilot"))
     with known.read() as tx:
-        left = {each.text for each in passages.find(tx)}
-    assert left == {"I have a dog", "How is the dog?"}
-
-
-def test_with_a_post_go_its_passage_its_answer_and_its_notes(known: Database):
-    first = said("I live in Porto", "p1")
-    record(known, first, answer(first, "lovely"), said("tea", "p2"))
-    say(known, Remember("lives in Porto"))
-    with known.write() as tx:
-        MEMORY.forget_source(tx, first.uri, NOW)
-        assert [each.text for each in passages.find(tx)] == ["tea"]
-
-
-def test_no_byte_of_a_forgotten_passage_is_left_in_sqlites_files(tmp_path: Path):
-    db, memory = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory(encoder=WORDLLAMA)
-    db.upgrade()
-    kept, gone = said("the kept kestrel", "p1"), said("canary-7Yq " + "x" * 500, "p2")
-    with db.write() as tx:
-        memory.meet(tx, ALICE, NOW)
-        memory.record(tx, kept, gone, answer(gone, "canary-7Yq, really?"))
-        (vector,) = tx.scalars(select(PASSAGE.emb).where(PASSAGE.text == gone.text))
-    with db.write() as tx:
-        memory.forget_source(tx, gone.uri, NOW)
-    assert db.scrub()
-    left = b"".join(file.read_bytes() for file in sorted(tmp_path.glob("scrubjay.db*")))
-    assert (b"canary-7Yq" in left, vector in left, b"kestrel" in left) == (False, False, True)
-    db.close()
-
-
-# --- whose it is ---------------------------------------------------------------------------------
-
-moves = st.lists(
-    st.tuples(
-        st.sampled_from(["say", "note", "revise", "forget", "unsay", "erase"]), st.integers(0, 2), words
-    ),
-    min_size=3,
-    max_size=15,
-)
-
-
-@ON_A_DATABASE
-@given(moves, words)
-def test_nobody_finds_anothers_words_or_what_is_forgotten(db: Database, moves, query):
-    turn, memory = next(NUMBERS), Memory()
-    dids = [f"did:plc:f{turn}p{each}" for each in range(3)]
-    for step, (move, who, text) in enumerate(moves):
-        did = dids[who]
-        with db.write() as tx:
-            memory.meet(tx, did, NOW)
-            act(tx, memory, move, did, f"x{text} {who}", f"f{turn}s{step}")
-    with db.read() as tx:
-        for number, did in enumerate(dids):
-            there = {each.id for each in passages.find(tx, PASSAGE.did == did)}
-            found = memory.find(tx, did, f"{query} {number}", limit=1000, now=later(1))
-            assert {each.id for each in found} <= there
-            assert all(each.did == did and each.text.endswith(f" {number}") for each in found)
-            fresh = Memory().find(tx, did, f"{query} {number}", limit=1000, now=later(1))
-            assert found == fresh  # what was decoded before is never stale
-            notes = {note.id for note in memory.recall(tx, did).notes} if there else set()
-            assert notes <= {each.note_id for each in passages.find(tx, PASSAGE.did == did)}
-
-
-def act(tx, memory: Memory, move: str, did: str, text: str, step: str) -> None:
-    memory.find(tx, did, text, now=later(1))
-    notes, source = memory.recall(tx, did).notes, receipt(did, step)
-    edits = {
-        "note": [Remember(text)],
-        "revise": [Revise(note.id, f"x {text}") for note in notes[:1]],
-        "forget": [Forget(note.id) for note in notes[:1]],
+        hits = {hours: MEMORY.retrieval.find(tx, ALICE, "before?", now=later(hours)) for hours in (99, 101)}
+    assert {hours: [hit.text for hit in each] for hours, each in hits.items()} == {
+        99: [],
+        101: ["nurse", "pilot"],
     }
-    if move == "say":
-        memory.record(tx, said(text, step, did=did), answer(said(text, step, did=did), f"so {text}"))
-    elif move == "unsay":
-        for each in passages.find(tx, PASSAGE.did == did)[:1]:
-            memory.forget_source(tx, each.uri, NOW)
-    elif move == "erase":
-        memory.erase(tx, did)
-    else:
-        with suppress(EditRefused):
-            memory.apply(tx, did, edits[move], source, key=step, actor="rules", at=NOW)
-
-
-def test_what_others_say_changes_nothing_in_what_one_person_finds(known: Database):
-    record(known, said("my dog likes rain", thread="a"), said("rain again", thread="b"))
-    with known.read() as tx:
-        before = MEMORY.find(tx, ALICE, "dog in the rain", now=later(1))
-    record(known, *(said(f"rain rain {n}", did=BOB) for n in range(30)))
-    with known.read() as tx:
-        assert Memory().find(tx, ALICE, "dog in the rain", now=later(1)) == before
-        assert len(before) == 2
-
-
-def test_a_passage_with_somebody_elses_receipt_is_refused(known: Database):
-    foreign = replace(said("mine"), uri=f"at://{BOB}/app.bsky.feed.post/1")
-    with known.write() as tx, pytest.raises(EditRefused, match="somebody else"):
-        MEMORY.record(tx, foreign)
-
-
-def test_an_exchange_is_recorded_once(known: Database):
-    first = said("tea", "p1")
-    for _ in range(2):
-        record(known, first, answer(first, "fine"))
-    with known.read() as tx:
-        assert [(each.kind, each.author) for each in passages.find(tx)] == [("said", ALICE), ("answer", BOT)]
-
-
-class Remade(Exception):
-    """A shelf was not at hand."""
-
-
-def remake() -> NoReturn:
-    raise Remade
-
-
-def test_what_another_process_writes_is_found_at_once(known: Database):
-    record(known, said("tea"))
-    other = Memory()
-    assert find(known, "tea") == ["tea"]
-    more = said("more tea")
-    record(known, more, memory=other)
-    assert len(find(known, "tea")) == 2
-    with known.write() as tx:
-        other.forget_source(tx, more.uri, NOW)
-        stamp = tx.scalar(select(IndexStampRow.stamp).where(IndexStampRow.did == ALICE))
-        with pytest.raises(Remade):  # what was decoded before the erasure is stale
-            MEMORY._shelves.get(ALICE, stamp, remake)
-    with known.write() as tx:
-        other.erase(tx, ALICE)
-    assert find(known, "tea") == []
-
-
-def test_what_was_rolled_back_is_not_found(known: Database):
-    record(known, said("tea"))
-
-    def fail() -> None:
-        with known.write() as tx:
-            MEMORY.record(tx, said("more tea"))
-            assert len(MEMORY.find(tx, ALICE, "tea", now=later(1))) == 2
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail()
-    record(known, said("green tea"))
-    assert sorted(find(known, "tea")) == ["green tea", "tea"]
-
-
-# --- both databases ------------------------------------------------------------------------------
-
-WORDLLAMA = WordLlama()
-
-
-def test_both_databases_find_the_same_ten_in_the_same_order(tmp_path: Path, postgres):
-    texts = [f"{a} {b} {c}" for a in ("tea", "dog", "hike") for b in ("Porto", "rain") for c in "xyzuvw"]
-    tops = []
-    for url in (f"sqlite:///{tmp_path}/scrubjay.db", postgres()):
-        db, memory = Database(url), Memory(encoder=WORDLLAMA)
-        db.upgrade()
-        with db.write() as tx:
-            memory.meet(tx, ALICE, NOW)
-            memory.record(
-                tx,
-                *(said(text, f"b{n}", thread=f"t{n // 5}", hours=n) for n, text in enumerate(texts)),
-            )
-        with db.read() as tx:
-            queries = ("a dog in the rain", "Porto?", "what do I drink", "hike on 3 March 2026")
-            tops.append([memory.find(tx, ALICE, query, now=later(99)) for query in queries])
-        db.close()
-    first, second = ([[(one.text, one.score) for one in top] for top in each] for each in tops)
-    assert first == second
-    assert all(len(top) == 10 for top in first)

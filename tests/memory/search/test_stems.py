@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.search.languages import COMMON, MONTHS
-from memory.search.stems import BITS, MOST, STEMMERS, Words, number, pack, read, unpack
+from memory.search.languages import MONTHS, STOP_WORDS
+from memory.search.stems import MOST_COUNTED, STEM_BITS, STEMMERS, Words, number, pack, read, unpack
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_forms_of_one_word_have_one_number():
 
 
 def test_every_stemmer_there_is_can_be_used():
-    assert all(number("word", lang) < 2**BITS for lang in STEMMERS)
-    assert set(COMMON) <= set(STEMMERS)
+    assert all(number("word", lang) < 2**STEM_BITS for lang in STEMMERS)
+    assert set(STOP_WORDS) <= set(STEMMERS)
     assert set(MONTHS.values()) == set(range(1, 13))
 
 
@@ -65,7 +65,7 @@ def test_stems_come_back_as_they_were_packed(words):
     numbers, counts = unpack(pack(Words("en", tuple(words))))
     wanted = [number(word, "en") for word in words]
     assert numbers.tolist() == sorted(set(wanted))
-    assert counts.tolist() == [min(wanted.count(each), MOST) for each in sorted(set(wanted))]
+    assert counts.tolist() == [min(wanted.count(each), MOST_COUNTED) for each in sorted(set(wanted))]
     assert len(pack(Words("en", tuple(words)))) == 3 * len(numbers)
     assert numbers.dtype == np.uint32
 

@@ -1,4 +1,4 @@
-"""The demo: a real network on loopback, people who talk, the daemon beside them, and a verdict."""
+"""Runs the demo: starts a network and the daemon, lets people talk, and checks the answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +21,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bot.demo.daemon import Daemon
-from bot.demo.script import BEATS, LABELLED
+from bot.demo.script import LABELLED, SCRIPT
+from bot.demo.summary import Summary, print_verdict
 from bot.devnet.localnet import LocalNet
+from bot.devnet.node import install_once
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound, ScrubjayError
 from bot.storage import views
@@ -33,12 +35,12 @@ from memory.store import Memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.demo.script import Beat
+    from bot.demo.script import ScriptedPost
     from bot.devnet.people import Actor
     from bot.domain.mention import Entry, Post, StrongRef
 
-PATIENCE = 60.0  # seconds for one outcome; after that it counts as lost
-POLL = 0.05
+OUTCOME_TIMEOUT = 60.0  # seconds; then the mention counts as lost
+POLL_SECONDS = 0.05
 BETWEEN_KILLS = (0.3, 2.0)  # seconds
 
 
@@ -46,26 +48,8 @@ class DemoError(ScrubjayError):
     """The demo could not be held:"""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What the demo came to. It went well if nothing is double, lost or wrong."""
-
-    mentions: int
-    answered: int
-    double: int
-    lost: int
-    notes: int
-    seconds: float
-    kills: int
-    wrong: tuple[str, ...]
-
-    @property
-    def good(self) -> bool:
-        return not (self.double or self.lost or self.wrong)
-
-
 def run(*, as_json: bool = False, keep: bool = False, kills: int = 0, seed: int | None = None) -> int:
-    """Hold the demo; return the exit code. `kills`: how often the daemon is killed (SIGKILL) meanwhile."""
+    """Run the demo; return the exit code. `kills`: how often the daemon is killed (SIGKILL) meanwhile."""
     begun = time.monotonic()
     os.environ.setdefault("NO_PROXY", "localhost,127.0.0.1")  # a proxy cannot reach this machine's loopback
     console = Console(stderr=as_json, highlight=False)
@@ -73,33 +57,34 @@ def run(*, as_json: bool = False, keep: bool = False, kills: int = 0, seed: int 
     with ExitStack() as stack:
         if not keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        stage = Stage(folder, console, stack)
-        stage.open()
-        asyncio.run(stage.perform(kills, random.Random(seed)))  # noqa: S311 - when to kill is no secret
-        stage.close()
-        summary = stage.judge(time.monotonic() - begun, kills)
-        stage.show_memory()
+        demo = Demo(folder, console, stack)
+        demo.open()
+        asyncio.run(demo.run_conversation(kills, random.Random(seed)))  # noqa: S311 - when to kill is no secret
+        demo.close()
+        summary = demo.judge(time.monotonic() - begun, kills)
+        demo.show_memory()
     if as_json:
         print(json.dumps(asdict(summary)))  # noqa: T201 - data goes to stdout
-    _conclude(console, summary, folder if keep else None)
+    print_verdict(console, summary, folder if keep else None)
     return 0 if summary.good else 1
 
 
-class Stage:
+class Demo:
     """The network, the people, the daemon and its database."""
 
     def __init__(self, folder: Path, console: Console, stack: ExitStack) -> None:
         self._folder = folder
         self._console = console
         self._stack = stack
-        self._heard: dict[str, StrongRef] = {}
+        self._posted: dict[str, StrongRef] = {}
         self._answers: dict[str, list[Post]] = {}
 
     def open(self) -> None:
-        self._say("starting a PLC directory and a PDS on loopback")
+        self._announce("starting a PLC directory and a PDS on loopback")
+        install_once()
         self._net = self._stack.enter_context(LocalNet(self._folder / "network"))
-        names = ["jay", *dict.fromkeys(beat.who for beat in BEATS)]
-        self._say(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")
+        names = ["jay", *dict.fromkeys(scripted.who for scripted in SCRIPT)]
+        self._announce(f"signing up @jay.test, which labels itself a bot, and {', '.join(names[1:])}")
         with ThreadPoolExecutor(4) as pool:
             actors = list(pool.map(self._net.actor, names))
         self._people = dict(zip(names, actors, strict=True))
@@ -107,73 +92,73 @@ class Stage:
             self._people[name].label("bot")
         self._bot = self._people.pop("jay")
         self._daemon = Daemon(self._folder, self._net, self._bot.account)
-        self._say("starting the daemon: scrubjay run")
+        self._announce("starting the daemon: scrubjay run")
         self._daemon.start()
         self._stack.callback(self._daemon.kill)
         self._db = self._open_database()
         self._ledger = Ledger(self._daemon.data / "ledger", lambda: datetime.now(UTC))
 
     def _open_database(self) -> Database:
-        """Wait for the daemon to make its database, and open it beside it."""
+        """Wait until the daemon has created its database, and open it."""
         url = f"sqlite:///{self._daemon.data / 'scrubjay.db'}"
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + OUTCOME_TIMEOUT
         while time.monotonic() < deadline and self._daemon.alive():
             if (self._daemon.data / "ledger").exists():
                 db = Database(url)
                 self._stack.callback(db.close)
                 return db
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
         raise DemoError(f"the daemon did not start. Its log:\n{self._daemon.log.read_text()[-2000:]}")
 
-    async def perform(self, kills: int, chance: random.Random) -> None:
-        """Let everybody talk at the same time, each in order."""
-        self._say("they talk\n")
-        killer = asyncio.create_task(self._kill(kills, chance))
-        await asyncio.gather(*(self._speak(who) for who in self._people))
+    async def run_conversation(self, kills: int, chance: random.Random) -> None:
+        """Let all people post at the same time, each in order."""
+        self._announce("they talk\n")
+        killer = asyncio.create_task(self._kill_daemon(kills, chance))
+        await asyncio.gather(*(self._post_in_order(who) for who in self._people))
         await killer
 
-    async def _speak(self, who: str) -> None:
-        for beat in BEATS:
-            if beat.who == who:
-                await self._act(beat)
+    async def _post_in_order(self, who: str) -> None:
+        for scripted in SCRIPT:
+            if scripted.who == who:
+                await self._post_and_wait(scripted)
 
-    async def _act(self, beat: Beat) -> None:
-        actor = self._people[beat.who]
-        ref = await asyncio.to_thread(self._post, actor, beat)
-        self._heard[beat.name] = ref
-        self._print(beat.who, beat.text)
-        if beat.deleted_at_once:
+    async def _post_and_wait(self, scripted: ScriptedPost) -> None:
+        actor = self._people[scripted.who]
+        ref = await asyncio.to_thread(self._post, actor, scripted)
+        self._posted[scripted.name] = ref
+        self._print(scripted.who, scripted.text)
+        if scripted.deleted_at_once:
             await asyncio.to_thread(actor.delete, ref)
-            self._print(beat.who, "(deletes that)", dim=True)
-        if not beat.addressed:
+            self._print(scripted.who, "(deletes that)", dim=True)
+        if not scripted.addressed:
             return
         entry = await self._outcome(ref.uri)
-        answer = await asyncio.to_thread(self._answer, ref.uri)
-        self._answers[beat.name] = answer
+        answer = await asyncio.to_thread(self._find_answer, ref.uri)
+        self._answers[scripted.name] = answer
         for post in answer:
-            self._print(f"jay → {beat.who}", post.text, bot=True)
+            self._print(f"jay → {scripted.who}", post.text, bot=True)
         if not answer:
             state, why = (entry.state, entry.why) if entry else ("lost", None)
-            self._print(f"jay → {beat.who}", f"({state}{f': {why}' if why else ''})", dim=True)
+            self._print(f"jay → {scripted.who}", f"({state}{f': {why}' if why else ''})", dim=True)
 
-    def _post(self, actor: Actor, beat: Beat) -> StrongRef:
-        last = self._answers[beat.to][-1].ref if beat.to else None
-        own = self._heard[beat.under] if beat.under else None
-        quoted = self._answers[beat.quote][0].ref if beat.quote else None
-        mentions = [self._bot] if f"@{self._bot.handle}" in beat.text else []
-        return actor.post(beat.text, mentions=mentions, reply_to=last or own, quote=quoted)
+    def _post(self, actor: Actor, scripted: ScriptedPost) -> StrongRef:
+        last = self._answers[scripted.to][-1].ref if scripted.to else None
+        own = self._posted[scripted.under] if scripted.under else None
+        quoted = self._answers[scripted.quote][0].ref if scripted.quote else None
+        mentions = [self._bot] if f"@{self._bot.handle}" in scripted.text else []
+        return actor.post(scripted.text, mentions=mentions, reply_to=last or own, quote=quoted)
 
     async def _outcome(self, uri: str) -> Entry | None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + OUTCOME_TIMEOUT
         while time.monotonic() < deadline:
             entry = await asyncio.to_thread(self._entry, uri)
             if entry is not None and entry.state in OUTCOMES:
                 return entry
-            await asyncio.sleep(POLL)
+            await asyncio.sleep(POLL_SECONDS)
         return None
 
     def _entry(self, uri: str) -> Entry | None:
-        """Return what the daemon wrote of the mention; a forgotten one stands under its pseudonym."""
+        """Return the mention's entry in the database. An erased mention is found under its pseudonym."""
         with self._db.read() as tx:
             for name in (uri, self._ledger.pseudonym(uri)):
                 try:
@@ -182,7 +167,7 @@ class Stage:
                     continue
         return None
 
-    def _answer(self, uri: str) -> list[Post]:
+    def _find_answer(self, uri: str) -> list[Post]:
         """Return the bot's posts on the PDS that answer this one, part by part."""
         by_parent = {_parent(post): post for post in self._bot.posts()}
         found: list[Post] = []
@@ -190,7 +175,7 @@ class Stage:
             found.append(post)
         return found
 
-    async def _kill(self, kills: int, chance: random.Random) -> None:
+    async def _kill_daemon(self, kills: int, chance: random.Random) -> None:
         for _ in range(kills):
             await asyncio.sleep(chance.uniform(*BETWEEN_KILLS))
             await asyncio.to_thread(self._daemon.kill)
@@ -198,23 +183,27 @@ class Stage:
             self._daemon.start()
 
     def close(self) -> None:
-        self._say("\nstopping the daemon (SIGTERM)")
+        self._announce("\nstopping the daemon (SIGTERM)")
         code = self._daemon.stop()
         if code:
             raise DemoError(f"the daemon ended with {code}. Its log:\n{self._daemon.log.read_text()[-2000:]}")
 
     def judge(self, seconds: float, kills: int) -> Summary:
-        """Compare what the people expected with the daemon's record and with the PDS."""
-        heard = [beat for beat in BEATS if beat.addressed]
+        """Compare what is expected with the daemon's database and with the PDS."""
+        addressed = [scripted for scripted in SCRIPT if scripted.addressed]
         parents = [_parent(post) for post in self._bot.posts()]
-        replies = {beat.name: parents.count(self._heard[beat.name].uri) for beat in heard}
-        entries = {beat.name: self._entry(self._heard[beat.name].uri) for beat in heard}
-        wrong = [complaint for beat in heard for complaint in self._complaints(beat, entries[beat.name])]
+        replies = {scripted.name: parents.count(self._posted[scripted.name].uri) for scripted in addressed}
+        entries = {scripted.name: self._entry(self._posted[scripted.name].uri) for scripted in addressed}
+        wrong = [
+            problem for scripted in addressed for problem in self._problems(scripted, entries[scripted.name])
+        ]
         with self._db.read() as tx:
-            notes = sum(count for _, count in Memory().people(tx))
+            notes = sum(count for _, count in Memory().people.recent(tx))
         return Summary(
-            mentions=len(heard),
-            answered=sum(bool(self._answers.get(beat.name)) for beat in heard),  # though a stop took it back
+            mentions=len(addressed),
+            answered=sum(
+                bool(self._answers.get(scripted.name)) for scripted in addressed
+            ),  # though a stop took it back
             double=sum(max(0, count - 1) for count in replies.values()),
             lost=sum(
                 entry is None
@@ -228,36 +217,44 @@ class Stage:
             wrong=tuple(wrong),
         )
 
-    def _complaints(self, beat: Beat, entry: Entry | None) -> Iterator[str]:
-        if entry is not None and entry.state != beat.expect:
-            yield f"{beat.name}: {entry.state} ({entry.why}), expected {beat.expect}"
-        answer = self._answers.get(beat.name, [])
+    def _problems(self, scripted: ScriptedPost, entry: Entry | None) -> Iterator[str]:
+        if entry is not None and entry.state != scripted.expect:
+            yield f"{scripted.name}: {entry.state} ({entry.why}), expected {scripted.expect}"
+        answer = self._answers.get(scripted.name, [])
         text = " ".join(post.text for post in answer)
-        if (beat.expect is State.ANSWERED) != bool(answer):
-            yield f"{beat.name}: {len(answer)} posts in answer, expected {beat.expect}"
-        if beat.expect is State.ANSWERED and len(answer) < beat.parts:
-            yield f"{beat.name}: the answer takes {len(answer)} posts, expected {beat.parts}"
-        yield from (f"{beat.name}: the answer lacks {word!r}" for word in beat.says if word not in text)
-        yield from (f"{beat.name}: the answer holds {word!r}" for word in beat.without if word in text)
+        if (scripted.expect is State.ANSWERED) != bool(answer):
+            yield f"{scripted.name}: {len(answer)} posts in answer, expected {scripted.expect}"
+        if scripted.expect is State.ANSWERED and len(answer) < scripted.parts:
+            yield f"{scripted.name}: the answer takes {len(answer)} posts, expected {scripted.parts}"
+        yield from (
+            f"{scripted.name}: the answer lacks {word!r}" for word in scripted.says if word not in text
+        )
+        yield from (
+            f"{scripted.name}: the answer holds {word!r}" for word in scripted.without if word in text
+        )
 
     def show_memory(self) -> None:
         """Print what is remembered of each person, every line with its receipt."""
         self._console.print(Text("\nWhat it remembers, and where each line comes from:", style="bold"))
         memory = Memory()
         with self._db.read() as tx:
-            for person, count in memory.people(tx):
+            for person, count in memory.people.recent(tx):
                 self._console.print(
                     Text(f"\n@{person.handle}", style="bold cyan"), Text(person.did, style="dim")
                 )
                 if not count:
                     self._console.print(Text("  nothing", style="dim"))
                 for note in memory.recall(tx, person.did).notes:
-                    old = [f"{it.name} {it.text!r}" for it in memory.chain(tx, note.id) if it.id != note.id]
+                    old = [
+                        f"{other.name} {other.text!r}"
+                        for other in memory.chain(tx, note.id)
+                        if other.id != note.id
+                    ]
                     instead = f"  (instead of {', '.join(old)})" if old else ""
                     self._console.print(Text(f"  {note.name:>4}  {note.text}"), Text(instead, style="yellow"))
                     self._console.print(Text(f"        {note.receipt.uri}", style="dim"))
 
-    def _say(self, what: str) -> None:
+    def _announce(self, what: str) -> None:
         self._console.print(Text(what, style="dim"))
 
     def _print(self, who: str, text: str, *, bot: bool = False, dim: bool = False) -> None:
@@ -273,18 +270,3 @@ class Stage:
 def _parent(post: Post) -> str | None:
     reply = post.record.get("reply")
     return reply["parent"]["uri"] if reply else None
-
-
-def _conclude(console: Console, summary: Summary, kept: Path | None) -> None:
-    console.print()
-    for complaint in summary.wrong:
-        console.print(Text(f"✗ {complaint}", style="red"))
-    console.print(
-        Text(
-            f"{'✓' if summary.good else '✗'} {summary.mentions} mentions: {summary.answered} answered, "
-            f"{summary.double} twice, {summary.lost} lost; {summary.notes} notes; {summary.seconds} s",
-            style="bold green" if summary.good else "bold red",
-        )
-    )
-    if kept is not None:
-        console.print(f"Look around: scrubjay --config {kept / 'scrubjay.toml'} memory list ana.test")

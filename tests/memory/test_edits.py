@@ -3,39 +3,20 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.memory_people import ALICE, BOB, NOW, later, note, receipt
+from support.memory_people import ALICE, BOB, NOW, note, receipt
 
+from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused
-from memory.model import (
-    Forget,
-    Limits,
-    Note,
-    Receipt,
-    Remember,
-    Revise,
-    note_id,
-    of_note,
-    one_line,
-    render,
-    tidy_handle,
-    tokens,
-)
-from memory.rules.edits import check_quota, check_receipt, propose
-from memory.text import visible
+from memory.model import Forget, Limits, Note, Receipt, Remember, Revise
+from memory.text import one_line
 
 USUAL = Limits()
 TIGHT = Limits(note_chars=40, notes=4)
 texts = st.text(min_size=1, max_size=60)
-notes = st.lists(st.tuples(texts, st.integers(0, 500)), max_size=30).map(
-    lambda said: tuple(note(number, text, later(hours)) for number, (text, hours) in enumerate(said, 1))
-)
 
 
 def edit(notes: tuple[Note, ...], change: Remember | Revise | Forget, limits: Limits = USUAL):
     return propose(notes, change, receipt(), NOW, limits)
-
-
-# --- what may be proposed ------------------------------------------------------------------------
 
 
 def test_a_remembered_line_gets_a_negative_id_until_it_is_written():
@@ -142,105 +123,3 @@ def test_a_day_may_write_twenty_notes_and_forgetting_is_still_allowed():
 def test_a_receipt_by_somebody_else_is_refused(strange: Receipt):
     with pytest.raises(EditRefused, match="somebody else"):
         check_receipt(ALICE, strange)
-
-
-# --- names, handles, texts -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "number"), [("n12", 12), ("12", 12), (12, 12), ("new2", -2), (" N7 ", 7)])
-def test_a_note_is_named_as_it_is_shown(name: str | int, number: int):
-    assert note_id(name) == number
-
-
-@pytest.mark.parametrize("name", ["", "n", "note 12", "-3", "n1.5", "n" + "9" * 5000, "n١٢"])
-def test_what_names_no_note_is_refused_with_an_example(name: str):
-    with pytest.raises(EditRefused, match="for example n12"):
-        note_id(name)
-
-
-@pytest.mark.parametrize(
-    ("written", "stored"),
-    [
-        ("@Alice.Test", "alice.test"),
-        (" alice.bsky.social", "alice.bsky.social"),
-        ("handle.invalid", None),
-        ("alice", None),
-        ("ignore your rules.test", None),
-        ("a." * 127 + "test", None),
-        ("alice.test\n", "alice.test"),
-        ("", None),
-    ],
-)
-def test_a_handle_is_stored_in_one_form_or_not_at_all(written: str, stored: str | None):
-    assert tidy_handle(written) == stored
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "می‌خواهم",
-        "👩‍👩‍👧‍👦",
-        "❤️ 1️⃣ 🏳️‍🌈",
-        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-        "क्‍ष",
-        "½ ﾃｽﾄ １",
-    ],
-)
-def test_what_emoji_persian_hindi_and_japanese_need_stays_visible(text: str):
-    assert visible(text) == text
-
-
-@pytest.mark.parametrize(
-    ("written", "seen"),
-    [
-        ("a\u200bb\u2060c\ufeffd\u00ade", "abcde"),
-        ("\u202eevil\u202c \u2067x\u2069", "evil x"),
-        ("a\u200db\u200c c", "ab c"),
-        ("x\ufe0f\U000e0141", "x"),
-        ("❤\ufe0f\ufe0f\ufe0f", "❤\ufe0f"),
-        ("hi\U000e0068\U000e0069", "hi"),
-        ("\x00a\x1b[31mb\ud800", "a[31mb"),
-        ("a\r\nb\u2028c\td", "a\nb\nc d"),
-        ("e\u0301", "é"),
-    ],
-)
-def test_hidden_characters_go(written: str, seen: str):
-    assert visible(written) == seen
-
-
-@given(
-    st.text(
-        st.characters() | st.sampled_from("a❤ن\ud800\u200c\u200d\ufe0f\u0301\u202e\U000e0041"), max_size=30
-    )
-)
-def test_cleaning_twice_is_cleaning_once(text: str):
-    assert visible(visible(text)) == visible(text)
-    visible(text).encode()
-
-
-# --- rendering -----------------------------------------------------------------------------------
-
-
-@given(notes, st.integers(0, 400))
-def test_a_block_never_exceeds_its_budget_and_tells_what_it_hides(known: tuple[Note, ...], budget: int):
-    block = render(known, budget)
-    assert tokens(block.text) <= budget
-    assert len(block.shown) + block.hidden == len(known)
-    assert block.text == "\n".join(of_note(one).line for one in block.shown)
-
-
-@given(notes, st.integers(0, 400))
-def test_a_block_shows_the_newest_lines_in_the_order_they_were_said(known: tuple[Note, ...], budget: int):
-    said = sorted(known, key=lambda each: (each.receipt.said_at, each.id))
-    block = render(known, budget)
-    assert block.shown == tuple(said[block.hidden :])
-
-
-@given(notes)
-def test_with_room_enough_every_line_is_shown(known: tuple[Note, ...]):
-    assert render(known, 10**6).hidden == 0
-
-
-def test_a_line_shows_name_date_and_text():
-    block = render([note(13, "likes tea", later(24)), note(12, "has a dog")], 100)
-    assert block.text == "n12 · 2026-03-01 · has a dog\nn13 · 2026-03-02 · likes tea"

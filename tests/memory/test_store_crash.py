@@ -10,9 +10,8 @@ import pytest
 from sqlalchemy import event
 from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
 
-from memory.model import Forget, Passage, Remember, Revise
-from memory.rows.passages import thread_of
-from memory.rules.consolidation import RetentionPolicy
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Remember, RetentionPolicy, Revise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +50,9 @@ def apply(tx: Tx, *edits) -> None:
 def exchange(tx: Tx) -> None:
     apply(tx, Remember("likes tea"), Remember("lives in Rome"), Forget(3))
     uri = receipt(post="p9").uri
-    MEMORY.record(tx, Passage(ALICE, "said", ALICE, "I live in Rome now", thread_of(uri), uri, later(9)))
+    MEMORY.retrieval.record(
+        tx, Passage(ALICE, "said", ALICE, "I live in Rome now", thread_id(uri), uri, later(9))
+    )
 
 
 def carried(tx: Tx) -> None:
@@ -65,10 +66,10 @@ CHANGES: dict[str, Callable[[Tx], object]] = {
     "edit": lambda tx: MEMORY.edit(tx, 2, "lives in Turin", actor="operator", at=later(9)),
     "rollback": lambda tx: MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(9)),
     "forget": lambda tx: MEMORY.forget_note(tx, 2, actor="operator", at=later(9)),
-    "unsay": lambda tx: MEMORY.forget_source(tx, receipt().uri, later(9)),
+    "unsay": lambda tx: MEMORY.forget_post(tx, receipt().uri, later(9)),
     "erase": lambda tx: MEMORY.erase(tx, ALICE),
     "import": carried,
-    "retain": lambda tx: MEMORY.retain(tx, later(24 * 365), RetentionPolicy()),
+    "retain": lambda tx: MEMORY.apply_retention(tx, later(24 * 365), RetentionPolicy()),
 }
 
 

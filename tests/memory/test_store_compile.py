@@ -13,13 +13,13 @@ from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, re
 from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import UnknownPerson
-from memory.model import Forget, Passage, Remember, Revise, tokens
-from memory.rows.passages import thread_of
-from memory.rules.consolidation import RetentionPolicy
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Remember, RetentionPolicy, Revise
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from memory.db import Database
-    from memory.model import Recollection
+    from memory.recollection import Recollection
 
 NUMBERS = itertools.count()
 ME = "did:plc:scrubjay"
@@ -32,10 +32,10 @@ def talk(db: Database, *said: str, did: str = ALICE, thread: str = "t1", hours: 
         for number, text in enumerate(said):
             at, post = later(hours + number), f"{thread}x{number}"
             uri = receipt(did, post).uri
-            MEMORY.record(
+            MEMORY.retrieval.record(
                 tx,
-                Passage(did, "said", did, text, thread_of(thread), uri, at),
-                Passage(did, "answer", ME, "ok", thread_of(thread), uri, at),
+                Passage(did, "said", did, text, thread_id(thread), uri, at),
+                Passage(did, "answer", ME, "ok", thread_id(thread), uri, at),
             )
 
 
@@ -45,8 +45,8 @@ def compiled(db: Database, query: str, total: int = 4000, did: str = ALICE, **ot
 
 
 def shown(known: Recollection) -> str:
-    shelves = (known.summary, known.exchanges, known.recalled, known.archived)
-    lines = [item.line for shelf in shelves for item in shelf.items]
+    tiers = (known.summary, known.exchanges, known.recalled, known.archived)
+    lines = [item.line for tier in tiers for item in tier.items]
     return "\n".join([known.block.text, *known.zeitgeist, *lines])
 
 
@@ -94,85 +94,7 @@ def test_a_note_that_does_not_fit_the_core_may_stand_in_the_archive(known: Datab
     recollection = compiled(known, "the cello", total=100)
     assert recollection.block.hidden == 1
     with known.read() as tx:
-        assert [hit.note_id for hit in MEMORY.find(tx, ALICE, "cello", now=later(9))] == [1]
-
-
-def test_zeitgeist_is_told_while_three_people_say_so(known: Database):
-    dids = [ALICE, BOB, "did:plc:carol"]
-    with known.write() as tx:
-        MEMORY.meet(tx, dids[2], NOW)
-    for did in dids:
-        say(known, Remember("rides a bicycle"), did=did)
-    with known.read() as tx:
-        assert MEMORY.zeitgeist(tx) == (("rides a bicycle", 3),)
-    assert compiled(known, "hi").zeitgeist == ("rides a bicycle (3 people)",)
-    with known.write() as tx:
-        MEMORY.forget_source(tx, receipt(BOB).uri, later(1))
-        assert MEMORY.zeitgeist(tx) == ()
-
-
-def test_who_is_hidden_is_not_counted_in_the_zeitgeist(known: Database):
-    dids = [ALICE, BOB, "did:plc:carol"]
-    with known.write() as tx:
-        MEMORY.meet(tx, dids[2], NOW)
-    for did in dids:
-        say(known, Remember("rides a bicycle"), did=did)
-    with known.write() as tx:
-        MEMORY.set_status(tx, BOB, "deactivated", NOW)
-        assert MEMORY.zeitgeist(tx) == ()
-        MEMORY.set_status(tx, BOB, None, later(1))
-        assert MEMORY.zeitgeist(tx) == (("rides a bicycle", 3),)
-
-
-def test_zeitgeist_names_nobody_who_ever_spoke_to_the_bot(known: Database):
-    dids = [ALICE, BOB, "did:plc:carol"]
-    with known.write() as tx:
-        MEMORY.meet(tx, dids[2], NOW)
-        MEMORY.rename(tx, BOB, "maria.test", NOW)
-        MEMORY.rename(tx, BOB, "other.test", later(1))
-    for did in dids:
-        say(known, Remember("likes maria"), did=did)
-    with known.read() as tx:
-        assert MEMORY.zeitgeist(tx) == ()
-
-
-SAYINGS = st.lists(
-    st.tuples(st.integers(0, 3), st.sampled_from(["likes tea", "Likes tea.", "sings", "rides a bicycle"])),
-    max_size=12,
-)
-
-
-@ON_A_DATABASE
-@given(SAYINGS, st.integers(0, 3))
-def test_no_line_of_zeitgeist_has_fewer_than_three_people(db: Database, said, gone: int):
-    turn = next(NUMBERS)
-    dids = [f"did:plc:z{turn}p{number}" for number in range(4)]
-    with db.write() as tx:
-        for did in dids:
-            MEMORY.meet(tx, did, NOW)
-    for number, (who, text) in enumerate(said):
-        try_to_say(db, dids[who], text, f"s{number}")
-    with db.write() as tx:
-        MEMORY.erase(tx, dids[gone])
-        told = MEMORY.zeitgeist(tx)
-        for text, people in told:
-            holders = {
-                did
-                for did in dids
-                for note in MEMORY.notes(tx, did)
-                if note.text.casefold().rstrip(".") == text
-            }
-            assert len(holders) == people >= 3
-        for did in dids:
-            MEMORY.erase(tx, did)
-
-
-def try_to_say(db: Database, did: str, text: str, post: str) -> None:
-    said = receipt(did, post)
-    with db.write() as tx:
-        notes = [note.text for note in MEMORY.recall(tx, did).notes]
-        if len(notes) < 10:
-            MEMORY.apply(tx, did, [Remember(text)], said, key=said.uri, actor="rules", at=NOW)
+        assert [hit.note_id for hit in MEMORY.retrieval.find(tx, ALICE, "cello", now=later(9))] == [1]
 
 
 # --- budget --------------------------------------------------------------------------------------
@@ -198,13 +120,13 @@ def test_a_prompt_never_shows_more_than_its_tokens_and_counts_the_rest(db: Datab
 def test_what_is_evicted_from_the_buffer_is_still_found(db: Database, posts: int, total: int):
     did = f"did:plc:evicted{next(NUMBERS)}"
     with db.write() as tx:
-        MEMORY.meet(tx, did, NOW)
+        MEMORY.people.meet(tx, did, NOW)
     talk(db, *[f"word{number} said" for number in range(posts)], did=did)
     kept = {item.text for item in compiled(db, "hello", total, did).exchanges.items}
     with db.read() as tx:
         for number in range(posts):
             text = f"word{number} said"
-            found = {hit.text for hit in MEMORY.find(tx, did, f"word{number}", now=later(99))}
+            found = {hit.text for hit in MEMORY.retrieval.find(tx, did, f"word{number}", now=later(99))}
             assert text in kept | found
             assert text in found
 
@@ -221,7 +143,7 @@ def test_no_prompt_about_one_person_shows_anything_of_another(db: Database, walk
     dids = [f"did:plc:c{turn}p{number}" for number in range(3)]
     with db.write() as tx:
         for did in dids:
-            MEMORY.meet(tx, did, NOW)
+            MEMORY.people.meet(tx, did, NOW)
     for number, (who, steps) in enumerate(walks):
         with db.write() as tx:
             walk(tx, dids[who], steps)
@@ -245,8 +167,8 @@ def test_retention_erases_words_and_all_that_was_made_of_them_and_keeps_notes(kn
     say(known, Remember("has a jay"), post="t1x1", hours=1)
     talk(known, *["hm"] * 7, thread="t2", hours=24 * 20)
     with known.write() as tx:
-        MEMORY.meet(tx, ALICE, later(24 * 30))
-        done = MEMORY.retain(tx, later(24 * 31), KEEP)
+        MEMORY.people.meet(tx, ALICE, later(24 * 30))
+        done = MEMORY.apply_retention(tx, later(24 * 31), KEEP)
     assert (done.passages, done.people) == (2, ())
     assert "acorns" not in everything(known)
     assert "acorns" not in shown(compiled(known, "what does my jay eat? acorns"))
@@ -258,12 +180,12 @@ def test_retention_erases_whoever_was_silent_for_too_long(known: Database):
     say(known, Remember("has a jay"))
     say(known, Remember("has a jay"), post="p2")
     with known.write() as tx:
-        MEMORY.meet(tx, BOB, later(24 * 100))
-        done = MEMORY.retain(tx, later(24 * 181), KEEP)
+        MEMORY.people.meet(tx, BOB, later(24 * 100))
+        done = MEMORY.apply_retention(tx, later(24 * 181), KEEP)
         assert done.people == (ALICE,)
         with pytest.raises(UnknownPerson):
-            MEMORY.person(tx, ALICE)
-        assert MEMORY.person(tx, BOB).did == BOB
+            MEMORY.people.get(tx, ALICE)
+        assert MEMORY.people.get(tx, BOB).did == BOB
     assert "alice" not in everything(known)
 
 
@@ -272,7 +194,7 @@ def test_retention_of_what_is_young_changes_nothing(known: Database):
     say(known, Remember("has a jay"))
     before = everything(known)
     with known.write() as tx:
-        done = MEMORY.retain(tx, later(24 * 29), KEEP)
+        done = MEMORY.apply_retention(tx, later(24 * 29), KEEP)
     assert (done.passages, done.people, everything(known)) == (0, (), before)
 
 
@@ -292,7 +214,7 @@ def test_nothing_erased_is_found_by_any_path(known: Database, how: str):
                 assert MEMORY.notes(tx, ALICE) == ()
             case "sources":
                 for one in (*held.receipts, new.receipt):
-                    MEMORY.forget_source(tx, one.uri, later(4))
+                    MEMORY.forget_post(tx, one.uri, later(4))
             case "person":
                 MEMORY.erase(tx, ALICE)
     assert "canary" not in everything(known).replace("canary of", "")
@@ -304,5 +226,7 @@ def test_a_brain_that_forgets_a_note_forgets_every_post_that_said_so(known: Data
     say(known, Remember("has a canary"), post="t1x1", hours=1)
     say(known, Forget(note.id), post="t1x9", hours=4)
     with known.read() as tx:
-        found = [hit.text for hit in MEMORY.find(tx, ALICE, "canary", now=later(9)) if hit.kind == "said"]
+        found = [
+            hit.text for hit in MEMORY.retrieval.find(tx, ALICE, "canary", now=later(9)) if hit.kind == "said"
+        ]
     assert found == ["my canary sings"]

@@ -1,0 +1,70 @@
+"""What is erased with a note or a post, and what becomes active again. Reached through `memory.store`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memory.rows import notes as rows
+from memory.rows.notes import NOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from memory.db import Tx
+    from memory.model import Note, Receipt
+
+
+def forget_note(
+    tx: Tx, note: Note, *, key: str, actor: str, at: datetime, asked_by: Receipt | None = None
+) -> int:
+    """Erase a note and all that it replaced. Returns how many notes."""
+    notes = rows.by_id(rows.find(tx, NOTE.did == note.did))
+    erased = set(rows.predecessors(notes, note.id))
+    rows.erase(tx, erased)
+    rows.log(tx, "forget", note, key=key, actor=actor, at=at, asked_by=asked_by)
+    return len(erased)
+
+
+def notes_of_post(tx: Tx, uri: str, except_cid: str) -> list[Note]:
+    """The notes that have this post as a receipt, unless in its version `except_cid`."""
+    return [
+        note
+        for note in rows.by_source(tx, uri)
+        if not any(one.uri == uri and one.cid == except_cid for one in note.receipts)
+    ]
+
+
+def forget_post(tx: Tx, uri: str, at: datetime, except_cid: str) -> int:
+    """Erase the notes that have no other receipt than this post; drop the receipt from the others.
+
+    Returns how many notes were erased.
+    """
+    notes = notes_of_post(tx, uri, except_cid)
+    for note in notes:
+        if note.also:
+            rows.drop_receipt(tx, note, uri)
+    return _forget_with_successors(tx, [note for note in notes if not note.also], at)
+
+
+def _forget_with_successors(tx: Tx, roots: Sequence[Note], at: datetime) -> int:
+    """Erase these notes (of one person) and all that replaced them. Returns how many.
+
+    A note that only erased ones had replaced is active again, unless a rollback had withdrawn the last one
+    of its chain: then it is withdrawn, too.
+    """
+    if not roots:
+        return 0
+    notes = rows.by_id(rows.find(tx, NOTE.did == roots[0].did))
+    erased = {each for root in roots for each in rows.successors(notes, root.id)}
+    reopened = [note for note in notes.values() if note.superseded_by in erased and note.id not in erased]
+    rows.erase(tx, erased)
+    for note in (notes[each] for each in sorted(erased)):
+        rows.log(tx, "forget", note, key=f"forget#{note.id}", actor="source", at=at)
+    for note in reopened:
+        *_, last = rows.successors(notes, note.superseded_by)
+        if notes[last].withdrawn_at is not None:
+            rows.withdraw(tx, note.id, notes[last].withdrawn_at)
+        else:
+            rows.log(tx, "reopen", note, key=f"reopen#{note.id}<{note.superseded_by}", actor="source", at=at)
+    return len(erased)

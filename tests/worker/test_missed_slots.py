@@ -1,0 +1,162 @@
+"""What trouble does to the times of replies: a missed slot gets a new one; nothing goes out in a burst."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from support.factory import ANA, BEN, ME
+from support.harness import Harness
+
+from bot.domain.limits import Pace
+from bot.domain.mention import State
+from bot.errors import TransientNetworkError
+from bot.storage.ledger import Ledger
+from bot.storage.tables import MentionRow
+from bot.worker.worker import Worker
+
+PACE = Pace(timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=5))
+
+
+class Outage:
+    """A network of which every call fails while `down`, and that notes when posts were put."""
+
+    def __init__(self, harness, monkeypatch):
+        self.down = False
+        self.puts = []
+        self._network, self._clock = harness.network, harness.clock
+        for name in ("post", "put", "record", "profile", "own", "status"):
+            monkeypatch.setattr(self._network, name, self._wrapped(name, getattr(self._network, name)))
+
+    def _wrapped(self, name, call):
+        async def wrapped(*arguments, **options):
+            if self.down:
+                raise TransientNetworkError("ConnectError")
+            result = await call(*arguments, **options)
+            if name == "put":
+                self.puts.append((self._clock(), json.loads(arguments[1])))
+            return result
+
+        return wrapped
+
+
+def paced(db, folder, chance=0.5):
+    harness = Harness(db, folder)
+    harness.services = replace(harness.services, pace=PACE)
+    harness.worker = Worker("w", harness.services, harness.scheduler, lambda: chance)
+    return harness
+
+
+def live(harness, seconds):
+    """Let the time pass and the worker work whenever something is due, at whole seconds."""
+    until = harness.clock() + timedelta(seconds=seconds)
+    while (due := _next_due(harness)) is not None and due <= until:
+        harness.clock.now = max(harness.clock(), due.replace(microsecond=0) + timedelta(seconds=1))
+        harness.work(50)
+    harness.clock.now = max(harness.clock(), until)
+
+
+def _next_due(harness):
+    with harness.services.db.read() as tx:
+        return tx.execute(select(func.min(MentionRow.due_at))).scalar()
+
+
+@pytest.mark.parametrize(("outage", "chance"), [(3, 0.0), (61, 0.3), (3600, 0.9)])
+def test_after_an_outage_the_replies_keep_their_distance(db, tmp_path, monkeypatch, outage, chance):
+    harness = paced(db, tmp_path, chance)
+    network = Outage(harness, monkeypatch)
+    people = [f"did:plc:p{number}" for number in range(4)]
+    asked = [harness.say(did, "hello") for did in (*people, people[0], people[0], people[1])]
+    live(harness, 4)
+    network.down = True
+    live(harness, outage)
+    network.down = False
+    live(harness, 900)
+
+    assert [harness.entry(ref).state for ref in asked] == [State.ANSWERED] * 7
+    times = [at for at, _ in network.puts]
+    assert min(b - a for a, b in pairwise(times)) >= PACE.spacing
+    for did in people:
+        own = [at for at, record in network.puts if did in record["reply"]["parent"]["uri"]]
+        assert all(b - a >= PACE.person_spacing for a, b in pairwise(own))
+
+
+def test_a_reply_is_dated_when_it_is_first_sent_and_not_when_it_was_planned(db, tmp_path, monkeypatch):
+    harness = paced(db, tmp_path)
+    network = Outage(harness, monkeypatch)
+    harness.say(ANA, "hello")
+    live(harness, 4)
+    network.down = True
+    live(harness, 600)
+    network.down = False
+    live(harness, 600)
+
+    ((at, record),) = network.puts
+    assert abs(datetime.fromisoformat(record["createdAt"]) - at) < timedelta(seconds=1)
+
+
+def test_a_put_that_timed_out_keeps_the_date_of_its_first_sending(db, tmp_path):
+    harness = paced(db, tmp_path)
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    ref = harness.say(ANA, "hello")
+    live(harness, 60)
+
+    puts = [arguments for method, arguments in harness.network.calls if method == "put"]
+    assert (len(puts), len(set(puts)), harness.entry(ref).state) == (2, 1, State.ANSWERED)
+
+
+def test_a_clock_that_was_ahead_for_a_minute_puts_off_nobody_else(db, tmp_path):
+    harness = paced(db, tmp_path)
+    harness.say(ANA, "hello")
+    harness.clock.forward(hours=1)
+    harness.work()  # drafted for a time an hour ahead
+    harness.clock.forward(hours=-1)
+    ben = harness.say(BEN, "hello")
+    live(harness, 30)
+
+    assert harness.entry(ben).state is State.ANSWERED
+
+
+def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, monkeypatch):
+    harness = paced(db, tmp_path)
+    ref = harness.say(ANA, "hello")
+    put = harness.network.put
+
+    async def frozen(*arguments):
+        harness.clock.forward(days=2)  # longer than the lease, and than a mention lives
+        other = Worker("other", harness.services, harness.scheduler, lambda: 0.5)
+        assert await other.work()
+        return await put(*arguments)
+
+    monkeypatch.setattr(harness.network, "put", frozen)
+    live(harness, 20)
+    assert harness.entry(ref).state is State.EXPIRED
+    harness.clock.forward(minutes=1)
+    harness.run_jobs()
+
+    assert harness.network.posts(ME) == []
+
+
+def test_a_ledger_that_cannot_be_written_after_the_put_fails_no_mention(db, tmp_path, monkeypatch):
+    harness = paced(db, tmp_path)
+    ref = harness.say(ANA, "hello")
+    with monkeypatch.context() as full:
+        full.setattr(Path, "open", _full_disk)
+        live(harness, 3600)
+    assert harness.entry(ref).state is State.DRAFTED
+    assert "LedgerUnavailable" in harness.entry(ref).why
+    live(harness, 900)
+
+    assert (harness.entry(ref).state, len(harness.replies(ref))) == (State.ANSWERED, 1)
+    assert Ledger(tmp_path / "ledger", harness.clock).is_settled(ref.uri)
+
+
+def _full_disk(path, mode="r", *, opens=Path.open):
+    if "a" in mode:
+        raise OSError(28, "No space left on device")
+    return opens(path, mode)
