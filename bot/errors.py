@@ -3,8 +3,10 @@
 ScrubjayError
  +-- SettingsError     a setting is missing or wrong
  +-- NetworkError
- |    +-- TransientNetworkError    try again, after `retry_after` seconds if it is known
+ |    +-- TransientNetworkError    try again, after `retry_after` seconds if it is known; it says nothing else
+ |    |    +-- ReadRefused      we do not read this: a forbidden address, too big, encoded
  |    +-- PermanentNetworkError    trying again will not help
+ |    |    +-- ProtocolFact     the protocol's own word that something is not there; `name` is that word
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
@@ -50,8 +52,20 @@ class TransientNetworkError(NetworkError):
         self.retry_after = retry_after
 
 
+class ReadRefused(TransientNetworkError):
+    """We do not read this:"""
+
+
 class PermanentNetworkError(NetworkError):
     """The network refuses, and will refuse again:"""
+
+
+class ProtocolFact(PermanentNetworkError):
+    """The network says that it is not there:"""
+
+    def __init__(self, name: str, *args: object) -> None:
+        super().__init__(name, *args)
+        self.name = name
 
 
 class KeyTaken(NetworkError):

@@ -7,6 +7,8 @@ from datetime import datetime  # noqa: TC003 - pydantic reads the annotations of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bot.domain.records import POST_TEXT, cut
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -158,7 +160,8 @@ class Post:
 
     @property
     def text(self) -> str:
-        return text if isinstance(text := self.record.get("text"), str) else ""
+        """What the lexicon allows of it."""
+        return cut(text, POST_TEXT) if isinstance(text := self.record.get("text"), str) else ""
 
 
 @dataclass(frozen=True, slots=True)
