@@ -84,22 +84,22 @@ def filled(cli: Cli, seeded: Path) -> Cli:
     return cli
 
 
-@pytest.fixture
-def talked(cli):
-    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain failed at first."""
-    (cli.home / "data").mkdir()
-    db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")
-    db.upgrade()
-    harness = Harness(db, cli.home / "data", make("rules"))
+@pytest.fixture(scope="session")
+def conversation(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain failed at first.
+
+    The data dir and the URIs of what was said.
+    """
+    data = tmp_path_factory.mktemp("conversation")
+    db = Database(f"sqlite:///{shutil.copy(migrated, data)}")
+    harness = Harness(db, data, make("rules"))
     harness.network.set_handle(ANA, "ana.test")
     refs = []
     for text in ("My dog is called Biscuit", f"what is my dog called? {HOSTILE}"):
         refs.append(harness.say(ANA, text))
         harness.work()
         harness.clock.forward(hours=1)
-    harness = Harness(
-        db, cli.home / "data", ScriptedBrain(TransientBrainError("503")), network=harness.network
-    )
+    harness = Harness(db, data, ScriptedBrain(TransientBrainError("503")), network=harness.network)
     harness.clock.forward(hours=3)
     refs.append(harness.say(BEN, "hello", rkey="3222222222ben"))
     harness.work()
@@ -107,4 +107,12 @@ def talked(cli):
     harness.clock.forward(hours=1)
     harness.work()
     db.close()
-    return cli, [ref.uri for ref in refs]
+    return data, [ref.uri for ref in refs]
+
+
+@pytest.fixture
+def talked(cli: Cli, conversation: tuple[Path, list[str]]) -> tuple[Cli, list[str]]:
+    """With that conversation in the data dir."""
+    data, uris = conversation
+    shutil.copytree(data, cli.home / "data")
+    return cli, list(uris)

@@ -115,8 +115,8 @@ def test_a_stop_ends_what_waits_and_what_comes(harness):
     other = harness.say(BEN, "hi")
     harness.work()
 
-    fates = [harness.outcome(ref) for ref in (before, stop, after, other)]
-    assert fates == [
+    outcomes = [harness.outcome(ref) for ref in (before, stop, after, other)]
+    assert outcomes == [
         (State.DECLINED, "stop"),
         (State.DECLINED, "stop"),
         (State.DECLINED, PolicyReason.STOPPED),
@@ -165,8 +165,8 @@ def _die_at_call(harness, number):
     network, calls = harness.network, iter(range(1000))
 
     def dying(method):
-        async def call(*arguments):
-            done = await method(*arguments)
+        async def call(*arguments, **named):
+            done = await method(*arguments, **named)
             if next(calls) == number:
                 raise Killed
             return done
