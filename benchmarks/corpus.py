@@ -1,6 +1,6 @@
-"""Frames of a firehose with sound CIDs, as many as wanted; what concerns a bot; and the same as Jetstream.
+"""Makes frames of a firehose with valid CIDs, frames that concern a bot, and the same as Jetstream lines.
 
-Grown from real frames, if there are some, by substitution of equal length; otherwise made up.
+New frames are made of recorded ones by substitution of equal length; without those, all are made up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Conversations with questions about them, from a file, fed through the real store.
+"""Reads conversations, and questions about them, from a file, and records them in memory.
 
 A line is {"kind": "turn", "corpus", "i", "session", "time", "author", "text"} or {"kind": "query", "corpus",
 "text", "gold": [i], "category"}. `gold` are the turns that hold the answer.
@@ -36,7 +36,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Dialogue:
-    """One corpus: everything that one person and those they spoke with said, and the questions."""
+    """One corpus: all that a person and those they spoke with said, and the questions about it."""
 
     name: str
     turns: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Dialogue:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """How the authors (DIDs) are called."""
+        """The names of the authors, by DID."""
         return {self.author(turn): turn["author"] for turn in self.turns if turn["author"] not in ROLES}
 
     def author(self, turn: dict[str, Any]) -> str:
@@ -82,8 +82,8 @@ class Dialogue:
         """Record every turn as the bot would, an exchange a turn."""
         said = self.passages()
         memory.people.meet(tx, self.did, said[0].at)
-        for each in said:
-            memory.retrieval.record(tx, each)
+        for passage in said:
+            memory.retrieval.record(tx, passage)
 
 
 def load(path: Path) -> list[Dialogue]:

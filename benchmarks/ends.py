@@ -1,7 +1,7 @@
-"""The two ends of the wire, each a process of its own on a core of its own.
+"""The sender and the receivers of the ingest benchmark. Each runs in its own process on its own core.
 
-`python -m benchmarks.ends serve ...` sends what is in a file; `... bare|ours|stock ...` receives it and
-prints what that cost, as JSON.
+`python -m benchmarks.ends serve ...` sends what is in a file. `... bare|ours|stock ...` receives it and
+prints the cost as JSON.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE = b"\x88\x02\x03\xe8"
-PIECE = 1 << 20
+CHUNK = 1 << 20
 ROUTES = {
     "firehose": "/xrpc/com.atproto.sync.subscribeRepos",
     "jetstream": "/xrpc/network.bsky.jetstream.subscribeEvents",
 }
 
 
-# --- the sending end ---
+# --- the sender ---
 
 
 def head(size: int, *, text: bool) -> bytes:
@@ -47,7 +47,7 @@ def head(size: int, *, text: bool) -> bytes:
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Answer connections one after another, for ever, each with the whole file; print the port first."""
+    """Print the port; then answer connections one after another, each with the whole file, for ever."""
     data = memoryview(Path(options.file).read_bytes())
     listening = socket.create_server(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
@@ -55,29 +55,29 @@ def serve(options: argparse.Namespace) -> None:
         connection, _ = listening.accept()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
-            wire = _secured(connection, options.cert) if options.cert else connection
-            _upgrade(wire)
+            sock = _wrap_tls(connection, options.cert) if options.cert else connection
+            _upgrade(sock)
             if options.rate:
-                _paced(wire, data, options.rate)
+                _send_paced(sock, data, options.rate)
             else:
-                _poured(wire, data, options.repeat)
-            wire.sendall(CLOSE)
-            while (answer := wire.recv(PIECE)) and answer[0] & 15 != 8:  # until it closes too
+                _send_all(sock, data, options.repeat)
+            sock.sendall(CLOSE)
+            while (answer := sock.recv(CHUNK)) and answer[0] & 15 != 8:  # until it closes too
                 pass
-            wire.close()
+            sock.close()
         connection.close()
 
 
-def _secured(connection: socket.socket, cert: str) -> ssl.SSLSocket:
+def _wrap_tls(connection: socket.socket, cert: str) -> ssl.SSLSocket:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert)
     return context.wrap_socket(connection, server_side=True)
 
 
-def _upgrade(wire: socket.socket) -> None:
+def _upgrade(sock: socket.socket) -> None:
     request = b""
     while b"\r\n\r\n" not in request:
-        request += (part := wire.recv(4096))
+        request += (part := sock.recv(4096))
         if not part:
             raise ConnectionError  # it left before it asked
     headers = dict(line.lower().split(b": ", 1) for line in request.split(b"\r\n")[1:] if b": " in line)
@@ -86,20 +86,20 @@ def _upgrade(wire: socket.socket) -> None:
     )
     accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
     more = b"Sec-WebSocket-Protocol: xrpc.v1.json\r\n" if b"sec-websocket-protocol" in headers else b""
-    wire.sendall(
+    sock.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n" + more + b"\r\n"
     )
 
 
-def _poured(wire: socket.socket, data: memoryview, repeat: int) -> None:
+def _send_all(sock: socket.socket, data: memoryview, repeat: int) -> None:
     for _ in range(repeat):
-        for at in range(0, len(data), PIECE):
-            wire.sendall(data[at : at + PIECE])
+        for at in range(0, len(data), CHUNK):
+            sock.sendall(data[at : at + CHUNK])
 
 
-def _paced(wire: socket.socket, data: memoryview, rate: float) -> None:
-    """`rate` messages a second; print when each was sent."""
+def _send_paced(sock: socket.socket, data: memoryview, rate: float) -> None:
+    """Send `rate` messages per second; print when each was sent."""
     at, number, sent, begun = 0, 0, [], time.monotonic()
     while at < len(data):
         flag = data[at + 1]
@@ -109,16 +109,16 @@ def _paced(wire: socket.socket, data: memoryview, rate: float) -> None:
         while time.monotonic() < begun + number / rate:
             pass
         sent.append(time.monotonic())
-        wire.sendall(data[at : start + size])
+        sock.sendall(data[at : start + size])
         at, number = start + size, number + 1
     print(json.dumps(sent), flush=True)
 
 
-# --- the receiving ends ---
+# --- the receivers ---
 
 
 class Meter:
-    """CPU seconds and memory of this process, from `start` on."""
+    """Measures CPU seconds and memory of this process, from `start` on."""
 
     def __init__(self) -> None:
         self._cpu = 0.0
@@ -134,7 +134,7 @@ class Meter:
 
 
 def bare(options: argparse.Namespace) -> dict[str, Any]:
-    """The limit: receive, count bytes, drop."""
+    """The lower limit of the cost: receive, count bytes, drop."""
     return asyncio.run(_bare_tls(options)) if options.cert else _bare_plain(options)
 
 
@@ -147,11 +147,11 @@ def _request(options: argparse.Namespace) -> bytes:
 
 
 def _bare_plain(options: argparse.Namespace) -> dict[str, Any]:
-    meter, buffer, total = Meter(), bytearray(PIECE), 0
-    with socket.create_connection(("127.0.0.1", options.port)) as wire:
-        wire.sendall(_request(options))
+    meter, buffer, total = Meter(), bytearray(CHUNK), 0
+    with socket.create_connection(("127.0.0.1", options.port)) as sock:
+        sock.sendall(_request(options))
         meter.start()
-        while total < options.bytes and (size := wire.recv_into(buffer)):
+        while total < options.bytes and (size := sock.recv_into(buffer)):
             total += size
         return meter.result(bytes=total)
 
@@ -184,31 +184,31 @@ async def _bare_tls(options: argparse.Namespace) -> dict[str, Any]:
     return meter.result(bytes=protocol.total)
 
 
-class Over(Exception):
-    """The file was played."""
+class Finished(Exception):
+    """The whole file was received."""
 
 
 def ours(options: argparse.Namespace) -> dict[str, Any]:
-    """Our source, up to its typed events."""
-    return asyncio.run(_ours(options))
+    """The bot's stream, up to its typed events."""
+    return asyncio.run(_run_ours(options))
 
 
-async def _ours(options: argparse.Namespace) -> dict[str, Any]:
+async def _run_ours(options: argparse.Namespace) -> dict[str, Any]:
     meter, events = Meter(), []
-    source = _source(options)
-    opened = source._opened
-    source._opened = lambda: (opened(), meter.start())
-    with contextlib.suppress(Over):
-        async for event in source.events(None):
+    stream = _make_stream(options)
+    opened = stream._opened
+    stream._opened = lambda: (opened(), meter.start())
+    with contextlib.suppress(Finished):
+        async for event in stream.events(None):
             name = type(event).__name__
             if name not in ("Progress", "Gap"):
                 uri = event.ref.uri if name == "PostCreated" else getattr(event, "uri", None)
                 events.append((name, uri or event.did, time.monotonic()))
-    counts = {key: source.counts[key] for key in ("candidates", "hits")}
-    return meter.result(heard=source._received, events=events, counts=counts)
+    counts = {key: stream.counts[key] for key in ("candidates", "hits")}
+    return meter.result(heard=stream._received, events=events, counts=counts)
 
 
-def _source(options: argparse.Namespace) -> Stream:
+def _make_stream(options: argparse.Namespace) -> Stream:
     import logging
 
     import structlog
@@ -217,8 +217,8 @@ def _source(options: argparse.Namespace) -> Stream:
     from bot.streams.firehose import Firehose
     from bot.streams.jetstream import Jetstream
 
-    async def over(_: float) -> None:
-        raise Over
+    async def finish(_: float) -> None:
+        raise Finished
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     planted = json.loads(Path(options.planted).read_text())
@@ -226,7 +226,7 @@ def _source(options: argparse.Namespace) -> Stream:
     tls = ssl.create_default_context(cafile=options.cert) if options.cert else None
     scheme = "wss" if options.cert else "ws"
     tracked = Tracked(planted["me"], planted["people"], planted["posts"])
-    return kind(f"{scheme}://127.0.0.1:{options.port}", tracked, sleep=over, tls=tls)
+    return kind(f"{scheme}://127.0.0.1:{options.port}", tracked, sleep=finish, tls=tls)
 
 
 def stock(options: argparse.Namespace) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What hearing the network costs: our sources, a socket that drops everything, and the SDK's client.
+"""Measures what reading a stream costs: the bot's streams, a socket that drops everything, the SDK's client.
 
     python -m benchmarks.ingest --json [--frames FILE] [--bot DID]
 
-One sender and one receiver, each pinned to a core, over loopback, with and without TLS; all three receivers
-in every round, so that ratios are of the same moment. CPU is user + system of the receiver; ratios are paired
-per round and their median is told, with the half range between the quartiles as `spread`.
+A sender and a receiver run over loopback, each pinned to a core, with and without TLS. All three receivers
+run in every round, so that a ratio compares the same moment. CPU is user + system time of the receiver. The
+result is the median of the rounds' ratios, with half the range between the quartiles as `spread`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOT = "did:plc:scrubjaybenchmarkbotaaaa"
-EVERY = 300  # one planted frame among so many
+PLANTED_EVERY = 300  # one planted frame among so many
 RATES = (1000, 5000, 20000)
 LATENCY_SECONDS = 4
 HIT_EVERY = 25
 
 
 class Files:
-    """What the sender sends, in a folder that goes away."""
+    """The files that the sender sends, in a temporary folder."""
 
     def __init__(self, folder: Path, frames: list[bytes], planted: corpus.Planted) -> None:
         self.folder, self.me = folder, planted.me
@@ -62,7 +62,7 @@ class Files:
 
 
 def _certificate(folder: Path) -> Path:
-    """A certificate and its key for 127.0.0.1, made now, signed by itself."""
+    """Create a self-signed certificate for 127.0.0.1, with its key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -96,7 +96,7 @@ def run(end: str, core: int, **options: Any) -> subprocess.Popen[str]:
 
 @contextlib.contextmanager
 def sender(core: int, path: Path, **options: Any) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """The port it listens on, and the process."""
+    """Start the sender; yield its port and its process."""
     process = run("serve", core, file=path, **options)
     try:
         yield int(process.stdout.readline()), process
@@ -106,7 +106,7 @@ def sender(core: int, path: Path, **options: Any) -> Iterator[tuple[int, subproc
 
 
 def received(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What the receiver found; none is left running."""
+    """Return what the receiver printed; kill it if it does not exit."""
     try:
         out, _ = process.communicate(timeout=300)
     finally:
@@ -115,12 +115,12 @@ def received(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def compare(files: Files, stream: str, cores: list[int], options: argparse.Namespace, *, tls: bool) -> dict:
-    """Cost of one stream: all three receivers, one after another, in every round."""
+    """Return the cost of one stream. All three receivers run one after another in every round."""
     cert = files.cert if tls else None
     whole, count, size = files.write(stream)
     part, fewer, _ = files.write(stream, options.stock_share)
     costs: dict[str, list[float]] = {"bare": [], "ours": [], "stock": []}
-    notes: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     with (
         sender(cores[-1], whole, cert=cert, repeat=options.repeat) as (port, _),
         sender(cores[-1], part, cert=cert) as (stock_port, _),
@@ -131,13 +131,13 @@ def compare(files: Files, stream: str, cores: list[int], options: argparse.Names
             total = size * options.repeat
             result = received(run("bare", cores[0], port=port, bytes=total, **common))
             costs["bare"].append(result["cpu"] / count / options.repeat)
-            notes.append(received(run("ours", cores[0], port=port, planted=files.planted, **common)))
-            costs["ours"].append(notes[-1]["cpu"] / notes[-1]["heard"])
-            assert notes[-1]["heard"] == count * options.repeat
+            results.append(received(run("ours", cores[0], port=port, planted=files.planted, **common)))
+            costs["ours"].append(results[-1]["cpu"] / results[-1]["heard"])
+            assert results[-1]["heard"] == count * options.repeat
             result = received(run("stock", cores[0], port=stock_port, **common))
             costs["stock"].append(result["cpu"] / result["heard"])
             assert result["heard"] == fewer, (stream, result["heard"], fewer)
-    return _summary(costs) | _found(files, stream, notes, options.repeat)
+    return _summary(costs) | _worst_round(files, stream, results, options.repeat)
 
 
 def _summary(costs: dict[str, list[float]]) -> dict[str, Any]:
@@ -160,19 +160,23 @@ def _spread(values: list[float]) -> float:
     return round((high - low) / 2, 2)
 
 
-def _found(files: Files, stream: str, notes: list[dict[str, Any]], repeat: int) -> dict[str, Any]:
-    """The worst round: planted events that were told, events that were not planted, memory."""
+def _worst_round(files: Files, stream: str, results: list[dict[str, Any]], repeat: int) -> dict[str, Any]:
+    """Return the worst round: the share of planted events found, events that were not planted, memory."""
     wanted = Counter({event: times * repeat for event, times in files.wanted.items()})
-    if stream == "jetstream":  # which has no line for what was too big
+    if stream == "jetstream":  # Jetstream has no line for what is too big
         wanted = Counter({e: n for e, n in wanted.items() if e[0] != "RepoSync"}) + Counter(
             {e: n // 2 for e, n in wanted.items() if e[0] == "RepoSync"}
         )
     recalls, extra = [], []
-    for note in notes:
-        told = Counter((name, uri) for name, uri, _ in note["events"])
-        recalls.append((told & wanted).total() / wanted.total())
-        extra.append((told - wanted).total())
-    return {"recall": min(recalls), "false_hits": max(extra), "rss_mb": max(note["rss_mb"] for note in notes)}
+    for result in results:
+        reported = Counter((name, uri) for name, uri, _ in result["events"])
+        recalls.append((reported & wanted).total() / wanted.total())
+        extra.append((reported - wanted).total())
+    return {
+        "recall": min(recalls),
+        "false_hits": max(extra),
+        "rss_mb": max(result["rss_mb"] for result in results),
+    }
 
 
 def latency(files: Files, frames: list[bytes], cores: list[int]) -> dict[str, Any]:
@@ -195,15 +199,15 @@ def latency(files: Files, frames: list[bytes], cores: list[int]) -> dict[str, An
 
 def _latency(files: Files, path: Path, hits: dict[str, int], rate: int, cores: list[int]) -> dict[str, float]:
     with sender(cores[-1], path, rate=rate) as (port, process):
-        note = received(run("ours", cores[0], port=port, planted=files.planted, stream="firehose"))
+        result = received(run("ours", cores[0], port=port, planted=files.planted, stream="firehose"))
         sent = json.loads(process.stdout.readline())
-    delays = sorted((at - sent[hits[uri]]) * 1000 for _, uri, at in note["events"] if uri in hits)
+    delays = sorted((at - sent[hits[uri]]) * 1000 for _, uri, at in result["events"] if uri in hits)
     assert len(delays) == len(hits)
     return {"p50": round(statistics.median(delays), 3), "p99": round(delays[int(len(delays) * 0.99)], 3)}
 
 
 def build(options: argparse.Namespace) -> tuple[list[bytes], corpus.Planted, str]:
-    """Frames with the planted among them, in order of their numbers."""
+    """Return frames with the planted ones among them, numbered in order."""
     rng = random.Random(options.seed)
     count = options.count
     if options.frames:
@@ -212,12 +216,12 @@ def build(options: argparse.Namespace) -> tuple[list[bytes], corpus.Planted, str
     else:
         plain = corpus.made_up(rng, count)
         origin = f"{count} frames that the benchmark made up (no --frames)"
-    planted = corpus.plant(rng, options.bot, max(1, count // EVERY // 40), corpus.FIRST_SEQ)
+    planted = corpus.plant(rng, options.bot, max(1, count // PLANTED_EVERY // 40), corpus.FIRST_SEQ)
     every, waiting, frames = max(1, count // (len(planted.frames) + 1)), iter(planted.frames), []
-    for number, one in enumerate(plain, 1):
-        frames.append(one)
+    for number, frame in enumerate(plain, 1):
+        frames.append(frame)
         if number % every == 0:
-            frames.extend(it for it in [next(waiting, None)] if it)
+            frames.extend(item for item in [next(waiting, None)] if item)
     frames.extend(waiting)
     frames = corpus.numbered(frames)
     assert len(set(frames)) == len(frames)
@@ -226,7 +230,7 @@ def build(options: argparse.Namespace) -> tuple[list[bytes], corpus.Planted, str
 
 def shared_frames() -> Path | None:
     beside = [parent / "shared" / "frames" / "frames.bin.zst" for parent in Path(__file__).resolve().parents]
-    return next((it for it in beside if it.exists()), None)
+    return next((item for item in beside if item.exists()), None)
 
 
 def main() -> None:
@@ -254,9 +258,9 @@ def main() -> None:
             result[name] = compare(files, stream, cores, options, tls=tls)
         result["latency_ms"] = latency(files, frames, cores)
     streams = [value for value in result.values() if isinstance(value, dict) and "recall" in value]
-    result["recall"] = min(it.pop("recall") for it in streams)
-    result["false_hits"] = max(it.pop("false_hits") for it in streams)
-    result["rss_mb"] = round(max(it.pop("rss_mb") for it in streams), 1)
+    result["recall"] = min(item.pop("recall") for item in streams)
+    result["false_hits"] = max(item.pop("false_hits") for item in streams)
+    result["rss_mb"] = round(max(item.pop("rss_mb") for item in streams), 1)
     show(result, as_json=options.json)
 
 

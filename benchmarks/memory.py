@@ -1,4 +1,4 @@
-"""Does memory find what was said? Evidence recall over conversations, through the call that the bot uses.
+"""Measures how well memory finds what was said: evidence recall over conversations, by the bot's own call.
 
 python -m benchmarks.memory --data FILE.jsonl.gz [--db sqlite|postgres] [--encoder wordllama|none|e5]
     [--json] [--plot FILE.png] [--sizes 1000,10000]
@@ -37,17 +37,15 @@ if TYPE_CHECKING:
     from memory.model import Passage
 
 BUDGETS = (250, 500, 1000, 2000, 4000)
-SHOWN = 10  # what the bot asks for
-DEEP = 400  # enough for 4,000 tokens of short turns
-LATER = datetime(2100, 1, 1, tzinfo=UTC)  # everything was said before it is asked for
-UPDATED = "knowledge_update"  # the category whose gold is a statement and what replaced it
-
-
-TOLD_WITHIN = 4  # turns: what a statement and the remarks upon it take
+FOUND = 10  # what the bot asks for
+FOUND_DEEP = 400  # enough for 4,000 tokens of short turns
+LATER = datetime(2100, 1, 1, tzinfo=UTC)  # after all that is said
+UPDATED = "knowledge_update"  # the category whose gold is a statement and its replacement
+SAME_STATEMENT_TURNS = 4  # turns that belong to one statement, remarks included
 
 
 class Stopwatch:
-    """An encoder whose time is not counted. It encodes nothing twice: the rivals take the same vectors."""
+    """An encoder that measures its own time. It encodes each text once: the rivals use the same vectors."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder, self.name, self.dims, self.spent = encoder, encoder.name, encoder.dims, 0.0
@@ -55,10 +53,10 @@ class Stopwatch:
         self._asked: dict[tuple[str, ...], Any] = {}
 
     def passages(self, texts: Sequence[str]) -> Any:
-        new = [each for each in dict.fromkeys(texts) if each not in self._known]
+        new = [item for item in dict.fromkeys(texts) if item not in self._known]
         if new:
             self._known |= zip(new, self._timed(self.encoder.passages, new), strict=True)
-        return np.array([self._known[each] for each in texts], np.float32).reshape(len(texts), self.dims)
+        return np.array([self._known[item] for item in texts], np.float32).reshape(len(texts), self.dims)
 
     def query(self, words: Sequence[str]) -> Any:
         asked = tuple(words)
@@ -67,16 +65,16 @@ class Stopwatch:
         return self._asked[asked]
 
     def _timed(self, encode: Any, given: Any) -> Any:
-        begun = time.perf_counter()
+        began = time.perf_counter()
         try:
             return encode(given)
         finally:
-            self.spent += time.perf_counter() - begun
+            self.spent += time.perf_counter() - began
 
 
 @contextmanager
 def database(kind: str) -> Iterator[Database]:
-    """An empty database of this kind, gone afterwards."""
+    """Yield an empty database of this kind; it is deleted afterwards."""
     with TemporaryDirectory() as folder:
         if kind == "sqlite":
             db = Database(f"sqlite:///{folder}/benchmark.db")
@@ -99,7 +97,7 @@ def size(db: Database) -> int:
 
 
 class Run:
-    """One file, fed and asked."""
+    """A memory that is filled from one file and queried."""
 
     def __init__(self, db: Database, encoder: Encoder) -> None:
         self.db, self.watch = db, Stopwatch(encoder)
@@ -107,13 +105,13 @@ class Run:
         self.times: list[float] = []
 
     def feed(self, dialogues: list[Dialogue]) -> dict[str, float]:
-        before, begun = size(self.db), time.perf_counter()
+        before, began = size(self.db), time.perf_counter()
         for dialogue in dialogues:
             with self.db.write() as tx:
                 dialogue.feed(self.memory, tx)
-        spent = time.perf_counter() - begun
+        spent = time.perf_counter() - began
         turns = [turn["text"] for dialogue in dialogues for turn in dialogue.turns]
-        beside = size(self.db) - before - sum(len(each.encode()) for each in turns)
+        beside = size(self.db) - before - sum(len(item.encode()) for item in turns)
         return {
             "passages": len(turns),
             "index_ms": 1000 * spent / len(turns),
@@ -121,20 +119,20 @@ class Run:
             "bytes_per_passage": beside / len(turns),
         }
 
-    def find(self, dialogue: Dialogue, query: str, limit: int = SHOWN) -> tuple[Passage, ...]:
-        """What the bot finds; the time without the encoder's is kept."""
+    def find(self, dialogue: Dialogue, query: str, limit: int = FOUND) -> tuple[Passage, ...]:
+        """Return what the bot finds; store the time without the encoder's."""
         with self.db.read() as tx:
-            begun, before = time.perf_counter(), self.watch.spent
+            began, before = time.perf_counter(), self.watch.spent
             found = self.memory.retrieval.find(
                 tx, dialogue.did, query, limit, now=LATER, names=dialogue.names
             )
-            spent = time.perf_counter() - begun - (self.watch.spent - before)
-        if limit == SHOWN:
+            spent = time.perf_counter() - began - (self.watch.spent - before)
+        if limit == FOUND:
             self.times.append(1000 * spent)
         return found
 
     def prompted(self, dialogue: Dialogue, query: str, budget: int, rows: dict[str, int]) -> list[int]:
-        """What a prompt shows when memory may spend so many tokens: the last exchanges and what was found."""
+        """Return what a prompt shows if memory may spend `budget` tokens: exchanges and found passages."""
         with self.db.read() as tx:
             known = self.memory.compile(
                 tx, dialogue.did, query, now=LATER, total=budget, names=dialogue.names
@@ -144,9 +142,9 @@ class Run:
 
     def ask(self, dialogue: Dialogue, query: Query, rows: dict[str, int]) -> list[int]:
         shown = self.find(dialogue, query.text)
-        deep = self.find(dialogue, query.text, DEEP)
-        assert [each.uri for each in deep[:SHOWN]] == [each.uri for each in shown]
-        return [rows[each.uri] for each in deep]
+        deep = self.find(dialogue, query.text, FOUND_DEEP)
+        assert [item.uri for item in deep[:FOUND]] == [item.uri for item in shown]
+        return [rows[item.uri] for item in deep]
 
 
 def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
@@ -154,14 +152,14 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
     curve: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
     for dialogue in dialogues:
         rows = {dialogue.uri(turn): row for row, turn in enumerate(dialogue.turns)}
-        costs = [Item.of_passage(each).cost for each in dialogue.passages()]
+        costs = [Item.of_passage(item).cost for item in dialogue.passages()]
         others = rivals(dialogue, run.watch)
         for query in dialogue.queries:
             ranked = run.ask(dialogue, query, rows)
-            judge(sums, dialogue, query, ranked)
+            score_query(sums, dialogue, query, ranked)
             orders = {"ours": ranked, **{name: rank(query.text) for name, rank in others.items()}}
             for name in others:
-                shown = orders[name][:SHOWN]
+                shown = orders[name][:FOUND]
                 sums[f"recall@10 of {name}"].append(found(dialogue, query, shown))
             for budget in BUDGETS:
                 for name, order in orders.items():
@@ -180,7 +178,7 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
     }
 
 
-def judge(sums: dict[str, list[float]], dialogue: Dialogue, query: Query, ranked: list[int]) -> None:
+def score_query(sums: dict[str, list[float]], dialogue: Dialogue, query: Query, ranked: list[int]) -> None:
     turns = dialogue.turns
     hits = [turns[row]["i"] in query.gold for row in ranked]
     for k in (5, 10, 20):
@@ -195,19 +193,20 @@ def judge(sums: dict[str, list[float]], dialogue: Dialogue, query: Query, ranked
     sums[f"recall@10 {query.category}"].append(sums["recall@10"][-1])
     older, newest = updated(query.gold)
     if query.category == UPDATED and older:
-        shown = [turns[row]["i"] for row in sorted(ranked[:SHOWN])]  # as the brain sees them: in time order
+        shown = [turns[row]["i"] for row in sorted(ranked[:FOUND])]  # as the brain sees them: in time order
         sums["fresh"].append(float(any(turn in newest for turn in shown)))
         sums["fresh_last_turn"].append(float(max(newest) in shown))
 
 
 def updated(gold: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
-    """The outdated statement's turns and the newest one's, which is told over turns close together.
-
-    In time order the newest stands after the outdated whenever it is shown at all.
-    """
+    """Return the turns of the outdated statement, and those of the newest, which are close together."""
     ordered = sorted(gold)
     start = next(
-        (ordered[at] for at in range(len(ordered) - 1, 0, -1) if ordered[at] - ordered[at - 1] > TOLD_WITHIN),
+        (
+            ordered[at]
+            for at in range(len(ordered) - 1, 0, -1)
+            if ordered[at] - ordered[at - 1] > SAME_STATEMENT_TURNS
+        ),
         ordered[0],
     )
     newest = frozenset(turn for turn in ordered if turn >= start)
@@ -219,7 +218,7 @@ def found(dialogue: Dialogue, query: Query, rows: list[int]) -> float:
 
 
 def within(order: list[int], costs: list[int], budget: int) -> list[int]:
-    """The best that fit the budget; one that is too long leaves its place to the next."""
+    """Return the best that fit the budget. One that is too long is skipped."""
     shown = []
     for row in order:
         if costs[row] <= budget:
@@ -229,19 +228,19 @@ def within(order: list[int], costs: list[int], budget: int) -> list[int]:
 
 
 def speed(run: Run, dialogues: list[Dialogue], sizes: list[int]) -> dict[str, dict[str, float]]:
-    """How long a question takes to a person with so many passages, the file's turns over and over."""
-    source = [(dialogue, each) for dialogue in dialogues for each in dialogue.passages()]
+    """Return how long a query takes if a person has so many passages (the file's turns, repeated)."""
+    source = [(dialogue, item) for dialogue in dialogues for item in dialogue.passages()]
     questions = [query.text for dialogue in dialogues for query in dialogue.queries][:200]
     measured = {}
     for count in sizes:
         big = Dialogue(f"big{count}", dialogues[0].turns[-1:])
         copies = []
         for number in range(count):
-            _, each = source[number % len(source)]
+            _, item = source[number % len(source)]
             uri = f"at://{big.did}/app.bsky.feed.post/{number:013d}"
-            thread = thread_id(f"{number // len(source)}/{each.thread}")
-            author = big.did if each.kind == "said" else each.author
-            copies.append(replace(each, did=big.did, author=author, uri=uri, thread=thread))
+            thread = thread_id(f"{number // len(source)}/{item.thread}")
+            author = big.did if item.kind == "said" else item.author
+            copies.append(replace(item, did=big.did, author=author, uri=uri, thread=thread))
         with run.db.write() as tx:
             run.memory.people.meet(tx, big.did, copies[0].at)
             run.memory.retrieval.record(tx, *copies)
@@ -264,10 +263,10 @@ def plot(result: dict[str, Any], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 4.5))
     for name, points in result["curve"].items():
-        budgets, shares = [int(each) for each in points], list(points.values())
+        budgets, shares = [int(item) for item in points], list(points.values())
         axes.plot(budgets, shares, marker="o", linewidth=2.5 if name == "ours" else 1.5, label=name)
     axes.set(xscale="log", xlabel="tokens in the prompt", ylabel="evidence found", ylim=(0, 1))
-    axes.set_xticks(BUDGETS, [str(each) for each in BUDGETS])
+    axes.set_xticks(BUDGETS, [str(item) for item in BUDGETS])
     axes.minorticks_off()
     axes.set_title(f"{result['data']} · {result['encoder']} · {result['db']}")
     axes.legend()
@@ -290,7 +289,7 @@ def main() -> None:
         result = {"data": options.data.name, "db": options.db, "encoder": options.encoder}
         result |= run.feed(dialogues) | measure(run, dialogues)
         if options.sizes:
-            result["speed"] = speed(run, dialogues, [int(each) for each in options.sizes.split(",")])
+            result["speed"] = speed(run, dialogues, [int(item) for item in options.sizes.split(",")])
     if options.plot:
         plot(result, options.plot)
     if options.json:

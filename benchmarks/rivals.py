@@ -1,4 +1,4 @@
-"""What a user would take instead, as rankings of a dialogue's turns: row numbers, best first."""
+"""Other ways to find turns of a dialogue, to compare with. Each returns row numbers, best first."""
 
 from __future__ import annotations
 

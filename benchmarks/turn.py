@@ -1,9 +1,10 @@
-"""What a turn costs beside its model: `python -m benchmarks.turn --json`.
+"""Measures what a turn costs without its model: `python -m benchmarks.turn --json`.
 
 Each brain asks a scripted model on loopback that answers at once. Mentions are real posts on a local PDS (or
-in memory, `--network memory`), heard already and due. Timed is a worker's whole step, from before its claim:
-to the draft, and both steps to the posted answer. A batch is one mention each of several people; batches of
-all combinations alternate, round after round, and the median of the rounds' percentiles is told.
+in memory, `--network memory`); they are stored and due. The time of a worker's step is measured from before
+its claim: the step to the draft, and both steps to the posted answer. A batch is one mention each of several
+people. Batches of all combinations alternate in every round. The result is the median of the rounds'
+percentiles.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the rigs are the tests' own
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the rigs are those of the tests
 from support.factory import LIMITS, NO_PAUSE
 from support.scripted_brains import RIGS, replies
 
@@ -70,20 +71,20 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where batches run: `people` post a mention each when called."""
+class Setup:
+    """The network of a batch. Each function of `people` posts a mention."""
 
     network: Network
     people: dict[str, Callable[[], StrongRef]]
 
 
-class Bell:
+class NoScheduler:
     def wake_at(self, _when: object) -> None:
-        """Nobody sleeps here."""
+        """Do nothing: no worker waits."""
 
 
 class Timed(Worker):
-    """Keeps how long each of its steps took, in milliseconds."""
+    """A worker that stores how long each of its steps took, in milliseconds."""
 
     steps: dict[tuple[str, State], float]
     _claimed: Claim | None = None
@@ -101,9 +102,9 @@ class Timed(Worker):
         return await super()._attempt(claim)
 
 
-async def batch(services: Services, stage: Stage, workers: int) -> tuple[list[float], list[float], float]:
-    """One mention of everybody: ms to each draft, to each answer, and mentions a second."""
-    refs = {did: await asyncio.to_thread(post) for did, post in stage.people.items()}
+async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[float], list[float], float]:
+    """Run one mention of each person. Returns ms to each draft and each answer, and mentions per second."""
+    refs = {did: await asyncio.to_thread(post) for did, post in setup.people.items()}
     now = services.clock()
     asked = [
         Mention(ref, did, Reason.MENTION, "I live in Lisbon", ref, None, now) for did, ref in refs.items()
@@ -111,7 +112,7 @@ async def batch(services: Services, stage: Stage, workers: int) -> tuple[list[fl
     with services.db.write() as tx:
         for mention in asked:
             mentions.accept(tx, mention, now=now, due_at=now)
-    team = [Timed(str(number), services, Bell(), random.random) for number in range(workers)]
+    team = [Timed(str(number), services, NoScheduler(), random.random) for number in range(workers)]
     for worker in team:
         worker.steps = {}
 
@@ -154,11 +155,11 @@ def databases(folder: Path, stack: ExitStack) -> Iterator[tuple[str, Database]]:
         yield name, db
 
 
-async def stages(kind: str, people: int, folder: Path, stack: AsyncExitStack) -> Stage:
+async def make_setup(kind: str, people: int, folder: Path, stack: AsyncExitStack) -> Setup:
     if kind == "memory":
         network = InMemoryNetwork()
         dids = [f"did:plc:{number}" for number in range(people)]
-        return Stage(network, {did: lambda did=did: network.write(did, {"text": "hello"}) for did in dids})
+        return Setup(network, {did: lambda did=did: network.write(did, {"text": "hello"}) for did in dids})
     net = stack.enter_context(LocalNet(folder / "net"))
     bot = net.actor("jay")
     bot.label("bot")
@@ -172,21 +173,21 @@ async def stages(kind: str, people: int, folder: Path, stack: AsyncExitStack) ->
     )
     stack.push_async_callback(bluesky.close)
     actors = [net.actor(f"person{number}") for number in range(people)]
-    return Stage(bluesky, {actor.did: lambda actor=actor: actor.post("hello") for actor in actors})
+    return Setup(bluesky, {actor.did: lambda actor=actor: actor.post("hello") for actor in actors})
 
 
 async def brains(stack: AsyncExitStack) -> AsyncIterator[tuple[str, Brain, float | None]]:
-    """Each brain, started, and what one bare round trip to its scripted model takes (ms)."""
-    for name, harness in RIGS.items():
-        rig = stack.enter_context(harness())
+    """Yield each brain, started, and the time of one request to its scripted model (ms)."""
+    for name, make_rig in RIGS.items():
+        rig = stack.enter_context(make_rig())
         rig.script(replies("Hello there."))
         await rig.brain.start()
         stack.push_async_callback(rig.brain.close)
         guarded = Guarded(rig.brain, timeout=timedelta(seconds=60), clock=clock.now)
-        yield name, guarded, floor(rig)
+        yield name, guarded, bare_request_ms(rig)
 
 
-def floor(rig: Any) -> float | None:
+def bare_request_ms(rig: Any) -> float | None:
     server = getattr(rig, "server", None)
     if server is None:
         return None
@@ -199,21 +200,21 @@ def floor(rig: Any) -> float | None:
     return round(statistics.median(spans), 2)
 
 
-async def measure(kind: str, rounds: int, people: int, crews: list[int]) -> dict[str, Any]:
+async def measure(kind: str, rounds: int, people: int, worker_counts: list[int]) -> dict[str, Any]:
     found: dict[Case, list[tuple[list[float], list[float], float]]] = defaultdict(list)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stage = await stages(kind, people, folder, stack)
+        setup = await make_setup(kind, people, folder, stack)
         rigs = {name: (brain, bare) async for name, brain, bare in brains(stack)}
         dbs = dict(databases(folder, stack.enter_context(ExitStack())))
-        benches = {
-            (name, base): services(db, stage, brain, folder)
-            for (name, (brain, _)), (base, db) in itertools.product(rigs.items(), dbs.items())
+        all_services = {
+            (name, database_name): services(db, setup, brain, folder)
+            for (name, (brain, _)), (database_name, db) in itertools.product(rigs.items(), dbs.items())
         }
-        cases = [Case(*key, workers) for key, workers in itertools.product(benches, crews)]
+        cases = [Case(*key, workers) for key, workers in itertools.product(all_services, worker_counts)]
         for number in range(rounds + 1):
             for case in random.sample(cases, len(cases)):
-                timed = await batch(benches[case.brain, case.database], stage, case.workers)
+                timed = await batch(all_services[case.brain, case.database], setup, case.workers)
                 if number:  # the first round warms up
                     found[case].append(timed)
     return {
@@ -222,16 +223,16 @@ async def measure(kind: str, rounds: int, people: int, crews: list[int]) -> dict
         "rounds": rounds,
         "mentions": people,
         "bare_request_ms": {name: bare for name, (_, bare) in rigs.items()},
-        "cases": [vars(case) | told(found[case]) for case in cases],
+        "cases": [vars(case) | summarize(found[case]) for case in cases],
     }
 
 
-def services(db: Database, stage: Stage, brain: Brain, folder: Path) -> Services:
+def services(db: Database, setup: Setup, brain: Brain, folder: Path) -> Services:
     return Services(
         db=db,
         memory=Memory(),
         ledger=Ledger(folder / "ledger", clock.now),
-        network=stage.network,
+        network=setup.network,
         brain=brain,
         clock=clock.now,
         limits=replace(
@@ -240,22 +241,17 @@ def services(db: Database, stage: Stage, brain: Brain, folder: Path) -> Services
         ),
         pace=NO_PAUSE,
         options=OPTIONS,
-        tracked=Tracked(stage.network.did),
+        tracked=Tracked(setup.network.did),
     )
 
 
-def told(rounds: list[tuple[list[float], list[float], float]]) -> dict[str, Any]:
+def summarize(rounds: list[tuple[list[float], list[float], float]]) -> dict[str, Any]:
     drafted, answered, speed = zip(*rounds, strict=True)
     return {
         "drafted_ms": percentiles(list(drafted)),
         "answered_ms": percentiles(list(answered)),
         "mentions_per_second": round(statistics.median(speed), 1),
     }
-
-
-def spent(case: dict[str, Any]) -> Iterator[tuple[str, dict[str, float]]]:
-    for step in ("drafted", "answered"):
-        yield step, case[f"{step}_ms"]
 
 
 def main() -> None:

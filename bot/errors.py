@@ -10,6 +10,7 @@ ScrubjayError
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
+ |    |    +-- BrainTimeout     it took too long
  |    |    +-- BreakerOpen      it failed too often, and is not asked for a while
  |    +-- PermanentBrainError      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
@@ -76,17 +77,25 @@ class BrainError(ScrubjayError):
 
 
 class TransientBrainError(BrainError):
-    """The brain is in trouble; it may work later:"""
+    """The brain is in trouble; it may work later:
+
+    `retry_after` is in seconds. `post_suspected`: the post itself may be the cause, so the failure does not
+    show that the brain is broken.
+    """
 
     def __init__(
         self,
         *args: object,
         retry_after: float | None = None,
-        of_turn: bool = False,
+        post_suspected: bool = False,
     ) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
-        self.of_turn = of_turn  # this turn's prompt may be the cause, so it is no sign of a brain in trouble
+        self.post_suspected = post_suspected
+
+
+class BrainTimeout(TransientBrainError):
+    """The brain is in trouble; it may work later:"""
 
 
 class BreakerOpen(TransientBrainError):

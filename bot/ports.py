@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bot.domain.budget import ReadBudget
     from bot.domain.events import Event, Page
     from bot.domain.mention import Post, Profile, Record, StrongRef
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
 
 
 class EventStream(Protocol):
@@ -95,11 +95,11 @@ class Toolbox(Protocol):
 
     specs: tuple[ToolSpec, ...]
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         """Run the tool. `arguments`: a mapping, or JSON text. Invalid ones are refused in the answer."""
         ...
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         """Add what a request cost. Call it as soon as that is known: it counts however the turn ends."""
         ...
 

@@ -61,7 +61,7 @@ def installed(wheel, tmp_path_factory):
     home = tmp_path_factory.mktemp("installed")
     venv.create(home / "venv", with_pip=True, symlinks=True)
     binaries = home / "venv" / "bin"
-    pip = (binaries / "python", "-m", "pip", "install", "--quiet", "--no-compile")
+    pip = (binaries / "python", "-m", "pip", "install", "--quiet")
     must(*pip, "--require-hashes", "--requirement", ROOT / "requirements.lock", cwd=home)
     must(*pip, "--no-deps", "--no-index", wheel, cwd=home)
     return binaries

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.config.settings import Settings
-    from bot.doctor import Check
+    from bot.doctor.check import Check
 
 
 @click.command()
@@ -72,10 +72,10 @@ def record(context: click.Context, app: App, file: Path, seconds: float | None, 
         raise click.UsageError("A recording cannot be recorded: give --source.")
     log.configure(settings.log_level, settings.log_format)
     with file.open("wb") as target:
-        stream, tape = factory.make_recorder(settings, target)
+        stream, recorder = factory.make_recorder(settings, target)
         with suppress(KeyboardInterrupt):
             asyncio.run(recording.record(stream, seconds))
-    output.message(f"{tape.count} messages written to {file}; {stream.counts['gaps']} gaps.")
+    output.message(f"{recorder.count} messages written to {file}; {stream.counts['gaps']} gaps.")
     context.exit(0 if stream.counts["connected"] else 1)
 
 

@@ -91,6 +91,7 @@ class Claim:
     """A mention taken by one worker. Each write of that worker is refused if the fence has changed.
 
     `attempts` includes this one. `abandoned`: the last worker's lease ended before it was done.
+    `post_failures` are the turns that failed so far and of which the post itself may be the cause.
     """
 
     mention: Mention
@@ -100,6 +101,7 @@ class Claim:
     abandoned: bool
     seen_at: datetime
     post_at: datetime | None = None
+    post_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAnswer:
+class ToolResult:
     """The result of a tool call. A refusal (`ok` is False) says how to correct the call."""
 
     text: str

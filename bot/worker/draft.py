@@ -57,8 +57,8 @@ async def draft(services: Services, claim: Claim) -> Step:
     if refused:
         return refused
     assert preflight.post is not None
-    thought = await _ask_brain(services, claim, preflight.post, profile)
-    return await services.write(lambda tx: _store(services, tx, claim, profile, thought))
+    result = await _ask_brain(services, claim, preflight.post, profile)
+    return await services.write(lambda tx: _store(services, tx, claim, profile, result))
 
 
 def _admit(
@@ -143,8 +143,8 @@ async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Prof
     recorder = Recorder(tools, services.clock, found)
     async with record_turn(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
         await services.brain.think(prompt, recorder)
-        recorder.thought = thought = tools.thought()
-    return thought
+        recorder.result = result = tools.thought()
+    return result
 
 
 def _compile_memory(
@@ -177,25 +177,25 @@ def _receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
-def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: TurnResult) -> Step:
+def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: TurnResult) -> Step:
     """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
-    mentions.add_usage(tx, claim, services.brain.name, thought.usage)
+    mentions.add_usage(tx, claim, services.brain.name, result.usage)
     with propagate_erasure(tx, services.memory, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,
-            thought.edits,
+            result.edits,
             _receipt(mention),
-            key=f"{mention.uri}@{claim.fence}",  # an edited post is thought about more than once
+            key=f"{mention.uri}@{claim.fence}",  # an edited post can have more than one turn
             actor=f"brain:{services.brain.name}",
             at=now,
         )
-    text = reply.clean(thought.reply or "")
-    _record_exchange(services, tx, mention, thought, text, now)
+    text = reply.clean(result.reply or "")
+    _record_exchange(services, tx, mention, result, text, now)
     if not text:
-        outcomes.finish(tx, claim, State.SILENT, thought.why, now)
-        return Step(State.SILENT, thought.why)
+        outcomes.finish(tx, claim, State.SILENT, result.why, now)
+        return Step(State.SILENT, result.why)
     if services.memory.people.get(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
         services.memory.people.mark_introduced(tx, mention.did, now)
@@ -204,10 +204,10 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, thought: 
 
 
 def _record_exchange(
-    services: Services, tx: Tx, mention: Mention, thought: TurnResult, answer: str, now: datetime
+    services: Services, tx: Tx, mention: Mention, result: TurnResult, answer: str, now: datetime
 ) -> None:
     """Store the exchange for retrieval, unless a note was forgotten: the exchange would still tell of it."""
-    if any(isinstance(edit, Forget) for edit in thought.edits):
+    if any(isinstance(edit, Forget) for edit in result.edits):
         return
     thread = thread_id(mention.root.uri)
     lang = mention.langs[0] if len(mention.langs) == 1 else None

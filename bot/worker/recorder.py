@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.mention import Claim
-    from bot.domain.prompt import Prompt, ToolAnswer, TurnResult
+    from bot.domain.prompt import Prompt, ToolResult, TurnResult
     from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
     from bot.services import Services
@@ -36,7 +36,7 @@ ARGUMENT_CHARS = 20_000  # of one call; a model may write without end
 class Recorder:
     """The Toolbox of a turn, which also lists its calls.
 
-    `spent` is the usage that is known by now. `found` collects the passages that searches returned. `thought`
+    `spent` is the usage that is known by now. `found` collects the passages that searches returned. `result`
     is set when the brain is done.
     """
 
@@ -45,20 +45,20 @@ class Recorder:
         self.calls: list[Call] = []
         self.spent = Usage()
         self.found = found
-        self.thought: TurnResult | None = None
+        self.result: TurnResult | None = None
         self._tools = tools
         self._clock = clock
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         started = self._clock()
         answer = await self._tools.call(name, arguments)
         took = elapsed_ms(started, self._clock())
         self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
         return answer
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         self.spent += usage
-        self._tools.spend(usage)
+        self._tools.add_usage(usage)
 
 
 @asynccontextmanager
@@ -106,7 +106,7 @@ def make_turn_record(
     ended: datetime,
 ) -> TurnRecord:
     """Return the record of a turn that has ended, with `error` or without. Its id is 0 until it is stored."""
-    thought, usage = recorder.thought, recorder.spent
+    result, usage = recorder.result, recorder.spent
     return TurnRecord(
         id=0,
         uri=prompt.mention.uri,
@@ -115,13 +115,13 @@ def make_turn_record(
         brain=brain,
         model=usage.model,
         persona=digest(persona),
-        outcome=turn_outcome(thought, error),
+        outcome=turn_outcome(result, error),
         error=describe_error(error) if error else None,
         told=turn_input,
         calls=tuple(recorder.calls),
-        reply=thought.reply if thought else None,
-        why=thought.why or None if thought else None,
-        edits=thought.edits if thought else (),
+        reply=result.reply if result else None,
+        why=result.why or None if result else None,
+        edits=result.edits if result else (),
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         cost=usage.cost,
@@ -129,10 +129,10 @@ def make_turn_record(
     )
 
 
-def turn_outcome(thought: TurnResult | None, error: BaseException | None) -> TurnOutcome:
+def turn_outcome(result: TurnResult | None, error: BaseException | None) -> TurnOutcome:
     match error:
         case None:
-            return TurnOutcome.REPLY if thought and thought.reply is not None else TurnOutcome.SILENCE
+            return TurnOutcome.REPLY if result and result.reply is not None else TurnOutcome.SILENCE
         case TransientBrainError() | asyncio.CancelledError():
             return TurnOutcome.TRANSIENT
         case PermanentBrainError():
@@ -161,7 +161,7 @@ async def _store(
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
 
     def write(tx: Tx) -> None:
-        if recorder.thought is None and recorder.spent != Usage():
+        if recorder.result is None and recorder.spent != Usage():
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
         if not services.options.retain_turns:
             return

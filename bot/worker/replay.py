@@ -77,7 +77,7 @@ async def replay(
     try:
         async with asyncio.timeout(time_limit.total_seconds()):
             await brain.think(prompt, recorder)
-        recorder.thought = tools.thought()
+        recorder.result = tools.thought()
     except TimeoutError:
         error = TransientBrainError("it took too long")
     except Exception as raised:  # noqa: BLE001 - the outcome of the turn

@@ -44,7 +44,7 @@ async def recorded(path, kind, *connections):
     relay = Relay(*([*messages(kind, frames), close(1000)] for frames in connections), [])
     async with relay.serving() as url:
         with path.open("wb") as out:
-            stream, tape = factory.make_recorder(
+            stream, recorder = factory.make_recorder(
                 Settings(source=kind, firehose_url=[url], jetstream_url=[url]), out
             )
             recording = asyncio.create_task(record(stream, None))
@@ -53,7 +53,7 @@ async def recorded(path, kind, *connections):
                     await asyncio.sleep(0.01)
             recording.cancel()
             await asyncio.gather(recording, return_exceptions=True)
-    return stream, tape, relay
+    return stream, recorder, relay
 
 
 async def played(source):
@@ -70,32 +70,32 @@ async def played(source):
 @pytest.mark.parametrize("kind", ["firehose", "jetstream"])
 async def test_what_was_recorded_is_told_again(tmp_path, kind):
     path = tmp_path / "recording"
-    _, tape, _ = await recorded(path, kind, mentions(9))
+    _, recorder, _ = await recorded(path, kind, mentions(9))
     events = await played(Playback(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
     assert [type(event) for event in events[:-1]] == [PostCreated] * 9
-    assert tape.count == 9
+    assert recorder.count == 9
 
 
 @pytest.mark.parametrize("kind", ["firehose", "jetstream"])
 async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_gap(tmp_path, kind):
     path, frames = tmp_path / "recording", mentions(9)
     with capture_logs() as logs:
-        stream, tape, relay = await recorded(path, kind, frames[:5], frames[5:])
+        stream, recorder, relay = await recorded(path, kind, frames[:5], frames[5:])
     events = await played(Playback(path, Tracked(ME)))
     assert [event.record["text"] for event in events[:-1]] == list("123456789")
     assert [line["why"] for line in logs if line["event"] == "stream.gap"] == ["closed 1000"] * 2
     assert relay.cursors[0] is None
     assert all(relay.cursors[1:])
-    assert (tape.count, stream.counts["hits"]) == (9, 0)
+    assert (recorder.count, stream.counts["hits"]) == (9, 0)
 
 
 async def test_a_recording_ends_when_its_time_is_over():
     out = io.BytesIO()
     async with Relay(mentions(3)).serving() as url:
-        stream, tape = factory.make_recorder(Settings(source="firehose", firehose_url=[url]), out)
+        stream, recorder = factory.make_recorder(Settings(source="firehose", firehose_url=[url]), out)
         await record(stream, 0.5)
-    assert tape.count == 3
+    assert recorder.count == 3
     assert out.getvalue().endswith(mentions(3)[-1])
 
 

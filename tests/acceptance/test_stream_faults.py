@@ -92,7 +92,7 @@ def side(request):
     return request.param
 
 
-class Ears:
+class Reader:
     """A source that hardly waits."""
 
     def __init__(self, side, *urls, **more):
@@ -122,19 +122,19 @@ async def survived(side, *trouble, **more):
     """A mention, the trouble, and what comes after it on the next connection."""
     relay = Relay([side.hears(1), *trouble], [side.hears(2, "after")])
     async with relay.serving() as url:
-        ears = Ears(side, url, **more)
-        assert await ears.take(2) == ["hi", "after"]
+        reader = Reader(side, url, **more)
+        assert await reader.take(2) == ["hi", "after"]
     assert relay.cursors == [None, side.resumed(1)]
-    assert [(gap.until, gap.replayed) for gap in ears.gaps] == [(side.place(2), True)]
-    return ears
+    assert [(gap.until, gap.replayed) for gap in reader.gaps] == [(side.place(2), True)]
+    return reader
 
 
-def told(ears):
-    return [(gap.why, gap.since) for gap in ears.gaps]
+def told(reader):
+    return [(gap.why, gap.since) for gap in reader.gaps]
 
 
-def ends(ears):
-    return [(gap.why, gap.until, gap.replayed) for gap in ears.gaps]
+def ends(reader):
+    return [(gap.why, gap.until, gap.replayed) for gap in reader.gaps]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1013])
@@ -157,50 +157,50 @@ async def test_an_unknown_error_is_a_gap_and_the_stream_is_resumed(side):
 async def test_what_is_said_while_there_is_no_cursor_to_go_back_to_may_be_missed(side):
     relay = Relay([close(1011)], [side.hears(1)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(1)
-    assert ends(ears) == [("closed 1011", side.place(1), False)]
+        reader = Reader(side, url)
+        await reader.take(1)
+    assert ends(reader) == [("closed 1011", side.place(1), False)]
 
 
 async def test_what_was_missed_once_says_nothing_of_the_next_gap(side):
     bad = "{" if side is Lines else b"x"
     relay = Relay([side.hears(1), bad, side.hears(2), close(1001)], [side.hears(3)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(3)
-    assert ends(ears) == [("undecodable", side.place(2), False), ("closed 1001", side.place(3), True)]
+        reader = Reader(side, url)
+        await reader.take(3)
+    assert ends(reader) == [("undecodable", side.place(2), False), ("closed 1001", side.place(3), True)]
 
 
 async def test_what_comes_again_moves_no_place_back(side):
     relay = Relay([side.hears(5), close(1001)], [side.hears(4), close(1001)], [side.hears(6)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(3)
+        reader = Reader(side, url)
+        await reader.take(3)
     assert relay.cursors == [None, side.resumed(5), side.resumed(5)]
-    assert [event.cursor for event in ears.taken] == [side.place(5), side.place(5), side.place(6)]
-    assert told(ears)[0] == ("closed 1001", side.place(5))
-    assert ends(ears)[0] == ("closed 1001", side.place(5), True)
+    assert [event.cursor for event in reader.taken] == [side.place(5), side.place(5), side.place(6)]
+    assert told(reader)[0] == ("closed 1001", side.place(5))
+    assert ends(reader)[0] == ("closed 1001", side.place(5), True)
 
 
 async def test_an_outdated_cursor_is_a_gap_and_the_stream_goes_on(side):
     relay = Relay([side.info("OutdatedCursor"), side.hears(5)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(1, cursor=side.place(1))
-    assert told(ears) == [("OutdatedCursor", side.place(1))]
-    assert ends(ears) == [("OutdatedCursor", side.place(5), False)]
+        reader = Reader(side, url)
+        await reader.take(1, cursor=side.place(1))
+    assert told(reader) == [("OutdatedCursor", side.place(1))]
+    assert ends(reader) == [("OutdatedCursor", side.place(5), False)]
     assert len(relay.cursors) == 1
 
 
 async def test_a_cursor_of_the_future_is_a_gap_and_begins_anew_at_the_present(side):
     relay = Relay([side.error("FutureCursor")], [side.hears(2)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(1, cursor=side.place(1000))
+        reader = Reader(side, url)
+        await reader.take(1, cursor=side.place(1000))
     assert relay.cursors == [side.resumed(1000), None]
-    assert [event.cursor for event in ears.taken] == [side.place(2)]
-    assert told(ears) == [("FutureCursor", side.place(1000))]
-    assert [gap.replayed for gap in ears.gaps] == [False]
+    assert [event.cursor for event in reader.taken] == [side.place(2)]
+    assert told(reader) == [("FutureCursor", side.place(1000))]
+    assert [gap.replayed for gap in reader.gaps] == [False]
 
 
 async def test_a_cursor_refused_as_too_old_is_a_gap_and_begins_anew_at_the_oldest(side):
@@ -215,11 +215,11 @@ async def test_a_cursor_refused_as_too_old_is_a_gap_and_begins_anew_at_the_oldes
         return None
 
     async with serve(relay._play, "127.0.0.1", 0, process_request=refuse, close_timeout=0.1) as server:
-        ears = Ears(side, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        await ears.take(1, cursor=side.place(1000))
+        reader = Reader(side, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        await reader.take(1, cursor=side.place(1000))
     assert asked == [side.resumed(1000), side.oldest]
-    assert told(ears) == [("CursorTooOld", side.place(1000))]
-    assert [gap.replayed for gap in ears.gaps] == [False]
+    assert told(reader) == [("CursorTooOld", side.place(1000))]
+    assert [gap.replayed for gap in reader.gaps] == [False]
 
 
 @pytest.mark.parametrize("bad", ["garbage", "cut off", "other type", "fragments of the other type"])
@@ -234,35 +234,35 @@ async def test_an_undecodable_message_is_a_gap_and_costs_nothing_but_itself(side
     }[bad]
     relay = Relay([side.hears(1), lambda socket: socket.send(message), side.hears(3, "after")])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        assert await ears.take(2) == ["hi", "after"]
-    assert told(ears) == [("undecodable", side.place(1))]
-    assert ends(ears) == [("undecodable", side.place(3), False)]
+        reader = Reader(side, url)
+        assert await reader.take(2) == ["hi", "after"]
+    assert told(reader) == [("undecodable", side.place(1))]
+    assert ends(reader) == [("undecodable", side.place(3), False)]
     assert len(relay.cursors) == 1
 
 
 async def test_a_message_over_which_its_reader_has_a_bug_costs_nothing_but_itself(side, monkeypatch):
     relay = Relay([side.hears(1), side.hears(2, "poison"), side.hears(3, "after")])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        read = ears.source._dialect.read
+        reader = Reader(side, url)
+        read = reader.source._dialect.read
 
         def fail(data, now):
             return read(data, now) if b"poison" not in data else {}["poison"]
 
-        monkeypatch.setattr(ears.source._dialect, "read", fail)
-        assert await ears.take(2) == ["hi", "after"]
-    assert ends(ears) == [("undecodable", side.place(3), False)]
-    assert ears.counts["bad: KeyError"] == 1
+        monkeypatch.setattr(reader.source._dialect, "read", fail)
+        assert await reader.take(2) == ["hi", "after"]
+    assert ends(reader) == [("undecodable", side.place(3), False)]
+    assert reader.counts["bad: KeyError"] == 1
 
 
 async def test_many_undecodable_messages_are_one_gap_a_minute(side):
     relay = Relay([*["{" if side is Lines else b"x"] * 500, side.hears(3)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(1)
-    assert len(ears.gaps) == 1
-    assert sum(n for name, n in ears.counts.items() if name.startswith("bad")) == 500
+        reader = Reader(side, url)
+        await reader.take(1)
+    assert len(reader.gaps) == 1
+    assert sum(n for name, n in reader.counts.items() if name.startswith("bad")) == 500
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 7, 1000])
@@ -272,7 +272,7 @@ async def test_a_message_in_fragments_is_heard_wherever_it_is_cut(side, pieces):
     parts = [whole[at : at + size] for at in range(0, len(whole), size)]
     relay = Relay([lambda socket: socket.send(parts), side.hears(2)])
     async with relay.serving() as url:
-        assert await Ears(side, url).take(2) == ["hi", "hi"]
+        assert await Reader(side, url).take(2) == ["hi", "hi"]
 
 
 async def test_a_ping_between_fragments_is_answered_and_costs_nothing(side):
@@ -290,7 +290,7 @@ async def test_a_ping_between_fragments_is_answered_and_costs_nothing(side):
 
     socket_ = None
     async with Relay([send]).serving() as url:
-        assert await Ears(side, url).take(1) == ["hi"]
+        assert await Reader(side, url).take(1) == ["hi"]
 
 
 async def test_no_compression_is_offered_and_the_subprotocol_is(side):
@@ -301,7 +301,7 @@ async def test_no_compression_is_offered_and_the_subprotocol_is(side):
 
     relay = Relay([side.hears(1)])
     async with serve(relay._play, "127.0.0.1", 0, process_request=look, close_timeout=0.1) as server:
-        await Ears(side, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}").take(1)
+        await Reader(side, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}").take(1)
     assert "Sec-WebSocket-Extensions" not in seen[0]
     assert seen[0].get("Sec-WebSocket-Protocol") == ("xrpc.v1.json" if side is Lines else None)
 
@@ -323,10 +323,10 @@ async def raw(answer):
 
 async def trouble_of(side, url, **more):
     """What the first outage is called."""
-    ears = Ears(side, url, **more)
-    async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+    reader = Reader(side, url, **more)
+    async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
         waiting = asyncio.ensure_future(anext(aiter(events)))
-        while not (lost := [name for name in ears.counts if name.startswith("lost: ")]):
+        while not (lost := [name for name in reader.counts if name.startswith("lost: ")]):
             await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -343,10 +343,10 @@ async def test_a_stall_is_found_by_pings_and_is_a_gap(side):
 
     relay = Relay([side.hears(1), hang], [side.hears(2, "after")])
     async with relay.serving() as url:
-        ears = Ears(side, url, ping_seconds=0.1)
-        assert await ears.take(2) == ["hi", "after"]
+        reader = Reader(side, url, ping_seconds=0.1)
+        assert await reader.take(2) == ["hi", "after"]
     assert hanging.is_set()
-    assert told(ears) == [("stalled", side.place(1))]
+    assert told(reader) == [("stalled", side.place(1))]
 
 
 async def test_a_quiet_stream_is_no_stall(side):
@@ -355,9 +355,9 @@ async def test_a_quiet_stream_is_no_stall(side):
 
     relay = Relay([be_quiet, side.hears(1)])
     async with relay.serving() as url:
-        ears = Ears(side, url, ping_seconds=0.1)
-        await ears.take(1)
-    assert told(ears) == []
+        reader = Reader(side, url, ping_seconds=0.1)
+        await reader.take(1)
+    assert told(reader) == []
     assert len(relay.cursors) == 1
 
 
@@ -387,9 +387,9 @@ async def test_nobody_there_is_an_outage(side):
 async def test_an_outage_is_one_gap_however_often_one_tries(side):
     relay = Relay([side.hears(1), close(1001)], [close(1011)], [drop], [close(1011)], [side.hears(2)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(2)
-    assert told(ears) == [("closed 1001", side.place(1))]
+        reader = Reader(side, url)
+        await reader.take(2)
+    assert told(reader) == [("closed 1001", side.place(1))]
     assert len(relay.cursors) == 5
 
 
@@ -397,41 +397,43 @@ async def test_a_dead_host_is_left_for_the_next_and_that_is_a_gap(side):
     dead, alive = Relay([close(1011)]), Relay([side.hears(7)])
     async with dead.serving() as one, alive.serving() as two:
         stored = {urlsplit(one).netloc: side.place(3), urlsplit(two).netloc: side.place(6)}
-        ears = Ears(side, one, two, cursors=stored)
-        await ears.take(1, cursor=side.place(3))
-        assert ears.source.host == ("jetstream" if side is Lines else urlsplit(two).netloc)
+        reader = Reader(side, one, two, cursors=stored)
+        await reader.take(1, cursor=side.place(3))
+        assert reader.source.host == ("jetstream" if side is Lines else urlsplit(two).netloc)
     assert dead.cursors == [side.resumed(3)] * 3
     assert alive.cursors == [side.resumed(3) if side is Lines else side.place(6)]
-    assert [(gap.why, gap.replayed) for gap in ears.gaps] == [("closed 1011", True), ("host switch", True)]
+    assert [(gap.why, gap.replayed) for gap in reader.gaps] == [("closed 1011", True), ("host switch", True)]
     ended = side.place(7) if side is Lines else None  # the other host counts in its own way
-    assert [gap.until for gap in ears.gaps] == [ended, side.place(7)]
+    assert [gap.until for gap in reader.gaps] == [ended, side.place(7)]
 
 
 async def test_a_switch_to_a_host_that_was_never_heard_may_miss_something(side):
     dead, alive = Relay([close(1011)]), Relay([side.hears(7)])
     async with dead.serving() as one, alive.serving() as two:
-        ears = Ears(side, one, two)
-        await ears.take(1, cursor=side.place(3))
-    assert [gap.replayed for gap in ears.gaps] == [side is Lines] * 2  # its cursor means the same everywhere
+        reader = Reader(side, one, two)
+        await reader.take(1, cursor=side.place(3))
+    assert [gap.replayed for gap in reader.gaps] == [
+        side is Lines
+    ] * 2  # its cursor means the same everywhere
 
 
 async def test_it_begins_with_the_host_that_was_heard_last():
     first, second = Relay([Frames.hears(4)]), Relay([Frames.hears(8, "last")])
     async with first.serving() as one, second.serving() as two:
         hosts = [urlsplit(url).netloc for url in (one, two)]
-        ears = Ears(Frames, one, two, cursors={hosts[1]: Frames.place(7), hosts[0]: Frames.place(3)})
-        assert ears.source.host == hosts[1]
-        assert await ears.take(1, cursor=Frames.place(7)) == ["last"]
-    assert (first.cursors, told(ears)) == ([], [])
+        reader = Reader(Frames, one, two, cursors={hosts[1]: Frames.place(7), hosts[0]: Frames.place(3)})
+        assert reader.source.host == hosts[1]
+        assert await reader.take(1, cursor=Frames.place(7)) == ["last"]
+    assert (first.cursors, told(reader)) == ([], [])
 
 
 async def test_a_host_that_is_new_is_begun_with_a_gap_if_another_was_heard_before(side):
     async with Relay([side.hears(1)]).serving() as url:
-        ears = Ears(side, url, cursors={"elsewhere.example": 5})
-        await ears.take(1)
-        other = Ears(side, url, cursors={})
+        reader = Reader(side, url, cursors={"elsewhere.example": 5})
+        await reader.take(1)
+        other = Reader(side, url, cursors={})
         await other.take(1)
-    assert ends(ears) == [("host switch", side.place(1), False)]
+    assert ends(reader) == [("host switch", side.place(1), False)]
     assert told(other) == []
 
 
@@ -444,11 +446,11 @@ async def test_a_gap_is_told_on_a_stream_that_is_quiet_after_it_but_not_while_it
 
     relay = Relay([side.hears(1), close(1001)], [refuse])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+        reader = Reader(side, url)
+        async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
             await anext(events)
             gap = asyncio.ensure_future(anext(events))
-            while ears.counts["reconnects"] < 20:
+            while reader.counts["reconnects"] < 20:
                 await asyncio.sleep(0.01)
             early = gap.done()
             again.set()
@@ -468,8 +470,8 @@ async def test_a_gap_of_a_kind_that_was_told_just_now_is_told_later_and_reaches_
     later = asyncio.Event()
     relay = Relay([side.hears(1), bad, side.hears(2), bad, side.hears(3), lambda _: later.wait(), minute])
     async with relay.serving() as url:
-        ears = Ears(side, url, monotonic=lambda: now[0])
-        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+        reader = Reader(side, url, monotonic=lambda: now[0])
+        async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
             heard = [await anext(events) for _ in range(4)]
             later.set()
             heard += [await anext(events) for _ in range(2)]
@@ -483,7 +485,7 @@ async def test_a_host_that_is_left_is_taken_up_again_where_it_was_left():
     first = Relay([close(1011)], [close(1011)], [close(1011)], [Frames.hears(4, "back")])
     second = Relay([close(1011)])
     async with first.serving() as one, second.serving() as two:
-        assert await Ears(Frames, one, two).take(1, cursor=Frames.place(3)) == ["back"]
+        assert await Reader(Frames, one, two).take(1, cursor=Frames.place(3)) == ["back"]
     assert first.cursors == [Frames.place(3)] * 4
     assert second.cursors == [None] * 3
 
@@ -491,10 +493,10 @@ async def test_a_host_that_is_left_is_taken_up_again_where_it_was_left():
 async def test_uninteresting_messages_move_the_place_to_resume_from(side):
     relay = Relay([side.hears(1), *map(side.quiet, range(2, 40)), close(1001)], [side.hears(50)])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        await ears.take(2)
+        reader = Reader(side, url)
+        await reader.take(2)
     assert relay.cursors == [None, side.resumed(39)]
-    assert ears.counts["candidates"] == 2
+    assert reader.counts["candidates"] == 2
 
 
 async def test_an_overflow_is_a_gap_and_loses_nothing(side):
@@ -502,9 +504,9 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
     messages = [side.hears(number, str(number)) for number in range(1, 41)]
     relay = Relay(messages)
     async with relay.serving() as url:
-        ears = Ears(side, url, buffer=5)
+        reader = Reader(side, url, buffer=5)
         texts, gaps = [], []
-        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+        async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
             async for event in events:
                 if isinstance(event, PostCreated):
                     texts.append(int(event.record["text"]))
@@ -519,16 +521,16 @@ async def test_an_overflow_is_a_gap_and_loses_nothing(side):
                     relay.scripts = [rest]
     assert sorted(set(texts)) == list(range(1, 41))
     assert gaps == [("overflow", True)]
-    assert ears.counts["lost: overflow"] >= 1
+    assert reader.counts["lost: overflow"] >= 1
 
 
 async def test_after_an_overflow_it_does_not_come_back_before_all_was_taken(side):
     relay = Relay([side.hears(number, str(number)) for number in range(1, 11)], [side.hears(20)])
     async with relay.serving() as url:
-        ears = Ears(side, url, buffer=5)
-        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+        reader = Reader(side, url, buffer=5)
+        async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
             taken = [await anext(events)]
-            while not ears.counts["lost: overflow"]:
+            while not reader.counts["lost: overflow"]:
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)  # time enough for twenty reconnections
             early = len(relay.cursors)
@@ -543,19 +545,19 @@ async def test_a_message_that_breaks_the_protocol_is_got_over(side):
 
     relay = Relay([side.hears(1), broken], [broken], [broken], [broken], [side.hears(3, "after")])
     async with relay.serving() as url:
-        ears = Ears(side, url)
-        assert await ears.take(2) == ["hi", "after"]
+        reader = Reader(side, url)
+        assert await reader.take(2) == ["hi", "after"]
     assert relay.cursors[-1] > relay.cursors[1]
-    assert ends(ears) == [("protocol", side.place(3), False)]
+    assert ends(reader) == [("protocol", side.place(3), False)]
 
 
 async def test_progress_is_told_on_a_busy_stream_without_hits(side):
     relay = Relay([*map(side.quiet, range(1, 30))])
     ticks = iter(range(100))
     async with relay.serving() as url:
-        ears = Ears(side, url, monotonic=lambda: next(ticks) / 4)
+        reader = Reader(side, url, monotonic=lambda: next(ticks) / 4)
         places = []
-        async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+        async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
             async for event in events:
                 assert isinstance(event, Progress)
                 places.append(event.cursor)
@@ -577,7 +579,7 @@ async def test_everybody_is_heard_over_tls(side, tmp_path):
     async with serve(relay._play, "127.0.0.1", 0, ssl=server_side, close_timeout=0.1) as server:
         url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         trusted = ssl.create_default_context(cafile=cert)
-        assert await Ears(side, url, tls=trusted).take(1) == ["hi"]
+        assert await Reader(side, url, tls=trusted).take(1) == ["hi"]
         assert await trouble_of(side, url) == "unreachable"
 
 
@@ -586,11 +588,11 @@ async def test_the_source_says_now_and_then_how_it_fares(side, monkeypatch):
     relay = Relay([side.hears(1), *map(side.quiet, range(2, 9)), close(1001)], [side.hears(10)])
     with capture_logs() as logs:
         async with relay.serving() as url:
-            ears = Ears(side, url)
-            async with asyncio.timeout(20), aclosing(ears.source.events(None)) as events:
+            reader = Reader(side, url)
+            async with asyncio.timeout(20), aclosing(reader.source.events(None)) as events:
                 while not any(line["event"] == "stream.stats" for line in logs):
-                    await (anext(events) if ears.counts["hits"] < 2 else asyncio.sleep(0.05))
+                    await (anext(events) if reader.counts["hits"] < 2 else asyncio.sleep(0.05))
     stats = next(line for line in logs if line["event"] == "stream.stats")
     assert {"host", "events_per_s", "lag", "candidates", "hits", "gaps", "reconnects"} <= set(stats)
-    assert ears.counts["frames"] == 9
-    assert (ears.counts["candidates"], ears.counts["hits"], ears.counts["reconnects"]) == (2, 2, 1)
+    assert reader.counts["frames"] == 9
+    assert (reader.counts["candidates"], reader.counts["hits"], reader.counts["reconnects"]) == (2, 2, 1)

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 from click.testing import CliRunner
-from support.cli_seed import fill
+from support.cli_seed import HOSTILE, fill
+from support.factory import ANA, BEN
+from support.harness import Harness, ScriptedBrain
 
+from bot.brains import make
 from bot.cli import main
+from bot.errors import TransientBrainError
 from memory.db import Database
 
 if TYPE_CHECKING:
@@ -78,3 +82,37 @@ def filled(cli: Cli, seeded: Path) -> Cli:
     (cli.home / "data").mkdir()
     shutil.copy(seeded, cli.home / "data")
     return cli
+
+
+@pytest.fixture(scope="session")
+def conversation(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Ana said two things to the `rules` brain, Ben one thing that a scripted brain failed at first.
+
+    The data dir and the URIs of what was said.
+    """
+    data = tmp_path_factory.mktemp("conversation")
+    db = Database(f"sqlite:///{shutil.copy(migrated, data)}")
+    harness = Harness(db, data, make("rules"))
+    harness.network.set_handle(ANA, "ana.test")
+    refs = []
+    for text in ("My dog is called Biscuit", f"what is my dog called? {HOSTILE}"):
+        refs.append(harness.say(ANA, text))
+        harness.work()
+        harness.clock.forward(hours=1)
+    harness = Harness(db, data, ScriptedBrain(TransientBrainError("503")), network=harness.network)
+    harness.clock.forward(hours=3)
+    refs.append(harness.say(BEN, "hello", rkey="3222222222ben"))
+    harness.work()
+    harness.brain.script = [("remember", {"text": "x" * 400}), ("stay_silent", {"reason": "no need"})]
+    harness.clock.forward(hours=1)
+    harness.work()
+    db.close()
+    return data, [ref.uri for ref in refs]
+
+
+@pytest.fixture
+def talked(cli: Cli, conversation: tuple[Path, list[str]]) -> tuple[Cli, list[str]]:
+    """With that conversation in the data dir."""
+    data, uris = conversation
+    shutil.copytree(data, cli.home / "data")
+    return cli, list(uris)

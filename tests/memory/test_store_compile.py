@@ -100,6 +100,7 @@ def test_a_note_that_does_not_fit_the_core_may_stand_in_the_archive(known: Datab
 # --- budget --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(st.integers(0, 1500), STEPS, st.lists(st.text("ab c", max_size=80), max_size=20))
 def test_a_prompt_never_shows_more_than_its_tokens_and_counts_the_rest(db: Database, total, steps, said):
@@ -136,6 +137,7 @@ def test_what_is_evicted_from_the_buffer_is_still_found(db: Database, posts: int
 WHO = st.lists(st.tuples(st.integers(0, 2), STEPS), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(WHO, st.sampled_from(["canary", "lives in Bonn", "tea dog before"]))
 def test_no_prompt_about_one_person_shows_anything_of_another(db: Database, walks, query: str):

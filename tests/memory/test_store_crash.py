@@ -73,6 +73,7 @@ CHANGES: dict[str, Callable[[Tx], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_crash_at_any_statement_leaves_nothing_of_a_change(known: Database, change: str):
     (bonn,) = say(known, Remember("lives in Bonn"))

@@ -1,4 +1,4 @@
-"""What hosts in trouble say of a mention: nothing. It waits, until it expires."""
+"""What is read from the network before policy is asked. Hosts in trouble say nothing: the mention waits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from support.factory import ANA, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
 from bot.domain.mention import State
+from bot.domain.policy import PolicyReason
 from bot.errors import PermanentNetworkError, ReadRefused, TransientNetworkError
 
 TROUBLES = [TransientNetworkError("403 from pds.example.com"), ReadRefused("more than 262144 bytes")]
@@ -27,6 +28,29 @@ def in_thread_of_ben(harness):
 def again(harness):
     harness.clock.forward(minutes=11)
     harness.work()
+
+
+def test_a_mention_deleted_before_thinking_is_declined_unthought(harness):
+    ref = harness.say(ANA, "hi")
+    harness.network.remove(ref.uri)
+    harness.work()
+
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.GONE), [])
+
+
+def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    ref = harness.say(ANA, "I live in Lisbon")
+    harness.work(1)
+    assert harness.notes(ANA) == ["lives in Lisbon"]
+    harness.network.remove(ref.uri)
+    harness.work()
+
+    assert (harness.outcome(ref), harness.network.posts(ME), harness.notes(ANA)) == (
+        (State.DECLINED, PolicyReason.GONE),
+        [],
+        [],
+    )
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)

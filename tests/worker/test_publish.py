@@ -1,0 +1,115 @@
+"""From a draft to posts on the network, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from support.factory import ANA, ME
+from support.harness import Harness, ScriptedBrain
+
+from bot.domain.mention import State
+from bot.domain.reply import reserved_key
+from bot.errors import (
+    KeyTaken,
+    PermanentNetworkError,
+    TransientNetworkError,
+)
+from bot.storage import consent
+
+REPLY = ("reply", {"text": "Noted."})
+
+
+def test_a_mention_is_answered_once_under_its_reserved_key(harness):
+    ref = harness.say(ANA, "hi")
+    harness.work()
+
+    (reply,) = harness.replies(ref)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert reply.ref.uri == f"at://{ME}/app.bsky.feed.post/{reserved_key(ME, ref.uri, 0)}"
+    assert reply.record["reply"] == {"root": ref.to_json(), "parent": ref.to_json()}
+
+
+def test_a_long_reply_becomes_a_thread(db, tmp_path):
+    long = " ".join(["word"] * 150)
+    harness = Harness(db, tmp_path, ScriptedBrain(("reply", {"text": long})))
+    ref = harness.say(ANA, "tell me everything")
+    harness.work()
+
+    first, *_ = harness.replies(ref)
+    (second,) = harness.replies(first.ref)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert second.record["reply"]["root"] == ref.to_json()
+    assert len(harness.network.posts(ME)) == len(harness.entry(ref).parts) > 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_thread_resumes_where_it_stopped(db, tmp_path, after):
+    harness = Harness(db, tmp_path, ScriptedBrain(("reply", {"text": " ".join(["word"] * 150)})))
+    ref = harness.say(ANA, "tell me everything")
+    harness.work(1)
+    harness.network.fail("put", TransientNetworkError("timeout"), after=after)
+    harness.work(1)
+    harness.clock.forward(seconds=5)
+    harness.network.fail("put", TransientNetworkError("timeout"), after=after)
+    harness.work()
+    harness.clock.forward(minutes=5)
+    harness.work()
+
+    assert harness.network.fired["put"] == 2
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert len(harness.replies(ref)) == 1
+    assert len(harness.network.posts(ME)) == len(harness.entry(ref).parts)
+
+
+def test_a_pds_that_stores_and_then_times_out_gets_the_same_bytes_again(harness):
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    ref = harness.say(ANA, "hi")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.work()
+
+    puts = [arguments for method, arguments in harness.network.calls if method == "put"]
+    assert (len(puts), len(set(puts))) == (2, 1)
+    assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+
+
+def test_a_key_taken_between_the_reading_and_the_put_is_skipped_too(harness):
+    harness.network.fail("put", KeyTaken("there"))
+    ref = harness.say(ANA, "hi")
+    harness.work()
+
+    assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+    assert harness.network.fired["put"] == 1
+
+
+def test_a_pds_that_refuses_the_post_fails_the_mention(harness):
+    harness.network.fail("put", PermanentNetworkError("grapheme too big"))
+    ref = harness.say(ANA, "hi")
+    harness.work()
+
+    assert harness.entry(ref).state == State.FAILED
+    assert "grapheme too big" in harness.entry(ref).why
+
+
+def _stop(harness):
+    with harness.services.db.write() as tx:
+        consent.stop(tx, ANA, harness.clock())
+
+
+@pytest.mark.parametrize("moment", ["thinking", "drafted"])
+def test_a_stop_recorded_before_the_last_check_prevents_the_post(db, tmp_path, moment):
+    harness = Harness(db, tmp_path)
+
+    async def stop_now():
+        await asyncio.to_thread(_stop, harness)
+
+    if moment == "thinking":
+        harness.brain.script = [REPLY, stop_now]
+    ref = harness.say(ANA, "hi")
+    harness.work(1)
+    if moment == "drafted":
+        _stop(harness)
+    harness.work()
+
+    assert (harness.entry(ref).state, harness.network.posts(ME)) == (State.DECLINED, [])
