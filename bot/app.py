@@ -18,7 +18,7 @@ from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
 from bot.privacy.retention import run_retention
 from bot.scheduler import Scheduler
-from bot.storage import cursors, turns
+from bot.storage import cursors, mentions, turns
 from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS
@@ -104,12 +104,17 @@ async def serve(
 def _steps(
     settings: Settings, services: Services, handler: EventHandler, scheduler: Scheduler
 ) -> list[Callable[[], Awaitable[bool]]]:
-    """The steps of the workers and of the job runner. Each returns False when it finds nothing to do."""
+    """The steps of the workers, the publisher and the job runner. Each returns False when nothing is to do.
+
+    The publisher only posts replies, so that one leaves at its slot although all workers are thinking.
+    """
+    host = socket.gethostname()
     workers = [
-        Worker(f"{socket.gethostname()}/{number}", services, scheduler, random.random)
-        for number in range(settings.workers)
+        Worker(f"{host}/{number}", services, scheduler, random.random) for number in range(settings.workers)
     ]
-    return [*(worker.work for worker in workers), JobRunner(services, handler, random.random).work]
+    publisher = Worker(f"{host}/publisher", services, scheduler, random.random, mentions.PUBLISHING)
+    jobs = JobRunner(services, handler, random.random)
+    return [*(worker.work for worker in workers), publisher.work, jobs.work]
 
 
 def _background(

@@ -3,11 +3,14 @@
 ScrubjayError
  +-- SettingsError     a setting is missing or wrong
  +-- NetworkError
- |    +-- TransientNetworkError    try again, after `retry_after` seconds if it is known
+ |    +-- TransientNetworkError    try again, after `retry_after` seconds if it is known; it says nothing else
+ |    |    +-- ReadRefused      we do not read this: a forbidden address, too big, encoded
  |    +-- PermanentNetworkError    trying again will not help
+ |    |    +-- ProtocolFact     the protocol's own word that something is not there; `name` is that word
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
+ |    |    +-- BrainTimeout     it took too long
  |    |    +-- BreakerOpen      it failed too often, and is not asked for a while
  |    +-- PermanentBrainError      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
@@ -49,8 +52,20 @@ class TransientNetworkError(NetworkError):
         self.retry_after = retry_after
 
 
+class ReadRefused(TransientNetworkError):
+    """We do not read this:"""
+
+
 class PermanentNetworkError(NetworkError):
     """The network refuses, and will refuse again:"""
+
+
+class ProtocolFact(PermanentNetworkError):
+    """The network says that it is not there:"""
+
+    def __init__(self, name: str, *args: object) -> None:
+        super().__init__(name, *args)
+        self.name = name
 
 
 class KeyTaken(NetworkError):
@@ -62,17 +77,25 @@ class BrainError(ScrubjayError):
 
 
 class TransientBrainError(BrainError):
-    """The brain is in trouble; it may work later:"""
+    """The brain is in trouble; it may work later:
+
+    `retry_after` is in seconds. `post_suspected`: the post itself may be the cause, so the failure does not
+    show that the brain is broken.
+    """
 
     def __init__(
         self,
         *args: object,
         retry_after: float | None = None,
-        of_turn: bool = False,
+        post_suspected: bool = False,
     ) -> None:
         super().__init__(*args)
         self.retry_after = retry_after
-        self.of_turn = of_turn  # this turn's prompt may be the cause, so it is no sign of a brain in trouble
+        self.post_suspected = post_suspected
+
+
+class BrainTimeout(TransientBrainError):
+    """The brain is in trouble; it may work later:"""
 
 
 class BreakerOpen(TransientBrainError):

@@ -57,6 +57,13 @@ def open_database(settings: Settings) -> Database:
     return db
 
 
+def open_existing(settings: Settings) -> Database:
+    """Open the database as it is, and create nothing. Raises MemoryFault if it is not at this version."""
+    db = Database(settings.database)
+    db.require_current()
+    return db
+
+
 def make_data_dir(settings: Settings) -> None:
     """Make the data directory. Only the operator may read it: it has people's texts and the session."""
     make_private_folder(settings.data_dir)

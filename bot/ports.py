@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.events import Event, Page
     from bot.domain.mention import Post, Profile, Record, StrongRef
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
 
 
 class EventStream(Protocol):
@@ -26,25 +27,30 @@ class EventStream(Protocol):
 
 
 class Network(Protocol):
-    """The bot's account, and what it can read and write. Every method raises NetworkError."""
+    """The bot's account, and what it can read and write. Every method raises NetworkError.
+
+    None means that the protocol says so: it is not there. Whatever else a host answers is a
+    TransientNetworkError: it says nothing of accounts and records. `budget` limits the bytes of what several
+    reads bring together.
+    """
 
     did: str
     handle: str
 
-    async def post(self, uri: str) -> Post | None:
-        """The post as it is now; None if it was deleted."""
+    async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
+        """The post as it is now; None if it is gone."""
         ...
 
     async def record(self, uri: str) -> Record | None:
-        """Any record as it is now; None if it was deleted."""
+        """Any record as it is now; None if it is gone."""
         ...
 
-    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
+    async def profile(self, did: str, *, fresh: bool = False, budget: ReadBudget | None = None) -> Profile:
         """The handle and the self-labels. They may be some minutes old, unless `fresh`."""
         ...
 
     async def status(self, did: str) -> str:
-        """The account's status at its own server: active, deactivated, takendown, suspended, or deleted."""
+        """The account's status, in its own server's word: active, deactivated, takendown, deleted ..."""
         ...
 
     async def blocked_by(self, did: str) -> str | None:
@@ -66,8 +72,8 @@ class Network(Protocol):
         """The bot's own post under this record key."""
         ...
 
-    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
-        """The bytes of a blob of this person; None if it was deleted, or has more than `limit` bytes."""
+    async def blob(self, did: str, cid: str, limit: int, budget: ReadBudget | None = None) -> bytes | None:
+        """The bytes of a blob of this person; None if it is gone. More than `limit` is a ReadRefused."""
         ...
 
     async def put(self, rkey: str, record: str) -> StrongRef:
@@ -89,11 +95,11 @@ class Toolbox(Protocol):
 
     specs: tuple[ToolSpec, ...]
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         """Run the tool. `arguments`: a mapping, or JSON text. Invalid ones are refused in the answer."""
         ...
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         """Add what a request cost. Call it as soon as that is known: it counts however the turn ends."""
         ...
 

@@ -25,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from memory.errors import DatabaseUnavailable, SchemaNewer
+from memory.errors import DatabaseUnavailable, SchemaNewer, SchemaOlder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,18 +116,44 @@ class Database:
         with self.write() as tx:
             lock(tx, "migrations")
             found = self._known_revision(tx)
-            if found != ScriptDirectory.from_config(_alembic()).get_current_head():
+            if found != self.head():
                 config = _alembic()
                 config.attributes["connection"] = tx
                 command.upgrade(config, "head")
+
+    def exists(self) -> bool:
+        """Whether there is a database to connect to: connecting to SQLite would make an empty one."""
+        return not self.is_sqlite or Path(self.engine.url.database or "").is_file()
 
     def check(self) -> tuple[str | None, str]:
         """The schema's revision here and the one wanted: (found, head). Raises SchemaNewer."""
         with self.read() as tx:
             found = self._known_revision(tx)
+        return found, self.head()
+
+    @staticmethod
+    def head() -> str:
+        """The revision of the schema that this version wants."""
         head = ScriptDirectory.from_config(_alembic()).get_current_head()
         assert head is not None
-        return found, head
+        return head
+
+    def require_current(self) -> None:
+        """Raises DatabaseUnavailable if there is none, SchemaOlder and SchemaNewer. Creates nothing."""
+        if not self.exists():
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise DatabaseUnavailable(f"{where} does not exist yet: `scrubjay run` makes it")
+        found, head = self.check()
+        if found != head:
+            raise SchemaOlder(found)
+
+    def damage(self) -> str | None:
+        """What SQLite finds wrong when it reads every page; None if nothing. PostgreSQL is not asked."""
+        if not self.is_sqlite:
+            return None
+        with self._transaction() as tx:
+            found = str(tx.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+        return None if found == "ok" else " ".join(found.split())
 
     @staticmethod
     def _known_revision(tx: Tx) -> str | None:

@@ -7,6 +7,7 @@ MemoryFault
  +-- UnknownRevision   no revision of that id in this person's history
  +-- ImportRefused     the document is malformed or foreign, or contradicts what is here
  +-- SchemaNewer       the database was written by a newer scrubjay
+ +-- SchemaOlder       the database was written by an older scrubjay
  +-- DatabaseUnavailable   the database cannot be opened
  +-- EncoderMissing    the package of this encoder is not installed
 """
@@ -43,6 +44,10 @@ class ImportRefused(MemoryFault):
 
 class SchemaNewer(MemoryFault):
     """The database was written by a newer scrubjay; install that version, or restore a backup. Found:"""
+
+
+class SchemaOlder(MemoryFault):
+    """The database was written by an older scrubjay; run `scrubjay db upgrade`. Found:"""
 
 
 class DatabaseUnavailable(MemoryFault):

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from sqlalchemy import text
 from support.cli_seed import NOON, fill
 from support.factory import mention
 
 from bot import doctor
 from bot.config.settings import load
-from bot.doctor import Check
+from bot.doctor import local, remote
+from bot.doctor.check import Check
 from bot.domain.events import Gap
 from bot.errors import BreakerOpen, SettingsError, TransientNetworkError
 from bot.storage import gaps, mentions
@@ -31,12 +34,13 @@ def pds(tmp_path):
     """A PDS that answers, and whose clock may be wrong: `pds(ahead)` returns settings for it."""
     servers = []
 
-    def serve(ahead):
+    def serve(ahead, body=b'{"did": "did:web:pds", "availableUserDomains": []}'):
         class Describe(BaseHTTPRequestHandler):
             def do_GET(self):
                 self.send_response_only(200)
                 self.send_header("Date", format_datetime(datetime.now(UTC) + ahead, usegmt=True))
                 self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_):
                 pass
@@ -55,7 +59,7 @@ def pds(tmp_path):
 def test_with_nothing_there_every_check_reports_and_every_failure_tells_what_mends_it(settings):
     found = list(doctor.checks(settings))
     failed = [check for check in found if not check.ok]
-    assert NETWORK | {"account", "database", "login"} <= {check.name for check in failed}
+    assert {check.name for check in failed} == NETWORK | {"account", "login"}
     assert [check for check in failed if not check.mend] == []
     assert not settings.data_dir.exists()
 
@@ -82,17 +86,20 @@ def test_bad_settings_are_checks_too():
 
 
 def test_a_current_database_is_well_and_an_old_one_is_mended_by_the_upgrade(settings):
-    assert doctor.check_database(settings).mend == "scrubjay db upgrade"
+    assert "not yet" in local.check_database(settings).detail
     settings.data_dir.mkdir()
     db = Database(settings.database)
+    with db.write() as tx:
+        tx.execute(text("CREATE TABLE of_another_time (id INTEGER)"))
+    assert local.check_database(settings).mend == "scrubjay db upgrade"
     db.upgrade()
     db.close()
-    assert doctor.check_database(settings).ok
+    assert local.check_database(settings).ok
 
 
 def test_the_databases_password_is_not_shown(tmp_path):
     env = {"SCRUBJAY_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
-    found = doctor.run_check("database", doctor.check_database, load(env, home=tmp_path), "mend")
+    found = doctor.run_check("database", local.check_database, load(env, home=tmp_path), "mend")
     assert not found.ok
     assert "hunter2" not in found.detail
 
@@ -101,13 +108,13 @@ def test_failed_and_late_mentions_are_told(settings):
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
-    assert doctor.check_mentions(settings).ok
+    assert local.check_mentions(settings).ok
     fill(db)
     db.close()
-    found = doctor.check_mentions(settings, NOON + timedelta(minutes=90))
+    found = local.check_mentions(settings, NOON + timedelta(minutes=90))
     assert not found.ok
     assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
-    later = doctor.check_mentions(settings, NOON + timedelta(days=2))
+    later = local.check_mentions(settings, NOON + timedelta(days=2))
     assert later.detail.startswith("0 failed in a day")
 
 
@@ -122,7 +129,7 @@ def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
     with db.write() as tx:
         mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
     db.close()
-    found = doctor.check_mentions(settings, NOON)
+    found = local.check_mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
 
 
@@ -137,20 +144,114 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
         gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
         gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
     db.close()
-    found = doctor.check_gaps(settings, NOON + age)
+    found = local.check_gaps(settings, NOON + age)
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)
 
 
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])
 def test_the_clock_is_compared_with_the_pds(pds, ahead, ok):
     settings = pds(ahead)
-    assert doctor.check_pds(settings).ok
-    assert doctor.check_clock(settings).ok == ok
+    assert remote.check_pds(settings).ok
+    assert remote.check_clock(settings).ok == ok
 
 
 def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
     (tmp_path / "data").write_text("a file")
     settings = load({"SCRUBJAY_DATA_DIR": "/proc/scrubjay"}, home=tmp_path)
-    found = doctor.run_check("data", doctor.check_data_dir, settings, "set SCRUBJAY_DATA_DIR")
+    found = doctor.run_check("data", local.check_data_dir, settings, "set SCRUBJAY_DATA_DIR")
     assert not found.ok
     assert found.mend == "set SCRUBJAY_DATA_DIR"
+
+
+# --- each fault has its own mend -----------------------------------------------------------------
+
+
+@pytest.fixture
+def made(settings):
+    """Settings of a data directory with a database of this version."""
+    settings.data_dir.mkdir()
+    db = Database(settings.database)
+    db.upgrade()
+    fill(db)
+    db.close()
+    return settings
+
+
+def database_file(settings):
+    return settings.data_dir / "scrubjay.db"
+
+
+def overwrite_header(path):
+    path.write_bytes(b"something else" + path.read_bytes()[14:])
+
+
+def overwrite_middle(path):
+    content = bytearray(path.read_bytes())
+    for page in range(4096, len(content) - 4096, 8192):
+        content[page : page + 2048] = b"\xa5" * 2048
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoil", [overwrite_header, overwrite_middle])
+def test_a_damaged_database_is_restored_and_not_upgraded(made, spoil):
+    spoil(database_file(made))
+
+    for check in (local.check_database, local.check_mentions, local.check_gaps):
+        found = doctor.run_check("x", check, made, "")
+        assert not found.ok
+        assert "restore" in found.mend
+
+
+def test_a_database_of_a_newer_version_is_not_upgraded(made):
+    with closing(Database(made.database)) as db, db.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    found = local.check_database(made)
+
+    assert not found.ok
+    assert "install the scrubjay that wrote it" in found.mend
+
+
+def test_a_server_that_is_down_is_started_and_not_upgraded(tmp_path):
+    env = {"SCRUBJAY_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/x"}
+    found = local.check_database(load(env, home=tmp_path))
+    assert not found.ok
+    assert "PostgreSQL server runs" in found.mend
+    assert "hunter2" not in found.detail
+
+
+def test_a_persona_that_is_missing_is_found(tmp_path):
+    settings = load({"SCRUBJAY_PERSONA_FILE": str(tmp_path / "nobody.md")}, home=tmp_path)
+    found = doctor.run_check("persona", local.check_persona, settings, "mend the file")
+    assert not found.ok
+    assert "nobody.md" in found.detail
+
+
+def test_secrets_that_others_can_read_are_found(tmp_path):
+    config = tmp_path / "scrubjay.toml"
+    config.write_text('password = "abcd-efgh-ijkl-mnop"\n')
+    config.chmod(0o644)
+    settings = load({"SCRUBJAY_DATA_DIR": str(tmp_path / "data")}, home=tmp_path)
+
+    found = local.check_secrets(settings)
+    assert (found.ok, found.mend) == (False, f"chmod 600 {config}")
+    config.chmod(0o600)
+    assert local.check_secrets(settings).ok
+
+
+def test_a_database_that_others_can_read_is_found(made):
+    database_file(made).chmod(0o640)
+    assert str(database_file(made)) in local.check_secrets(made).detail
+
+
+@pytest.mark.parametrize("body", [b"<html>log in to the hotel's network</html>", b"[]", b'{"ok": true}'])
+def test_a_server_that_is_no_pds_is_told_as_such(pds, body):
+    found = remote.check_pds(pds(timedelta(0), body))
+    assert (found.ok, found.mend) == (False, "set SCRUBJAY_PDS_URL to the account's PDS")
+
+
+def test_a_pds_that_does_not_answer_is_no_wrong_password(tmp_path):
+    env = {"SCRUBJAY_HANDLE": "jay.test", "SCRUBJAY_PASSWORD": "abcd-efgh-ijkl-mnop", **NOWHERE}
+    found = remote.check_login(load(env, home=tmp_path))
+    assert not found.ok
+    assert "see `pds` above" in found.mend

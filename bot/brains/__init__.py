@@ -1,4 +1,4 @@
-"""The brains. Adding one is one file and one line here; the conformance tests run over all of them."""
+"""The brains, by name. A new one is one module and one line here. The conformance tests run over all."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ def make(name: str, options: object = None) -> Brain:
     if name not in BRAINS:
         raise SettingsError(f"There is no brain {name!r}. There are: {', '.join(BRAINS)}.")
     module, _, kind = BRAINS[name].partition(":")
-    made = getattr(import_module(module), kind)
-    return cast("Brain", made() if options is None else made(options))
+    brain = getattr(import_module(module), kind)
+    return cast("Brain", brain() if options is None else brain(options))

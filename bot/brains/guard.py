@@ -1,123 +1,37 @@
-"""A sick brain is asked a few times, then left alone: time limit, retries and circuit breaker for any brain.
+"""Time limit, retries and a circuit breaker for any brain.
 
-Within a turn a failed try is repeated only while the brain has called no tool, so that nothing is done twice.
-After too many failures in a row the breaker opens: nobody asks for a while, mentions wait, then one turn
-probes. Retries are stamina's: jittered and capped. The breaker is ours, for those to be had know neither a
-server's retry-after nor a failure that one person's post brings about.
+Within a turn a failed try is repeated only if the brain has called no tool, so that nothing is done twice.
+While the breaker is open mentions wait. A health check tells an outage from a post that no brain can answer:
+a post is suspected of a timeout only if the brain is healthy right after it.
+
+Retries are stamina's, with jitter and a limit. The breaker is ours: existing libraries know neither a
+server's retry-after nor a failure that one person's post has caused.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import stamina
-import structlog
 
-from bot.errors import BreakerOpen, TransientBrainError
+from bot.brains.breaker import Breaker
+from bot.errors import BrainError, BrainTimeout, TransientBrainError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import timedelta
 
     from bot.clock import Clock
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec, Usage
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
     from bot.ports import Brain, Toolbox
 
-log = structlog.get_logger()
-
 TRIES = 3
-FIRST_WAIT, LONGEST_WAIT = (
-    0.5,
-    4.0,
-)  # seconds between tries of one turn; longer ones are the mention's to wait
-FAILURES = 5
-FIRST_REST, LONGEST_REST = timedelta(seconds=60), timedelta(minutes=15)
-PROBED = timedelta(seconds=5)  # how long the others wait while one turn probes
-
-
-class Breaker:
-    """Opens after five failures in a row, for a minute, then twice as long each time a probe fails.
-
-    A failure that the post itself may have caused (`of_turn`) counts once a person, until something succeeds:
-    nobody alone can silence the bot for all. A server that says when to come back is not asked before.
-    """
-
-    def __init__(self, name: str, clock: Clock) -> None:
-        self._name = name
-        self._clock = clock
-        self._failures: Counter[str] = Counter()
-        self._rest = FIRST_REST
-        self._until: datetime | None = None
-        self._probing = False
-
-    @property
-    def open_until(self) -> datetime | None:
-        """When the brain is asked again; None if it may be asked now."""
-        return self._until if self._until and self._until > self._clock() else None
-
-    @contextmanager
-    def turn(self, did: str) -> Iterator[None]:
-        """Around one turn for this person. Raises BreakerOpen instead of letting it begin."""
-        probe = self._admit()
-        try:
-            yield
-        except TransientBrainError as error:
-            self._failed(error, did, probe=probe)
-            raise
-        else:
-            self._succeeded()
-        finally:
-            if probe:
-                self._probing = False
-
-    def _admit(self) -> bool:
-        """Whether the turn that begins is the probe."""
-        if self._until is None:
-            return False
-        left = max(self._until - self._clock(), PROBED if self._probing else timedelta())
-        if left:
-            raise BreakerOpen(
-                f"asked again in {left.total_seconds():.0f} s", retry_after=left.total_seconds()
-            )
-        self._probing = True
-        return True
-
-    def _failed(self, error: TransientBrainError, did: str, *, probe: bool) -> None:
-        stumbling = error.of_turn and did in self._failures
-        self._failures[did if error.of_turn else ""] += 1
-        failures = self._failures[""] + sum(1 for person in self._failures if person)
-        if probe and stumbling:
-            return  # it tells nothing new: somebody else's turn is the next probe
-        if probe:
-            self._open(min(self._rest * 2, LONGEST_REST), error)
-        elif self._until is not None:
-            pass  # it began before the breaker opened
-        elif failures >= FAILURES:
-            self._open(FIRST_REST, error)
-        elif error.retry_after:
-            self._open(timedelta(0), error)
-
-    def _open(self, rest: timedelta, error: TransientBrainError) -> None:
-        self._rest = max(rest, FIRST_REST)
-        span = max(rest, timedelta(seconds=error.retry_after or 0))
-        self._until = self._clock() + span
-        log.error(
-            "brain.breaker_opened", brain=self._name, seconds=round(span.total_seconds()), why=str(error)
-        )
-
-    def _succeeded(self) -> None:
-        self._failures.clear()
-        if self._until is not None:
-            log.info("brain.breaker_closed", brain=self._name)
-            self._until = None
+FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0  # seconds between tries of one turn; a mention waits longer
+HEALTH_TIMEOUT = 10.0  # seconds
 
 
 class Guarded:
-    """`brain`, with at most `timeout` for a try; one that took half of that is not repeated."""
+    """`brain` with at most `timeout` for each try. A try that took half of that is not repeated."""
 
     def __init__(self, brain: Brain, *, timeout: timedelta, clock: Clock) -> None:
         self.name = brain.name
@@ -130,29 +44,49 @@ class Guarded:
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
         watched = WatchedTools(tools)
-        late = _time() + self._timeout.total_seconds() / 2
+        retry_until = _time() + self._timeout.total_seconds() / 2
 
-        def again(error: Exception) -> bool:
-            soon = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
-            return soon and not watched.called and _time() < late
+        def should_retry(error: Exception) -> bool:
+            retryable = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
+            return retryable and not watched.called and _time() < retry_until
 
-        with self._breaker.turn(prompt.mention.did):
-            async for attempt in stamina.retry_context(
-                on=again,
-                attempts=TRIES,
-                timeout=None,
-                wait_initial=FIRST_WAIT,
-                wait_max=LONGEST_WAIT,
-            ):
-                with attempt:
-                    await self._try(prompt, watched)
+        await self._check_recovery()
+        try:
+            with self._breaker.turn(prompt.mention.did):
+                async for attempt in stamina.retry_context(
+                    on=should_retry,
+                    attempts=TRIES,
+                    timeout=None,
+                    wait_initial=FIRST_WAIT,
+                    wait_max=LONGEST_WAIT,
+                ):
+                    with attempt:
+                        await self._try(prompt, watched)
+        except TransientBrainError as error:
+            if self._breaker.is_in_doubt:
+                self._breaker.settle_doubt(error, healthy=await self._is_healthy())
+            raise
 
     async def _try(self, prompt: Prompt, tools: Toolbox) -> None:
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 await self._brain.think(prompt, tools)
-        except TimeoutError as error:
-            raise TransientBrainError("it took too long") from error
+        except (TimeoutError, BrainTimeout) as error:
+            raise BrainTimeout("it took too long", post_suspected=await self._is_healthy()) from error
+
+    async def _check_recovery(self) -> None:
+        if self._breaker.may_check:
+            with self._breaker.checking():
+                healthy = await self._is_healthy()
+            if healthy:
+                self._breaker.close()
+
+    async def _is_healthy(self) -> bool:
+        try:
+            async with asyncio.timeout(HEALTH_TIMEOUT):
+                return await self._brain.health() is None
+        except (TimeoutError, BrainError):
+            return False
 
     async def forget(self) -> None:
         await self._brain.forget()
@@ -178,9 +112,9 @@ class WatchedTools:
         self.called = False
         self._tools = tools
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         self.called = True
         return await self._tools.call(name, arguments)
 
-    def spend(self, usage: Usage) -> None:
-        self._tools.spend(usage)
+    def add_usage(self, usage: Usage) -> None:
+        self._tools.add_usage(usage)

@@ -1,10 +1,9 @@
-"""The `model` brain: any provider's model, through pydantic-ai.
+"""The `model` brain: the model of any provider, through pydantic-ai.
 
-That library is asked for one request at a time (`pydantic_ai.direct`); the loop over tools is ours, because
-what ends a turn, and what a failure means for the mention, is ours to say. It was chosen for what it tells of
-each answer, the same for every provider: why it ended, what it cost, which kind of error it was, and when
-to come back. It also marks what a provider's cache should keep, and mends tool calls that are no JSON before
-they are sent back. The providers' own clients would each need all that anew.
+The library makes one request at a time (`pydantic_ai.direct`). The loop over tools is ours, because we decide
+what ends a turn and what a failure means for the mention. The library tells the same of every provider's
+answer: why it ended, what it cost, the kind of an error, and when to come back. It also marks what a
+provider's cache should keep. With the providers' own clients we would write all that for each of them.
 """
 
 from __future__ import annotations
@@ -13,16 +12,17 @@ import asyncio
 import math
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.brains import loop
-from bot.brains.loop import Call, Round
+from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage
-from bot.errors import BrainError, SettingsError, TransientBrainError
+from bot.errors import BrainError, BrainTimeout, SettingsError, TransientBrainError
 from bot.prompt import images
+from memory.text import tokens
 
 try:
-    from pydantic_ai import exceptions as wrong
+    from pydantic_ai import exceptions
     from pydantic_ai.direct import model_request
     from pydantic_ai.messages import BinaryContent, ModelRequest, ToolReturnPart, UserPromptPart
     from pydantic_ai.models import ModelRequestParameters, infer_model
@@ -41,22 +41,30 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
     from pydantic_ai.messages import ModelMessage, ModelRequestPart, ModelResponse, UserContent
-    from pydantic_ai.models import Model as Asked
+    from pydantic_ai.models import Model as ProviderModel
 
-    from bot.domain.prompt import Prompt, ToolAnswer, ToolSpec
+    from bot.domain.prompt import Prompt, ToolResult, ToolSpec
     from bot.ports import Toolbox
 
 COMPATIBLE = "openai-compatible"
-CUT = {
+# the words by which providers say that an answer is whole; pydantic-ai also calls a missing one "stop"
+WHOLE = frozenset(
+    {"stop", "end_turn", "stop_sequence", "eos", "eos_token", "completed", "complete"}
+    | {"tool_calls", "tool_call", "tool_use", "function_call"}
+)
+UNFINISHED = {
     "length": "its answer was cut off; SCRUBJAY_MODEL_MAX_TOKENS allows more",
     "content_filter": "the provider's filter refused to answer",
-    "error": "its answer broke off",
 }
-MENDABLE = (
-    (wrong.ModelAuthenticationError, "the key is refused; check SCRUBJAY_MODEL_KEY"),
-    (wrong.ModelNotFoundError, "there is no such model; check SCRUBJAY_MODEL"),
-    (wrong.ModelQuotaExceededError, "the account at the provider is exhausted"),
-)  # by the operator: mentions wait for it
+CUT_WORDS = frozenset({"length", "max_tokens", "model_length", "max_output_tokens", "continuation"})
+NO_TAGS = ("\0no thinking\0", "\0no thinking\0")  # `bot.domain.model_text` alone decides what a thought is
+# what the library raises over a body that is no answer; nothing of ours runs within its request
+MALFORMED = (exceptions.UnexpectedModelBehavior, LookupError, TypeError, AttributeError, ValueError)
+OPERATOR_ERRORS = (
+    (exceptions.ModelAuthenticationError, "the key is refused; check SCRUBJAY_MODEL_KEY"),
+    (exceptions.ModelNotFoundError, "there is no such model; check SCRUBJAY_MODEL"),
+    (exceptions.ModelQuotaExceededError, "the account at the provider is exhausted"),
+)  # mentions wait until the operator has fixed them
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +79,28 @@ class ModelOptions:
 
 
 class Model:
-    """Holds nothing between turns: neither a conversation nor, at the provider, a stored one."""
+    """Holds nothing between turns, and tells the provider to store nothing."""
 
     name = "model"
 
     def __init__(self, options: ModelOptions) -> None:
         self._options = options
-        self._model = _find(options)
+        self._model = _make_model(options)
+        cast("dict[str, object]", self._model.profile)["thinking_tags"] = NO_TAGS
 
     async def start(self) -> None:
-        """Open the connections that turns share; without it, each opens its own."""
+        """Open the connections that the turns share. Without this, each turn opens its own."""
         await self._model.__aenter__()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        stable, moving = prompt.split(Trust.OPERATOR)
+        instructions, message = prompt.split(Trust.OPERATOR)
         conversation = _Conversation(
             self._model,
             self._options,
-            [moving, *chain.from_iterable(map(_picture, images.attachments(prompt)))],
-            system=stable,
+            [message, *chain.from_iterable(map(_image_content, images.attachments(prompt)))],
+            instructions=instructions,
             specs=tools.specs,
-            spend=tools.spend,
+            add_usage=tools.add_usage,
         )
         async with self._model:
             await loop.run(conversation, tools)
@@ -100,7 +109,7 @@ class Model:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:
-        """Ask the model for a word; costs a few tokens."""
+        """Ask the model for one word. This costs a few tokens."""
         conversation = _Conversation(self._model, replace(self._options, max_tokens=16), ["Say: ok"])
         try:
             async with self._model:
@@ -114,51 +123,52 @@ class Model:
 
 
 class _Conversation:
-    """One turn's requests (`bot.brains.loop.Conversation`); `spend` is told of each when it is answered."""
+    """One turn's requests (`bot.brains.loop.Conversation`); `add_usage` is called after each."""
 
     def __init__(
         self,
-        model: Asked,
+        model: ProviderModel,
         options: ModelOptions,
-        said: list[UserContent],
+        content: list[UserContent],
         *,
-        system: str | None = None,
+        instructions: str | None = None,
         specs: Iterable[ToolSpec] = (),
-        spend: Callable[[Usage], None] = lambda _: None,
+        add_usage: Callable[[Usage], None] = lambda _: None,
     ) -> None:
-        spend(Usage(options.name))
+        add_usage(Usage(options.name))
         self._model = model
         self._options = options
-        self._system = system
+        self._instructions = instructions
         self._specs = [_tool(spec) for spec in specs]
-        self._spend = spend
-        self._shows = len(said) > 1
+        self._add_usage = add_usage
+        self._has_images = len(content) > 1
         self._until = asyncio.get_running_loop().time() + options.timeout.total_seconds()
-        self._messages: list[ModelMessage] = [ModelRequest([UserPromptPart(said)], instructions=system)]
+        self._messages: list[ModelMessage] = [
+            ModelRequest([UserPromptPart(content)], instructions=instructions)
+        ]
 
-    async def ask(self) -> Round:
+    async def ask(self) -> Response:
         """One request. Raises BrainError."""
         response = await self.request()
-        if response.finish_reason in CUT:
-            raise TransientBrainError(CUT[response.finish_reason], of_turn=True)
+        _require_whole(response)
         self._messages += [response] if response.parts else []
         calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
-        return Round(calls, response.text or "")
+        return Response(calls, response.text or "")
 
-    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
-        self._tell(
-            ToolReturnPart(call.name, answer.text, call.id, outcome="success" if answer.ok else "failed")
-            for call, answer in answers
+    def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
+        self._append(
+            ToolReturnPart(call.name, result.text, call.id, outcome="success" if result.ok else "failed")
+            for call, result in results
         )
 
-    def say(self, text: str) -> None:
-        self._tell([UserPromptPart(text)])
+    def add_message(self, text: str) -> None:
+        self._append([UserPromptPart(text)])
 
-    def _tell(self, parts: Iterable[ModelRequestPart]) -> None:
-        self._messages.append(ModelRequest(list(parts), instructions=self._system))
+    def _append(self, parts: Iterable[ModelRequestPart]) -> None:
+        self._messages.append(ModelRequest(list(parts), instructions=self._instructions))
 
     async def request(self) -> ModelResponse:
-        """One request, whatever its answer may be. Raises BrainError."""
+        """Send one request and return the answer, also if it was cut. Raises BrainError."""
         try:
             async with asyncio.timeout_at(self._until):
                 response = await model_request(
@@ -168,15 +178,17 @@ class _Conversation:
                     model_request_parameters=ModelRequestParameters(function_tools=self._specs),
                 )
         except TimeoutError as error:
-            raise TransientBrainError("it took too long") from error
-        except (wrong.ModelAPIError, wrong.UnexpectedModelBehavior) as error:
-            raise _told(error, shows=self._shows) from error
-        self._spend(_usage(response))
+            raise BrainTimeout("it took too long") from error
+        except (exceptions.ModelAPIError, exceptions.ContentFilterError) as error:
+            raise _to_brain_error(error, has_images=self._has_images) from error
+        except MALFORMED as error:
+            raise TransientBrainError("the provider's answer cannot be read") from error
+        self._add_usage(_usage(response, self._messages))
         return response
 
 
-def _picture(shown: images.Attachment) -> tuple[UserContent, ...]:
-    return shown.label, BinaryContent(shown.data, media_type=shown.media_type)
+def _image_content(picture: images.Attachment) -> tuple[UserContent, ...]:
+    return picture.label, BinaryContent(picture.data, media_type=picture.media_type)
 
 
 def _tool(spec: ToolSpec) -> ToolDefinition:
@@ -186,7 +198,7 @@ def _tool(spec: ToolSpec) -> ToolDefinition:
 
 
 def _settings(options: ModelOptions) -> OpenAIChatModelSettings:
-    """For every provider: each takes what it knows."""
+    """Settings for every provider; each takes those that it knows."""
     return OpenAIChatModelSettings(
         max_tokens=options.max_tokens,
         cache=True,
@@ -195,45 +207,73 @@ def _settings(options: ModelOptions) -> OpenAIChatModelSettings:
     )
 
 
-def _usage(response: ModelResponse) -> Usage:
-    usage = response.usage
-    return Usage("", usage.input_tokens, usage.output_tokens, _cost(response))
+def _require_whole(response: ModelResponse) -> None:
+    """Raise TransientBrainError unless the provider's own word says that the answer is whole."""
+    word = str((response.provider_details or {}).get("finish_reason") or "").casefold()
+    kind = "length" if word in CUT_WORDS else response.finish_reason or ""
+    if kind in UNFINISHED:
+        raise TransientBrainError(UNFINISHED[kind], post_suspected=True)
+    if word not in WHOLE:
+        known = f"ended with {word[:40]!r}" if word else "does not say how it ended"
+        raise TransientBrainError(f"its answer {known}, so it may not be whole")
+
+
+def _usage(response: ModelResponse, messages: Sequence[ModelMessage]) -> Usage:
+    """The tokens that the provider counted, or about as many as the texts have."""
+    usage, counted = response.usage, response.usage.input_tokens + response.usage.output_tokens
+    if counted:
+        return Usage("", usage.input_tokens, usage.output_tokens, _cost(response))
+    return Usage("", sum(map(_estimate, messages)), _estimate(response), None)
+
+
+def _estimate(message: ModelMessage) -> int:
+    texts = [getattr(part, "content", None) or getattr(part, "args", None) or "" for part in message.parts]
+    instructions = getattr(message, "instructions", None) or ""
+    shown = [each for text in texts for each in (text if isinstance(text, list) else [text])]
+    return tokens(instructions) + sum(
+        tokens(str(each)) for each in shown if not isinstance(each, BinaryContent)
+    )
 
 
 def _cost(response: ModelResponse) -> int | None:
-    """In millionths of a US dollar, rounded up; None if nobody knows the price."""
+    """In millionths of a US dollar, rounded up; None if the price is not known."""
     try:
         return math.ceil(response.cost().total_price * 1_000_000)
     except (LookupError, ValueError, AssertionError):
         return None
 
 
-def _told(error: wrong.AgentRunError, *, shows: bool) -> BrainError:
-    """What the provider's error means for the mention. Never its text, which may quote the prompt.
+def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> BrainError:
+    """The error of ours that a provider's error means. It never has its text, which may quote the prompt.
 
-    `shows`: the request held pictures. A model that sees none may fail over them, llama.cpp's with a 500.
+    `has_images`: the request held pictures. A model that takes none may fail because of them; llama.cpp
+    answers 500.
     """
-    status = f" (HTTP {error.status_code})" if isinstance(error, wrong.ModelHTTPError) else ""
-    mend = next((words for kind, words in MENDABLE if isinstance(error, kind)), None)
+    status = f" (HTTP {error.status_code})" if isinstance(error, exceptions.ModelHTTPError) else ""
+    advice = next((words for kind, words in OPERATOR_ERRORS if isinstance(error, kind)), None)
     match error:
-        case wrong.ContentFilterError():
-            return TransientBrainError(CUT["content_filter"], of_turn=True)
-        case wrong.ModelRequestRejectedError() if mend is None:
+        case exceptions.ModelRequestTimeout():
+            return BrainTimeout("it took too long")
+        case exceptions.ModelHTTPError(status_code=413):
+            return TransientBrainError("the request is too large (HTTP 413)", post_suspected=True)
+        case exceptions.ContentFilterError():
+            return TransientBrainError(UNFINISHED["content_filter"], post_suspected=True)
+        case exceptions.ModelRequestRejectedError() if advice is None:
             why = f"the request was rejected{status}"
-            return TransientBrainError(f"{why}. {images.VISION_HINT}" if shows else why, of_turn=True)
-        case wrong.ModelServerError() if shows:
+            return TransientBrainError(
+                f"{why}. {images.VISION_HINT}" if has_images else why, post_suspected=True
+            )
+        case exceptions.ModelServerError() if has_images:
             why = f"the provider fails at a request with pictures{status}"
             return TransientBrainError(
-                f"{why}. {images.VISION_HINT}", retry_after=error.retry_after, of_turn=True
+                f"{why}. {images.VISION_HINT}", retry_after=error.retry_after, post_suspected=True
             )
-        case wrong.ModelAPIError():
-            why = mend or f"the provider is in trouble: {type(error).__name__}"
-            return TransientBrainError(why + status, retry_after=error.retry_after)
         case _:
-            return TransientBrainError("the provider's answer makes no sense")
+            why = advice or f"the provider is in trouble: {type(error).__name__}"
+            return TransientBrainError(why + status, retry_after=getattr(error, "retry_after", None))
 
 
-def _find(options: ModelOptions) -> Asked:
+def _make_model(options: ModelOptions) -> ProviderModel:
     """Raises SettingsError for a provider or model name that the library does not know."""
     key = options.key.get_secret_value() if options.key else None
     provider, _, name = options.name.partition(":")
@@ -246,6 +286,6 @@ def _find(options: ModelOptions) -> Asked:
         given = {"api_key": key, "base_url": options.url}
         wanted = {setting: value for setting, value in given.items() if value}
         return infer_model(options.name, lambda kind: infer_provider_class(kind)(**wanted))
-    except (wrong.UserError, ValueError, TypeError, ImportError) as error:
+    except (exceptions.UserError, ValueError, TypeError, ImportError) as error:
         how = "" if key else " Is SCRUBJAY_MODEL_KEY set?"
         raise SettingsError(f"SCRUBJAY_MODEL={options.name} cannot be used: {error}{how}") from error

@@ -72,7 +72,14 @@ class App:
         from bot import factory, log
 
         log.configure(self.settings.log_level, self.settings.log_format)
-        return factory.open_database(self.settings)
+        return factory.open_existing(self.settings)
+
+    def make_database(self) -> Database:
+        """Make the database if there is none, and bring it to this version; then commands may use it."""
+        from bot import factory
+
+        factory.open_database(self.settings).close()
+        return self.database
 
     @cached_property
     def memory(self) -> Memory:

@@ -17,7 +17,7 @@ def db() -> None:
 @pass_app
 def upgrade(app: App) -> None:
     """Bring the schema to this version (`run` does so too)."""
-    found, head = app.database.check()
+    found, head = app.make_database().check()
     assert found == head
     output.message(f"The schema is at {head}.")
 
@@ -28,7 +28,7 @@ def upgrade(app: App) -> None:
 @click.pass_context
 def check(context: click.Context, app: App, *, as_json: bool) -> None:
     """Tell whether the schema is this version's; exit 1 if not."""
-    from bot.doctor import schema
+    from bot.doctor.local import schema
 
     found, head = schema(app.settings)
     if as_json:

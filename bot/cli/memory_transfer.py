@@ -90,10 +90,10 @@ def import_(app: App, file: TextIO) -> None:
         raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
     found, broken = _valid_documents(documents.split(text))
     refused = [broken] if broken else []
-    taken = known = 0
+    taken, known, database = 0, 0, app.make_database()
     for line, document in _with_progress("importing", found):
         try:
-            with app.database.write() as tx:
+            with database.write() as tx:
                 fresh = app.memory.import_(tx, document)
         except ImportRefused as error:
             refused.append(f"line {line}: {error}")

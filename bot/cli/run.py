@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.config.settings import Settings
-    from bot.doctor import Check
+    from bot.doctor.check import Check
 
 
 @click.command()

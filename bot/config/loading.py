@@ -56,11 +56,15 @@ class Environment(EnvSettingsSource):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One source of settings. `where` names it in messages. `toml`: a setting is written as in TOML."""
+    """One source of settings. `where` names it in messages. `toml`: a setting is written as in TOML.
+
+    `files` are those that it was read from.
+    """
 
     source: PydanticBaseSettingsSource
     where: str = ""
     toml: bool = False
+    files: tuple[Path, ...] = ()
 
     def spell(self, field: str, value: str) -> str:
         return f"{field} = {value}" if self.toml else f"{PREFIX}{field.upper()}={value}"
@@ -79,13 +83,14 @@ def load_layers(schema: Schema, env: Mapping[str, str], config: Path | None, hom
         )
     return (
         Layer(environment),
-        Layer(dotenv, " in .env"),
+        Layer(dotenv, " in .env", files=(home / ".env",)),
         Layer(
             _read(toml, lambda path: TomlConfigSettingsSource(schema, path)),
             f" in {toml.name}",
             toml=True,
+            files=(toml,),
         ),
-        Layer(InitSettingsSource(schema, _files(schema, found)), " (from its file)"),
+        *_value_files(schema, found),
         *_directories(schema, found.get(SECRETS.lower()), env.get(CREDENTIALS)),
     )
 
@@ -101,10 +106,15 @@ def _read(path: Path, make: Callable[[Path], T]) -> T:
         raise SettingsError(f"{path} cannot be read: {error}. Example of a line: spacing = 5.0") from error
 
 
-def _files(schema: Schema, found: Mapping[str, str | None]) -> dict[str, str]:
-    names = {field: f"{PREFIX}{field.upper()}_FILE" for field in schema.model_fields}
-    paths = {field: found.get(name.lower()) for field, name in names.items()}
-    return {field: _content(names[field], Path(path)) for field, path in paths.items() if path}
+def _value_files(schema: Schema, found: Mapping[str, str | None]) -> Iterator[Layer]:
+    """A layer for each setting whose value is the content of a file (SCRUBJAY_PASSWORD_FILE)."""
+    for field in schema.model_fields:
+        name = f"{PREFIX}{field.upper()}_FILE"
+        if path := found.get(name.lower()):
+            value = {field: _content(name, Path(path))}
+            yield Layer(
+                InitSettingsSource(schema, value), " (from its file)", files=(Path(path).expanduser(),)
+            )
 
 
 def _content(name: str, path: Path) -> str:
@@ -131,7 +141,13 @@ def _directories(schema: Schema, own: str | None, systemd: str | None) -> Iterat
             raise SettingsError(
                 f"{name}: {why}. One text file a setting. Example: {path}/password"
             ) from error
-        yield Layer(source, f" (from {path})")
+        yield Layer(source, f" (from {path})", files=tuple(Path(path).iterdir()))
+
+
+def secret_files(schema: Schema, layers: tuple[Layer, ...]) -> tuple[Path, ...]:
+    """The files that hold a secret of these settings, for example a password."""
+    secrets = {name for name, field in schema.model_fields.items() if _is_secret(field)}
+    return tuple(path for layer in layers if secrets & layer.source().keys() for path in layer.files)
 
 
 def unknown_variables(schema: Schema, layers: tuple[Layer, ...]) -> list[str]:

@@ -61,6 +61,8 @@ class Settings(BaseSettings):
         env_prefix="SCRUBJAY_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
+    _secret_files: tuple[Path, ...] = ()
+
     handle: Handle | None = _field(None, "The bot's account", "scrubjay.bsky.social")
     password: SecretStr | None = _field(None, "An app password of that account", "abcd-efgh-ijkl-mnop")
     pds_url: HttpUrl = _field("https://bsky.social", "Where the account lives", "https://pds.example.org")
@@ -165,6 +167,11 @@ class Settings(BaseSettings):
     )
 
     @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that secrets were read from."""
+        return self._secret_files
+
+    @property
     def limits(self) -> Limits:
         return Limits(
             person_hour=self.person_per_hour,
@@ -239,6 +246,7 @@ def load(env: Mapping[str, str] | None = None, config: Path | None = None, home:
     wrong = [*unknown, *_too_many_writes(settings)]
     if wrong:
         raise SettingsError(*wrong)
+    settings._secret_files = loading.secret_files(Settings, layers)  # noqa: SLF001 - its own maker
     return settings
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bot.domain.embeds import as_list, as_mapping, quoted_ref
 from bot.domain.mention import Ignored, Mention, Reason, StrongRef
+from bot.domain.records import POST_TEXT, cut
 from bot.domain.uris import POST, AtUri
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 Verdict: TypeAlias = Mention | Ignored
 MENTION = "app.bsky.richtext.facet#mention"
-MAX_BYTES = 3000  # the lexicon's limit of a text; no app shows a longer post
 MAX_LANGS = 3
 
 CID = re.compile(r"[A-Za-z0-9]{1,256}")
@@ -39,14 +39,14 @@ def judge(event: PostCreated, bot_did: str, parse: Callable[[str], Command | Non
     record, raw = event.record, event.record.get("text")
     if not isinstance(raw, str):
         return Ignored("no text")
-    if len(raw.encode(errors="replace")) > MAX_BYTES:
+    if len(raw.encode(errors="replace")) > POST_TEXT.bytes:
         return Ignored("text too long")
     reply = as_mapping(record.get("reply"))
     parent = _post_ref(reply.get("parent"))
     reason = addressing_reason(record, bot_did)
     if reason is None:
         return Ignored("not addressed")
-    text = without_mentions(raw, record.get("facets"), bot_did)
+    text = without_mentions(cut(raw, POST_TEXT), record.get("facets"), bot_did)
     return Mention(
         ref=event.ref,
         did=event.did,

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from bot.domain.records import ALT_TEXT, CARD_TEXT, CARD_TITLE, CARD_URI, cut
+
 MAX_IMAGES = 4  # the lexicon's limit
+MAX_CID, MAX_MIME, MAX_SIZE = 256, 100, 2**63 - 1
+MAX_URI = 1200  # no AT URI that can be read is longer
 RAW_SHA256 = b"\x01\x55\x12\x20"  # CID version 1, codec raw, a sha256 of 32 bytes
 
 
@@ -53,7 +57,7 @@ def read(did: str, record: object) -> Embeds:
     embed = as_mapping(as_mapping(record).get("embed"))
     shown = as_mapping(embed.get("media")) if _kind(embed) == "recordWithMedia" else embed
     uri = as_mapping(quoted_ref(embed)).get("uri")
-    return Embeds(_media(did, shown), _card(shown), uri if isinstance(uri, str) else None)
+    return Embeds(_media(did, shown), _card(shown), uri[:MAX_URI] if isinstance(uri, str) else None)
 
 
 def quoted_ref(embed: Mapping[str, Any]) -> object:
@@ -82,17 +86,19 @@ def _media(did: str, embed: Mapping[str, Any]) -> tuple[Media, ...]:
 def _blob(did: str, holder: Mapping[str, Any], field: str) -> Media | None:
     blob = as_mapping(holder.get(field))
     cid, size = as_mapping(blob.get("ref")).get("$link"), blob.get("size")
-    if not isinstance(cid, str):
+    if not isinstance(cid, str) or len(cid) > MAX_CID:
         return None
-    mime = as_text(blob.get("mimeType")) or f"{field}/unknown"
-    return Media(did, cid, mime, as_text(holder.get("alt")), size if type(size) is int else None)
+    mime = as_text(blob.get("mimeType"))[:MAX_MIME] or f"{field}/unknown"
+    alt = cut(as_text(holder.get("alt")), ALT_TEXT)
+    return Media(did, cid, mime, alt, size if type(size) is int and 0 <= size <= MAX_SIZE else None)
 
 
 def _card(embed: Mapping[str, Any]) -> Card | None:
     external = as_mapping(embed.get("external"))
     if _kind(embed) != "external" or not isinstance(external.get("uri"), str):
         return None
-    return Card(as_text(external.get("title")), as_text(external.get("description")), external["uri"])
+    title, description = as_text(external.get("title")), as_text(external.get("description"))
+    return Card(cut(title, CARD_TITLE), cut(description, CARD_TEXT), cut(external["uri"], CARD_URI))
 
 
 def _kind(embed: Mapping[str, Any]) -> str:

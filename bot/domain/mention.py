@@ -7,6 +7,8 @@ from datetime import datetime  # noqa: TC003 - pydantic reads the annotations of
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bot.domain.records import POST_TEXT, cut
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -89,6 +91,7 @@ class Claim:
     """A mention taken by one worker. Each write of that worker is refused if the fence has changed.
 
     `attempts` includes this one. `abandoned`: the last worker's lease ended before it was done.
+    `post_failures` are the turns that failed so far and of which the post itself may be the cause.
     """
 
     mention: Mention
@@ -98,6 +101,7 @@ class Claim:
     abandoned: bool
     seen_at: datetime
     post_at: datetime | None = None
+    post_failures: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ class Post:
 
     @property
     def text(self) -> str:
-        return text if isinstance(text := self.record.get("text"), str) else ""
+        """What the lexicon allows of it."""
+        return cut(text, POST_TEXT) if isinstance(text := self.record.get("text"), str) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def think_at(now: datetime, pace: Pace) -> datetime:
     return now + pace.think_delay
 
 
-def slot(
+def post_at(
     earliest: datetime, planned: Iterable[datetime], to_person: Iterable[datetime], pace: Pace
 ) -> datetime:
     """When to post: the first time from `earliest` on that keeps its distance from what is planned.
@@ -38,9 +38,9 @@ def slot(
     return free
 
 
-def is_missed(slot: datetime, now: datetime) -> bool:
-    """Whether so much time has passed since the slot that others may be planned for now."""
-    return now - slot > LATE
+def is_missed(post_at: datetime, now: datetime) -> bool:
+    """Whether so much time has passed since the time to post that others may be planned for now."""
+    return now - post_at > LATE
 
 
 def retry_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class ThreadPost:
     """A post as the brain sees it. `text` is None if the post is gone. `at` is what its author claims.
 
-    `quoted` is the post that it quotes, if that was read.
+    `unread`: it could not be read, so whether it is gone is not known. `quoted` is the post that it quotes,
+    if that was read.
     """
 
     author: str
@@ -33,6 +34,7 @@ class ThreadPost:
     at: datetime | None = None
     embeds: Embeds = field(default_factory=Embeds)
     quoted: ThreadPost | None = None
+    unread: bool = False
 
 
 class Trust(StrEnum):
@@ -102,7 +104,7 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAnswer:
+class ToolResult:
     """The result of a tool call. A refusal (`ok` is False) says how to correct the call."""
 
     text: str

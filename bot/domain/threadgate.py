@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.domain.embeds import MAX_URI, as_list, as_text
 from bot.domain.uris import GATE, POST
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 MENTION_RULE = f"{GATE}#mentionRule"
+MAX_RULES, MAX_HIDDEN = 5, 300  # the lexicon's limits
+MAX_KIND = 400  # an NSID and a fragment
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,11 @@ def read(record: Any) -> Gate:
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
-    rules = (
-        [rule.get("$type") for rule in allow if isinstance(rule, Mapping)] if isinstance(allow, list) else []
-    )
+    rules = [as_text(rule.get("$type")) for rule in as_list(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
+    replies = [uri for uri in as_list(hidden)[:MAX_HIDDEN] if 0 < len(as_text(uri)) <= MAX_URI]
     return Gate(
-        allow=None if allow is None else frozenset(rule for rule in rules if isinstance(rule, str)),
-        hidden=frozenset(uri for uri in hidden if isinstance(uri, str))
-        if isinstance(hidden, list)
-        else frozenset(),
+        allow=None if allow is None else frozenset(rule for rule in rules if 0 < len(rule) <= MAX_KIND),
+        hidden=frozenset(replies),
     )
 
 

@@ -14,6 +14,7 @@ AT_URI = re.compile(
     r"at://(?P<did>did:[a-z]+:[A-Za-z0-9._:%-]{1,256})"
     r"/(?P<collection>[A-Za-z][A-Za-z0-9.-]{0,316})/(?P<rkey>(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,512})"
 )
+HANDLE = re.compile(r"(?=.{3,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 class AtUri(NamedTuple):
@@ -31,6 +32,12 @@ class AtUri(NamedTuple):
 
     def __str__(self) -> str:
         return f"at://{self.did}/{self.collection}/{self.rkey}"
+
+
+def tidy_handle(name: object) -> str | None:
+    """The handle in lower case; None if it is none (https://atproto.com/specs/handle)."""
+    handle = name.lower() if isinstance(name, str) else ""
+    return handle if HANDLE.fullmatch(handle) and handle != "handle.invalid" else None
 
 
 def author(uri: str) -> str:

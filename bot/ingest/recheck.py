@@ -46,6 +46,8 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
         post = await services.network.post(uri)
         now = services.clock()
         if post is None:
+            if await services.network.status(did) != ACTIVE_ACCOUNT:
+                return  # it was hidden meanwhile, and may come back
             await _handle(services, handler, PostDeleted(0, uri, did, now))
         elif post.ref.cid != cid:
             await _handle(services, handler, PostCreated(0, post.ref, did, post.record, now, edited=True))

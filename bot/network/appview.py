@@ -22,14 +22,14 @@ def page(answer: Any) -> Page:
     return Page(tuple(one for one in found if one), cursor_of(answer))
 
 
-def may_reply(answer: Any, root: str) -> bool | None:
-    """Whether app.bsky.feed.getPosts lets the bot reply to `root`; None if the response cannot be read.
+def may_reply(answer: Any, root: str) -> bool:
+    """Whether app.bsky.feed.getPosts lets the bot reply to `root`. Raises TransientNetworkError.
 
     A post that the AppView does not show to the bot is a no.
     """
     posts = answer.get("posts") if isinstance(answer, dict) else None
     if not isinstance(posts, list):
-        return None
+        raise TransientNetworkError("the AppView did not answer with posts")
     for post in posts:
         if isinstance(post, dict) and post.get("uri") == root:
             viewer = post.get("viewer")
@@ -38,9 +38,14 @@ def may_reply(answer: Any, root: str) -> bool | None:
 
 
 def block_of(answer: Any, did: str, me: str) -> str | None:
-    """The URI of the block of `me` by `did` in a page of their app.bsky.graph.block records."""
+    """The URI of the block of `me` by `did` in a page of their app.bsky.graph.block records.
+
+    None if the page has none. Raises TransientNetworkError if it is no page of com.atproto.repo.listRecords.
+    """
     records = answer.get("records") if isinstance(answer, dict) else None
-    for record in records if isinstance(records, list) else []:
+    if not isinstance(records, list):
+        raise TransientNetworkError("the PDS did not answer with records")
+    for record in records:
         if not isinstance(record, dict):
             continue
         value, uri = record.get("value"), record.get("uri")

@@ -7,31 +7,42 @@ from __future__ import annotations
 
 import json
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT
 from bot.domain.mention import Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
-from bot.errors import NetworkError, PermanentNetworkError, TransientNetworkError, Unlabelled
-from bot.network import appview
+from bot.errors import (
+    PermanentNetworkError,
+    ProtocolFact,
+    TransientNetworkError,
+    Unlabelled,
+)
+from bot.network import appview, xrpc
+from bot.network.cache import TtlCache
 from bot.network.http import HttpReader
-from bot.network.identity import DidResolver, Identity, TtlCache
+from bot.network.identity import DidResolver, Identity
 from bot.network.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.events import Page
     from bot.domain.mention import Record
 
 BLOCKS_PER_PAGE, MAX_PAGES = 100, 10  # nobody makes more than a thousand blocks in one gap by hand
-GET_STATUS = "com.atproto.sync.getRepoStatus"
-DELETED = "deleted"
-GET_RECORD = "com.atproto.repo.getRecord"
-GET_BLOB = "com.atproto.sync.getBlob"
 BOT = "bot"
 TIMEOUT = 20.0
+MAX_MOVES = 3  # between two requests
+NO_APPVIEW = "No service configured"  # the reference PDS's message
+MAX_LABELS, MAX_LABEL = 10, 128  # com.atproto.label.defs#selfLabels
+DELETED = "deleted"
+STATUS_OF_FACT: Mapping[str, str] = MappingProxyType(
+    {"RepoDeactivated": "deactivated", "RepoTakendown": "takendown", "RepoSuspended": "suspended"}
+)
 
 
 class Bluesky:
@@ -41,7 +52,7 @@ class Bluesky:
         self._session = session
         self._reader = reader
         self._pds_url = pds_url.rstrip("/")
-        self._dids = DidResolver(plc_url, self._pds_url, reader.get)
+        self._dids = DidResolver(plc_url, reader)
         self._profiles: TtlCache[Profile] = TtlCache()
         self.did = session.did
         self.handle = session.handle
@@ -68,7 +79,7 @@ class Bluesky:
         async with AsyncExitStack() as stack:
             session = Session(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
             stack.push_async_callback(session.close)
-            reader = await stack.enter_async_context(HttpReader(timeout))
+            reader = await stack.enter_async_context(HttpReader(timeout, (pds_url, plc_url)))
             await session.open(load)
             found = cls(session, reader, pds_url=pds_url, plc_url=plc_url)
             if require_label and BOT not in await found._own_labels():
@@ -76,43 +87,42 @@ class Bluesky:
             stack.pop_all()
             return found
 
-    async def post(self, uri: str) -> Post | None:
-        """The post as its author's PDS has it; None if post, account or address are gone or never were."""
+    async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
+        """The post as its author's PDS has it; None if the protocol says that it is not there."""
         place = AtUri.parse(uri)
-        return await self._read(*place) if place and place.collection == POST else None
+        return await self._read(place, budget) if place and place.collection == POST else None
 
     async def record(self, uri: str) -> Record | None:
         """Any record as its owner's PDS has it."""
         place = AtUri.parse(uri)
-        found = await self._read(*place) if place else None
+        found = await self._read(place) if place else None
         return found.record if found else None
 
-    async def profile(self, did: str, *, fresh: bool = False) -> Profile:
+    async def profile(self, did: str, *, fresh: bool = False, budget: ReadBudget | None = None) -> Profile:
         """Self-labels, and the handle if it leads back to this DID. Ten minutes old at most."""
         known = None if fresh else self._profiles.get(did)
         if known is not None:
             return known
-        identity = await self._dids.resolve(did, fresh=fresh)
+        identity = await self._dids.resolve(did, fresh=fresh, budget=budget)
         if identity is None:
             return Profile(did, None)
-        record = await self._read(did, PROFILE, "self")
+        record = await self._read(AtUri(did, PROFILE, "self"), budget)
         labels = _self_labels(record.record) if record else frozenset()
-        found = Profile(did, await self._proven_handle(identity), labels)
+        found = Profile(did, await self._proven_handle(identity, budget), labels)
         self._profiles.put(did, found)
         return found
 
     async def status(self, did: str) -> str:
-        """What the PDS says of the repo; deleted, if neither directory nor PDS know it."""
+        """The PDS's word; deleted if the directory has no such DID, or the PDS that it names no such repo."""
         identity = await self._dids.resolve(did, fresh=True)
-        if identity is None:
-            return DELETED
-        try:
-            answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_STATUS}", {"did": did})
-        except PermanentNetworkError:
-            return DELETED
-        if not isinstance(answer, dict) or answer.get("did") != did:
-            raise TransientNetworkError("the PDS does not tell of a repo")
-        return ACTIVE_ACCOUNT if answer.get("active") is True else str(answer.get("status"))
+        for _ in range(MAX_MOVES):
+            found = DELETED if identity is None else await self._status_at(identity)
+            if identity is None or found != DELETED:
+                return found
+            former, identity = identity, await self._dids.resolve(did, fresh=True)
+            if identity == former:
+                return DELETED
+        raise TransientNetworkError(f"{did} moves from PDS to PDS")
 
     async def blocked_by(self, did: str) -> str | None:
         """Reads com.atproto.repo.listRecords, the newest first: record keys grow with time."""
@@ -122,20 +132,23 @@ class Bluesky:
         params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_PER_PAGE)}
         for _ in range(MAX_PAGES):
             try:
-                answer = await self._reader.get(f"{identity.pds}/xrpc/com.atproto.repo.listRecords", params)
-            except PermanentNetworkError:
+                page = await xrpc.query(self._reader, identity.pds, xrpc.LIST_RECORDS, params)
+            except ProtocolFact:
                 return None
-            found, cursor = appview.block_of(answer, did, self.did), appview.cursor_of(answer)
+            found, cursor = appview.block_of(page, did, self.did), appview.cursor_of(page)
             if found is not None or cursor is None:
                 return found
             params["cursor"] = cursor
         return None
 
     async def may_reply(self, root: str) -> bool | None:
+        """None if the PDS says that there is no AppView. Trouble with it is no answer."""
         try:
             return appview.may_reply(await self._session.get("app.bsky.feed.getPosts", {"uris": root}), root)
-        except NetworkError:
-            return None
+        except PermanentNetworkError as error:
+            if NO_APPVIEW in str(error):
+                return None
+            raise
 
     async def notifications(self, cursor: str | None = None) -> Page:
         params = {"limit": "100", "reasons": appview.REASONS} | ({"cursor": cursor} if cursor else {})
@@ -145,17 +158,18 @@ class Bluesky:
         """The bot's own post under this record key."""
         return await self._own(POST, rkey)
 
-    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+    async def blob(self, did: str, cid: str, limit: int, budget: ReadBudget | None = None) -> bytes | None:
         """The bytes behind the CID, as its owner's PDS has them, if they are what the CID names."""
-        identity = await self._dids.resolve(did)
+        identity = await self._dids.resolve(did, budget=budget)
         if identity is None:
             return None
         try:
-            params = {"did": did, "cid": cid}
-            data = await self._reader.get_bytes(f"{identity.pds}/xrpc/{GET_BLOB}", params, limit)
-        except PermanentNetworkError:
+            data = await xrpc.blob(self._reader, identity.pds, did, cid, limit, budget)
+        except ProtocolFact:
             return None
-        return data if blob_cid(data) == cid else None
+        if blob_cid(data) != cid:
+            raise TransientNetworkError(f"{identity.pds} sent other bytes than those of {cid}")
+        return data
 
     async def put(self, rkey: str, record: str) -> StrongRef:
         """Put exactly these JSON bytes under the key, unless another record stands there (KeyTaken).
@@ -190,51 +204,71 @@ class Bluesky:
         return _self_labels(profile.record) if profile else frozenset()
 
     async def _own(self, collection: str, rkey: str) -> Post | None:
-        params = {"repo": self.did, "collection": collection, "rkey": rkey}
+        place = AtUri(self.did, collection, rkey)
         try:
-            return _post(self.did, await self._session.get(GET_RECORD, params))
-        except PermanentNetworkError as error:
-            if "RecordNotFound" in str(error):
+            return _post(place, await self._session.get(xrpc.GET_RECORD, _record_params(place)))
+        except ProtocolFact as fact:
+            if fact.name == "RecordNotFound":
                 return None
             raise
 
-    async def _read(self, did: str, collection: str, rkey: str) -> Post | None:
-        identity = await self._dids.resolve(did)
-        found = await self._read_at(identity, collection, rkey)
+    async def _read(self, place: AtUri, budget: ReadBudget | None = None) -> Post | None:
+        identity = await self._dids.resolve(place.did, budget=budget)
+        found = await self._read_at(identity, place, budget)
         if found is None and identity is not None:  # its author may have moved to another PDS
-            newer = await self._dids.resolve(did, fresh=True)
+            newer = await self._dids.resolve(place.did, fresh=True, budget=budget)
             if newer != identity:
-                found = await self._read_at(newer, collection, rkey)
+                found = await self._read_at(newer, place, budget)
         return found
 
-    async def _read_at(self, identity: Identity | None, collection: str, rkey: str) -> Post | None:
+    async def _read_at(
+        self, identity: Identity | None, place: AtUri, budget: ReadBudget | None
+    ) -> Post | None:
         if identity is None:
             return None
-        params = {"repo": identity.did, "collection": collection, "rkey": rkey}
+        params = _record_params(place)
         try:
-            answer = await self._reader.get(f"{identity.pds}/xrpc/{GET_RECORD}", params)
-        except (
-            PermanentNetworkError
-        ):  # no record, no repo, deactivated, taken down: servers word it in many ways
+            answer = await xrpc.query(self._reader, identity.pds, xrpc.GET_RECORD, params, budget)
+        except ProtocolFact:
             return None
-        return _post(identity.did, answer)
+        return _post(place, answer)
 
-    async def _proven_handle(self, identity: Identity) -> str | None:
+    async def _status_at(self, identity: Identity) -> str:
+        try:
+            answer = await xrpc.query(self._reader, identity.pds, xrpc.GET_STATUS, {"did": identity.did})
+        except ProtocolFact as fact:
+            return STATUS_OF_FACT.get(fact.name, DELETED)
+        if isinstance(answer, dict) and answer.get("did") == identity.did:
+            active, status = answer.get("active"), answer.get("status")
+            if active is True:
+                return ACTIVE_ACCOUNT
+            if active is False and isinstance(status, str) and status != ACTIVE_ACCOUNT:
+                return status[:100]
+        raise TransientNetworkError(f"{identity.pds} does not tell the status of {identity.did}")
+
+    async def _proven_handle(self, identity: Identity, budget: ReadBudget | None) -> str | None:
         """The handle of the DID document, if it resolves to this DID as well: anybody can claim one."""
         if identity.handle is None:
             return None
-        url = f"{self._pds_url}/xrpc/com.atproto.identity.resolveHandle"
+        params = {"handle": identity.handle}
         try:
-            answer = await self._reader.get(url, {"handle": identity.handle})
-        except PermanentNetworkError:
+            answer = await xrpc.query(self._reader, self._pds_url, xrpc.RESOLVE_HANDLE, params, budget)
+        except ProtocolFact:
             return None
         names_it = isinstance(answer, dict) and answer.get("did") == identity.did
         return identity.handle if names_it else None
 
 
-def _post(did: str, answer: Any) -> Post | None:
+def _record_params(place: AtUri) -> dict[str, str]:
+    return {"repo": place.did, "collection": place.collection, "rkey": place.rkey}
+
+
+def _post(place: AtUri, answer: Any) -> Post:
+    """The record that was asked for. Raises TransientNetworkError if the answer is another."""
     ref = _ref(answer)
-    return Post(ref, did, answer["value"]) if ref and isinstance(answer.get("value"), dict) else None
+    if ref is None or ref.uri != str(place) or not isinstance(answer.get("value"), dict):
+        raise TransientNetworkError(f"the answer is not the record {place}")
+    return Post(ref, place.did, answer["value"])
 
 
 def _ref(answer: Any) -> StrongRef | None:
@@ -249,4 +283,4 @@ def _self_labels(profile: Any) -> frozenset[str]:
     labels = profile.get("labels")
     values = labels.get("values") if isinstance(labels, dict) else None
     named = [it.get("val") for it in values if isinstance(it, dict)] if isinstance(values, list) else []
-    return frozenset(it for it in named if isinstance(it, str))
+    return frozenset(it for it in named[:MAX_LABELS] if isinstance(it, str) and len(it) <= MAX_LABEL)

@@ -23,11 +23,12 @@ from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
 from bot.domain.mention import Ignored, Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, AtUri, record_key
-from bot.errors import KeyTaken, PermanentNetworkError
+from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.mention import Record
 
 RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
@@ -62,7 +63,7 @@ class InMemoryNetwork:
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._written = 0
 
-    async def post(self, uri: str) -> Post | None:
+    async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
         with self._fault("post", uri):
             return self._shown(uri) if f"/{POST}/" in uri else None
@@ -73,7 +74,13 @@ class InMemoryNetwork:
             found = self._shown(uri)
             return found.record if found else None
 
-    async def profile(self, did: str, *, fresh: bool = False) -> Profile:  # noqa: ARG002 - always fresh
+    async def profile(
+        self,
+        did: str,
+        *,
+        fresh: bool = False,  # noqa: ARG002 - always fresh
+        budget: ReadBudget | None = None,  # noqa: ARG002 - no bytes
+    ) -> Profile:
         await asyncio.sleep(0)
         with self._fault("profile", did):
             return self._profiles.get(did, Profile(did, None))
@@ -113,11 +120,19 @@ class InMemoryNetwork:
         with self._fault("own", rkey):
             return self._posts.get(str(AtUri(self.did, POST, rkey)))
 
-    async def blob(self, did: str, cid: str, limit: int) -> bytes | None:
+    async def blob(
+        self,
+        did: str,
+        cid: str,
+        limit: int,
+        budget: ReadBudget | None = None,  # noqa: ARG002 - no bytes
+    ) -> bytes | None:
         await asyncio.sleep(0)
         with self._fault("blob", did, cid):
             data = self._blobs.get((did, cid))
-            return data if data is not None and len(data) <= limit else None
+            if data is not None and len(data) > limit:
+                raise ReadRefused(f"more than {limit} bytes")
+            return data
 
     async def put(self, rkey: str, record: str) -> StrongRef:
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,8 @@ import httpx
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
 from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, TransientNetworkError
+from bot.network.retry_after import retry_after
+from bot.network.xrpc import fact
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -55,32 +58,33 @@ class Session:
 
     async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
         call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
-        return await self._call(lambda: self._client.invoke_query(call, output_encoding=JSON))
+        return await self._call(nsid, lambda: self._client.invoke_query(call, output_encoding=JSON))
 
     async def post(self, nsid: str, body: bytes) -> Any:
         return await self._call(
+            nsid,
             lambda: self._client.invoke_procedure(
                 nsid, content=body, input_encoding=JSON, output_encoding=JSON
-            )
+            ),
         )
 
     async def close(self) -> None:
         await self._client.request.close()
 
-    async def _call(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def _call(self, nsid: str, call: Callable[[], Awaitable[Any]]) -> Any:
         used = self._export()
         try:
             return (await self._timed(call)).content
         except SDK_ERRORS as error:
             if not _is_session_refused(error):
-                raise _to_network_error(error) from error
+                raise _to_network_error(error, nsid) from error
         async with self._lock:
             if self._export() == used:  # no other call has logged in meanwhile
                 await self._log_in()
         try:
             return (await self._timed(call)).content
         except SDK_ERRORS as error:
-            raise _to_network_error(error) from error
+            raise _to_network_error(error, nsid) from error
 
     async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(self._timeout):
@@ -123,20 +127,25 @@ def _is_session_refused(error: Exception) -> bool:
     return isinstance(error, SESSION_UNREADABLE) or _name(error) in SESSION_REFUSED
 
 
-def _to_network_error(error: Exception) -> NetworkError:
+def _to_network_error(error: Exception, nsid: str = "") -> NetworkError:
+    """Only what the PDS says in the protocol's words is final; what is in front of it may say anything."""
     response = getattr(error, "response", None)
-    if isinstance(error, exceptions.RateLimitExceededError):
-        return TransientNetworkError("429 too many requests", retry_after=error.retry_after)
     if response is None:
         return TransientNetworkError(type(error).__name__)
-    said = f"{response.status_code} {getattr(response.content, 'error', None)}"
-    if _name(error) == "InvalidSwap":
+    name, message = _name(error), getattr(response.content, "message", None)
+    said = f"{response.status_code} {name}"
+    if name == "InvalidSwap":
         return KeyTaken()
-    if response.status_code >= SERVER_ERROR or response.status_code in RETRYABLE:
-        return TransientNetworkError(said)
-    return PermanentNetworkError(f"{said} {getattr(response.content, 'message', '')}")
+    if name is None or response.status_code >= SERVER_ERROR or response.status_code in RETRYABLE:
+        wait = retry_after(response.headers, datetime.now(UTC))
+        return TransientNetworkError(said, retry_after=wait)
+    found = fact(nsid, response.status_code, {"error": name, "message": message})
+    return found or PermanentNetworkError(f"{said} {message or ''}")
 
 
 def _name(error: Exception) -> str | None:
-    content = getattr(getattr(error, "response", None), "content", None)
-    return getattr(content, "error", None)
+    """The name of the XRPC error; None if the response is none, but of what stands in front of the PDS."""
+    response = getattr(error, "response", None)
+    name = getattr(getattr(response, "content", None), "error", None)
+    is_json = response is not None and response.headers.get("content-type", "").lower().startswith(JSON)
+    return name if is_json and isinstance(name, str) and name else None

@@ -228,7 +228,7 @@ def _author_line(post: ThreadPost, now: datetime) -> str:
 
 def _rendered(post: ThreadPost, now: datetime, budget: int) -> str:
     """A post's text and its embeds. Remarks of the program stand in brackets, without `> `."""
-    pieces = [_clipped("(deleted)" if post.text is None else post.text, budget)]
+    pieces = [_clipped(_text_or_state(post), budget)]
     budget -= tokens(pieces[0])
     for piece in _rendered_embeds(post, now):
         budget -= tokens(piece) + 1
@@ -236,6 +236,12 @@ def _rendered(post: ThreadPost, now: datetime, budget: int) -> str:
             return "\n".join([*pieces, "[more that it shows is left out]"])
         pieces.append(piece)
     return "\n".join(pieces)
+
+
+def _text_or_state(post: ThreadPost) -> str:
+    if post.text is not None:
+        return post.text
+    return "(not shown)" if post.unread else "(gone)"
 
 
 def _rendered_embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> Iterator[str]:
@@ -250,7 +256,7 @@ def _rendered_embeds(post: ThreadPost, now: datetime, of: str = "it shows") -> I
         lines = (line for line in (card.title, card.description, card.uri) if line.strip())
         yield f"[{of} a link to a page]\n{_clipped_embed(chr(10).join(lines))}"
     if quoted := post.quoted:
-        yield f"[it quotes {_author_line(quoted, now)}]\n{_clipped_embed(quoted.text or '(deleted)')}"
+        yield f"[it quotes {_author_line(quoted, now)}]\n{_clipped_embed(_text_or_state(quoted))}"
         yield from _rendered_embeds(replace(quoted, quoted=None), now, "the quoted post shows")
     elif post.embeds.quotes:
         yield "[it quotes something that is not shown]"

@@ -60,7 +60,11 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     if state in OPEN and not _has_posted_part(tx, mention.uri):
         tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri == mention.uri))
         reset = dict.fromkeys(("worker", "why", "drafted_at", "post_at"))
-        values = post_columns(mention) | reset | {"state": State.WAITING, "due_at": due_at, "attempts": 0}
+        values = (
+            post_columns(mention)
+            | reset
+            | {"state": State.WAITING, "due_at": due_at, "attempts": 0, "post_failures": 0}
+        )
         values["fence"] = MentionRow.fence + 1
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -15,12 +15,16 @@ from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import insert, mark_erased
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from datetime import datetime, timedelta
+
+    from sqlalchemy import ColumnElement
 
     from bot.domain.prompt import Usage
     from memory.db import Database, Tx
 
 CLAIM_TRIES = 5
+PUBLISHING = frozenset({State.DRAFTED, State.POSTING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
@@ -28,37 +32,58 @@ POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: str | None = None) -> bool:
     """Store a mention as waiting. False if it was stored already."""
     fresh = post_columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
-    counters = dict.fromkeys(("fence", "attempts", "tokens_in", "tokens_out", "cost"), 0)
+    counters = dict.fromkeys(("fence", "attempts", "post_failures", "tokens_in", "tokens_out", "cost"), 0)
     row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
     added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))
     return added.first() is not None
 
 
-def is_due(tx: Tx, now: datetime) -> bool:
-    """Whether a mention is due. It may still not be claimable, if its person is being served."""
-    return tx.execute(select(MentionRow.uri).where(MentionRow.due_at <= now).limit(1)).first() is not None
+def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bool:
+    """Whether a mention (in one of these states) is due.
+
+    It may still not be claimable, if its person is being served.
+    """
+    return tx.execute(select(MentionRow.uri).where(*_due(now, states)).limit(1)).first() is not None
 
 
-def claim(db: Database, worker: str, *, now: datetime, lease: timedelta) -> Claim | None:
-    """Claim the mention that is due longest, of a person whom no worker serves. None if there is none."""
+def _due(now: datetime, states: Collection[State] | None) -> Iterator[ColumnElement[bool]]:
+    yield MentionRow.due_at <= now
+    if states is not None:
+        yield MentionRow.state.in_(states)
+
+
+def claim(
+    db: Database,
+    worker: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    states: Collection[State] | None = None,
+) -> Claim | None:
+    """Claim the mention that is due longest, of a person whom no worker serves. None if there is none.
+
+    Replies that are ready come before mentions to think about. `states` limits what may be claimed.
+    """
     for _ in range(CLAIM_TRIES):
         try:
             with db.write() as tx:
-                return _claim(tx, worker, now, lease)
+                return _claim(tx, worker, now, lease, states)
         except IntegrityError:  # another worker took a mention of the same person just now
             continue
     return None
 
 
-def _claim(tx: Tx, worker: str, now: datetime, lease: timedelta) -> Claim | None:
+def _claim(
+    tx: Tx, worker: str, now: datetime, lease: timedelta, states: Collection[State] | None
+) -> Claim | None:
     other = aliased(MentionRow)
     served = select(other.uri).where(
         other.did == MentionRow.did, other.state.in_(ACTIVE), other.uri != MentionRow.uri
     )
     row = tx.execute(
         select(MentionRow.__table__)
-        .where(MentionRow.due_at <= now, ~served.exists())
-        .order_by(MentionRow.due_at, MentionRow.seen_at)
+        .where(*_due(now, states), ~served.exists())
+        .order_by(case((MentionRow.state.in_(PUBLISHING), 0), else_=1), MentionRow.due_at, MentionRow.seen_at)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
@@ -85,6 +110,7 @@ def _claim(tx: Tx, worker: str, now: datetime, lease: timedelta) -> Claim | None
         abandoned=before in ACTIVE,
         seen_at=row.seen_at,
         post_at=row.post_at,
+        post_failures=row.post_failures,
     )
 
 
@@ -130,8 +156,19 @@ def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
     )
 
 
-def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: bool = True) -> None:
-    """Give the mention back until `until`. With `failed`, this attempt counts."""
+def postpone(
+    tx: Tx,
+    claim: Claim,
+    until: datetime,
+    why: str | None,
+    *,
+    failed: bool = True,
+    post_suspected: bool = False,
+) -> None:
+    """Give the mention back until `until`. With `failed`, this attempt counts.
+
+    With `post_suspected` it counts also among those of which the post itself may be the cause.
+    """
     update_claimed(
         tx,
         claim,
@@ -140,6 +177,7 @@ def postpone(tx: Tx, claim: Claim, until: datetime, why: str | None, *, failed: 
         worker=None,
         why=why,
         attempts=claim.attempts if failed else claim.attempts - 1,
+        post_failures=claim.post_failures + post_suspected,
     )
 
 

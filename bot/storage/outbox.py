@@ -14,7 +14,7 @@ from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
 
-PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a slot counts while its reply may stand
+PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a time to post counts while the reply may stand
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime) -> datetime:
     """Store the reply; the brain is not asked about this mention again. Returns when to post it."""
-    post_at = _free_slot(tx, claim.mention, now + pace.post_delay, pace)
+    post_at = _time_to_post(tx, claim.mention, now + pace.post_delay, pace)
     write_parts(tx, claim.mention.uri, parts)
     update_claimed(
         tx,
@@ -60,13 +60,13 @@ def write_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
 
 
 def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
-    """Give a draft that missed its slot the next free one, which may be now, and return it."""
-    post_at = _free_slot(tx, claim.mention, now, pace)
+    """Give a draft that missed its time to post the next free one, which may be now, and return it."""
+    post_at = _time_to_post(tx, claim.mention, now, pace)
     update_claimed(tx, claim, post_at=post_at)
     return post_at
 
 
-def _free_slot(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
+def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
     lock(tx, "slots")
     since = earliest - max(pace.spacing, pace.person_spacing)
     planned = tx.execute(
@@ -75,7 +75,7 @@ def _free_slot(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> date
         )
     ).all()
     to_person = [row.post_at for row in planned if row.did == mention.did]
-    return pacing.slot(earliest, [row.post_at for row in planned], to_person, pace)
+    return pacing.post_at(earliest, [row.post_at for row in planned], to_person, pace)
 
 
 def parts(tx: Tx, uri: str) -> tuple[Part, ...]:

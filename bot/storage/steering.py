@@ -27,7 +27,9 @@ def retry(tx: Tx, uri: str, now: datetime) -> None:
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
     state = State.DRAFTED if found.parts else State.WAITING
-    _set(tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, retried_at=now)
+    _set(
+        tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, post_failures=0, retried_at=now
+    )
 
 
 def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:

@@ -40,6 +40,7 @@ class MentionRow(Base):
     due_at: Mapped[datetime | None]
     fence: Mapped[int]
     attempts: Mapped[int]
+    post_failures: Mapped[int] = mapped_column(server_default=sql("0"))  # turns that the post may have failed
     worker: Mapped[str | None]
     why: Mapped[str | None]  # the reason of the outcome, or the last error
     admitted_at: Mapped[datetime | None]  # since when it counts against the limits

@@ -7,12 +7,13 @@ type of every field is checked, and every record is checked against its CID.
 from __future__ import annotations
 
 import base64
-import re
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import libipld
 
+from bot.domain.records import MAX_DEPTH
+from bot.domain.uris import tidy_handle
 from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, is_seq, text, tid
 
@@ -24,11 +25,9 @@ if TYPE_CHECKING:
     from bot.streams.filter import EventFilter
     from bot.streams.message import RepoEvent
 
-HANDLE = re.compile(r"(?=.{3,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+")
 DAG_CBOR, RAW = b"\x01\x71\x12\x20", b"\x01\x55\x12\x20"  # and sha256
 CID_BYTES = 36
 LONGEST_VARINT = 56  # bits
-MAX_DEPTH = 50  # of a record; a post has about ten
 
 
 def read(frame: bytes, event_filter: EventFilter, now: datetime) -> Message | Notice:
@@ -61,7 +60,7 @@ def account_event(
 ) -> RepoEvent | None:
     """The event of #identity, #account or #sync. `body`: the fields of that message."""
     if kind == "#identity":
-        return event_filter.identity(did, _handle(body.get("handle")), seq, at)
+        return event_filter.identity(did, tidy_handle(body.get("handle")), seq, at)
     if kind == "#account":
         status = text(body.get("status"))
         return event_filter.account(did, active=body.get("active") is True, status=status, seq=seq, at=at)
@@ -168,11 +167,6 @@ def _record(blocks: dict[bytes, bytes], cid: bytes, faults: list[str]) -> Record
     if as_json is None:
         faults.append("record")
     return as_json
-
-
-def _handle(handle: Any) -> str | None:
-    name = handle.lower() if isinstance(handle, str) else ""
-    return name if HANDLE.fullmatch(name) and name != "handle.invalid" else None
 
 
 def _to_json(value: Any, depth: int = MAX_DEPTH) -> Any:

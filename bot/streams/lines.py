@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from bot.domain.records import is_shallow
 from bot.streams.filter import ACTIONS, COLLECTIONS, RepoOp
-from bot.streams.frames import MAX_DEPTH, account_event
+from bot.streams.frames import account_event
 from bot.streams.message import RKEY, BadFrame, Message, Notice, instant, is_did, text, tid
 
 if TYPE_CHECKING:
@@ -76,18 +77,10 @@ def _commit(did: str, body: dict[str, Any], event_filter: EventFilter, cursor: i
     cid, record = body.get("cid"), body.get("record")
     if action == "delete":
         cid = record = None
-    elif not isinstance(record, dict) or not isinstance(cid, str) or not _is_shallow(record):
+    elif not isinstance(record, dict) or not isinstance(cid, str) or not is_shallow(record):
         event = event_filter.sync(did, "record", cursor, at)
         return Message(cursor, at, () if event is None else (event,), ("record",))
     event = event_filter.op(
         RepoOp(action, did, collection, rkey, cid, record, tid(body.get("rev"))), cursor, at
     )
     return Message(cursor, at, () if event is None else (event,))
-
-
-def _is_shallow(value: Any, depth: int = MAX_DEPTH) -> bool:
-    if isinstance(value, dict):
-        return depth > 0 and all(_is_shallow(it, depth - 1) for it in value.values())
-    if isinstance(value, list):
-        return depth > 0 and all(_is_shallow(it, depth - 1) for it in value)
-    return True

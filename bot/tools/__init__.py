@@ -1,1 +1,1 @@
-"""What a brain may do in one turn. Effects are values; code applies them after the turn."""
+"""The tools that a brain can call in one turn. Their effects are values; code applies them after the turn."""

@@ -1,4 +1,4 @@
-"""What the bot says: one reply to the person who spoke, or nothing."""
+"""The tools that end a turn: one reply to the person who spoke, or silence."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from pydantic import Field
 from bot.tools.overlay import Arguments, Overlay, Text, tool
 from memory.text import one_line
 
-WHY_CHARS = 120
+MAX_REASON_CHARS = 120
 
 
-class Reply(Arguments):
+class ReplyArguments(Arguments):
     text: Text = Field(description="The whole answer, as plain text.")
 
 
-class Silence(Arguments):
+class SilenceArguments(Arguments):
     reason: Text = Field(description="In a few words, why an answer would be noise.", default="")
 
 
-@tool(Reply)
-async def reply(turn: Overlay, arguments: Reply) -> str:
+@tool(ReplyArguments)
+async def reply(overlay: Overlay, arguments: ReplyArguments) -> str:
     """Answer the post. Call it once; a second reply takes the place of the first."""
-    again = turn.reply is not None
-    turn.say(arguments.text)
-    return "This will be posted instead of your earlier reply." if again else "This will be posted."
+    replaced = overlay.reply is not None
+    overlay.set_reply(arguments.text)
+    return "This will be posted instead of your earlier reply." if replaced else "This will be posted."
 
 
-@tool(Silence)
-async def stay_silent(turn: Overlay, arguments: Silence) -> str:
+@tool(SilenceArguments)
+async def stay_silent(overlay: Overlay, arguments: SilenceArguments) -> str:
     """Do not answer this post. A reply given before is dropped."""
-    dropped = turn.reply is not None
-    turn.stay_silent(one_line(arguments.reason)[:WHY_CHARS] or "stayed silent")
+    dropped = overlay.reply is not None
+    overlay.set_silence(one_line(arguments.reason)[:MAX_REASON_CHARS] or "stayed silent")
     return "Nothing will be posted; your reply is dropped." if dropped else "Nothing will be posted."
 
 

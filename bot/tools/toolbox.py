@@ -1,18 +1,18 @@
-"""What a brain may do in one turn: the tools, called by name with whatever a model wrote.
+"""The tools of one turn, called by name with the arguments that a model wrote.
 
-A tool is one function with `@tool` in a subject's file, named in that file's `TOOLS`; a new file is named
-here.
+A tool is one function with `@tool`, listed in its module's `TOOLS`. A new module is added to TOOLS here.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bot.domain.prompt import ToolAnswer, TurnResult, Usage
+from bot.domain.prompt import ToolResult, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
     {tool.spec.name: tool for tool in (*speech.TOOLS, *notes.TOOLS)}
 )
-CALLS = 12
-FEW = 2  # calls left, when the brain is told to come to an end
-REPLY_GRAPHEMES = 4 * 300  # four posts
+MAX_CALLS = 12
+WARN_CALLS_LEFT = 2  # from here on each result says how many calls are left
+MAX_REPLY_GRAPHEMES = 4 * 300  # four posts
+TIMES_ENCODED = 3  # a JSON object that was encoded twice is decoded so often at most
 
 
 class Toolbox:
@@ -52,60 +53,92 @@ class Toolbox:
         *,
         limits: Limits,
         search: Search,
-        reply_limit: int = REPLY_GRAPHEMES,
-        calls: int = CALLS,
+        reply_limit: int = MAX_REPLY_GRAPHEMES,
+        calls: int = MAX_CALLS,
     ) -> None:
-        self._turn = Overlay(recollection, receipt, now, limits, reply_limit, search)
-        self._left = calls
+        self._overlay = Overlay(recollection, receipt, now, limits, reply_limit, search, tuple(TOOLS))
+        self._calls_left = calls
         self._spent = Usage()
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
-        """Run the tool. Bad calls raise nothing: they are answered with how to mend them."""
-        if not self._left:
-            return ToolAnswer("Not done: this turn has no calls left.", ok=False)
-        self._left -= 1
+    async def call(self, name: str, arguments: object) -> ToolResult:
+        """Run the tool. A bad call raises nothing: the result says how to correct it."""
+        if not self._calls_left:
+            return ToolResult("Not done: this turn has no calls left.", ok=False)
+        self._calls_left -= 1
         try:
             text, ok = await self._run(name, arguments), True
         except (ToolRefused, EditRefused) as refused:
             text, ok = str(refused), False
-        if self._left <= FEW:
-            text += f" ({self._left} calls left in this turn.)"
-        return ToolAnswer(text, ok)
+        if self._calls_left <= WARN_CALLS_LEFT:
+            text += f" ({self._calls_left} calls left in this turn.)"
+        return ToolResult(text, ok)
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         self._spent += usage
 
     def thought(self) -> TurnResult:
-        """What the turn came to: a reply or silence, and the edits."""
-        turn = self._turn
-        why = "" if turn.reply is not None else turn.silence or "said nothing"
-        return TurnResult(turn.reply, why, turn.edits(), self._spent)
+        """What the turn has asked for: a reply or silence, and the edits."""
+        overlay = self._overlay
+        why = "" if overlay.reply is not None else overlay.silence or "said nothing"
+        return TurnResult(overlay.reply, why, overlay.edits(), self._spent)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)
         if tool is None:
             raise ToolRefused(f"there is no such tool. There are: {', '.join(TOOLS)}.")
-        return await tool.run(self._turn, _parse(tool.arguments, arguments))
+        return await tool.run(self._overlay, _parse(tool.arguments, arguments))
 
 
 def _parse(model: type[Arguments], arguments: object) -> Arguments:
     """Raises ToolRefused, naming each field that is wrong."""
     try:
-        match arguments:
-            case None | "" | b"":
-                return model.model_validate({})
-            case str() | bytes():
-                return model.model_validate_json(arguments)
-            case Mapping():
-                return model.model_validate(dict(arguments))
-            case _:
-                raise ToolRefused("the arguments are no JSON object.")
+        return model.model_validate(_fields(model, arguments))
     except ValidationError as error:
-        raise ToolRefused(f"{_mend(error)}. Fields: {', '.join(model.model_fields)}.") from error
+        raise ToolRefused(f"{_describe_errors(error)}. Fields: {', '.join(model.model_fields)}.") from error
 
 
-def _mend(error: ValidationError) -> str:
-    wrong = error.errors(include_url=False, include_input=False, include_context=False)
+def _fields(model: type[Arguments], arguments: object) -> dict[str, object]:
+    """The fields that a model meant, where that is certain. Raises ToolRefused.
+
+    JSON may hold raw line breaks, and be encoded twice. A bare text is meant for the one text of a tool.
+    """
+    names = ", ".join(model.model_fields)
+    match _decoded(arguments):
+        case None | "":
+            return {}
+        case Mapping() as fields:
+            return {str(name): value for name, value in fields.items()}
+        case str(text) if (field := _only_text(model)) and not text.lstrip().startswith(("{", "[", '"')):
+            return {field: text}
+        case str():
+            raise ToolRefused(f"Invalid JSON in the arguments. Fields: {names}.")
+        case _:
+            raise ToolRefused(f"the arguments are no JSON object. Fields: {names}.")
+
+
+def _decoded(arguments: object) -> object:
+    """The value of JSON, encoded once or twice; other text as it is."""
+    value = arguments
+    for _ in range(TIMES_ENCODED):
+        if isinstance(value, bytes):
+            value = value.decode(errors="surrogateescape")
+        if not isinstance(value, str):
+            break
+        try:
+            value = json.loads(value, strict=False)
+        except (ValueError, RecursionError):
+            break
+    return value if isinstance(value, Mapping | str | list) or value is None else arguments
+
+
+def _only_text(model: type[Arguments]) -> str | None:
+    """The name of the tool's one field, if that is a required text."""
+    (name, *others), field = model.model_fields, next(iter(model.model_fields.values()))
+    return name if not others and field.is_required() and field.annotation is str else None
+
+
+def _describe_errors(error: ValidationError) -> str:
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(map(str, one['loc']))[:60] or 'arguments'}: {one['msg']}" for one in wrong[:5]
+        f"{'.'.join(map(str, one['loc']))[:60] or 'arguments'}: {one['msg']}" for one in errors[:5]
     )

@@ -111,8 +111,8 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
 async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Profile) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
-    above = await thread.read_above(services.network, mention, options.thread_posts)
-    shown = await thread.as_shown(services.network, post, mention.did)
+    reader = thread.ThreadReader(services.network, mention.did, thread.new_budget())
+    above, shown = await reader.read(mention, post, options.thread_posts)
     recollection, limits = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)
     )
@@ -137,7 +137,7 @@ async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Prof
         total=_prompt_tokens(services),
         vision=options.vision,
     )
-    prompt = await thread.fetch_images(services.network, prompt)
+    prompt = await reader.fetch_images(prompt)
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
     recorder = Recorder(tools, services.clock, found)

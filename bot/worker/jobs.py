@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEASE = timedelta(minutes=5)  # every job may run twice without harm
 LONGEST_CALL = timedelta(seconds=25)  # of the network
 EXISTING = frozenset({"active", "deactivated", "takendown", "suspended"})
+DELETED = "deleted"
 
 log = structlog.get_logger()
 
@@ -112,6 +113,8 @@ class JobRunner:
                 )
             )
             return
+        if status != DELETED:
+            raise TransientNetworkError(f"the account is {status}: that is no end of it")
 
         def forget(tx: Tx) -> int:
             return erase(tx, services.memory, services.ledger, did, services.clock())

@@ -84,14 +84,21 @@ def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Pr
 
 
 async def _read_gate(services: Services, mention: Mention) -> Gate | None:
-    """Return the threadgate as it stands, or as it was stored last if its author's server does not answer."""
+    """Return the threadgate as it stands; the one that was stored last, if it cannot be read now.
+
+    If none was stored either, the mention waits: a gate that cannot be read is not an open one. Raises
+    NetworkError.
+    """
     root = mention.root.uri
     if is_by(root, services.network.did):
         return None
     try:
         record = await services.network.record(threadgate.gate_uri(root))
     except TransientNetworkError:
-        return await services.read(lambda tx: consent.gate_of(tx, root))
+        known = await services.read(lambda tx: consent.gate_of(tx, root))
+        if known is None:
+            raise
+        return known
     return threadgate.read(record) if record is not None else None
 
 

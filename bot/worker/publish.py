@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
-MISSED = "its slot was missed"
+MISSED = "its time to post was missed"
 
 
 async def publish(services: Services, claim: Claim) -> Step:
@@ -38,7 +38,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
-    postponed = await _keep_slot(services, claim, parts)
+    postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
     preflight = await run_preflight(services, mention)
@@ -54,18 +54,18 @@ async def publish(services: Services, claim: Claim) -> Step:
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
 
 
-async def _keep_slot(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
-    """If its slot was missed, take the next free one: what an outage held up must not go out at once."""
+async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
+    """If its time to post was missed, take the next free one: an outage must not end in a burst."""
     if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
         return None
 
     def take(tx: Tx) -> Step | None:
         now = services.clock()
-        slot = outbox.reschedule(tx, claim, services.pace, now)
-        if slot <= now:
+        post_at = outbox.reschedule(tx, claim, services.pace, now)
+        if post_at <= now:
             return None
-        mentions.postpone(tx, claim, slot, MISSED, failed=False)
-        return Step(State.DRAFTED, MISSED, slot)
+        mentions.postpone(tx, claim, post_at, MISSED, failed=False)
+        return Step(State.DRAFTED, MISSED, post_at)
 
     return await services.write(take)
 

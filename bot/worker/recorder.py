@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.mention import Claim
-    from bot.domain.prompt import Prompt, ToolAnswer, TurnResult
+    from bot.domain.prompt import Prompt, ToolResult, TurnResult
     from bot.domain.turn import TurnInput
     from bot.ports import Toolbox
     from bot.services import Services
@@ -49,16 +49,16 @@ class Recorder:
         self._tools = tools
         self._clock = clock
 
-    async def call(self, name: str, arguments: object) -> ToolAnswer:
+    async def call(self, name: str, arguments: object) -> ToolResult:
         started = self._clock()
         answer = await self._tools.call(name, arguments)
         took = elapsed_ms(started, self._clock())
         self.calls.append(Call(name[:100], _arguments(arguments), answer.text, answer.ok, took))
         return answer
 
-    def spend(self, usage: Usage) -> None:
+    def add_usage(self, usage: Usage) -> None:
         self.spent += usage
-        self._tools.spend(usage)
+        self._tools.add_usage(usage)
 
 
 @asynccontextmanager

@@ -1,99 +1,161 @@
-"""Reads the posts above a mention, what posts quote, and the pictures, through the Network port."""
+"""Reads the posts above a mention, what posts quote, and the pictures, through the Network port.
+
+All that one mention needs is read within one deadline and one number of bytes. What depends on nothing else
+is read at the same time. What did not come in time is not shown: a stranger's server that is slow or down
+must not hold up the answer.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.domain import embeds
+from bot.domain.budget import ReadBudget
 from bot.domain.embeds import as_mapping
 from bot.domain.prompt import ThreadPost
+from bot.domain.uris import AtUri
 from bot.errors import NetworkError
 from bot.prompt.images import media_type
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from bot.domain.embeds import Media
     from bot.domain.mention import Mention, Post, Record
     from bot.domain.prompt import Prompt
     from bot.ports import Network
 
+T = TypeVar("T")
+
 PICTURE_BYTES = 2_000_000  # the lexicon's limit
+SECONDS = 30.0  # for all that one mention needs; a host may take 20 of them
+BYTES = 12_000_000  # four pictures of that size, and a hundred records and documents
+PARALLEL = 6  # reads at a time
 
 
-async def read_above(network: Network, mention: Mention, limit: int) -> tuple[ThreadPost, ...]:
-    """Return the posts above the mention, oldest first, at most `limit`.
-
-    A post that cannot be read is shown as gone: a server that is down must not delay the reply.
-    """
-    thread: list[ThreadPost] = []
-    uri = mention.parent.uri if mention.parent else None
-    while uri and len(thread) < limit:
-        post = await _read_post(network, uri)
-        if post is None:
-            thread.append(ThreadPost(author="", text=None, uri=uri))
-            break
-        is_parent = not thread  # of posts further up only the texts
-        thread.append(await as_shown(network, post, mention.did, quotes=is_parent))
-        uri = _parent_uri(post.record)
-    return tuple(reversed(thread))
+def new_budget() -> ReadBudget:
+    """The budget for what one mention needs, from now on."""
+    return ReadBudget(asyncio.get_running_loop().time() + SECONDS, BYTES)
 
 
-async def as_shown(network: Network, post: Post, asker: str, *, quotes: bool = True) -> ThreadPost:
-    """Return the post as the prompt shows it; with `quotes`, the post that it quotes is read, too."""
-    found = embeds.read(post.did, post.record)
-    quoted = await _read_post(network, found.quotes) if quotes and found.quotes else None
-    return ThreadPost(
-        author=await _name_of(network, post.did),
-        text=post.text,
-        by_bot=post.did == network.did,
-        by_asker=post.did == asker,
-        uri=post.ref.uri,
-        at=_created_at(post.record),
-        embeds=found,
-        quoted=await as_shown(network, quoted, asker, quotes=False) if quoted else None,
-    )
+@dataclass(frozen=True, slots=True)
+class ThreadReader:
+    """Reads for the turn of one mention. `asker`: the DID of its author. Raises no NetworkError."""
 
+    network: Network
+    asker: str
+    budget: ReadBudget
+    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
-async def fetch_images(network: Network, prompt: Prompt) -> Prompt:
-    """Return the prompt with the bytes of its pictures, and with their type and size as the bytes have them.
+    async def read(
+        self, mention: Mention, post: Post, limit: int
+    ) -> tuple[tuple[ThreadPost, ...], ThreadPost]:
+        """The posts above the mention, oldest first, at most `limit`; and the mention's own `post`."""
+        above, shown = await _together(self._above(mention, limit), self._shown(post))
+        return above, shown
 
-    A picture that is gone, too big, out of reach or of a type that some provider refuses is left out: its
-    description stays.
-    """
-    images, image_data = [], {}
-    for image in prompt.images:
-        with suppress(NetworkError):
-            data = await network.blob(image.did, image.cid, PICTURE_BYTES)
+    async def fetch_images(self, prompt: Prompt) -> Prompt:
+        """Return the prompt with the bytes of its pictures, and with the type and size that they have.
+
+        A picture that is gone, too big, out of reach or of a type that some provider refuses is left out: its
+        description stays.
+        """
+        found = await _together(*map(self._picture, prompt.images))
+        images, image_data = [], {}
+        for image, data in zip(prompt.images, found, strict=True):
             if data is not None and (mime := media_type(data)):
                 images.append(replace(image, mime=mime, size=len(data)))
                 image_data[image.cid] = data
-    return replace(prompt, images=tuple(images), image_data=image_data)
+        return replace(prompt, images=tuple(images), image_data=image_data)
 
+    async def _above(self, mention: Mention, limit: int) -> tuple[ThreadPost, ...]:
+        """Walk up from the mention's parent. The walk ends at what is gone or cannot be read."""
+        shown: list[asyncio.Task[ThreadPost]] = []
+        uri = mention.parent.uri if mention.parent else None
+        try:
+            while uri and len(shown) < limit:
+                post = await self._post(uri)
+                if isinstance(post, ThreadPost):
+                    return (post, *reversed(await asyncio.gather(*shown)))
+                quotes = not shown  # of posts further up only the texts
+                shown.append(asyncio.create_task(self._shown(post, quotes=quotes)))
+                uri = _parent(post.record)
+            return tuple(reversed(await asyncio.gather(*shown)))
+        finally:
+            _cancel(shown)
 
-async def _read_post(network: Network, uri: str) -> Post | None:
-    try:
-        return await network.post(uri)
-    except NetworkError:
-        return None
+    async def _shown(self, post: Post, *, quotes: bool = True) -> ThreadPost:
+        """Return the post as the prompt shows it; with `quotes`, the post that it quotes is read, too."""
+        seen = embeds.read(post.did, post.record)
+        name, quoted = await _together(self._name(post.did), self._quoted(seen.quotes if quotes else None))
+        return ThreadPost(
+            author=name,
+            text=post.text,
+            by_bot=post.did == self.network.did,
+            by_asker=post.did == self.asker,
+            uri=post.ref.uri,
+            at=_created_at(post.record),
+            embeds=seen,
+            quoted=quoted,
+        )
 
+    async def _quoted(self, uri: str | None) -> ThreadPost | None:
+        post = await self._post(uri) if uri else None
+        return None if post is None or isinstance(post, ThreadPost) else await self._shown(post, quotes=False)
 
-async def _name_of(network: Network, did: str) -> str:
-    if did == network.did:
-        return network.handle
-    try:
-        return (await network.profile(did)).handle or did
-    except NetworkError:
+    async def _post(self, uri: str) -> Post | ThreadPost:
+        """The post; or what stands for one that is gone, or that could not be read."""
+        try:
+            post = await self._in_time(lambda: self.network.post(uri, self.budget))
+        except (NetworkError, TimeoutError):
+            return ThreadPost(author="", text=None, uri=uri, unread=True)
+        return post or ThreadPost(author="", text=None, uri=uri)
+
+    async def _name(self, did: str) -> str:
+        if did == self.network.did:
+            return self.network.handle
+        with suppress(NetworkError, TimeoutError):
+            profile = await self._in_time(lambda: self.network.profile(did, budget=self.budget))
+            return profile.handle or did
         return did
 
+    async def _picture(self, image: Media) -> bytes | None:
+        with suppress(NetworkError, TimeoutError):
+            place = image.did, image.cid, PICTURE_BYTES, self.budget
+            return await self._in_time(lambda: self.network.blob(*place))
+        return None
 
-def _parent_uri(record: Record) -> str | None:
-    uri = as_mapping(as_mapping(record.get("reply")).get("parent")).get("uri")
-    return uri if isinstance(uri, str) else None
+    async def _in_time(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Raises TimeoutError at the deadline."""
+        async with asyncio.timeout_at(self.budget.deadline), self.slots:
+            return await read()
+
+
+async def _together(*reads: Coroutine[Any, Any, Any]) -> list[Any]:
+    """What the reads return, done at the same time. If one raises, the others end."""
+    tasks = [asyncio.create_task(read) for read in reads]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        _cancel(tasks)
+
+
+def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+def _parent(record: Record) -> str | None:
+    uri = AtUri.parse(as_mapping(as_mapping(record.get("reply")).get("parent")).get("uri"))
+    return str(uri) if uri else None
 
 
 def _created_at(record: Record) -> datetime | None:
-    """Return when the post was written, as its author says; None if that is no time with a zone."""
+    """When its author says that it was written; None if that is no time with a zone."""
     try:
         claimed = datetime.fromisoformat(embeds.as_text(record.get("createdAt")))
         return claimed.astimezone(UTC) if claimed.tzinfo else None

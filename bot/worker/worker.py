@@ -39,27 +39,42 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 5  # at a mention that shows a bug of this program; a transient error is tried until it expires
+MAX_POST_FAILURES = 5  # turns that failed, and of which the post itself may be the cause
 RENEWALS_PER_LEASE = 3
 
 
 class Worker:
-    """Takes mentions through their steps. `chance` returns numbers from 0 to 1, to spread retries."""
+    """Takes mentions through their steps. `chance` returns numbers from 0 to 1, to spread retries.
+
+    `states`: claim only mentions in these, such as `mentions.PUBLISHING`. None: in any.
+    """
 
     def __init__(
-        self, name: str, services: Services, scheduler: Scheduler, chance: Callable[[], float]
+        self,
+        name: str,
+        services: Services,
+        scheduler: Scheduler,
+        chance: Callable[[], float],
+        states: frozenset[State] | None = None,
     ) -> None:
         self._name = name
         self._services = services
         self._scheduler = scheduler
         self._chance = chance
+        self._states = states
 
     async def work(self) -> bool:
         """Take one due mention one step further. False if nothing is due."""
         services, now = self._services, self._services.clock()
-        if not await services.read(lambda tx: mentions.is_due(tx, now)):
+        if not await services.read(lambda tx: mentions.is_due(tx, now, self._states)):
             return False
         claim = await asyncio.to_thread(
-            mentions.claim, services.db, self._name, now=now, lease=services.options.lease
+            mentions.claim,
+            services.db,
+            self._name,
+            now=now,
+            lease=services.options.lease,
+            states=self._states,
         )
         if claim is None:
             return False
@@ -81,7 +96,7 @@ class Worker:
         except BreakerOpen as error:
             return await self._pause(claim, str(error), error.retry_after or 0)
         except (TransientNetworkError, TransientBrainError, *DATABASE_ERRORS) as error:
-            return await self._postpone(claim, _reason(error), getattr(error, "retry_after", None))
+            return await self._retry(claim, error)
         except (PermanentNetworkError, PermanentBrainError) as error:
             return await self._fail(claim, str(error))
         except asyncio.CancelledError:
@@ -96,15 +111,27 @@ class Worker:
             return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
         return await (draft if claim.state is State.THINKING else publish)(self._services, claim)
 
+    async def _retry(self, claim: Claim, error: Exception) -> Step | None:
+        """Postpone the mention; end it when its own post may have failed too many turns."""
+        suspected = getattr(error, "post_suspected", False)
+        if suspected and claim.post_failures + 1 >= MAX_POST_FAILURES:
+            return await self._fail(claim, f"{error} ({MAX_POST_FAILURES} turns failed over this post)")
+        retry_after = getattr(error, "retry_after", None)
+        return await self._postpone(claim, _reason(error), retry_after, post_suspected=suspected)
+
     async def _retry_bug(self, claim: Claim, why: str) -> Step | None:
         retry = claim.attempts < MAX_ATTEMPTS
         return await (self._postpone(claim, why, None) if retry else self._fail(claim, why))
 
-    async def _postpone(self, claim: Claim, why: str | None, retry_after: float | None) -> Step | None:
+    async def _postpone(
+        self, claim: Claim, why: str | None, retry_after: float | None, *, post_suspected: bool = False
+    ) -> Step | None:
         now = self._services.clock()
         until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
         postponed = await self._settle(
-            lambda tx: mentions.postpone(tx, claim, until, why, failed=why is not None)
+            lambda tx: mentions.postpone(
+                tx, claim, until, why, failed=why is not None, post_suspected=post_suspected
+            )
         )
         return Step(claim.state, why, until) if postponed else None
 

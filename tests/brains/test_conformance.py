@@ -16,6 +16,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.factory import Clock
+from support.letta_brain import LIVE
 from support.scripted_brains import (
     NO_MODEL,
     RIGS,
@@ -37,6 +38,7 @@ from bot.errors import TransientBrainError
 from memory.model import Forget, Limits, Remember, Revise
 
 CANARY = "ZEBRAFISH"
+TURN_TIMEOUT = timedelta(seconds=60 if LIVE else 10)
 NO_WORDS = "its words are its own, and stand in its phrase book"
 NO_CALLS = "its calls are code, and are never malformed"
 TOOLS = ("reply", "stay_silent", "remember", "revise", "forget", "recall", "post_to", "")
@@ -44,7 +46,7 @@ WORDS = ("lives in Lisbon", "n1", "n2", "n99", "x" * 5000, "@bob.test", "\u202e"
 
 
 def talker(rig, **person):
-    return Talker(Guarded(rig.brain, timeout=timedelta(seconds=10), clock=Clock()), **person)
+    return Talker(Guarded(rig.brain, timeout=TURN_TIMEOUT, clock=Clock()), **person)
 
 
 async def think(rig, text, *script, **person):
@@ -169,7 +171,7 @@ async def test_a_model_that_says_nothing_is_no_silence(rig, step):
 
 
 @over_brains(rules=NO_CALLS)
-@pytest.mark.parametrize("arguments", ['{"text": ', "lives in Lisbon", "[]", '{"text": 7}', '{"note": "x"}'])
+@pytest.mark.parametrize("arguments", ['{"text": ', '{"text": "a"} b', "[]", '{"text": 7}', '{"note": "x"}'])
 async def test_a_call_that_is_malformed_does_nothing_and_can_be_mended(rig, arguments):
     script = calls("remember", arguments), calls("remember", {"text": "likes tea"}), replies("Noted.")
     thought = await think(rig, "I like tea", *script)

@@ -77,7 +77,7 @@ async def test_a_real_model_is_healthy(server):
 async def test_a_real_model_that_sees_nothing_is_trouble_that_names_the_setting(server):
     with pytest.raises(TransientBrainError, match=r"HTTP \d+.*SCRUBJAY_VISION=false") as trouble:
         await Talker(make(server)).think("what is this?", picture=b"\x89PNG\r\n\x1a\n pixels")
-    assert trouble.value.of_turn
+    assert trouble.value.post_suspected
 
 
 async def test_a_prompt_beyond_a_real_models_context_is_trouble(server):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.brains.loop import MENDS, NOT_ENDED, ROUNDS, Call, Round, run
-from bot.domain.prompt import ToolAnswer
+from bot.brains.loop import MAX_CORRECTIONS, MAX_REQUESTS, USE_REPLY, Call, Response, run
+from bot.domain.prompt import ToolResult, ToolSpec
 from bot.errors import TransientBrainError
 
 REPLY, SILENT = Call("1", "reply", {"text": "hi"}), Call("2", "stay_silent", {"reason": "noise"})
@@ -13,28 +13,28 @@ NOTE, BAD = Call("3", "remember", {"text": "keeps bees"}), Call("4", "remember",
 
 
 class Model:
-    """Answers with these rounds, the last one for ever; keeps what it was told."""
+    """Answers with these responses, the last one for ever; keeps what it was told."""
 
-    def __init__(self, *rounds):
-        self.rounds = list(rounds)
+    def __init__(self, *responses):
+        self.responses = list(responses)
         self.asked = 0
         self.told = []
 
     async def ask(self):
         self.asked += 1
-        return self.rounds[min(self.asked, len(self.rounds)) - 1]
+        return self.responses[min(self.asked, len(self.responses)) - 1]
 
-    def answer(self, answers):
-        self.told.append([answer.text for _, answer in answers])
+    def add_results(self, results):
+        self.told.append([result.text for _, result in results])
 
-    def say(self, text):
+    def add_message(self, text):
         self.told.append(text)
 
 
 class Tools:
     """Takes every call but an empty one."""
 
-    specs = ()
+    specs = tuple(ToolSpec(name, "", {}) for name in ("reply", "stay_silent", "remember"))
 
     def __init__(self):
         self.called = []
@@ -42,11 +42,15 @@ class Tools:
     async def call(self, name, arguments):
         self.called.append(name)
         ok = any(arguments.values())
-        return ToolAnswer("done" if ok else "it is empty", ok)
+        return ToolResult("done" if ok else "it is empty", ok)
 
 
 def calls(*each):
-    return Round(each, None)
+    return Response(each)
+
+
+def unsayable(text=""):
+    return Response((), text, sayable=False)
 
 
 @pytest.mark.parametrize("last", [REPLY, SILENT])
@@ -63,27 +67,52 @@ async def test_what_was_refused_beside_a_reply_may_be_mended_before_the_turn_end
 
 
 async def test_plain_text_is_the_reply_where_it_may_be():
-    model, tools = Model(Round((), "hi")), Tools()
+    model, tools = Model(Response((), "hi")), Tools()
     await run(model, tools)
     assert (model.asked, tools.called) == (1, ["reply"])
 
 
 async def test_where_plain_text_must_not_be_posted_the_model_is_told_and_then_given_up():
-    model, tools = Model(calls()), Tools()
+    model, tools = Model(unsayable("hi")), Tools()
     with pytest.raises(TransientBrainError, match="nothing that can be posted") as caught:
         await run(model, tools)
-    assert (model.told, tools.called, caught.value.of_turn) == ([NOT_ENDED] * (MENDS + 1), [], True)
+    assert (model.told, tools.called, caught.value.post_suspected) == (
+        [f"reply: {USE_REPLY}"] * (MAX_CORRECTIONS + 1),
+        [],
+        True,
+    )
 
 
 async def test_a_model_that_never_comes_to_an_end_is_given_up():
     model = Model(calls(NOTE))
     with pytest.raises(TransientBrainError, match="no end"):
         await run(model, Tools())
-    assert model.asked == ROUNDS
+    assert model.asked == MAX_REQUESTS
 
 
 async def test_a_reply_counts_though_another_call_is_refused_to_the_last():
     model, tools = Model(calls(REPLY), calls(BAD)), Tools()
-    model.rounds[0] = calls(REPLY, BAD)
+    model.responses[0] = calls(REPLY, BAD)
     await run(model, tools)
-    assert (model.asked, tools.called[0]) == (ROUNDS, "reply")
+    assert (model.asked, tools.called[0]) == (MAX_REQUESTS, "reply")
+
+
+@pytest.mark.parametrize("sayable", [True, False])
+async def test_a_certain_call_in_the_text_is_run_as_that_call(sayable):
+    text = 'I will answer.\n{"name": "reply", "arguments": {"text": "hi"}}'
+    model, tools = Model(Response((), text, sayable=sayable)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told) == (["reply"], ["reply: done"])
+
+
+async def test_a_call_in_the_text_that_ends_nothing_goes_on():
+    text = '<tool_call>{"name": "remember", "arguments": {"text": "keeps bees"}}</tool_call>'
+    model, tools = Model(Response((), text), calls(REPLY)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told[0]) == (["remember", "reply"], "remember: done")
+
+
+async def test_a_call_with_a_fault_is_not_run_and_the_model_is_told_why():
+    model, tools = Model(calls(Call("1", "reply", {"text": "hi"}, fault="it was cut")), calls(REPLY)), Tools()
+    await run(model, tools)
+    assert (tools.called, model.told[0]) == (["reply"], ["it was cut"])

@@ -10,7 +10,8 @@ from support.factory import ANA, BEN
 from support.harness import Harness
 from support.scripted_brains import NO_MODEL, Fails, calls, over_brains, replies
 
-from bot.brains.guard import FAILURES, Guarded
+from bot.brains.breaker import FAILURES
+from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 

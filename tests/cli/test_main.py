@@ -16,6 +16,7 @@ SLOW = (
     "structlog",
     "httpx",
     "httpx2",
+    "httpcore2",
     "asyncio",
     "letta_client",
 )

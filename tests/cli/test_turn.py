@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -119,4 +121,19 @@ def test_a_forgotten_note_leaves_its_turns_without_words(talked):
 
 
 def test_with_nothing_kept_the_list_says_so(cli):
+    cli("db", "upgrade")
     assert "No turn is kept yet." in cli("turn", "list").err
+
+
+def test_a_command_that_reads_makes_neither_database_nor_folder(cli):
+    done = cli("turn", "list")
+    assert (done.code, "`scrubjay run` makes it" in done.err) == (1, True)
+    assert not (cli.home / "data").exists()
+
+
+def test_a_command_that_reads_does_not_change_an_older_schema(cli):
+    cli("db", "upgrade")
+    with closing(sqlite3.connect(cli.home / "data" / "scrubjay.db")) as file, file:
+        file.execute("UPDATE alembic_version SET version_num = '0001'")
+    done = cli("turn", "list")
+    assert (done.code, "scrubjay db upgrade" in done.err) == (1, True)

@@ -98,9 +98,9 @@ def test_a_post_without_a_text_is_ignored(text):
     assert judged(record) == Ignored("no text")
 
 
-def test_a_text_beyond_the_lexicons_limit_is_ignored():
+def test_a_text_beyond_the_lexicons_bytes_is_ignored_and_beyond_its_graphemes_cut():
     assert judged(post("é" * 1501, facets=[facet(0, 1)])) == Ignored("text too long")
-    assert judged(post("é" * 1500, facets=[facet(0, 1)])).text == "é" * 1500
+    assert judged(post("é" * 1500, facets=[facet(0, 1)])).text == "é" * 300
 
 
 def test_an_empty_text_may_still_speak_to_the_bot():

@@ -15,8 +15,8 @@ AROUND = st.lists(
 
 
 @given(AROUND, AROUND, PACES)
-def test_a_slot_keeps_its_distance_from_every_planned_one(others, to_person, pace):
-    at = pacing.slot(NOW, [*others, *to_person], to_person, pace)
+def test_a_time_to_post_keeps_its_distance_from_every_planned_one(others, to_person, pace):
+    at = pacing.post_at(NOW, [*others, *to_person], to_person, pace)
 
     assert at >= NOW
     assert all(abs(at - other) >= pace.spacing for other in others)
@@ -24,7 +24,7 @@ def test_a_slot_keeps_its_distance_from_every_planned_one(others, to_person, pac
 
 
 @given(AROUND, AROUND, PACES)
-def test_a_slot_is_the_first_that_is_free(others, to_person, pace):
+def test_a_time_to_post_is_the_first_that_is_free(others, to_person, pace):
     def is_free(at):
         return all(abs(at - other) >= pace.spacing for other in [*others, *to_person]) and all(
             abs(at - other) >= pace.person_spacing for other in to_person
@@ -34,14 +34,14 @@ def test_a_slot_is_the_first_that_is_free(others, to_person, pace):
     ends += [other + pace.person_spacing for other in to_person]
     free = [at for at in [NOW, *ends] if at >= NOW and is_free(at)]
 
-    assert pacing.slot(NOW, [*others, *to_person], to_person, pace) == min(free)
+    assert pacing.post_at(NOW, [*others, *to_person], to_person, pace) == min(free)
 
 
 def test_a_reply_planned_for_a_far_time_puts_nobody_off():
     ahead = NOW + timedelta(hours=1)
     pace = Pace(timedelta(0), timedelta(0), timedelta(seconds=15), timedelta(seconds=5))
 
-    assert pacing.slot(NOW, [ahead], [ahead], pace) == NOW
+    assert pacing.post_at(NOW, [ahead], [ahead], pace) == NOW
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

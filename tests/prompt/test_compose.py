@@ -191,7 +191,7 @@ def test_the_thread_tells_who_wrote_and_what_is_gone():
     thread = (ThreadPost("bob.test", None), ThreadPost("jay.test", "hi", by_bot=True))
     assert lines(prompt(thread=thread).sections[3].text) == [
         "> [someone else, bob.test]",
-        "> > (deleted)",
+        "> > (gone)",
         "> [you, jay.test]",
         "> > hi",
     ]

@@ -14,9 +14,12 @@ class Call:
     name: str
     arguments: dict[str, object] | str
 
-    @property
-    def json(self) -> str:
-        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
+    def json(self, parameters: dict | None = None) -> str:
+        """As a model writes it for a tool of these parameters: `complete` last, if that is required."""
+        if isinstance(self.arguments, str):
+            return self.arguments
+        last = {"complete": True} if "complete" in (parameters or {}).get("required", ()) else {}
+        return json.dumps({**self.arguments, **last})
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,11 @@ class ScriptedBrain:
         self.script = list(script) or [("reply", {"text": "hello"})]
         self.prompts = []
         self.forgotten = 0
+        self.illness = None  # what `health` tells
 
     async def think(self, prompt, tools):
         self.prompts.append(prompt)
-        tools.spend(self.costs)
+        tools.add_usage(self.costs)
         for step in self.script:
             if isinstance(step, BaseException):
                 raise step
@@ -57,7 +58,7 @@ class ScriptedBrain:
         self.forgotten += 1
 
     async def health(self):
-        return None
+        return self.illness
 
     async def close(self):
         pass

@@ -48,7 +48,7 @@ class LiveMind:
 
 
 @contextmanager
-def letta_rig(*, timeout: float = 20.0):
+def letta_rig(*, timeout: float = 60.0 if LIVE else 20.0):
     """Yield one that has started: its agent stands, and the server has proved to obey."""
     if LIVE:
         yield from _live(timeout)

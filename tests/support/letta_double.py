@@ -1,8 +1,9 @@
 """A Letta server of 0.16.8's ways, as far as the bot uses it, with a scripted model behind it.
 
 The shapes and the oddities were seen on a real 0.16.8: a list of agents shows no tools; a model's failure is
-a 200 whose stream holds the error; a call of no tool of the client's is answered by the server itself; and a
-deleted conversation leaves its rows in the database until its agent is deleted.
+a 200 whose stream holds the error; a call of no tool of the client's is answered by the server itself; the
+JSON of a call that was cut off is repaired; and a deleted conversation leaves its rows in the database until
+its agent is deleted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 import json
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -212,7 +213,7 @@ class LettaDouble:
                 case Breaks(kind, text):
                     return _stream([_assistant(text)] if text else [], "llm_api_error", broken=(kind, "no"))
             said = step if isinstance(step, Says) else Says(text="This would have been a good one.")
-            pending = self._said(said, events, kept, _names(body), on.agent)
+            pending = self._said(said, events, kept, body, on.agent)
             if pending or not said.calls or step == Cuts():
                 return self._whole(on, kept, events, pending, said.finish, spent, cut=step == Cuts())
         return self._whole(on, kept, events, [], "max_steps", steps)
@@ -235,14 +236,15 @@ class LettaDouble:
             self.fired.append(step)
         return step
 
-    def _said(self, said: Says, events: list, kept: list, client: set[str], agent: str) -> list[dict]:
+    def _said(self, said: Says, events: list, kept: list, body: dict, agent: str) -> list[dict]:
         """Tell what the model said; return the calls that wait, if one of them is the client's."""
         if said.text:
             events.append(_assistant(said.text))
             kept.append({"role": "assistant", "content": said.text})
-        parallel = self.agents[agent]["parallel_tool_calls"]
-        calls = [self._call(call) for call in (said.calls if parallel else said.calls[:1])]
+        client, parallel = _names(body), self.agents[agent]["parallel_tool_calls"]
+        calls = [self._call(call, body) for call in (said.calls if parallel else said.calls[:1])]
         if calls:
+            calls[0]["arguments"] = repaired(calls[0]["arguments"])
             kept.append({"role": "assistant", "tool_calls": calls})
         ours = [call for call in calls if call["name"] in client]
         theirs = [call for call in calls if call["name"] not in client]
@@ -258,8 +260,9 @@ class LettaDouble:
             events.append(_event("tool_return_message", tool_return=answer, status="error"))
         return []
 
-    def _call(self, call) -> dict:
-        raw = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
+    def _call(self, call, body: dict) -> dict:
+        parameters = {tool["name"]: tool["parameters"] for tool in body.get("client_tools") or []}
+        raw = call.json(parameters.get(call.name))
         return {"name": call.name, "arguments": raw, "tool_call_id": f"call_{next(self._ids)}"}
 
     def _whole(self, on, kept, events, pending, finish, spent, *, cut=False) -> Answer:
@@ -268,6 +271,23 @@ class LettaDouble:
         stops = {"length": "max_tokens_exceeded", "max_steps": "max_steps"}
         stop = "requires_approval" if pending else stops.get(finish, "end_turn")
         return _stream(events, stop, spent=spent, cut=cut)
+
+
+def repaired(arguments: str) -> str:
+    """What 0.16.8 makes of the JSON of an answer's first call, if it was cut off.
+
+    What is missing at the end replaces as many characters: the closing quote, then the braces.
+    """
+    try:
+        json.loads(arguments)
+    except json.JSONDecodeError:
+        braces = "}" * (arguments.count("{") - arguments.count("}"))
+        end = '"' * (arguments.count('"') % 2) + braces
+        closed = arguments[: -len(end)] + end
+        with suppress(json.JSONDecodeError):
+            json.loads(closed)
+            return closed
+    return arguments
 
 
 def _names(body: dict) -> set[str]:

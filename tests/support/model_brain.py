@@ -43,7 +43,7 @@ class ModelRig:
         step = self._steps[0] if len(self._steps) == 1 else self._steps.pop(0)
         match step:
             case Says():
-                return Answer(self._completion(step))
+                return Answer(self._completion(step, request.json.get("tools")))
             case Fails(status, retry_after):
                 headers = {} if retry_after is None else {"retry-after": str(retry_after)}
                 return Answer({"error": {"message": "no", "type": "error"}}, status, headers)
@@ -52,13 +52,14 @@ class ModelRig:
             case Cuts():
                 return Answer(self._completion(Says(text="a good answer")), cut=True)
 
-    def _completion(self, says: Says):
+    def _completion(self, says: Says, tools=None):
         """The body as OpenAI's reference of `POST /chat/completions` has it."""
+        parameters = {one["function"]["name"]: one["function"].get("parameters") for one in tools or ()}
         calls = [
             {
                 "id": f"call_{next(self._numbers)}",
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.json},
+                "function": {"name": call.name, "arguments": call.json(parameters.get(call.name))},
             }
             for call in says.calls
         ]

@@ -83,8 +83,8 @@ async def test_a_turn_that_does_nothing_is_silent_and_says_why():
 
 async def test_usage_is_handed_on():
     tools = toolbox()
-    tools.spend(Usage("m", 3, 4))
-    tools.spend(Usage("", 10, 20, 5))
+    tools.add_usage(Usage("m", 3, 4))
+    tools.add_usage(Usage("", 10, 20, 5))
     assert tools.thought().usage == Usage("m", 13, 24, 5)
 
 
@@ -284,6 +284,42 @@ async def test_arguments_may_be_json_as_a_model_wrote_it():
 
 
 @pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('{"text": "a\nb"}', "a\nb"),
+        ('"{\\"text\\": \\"hi\\"}"', "hi"),
+        ("Hello there!", "Hello there!"),
+        ('"Hello there!"', "Hello there!"),
+        (b'{"text": "hi"}', "hi"),
+        ("42", "42"),
+    ],
+)
+async def test_arguments_are_read_as_they_were_meant_where_that_is_certain(arguments, text):
+    tools = toolbox()
+    assert (await tools.call("reply", arguments)).ok
+    assert tools.thought().reply == text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("They must not know of the secret.\n</think>\n\nHello!", "Hello!"),
+        ("<think>a secret</think>Hello!", "Hello!"),
+        ("Hello!<|im_end|>", "Hello!"),
+        ("I think </3 is sad, and a < b.", "I think </3 is sad, and a < b."),
+        ('{"name": "reply", "arguments": {"text": "Hello!"}}', None),
+        ("<think>a secret", None),
+        ('{"text": "Hello!"}', None),
+        ("stay_silent(reason='noise')", None),
+    ],
+)
+async def test_what_is_said_passes_the_gate(text, said):
+    tools = toolbox()
+    answer = await tools.call("reply", {"text": text})
+    assert (answer.ok, tools.thought().reply) == (said is not None, said)
+
+
+@pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [
         ("post", {}, "there is no such tool. There are: reply, stay_silent, remember"),
@@ -295,8 +331,12 @@ async def test_arguments_may_be_json_as_a_model_wrote_it():
         ("reply", {"text": 7}, "text: Input should be a valid string"),
         ("reply", {"text": "x", "to": "did:plc:bob"}, "to: Extra inputs are not permitted"),
         ("remember", {"text": "x", "did": "did:plc:bob"}, "did: Extra inputs"),
-        ("reply", b"\xff", "arguments"),
-        ("reply", '"\ud800"', "arguments"),
+        ("reply", b"\xff", "empty"),
+        ("reply", '"\ud800"', "empty"),
+        ("reply", '{"text": "cut', "Invalid JSON"),
+        ("reply", '{"text": "whole"} and more', "Invalid JSON"),
+        ("revise", "lives in Oslo", "Invalid JSON"),
+        ("stay_silent", "noise", "Invalid JSON"),
         ("reply", "[" * 10_000, "arguments"),
     ],
 )

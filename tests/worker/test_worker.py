@@ -165,8 +165,8 @@ def _die_at_call(harness, number):
     network, calls = harness.network, iter(range(1000))
 
     def dying(method):
-        async def call(*arguments):
-            done = await method(*arguments)
+        async def call(*arguments, **named):
+            done = await method(*arguments, **named)
             if next(calls) == number:
                 raise Killed
             return done

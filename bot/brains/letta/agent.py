@@ -1,6 +1,6 @@
-"""The one agent on the Letta side and its conversations: made, found, checked, swept, thrown away.
+"""The one agent in Letta and its conversations: created, found, checked, cleaned up, deleted.
 
-Deleting a conversation hides it, but its rows stay in Letta's database; deleting the agent removes them all
+A deleted conversation is hidden, but its rows stay in Letta's database. Deleting the agent removes them all
 (both seen in 0.16.8's tables). So the agent is replaced every day, and whenever a person is forgotten.
 """
 
@@ -16,7 +16,7 @@ import httpx
 import structlog
 from letta_client import LettaError, NotFoundError
 
-from bot.brains.letta.responses import told
+from bot.brains.letta.responses import translate_errors
 from bot.errors import PermanentBrainError, TransientBrainError
 
 if TYPE_CHECKING:
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MARK = {"made_by": "scrubjay"}
-TURN = "scrubjay turn"  # the summary by which a sweep knows our conversations
-KEPT = timedelta(days=1)  # an agent, with the rows of its deleted conversations
-OVERDUE = timedelta(minutes=15)  # no turn takes that long: a crash left it
-GOODBYE = 5.0  # seconds that a turn waits for its conversation to be deleted
-PATIENCE = 10.0  # seconds that a deletion waits for the turns under way
-PAGE = 100
-SYSTEM = "Scrubjay sends its own instructions with every request; without them, answer nothing."
+OUR_METADATA = {"made_by": "scrubjay"}
+CONVERSATION_SUMMARY = "scrubjay turn"  # marks our conversations
+MAX_AGENT_AGE = timedelta(days=1)
+STALE_AFTER = timedelta(minutes=15)  # no turn takes that long: a crash left the conversation
+DELETE_TIMEOUT = 5.0  # seconds that a turn waits for its conversation to be deleted
+IDLE_TIMEOUT = 10.0  # seconds that a deletion waits for the turns under way
+PAGE_SIZE = 100
+AGENT_SYSTEM = "Scrubjay sends its own instructions with every request; without them, answer nothing."
 NO_API = "There is no Letta REST API at this address: check SCRUBJAY_LETTA_URL."
 NO_MODEL = "Letta does not know the model {model}: check SCRUBJAY_LETTA_MODEL."
-ELSE = "name another one in SCRUBJAY_LETTA_AGENT"
+OTHER_NAME = "name another one in SCRUBJAY_LETTA_AGENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,19 @@ class AgentManager:
         self._name = name
         self._model = model
         self._clock = clock
-        self._held = 0
-        self._quiet = asyncio.Event()
-        self._quiet.set()
+        self._open_conversations = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def open(self) -> Agent:
-        """Return our agent: made anew if it is old or none, checked, and swept of a crash's leavings."""
+        """Return our agent, checked. Create it if it is missing or old; delete what a crash left."""
         state = await self._find()
-        if state and self._stale(state):
-            await self._delete(state)
+        if state and self._is_stale(state):
+            await self._delete_agent(state)
             state = None
         if state is None:
-            await self._make()
-            state = await self._find()  # the oldest, should another process have made one too
+            await self._create()
+            state = await self._find()  # the oldest, if another process has created one too
         if state is None:
             raise TransientBrainError("Letta does not list the agent that was just made.")
         await self._check(state)
@@ -77,34 +77,34 @@ class AgentManager:
         return Agent(state.id, self._model)
 
     async def clear(self) -> None:
-        """Delete our agent, with all that its conversations left, if there is one.
+        """Delete our agent, if there is one, with all rows of its conversations.
 
-        The conversations of this process are waited for, a little: with the agent gone, their turns fail.
+        Wait up to IDLE_TIMEOUT for the turns of this process: without the agent they fail.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await self._quiet.wait()
+            async with asyncio.timeout(IDLE_TIMEOUT):
+                await self._idle.wait()
         if state := await self._find():
-            await self._delete(state)
+            await self._delete_agent(state)
 
     @asynccontextmanager
     async def conversation(self, agent: Agent) -> AsyncGenerator[str]:
-        """Yield the id of a fresh conversation, deleted afterwards whatever happens."""
-        with told():
-            made = await self._client.conversations.create(agent_id=agent.id, summary=TURN)
-        self._held += 1
-        self._quiet.clear()
+        """Yield the id of a new conversation; delete it afterwards, also after an error."""
+        with translate_errors():
+            made = await self._client.conversations.create(agent_id=agent.id, summary=CONVERSATION_SUMMARY)
+        self._open_conversations += 1
+        self._idle.clear()
         try:
             yield made.id
         finally:
-            self._held -= 1
-            if not self._held:
-                self._quiet.set()
-            await self._drop(made.id)
+            self._open_conversations -= 1
+            if not self._open_conversations:
+                self._idle.set()
+            await self._delete_conversation(made.id)
 
-    async def _drop(self, conversation: str) -> None:
+    async def _delete_conversation(self, conversation: str) -> None:
         try:
-            async with asyncio.timeout(GOODBYE):
+            async with asyncio.timeout(DELETE_TIMEOUT):
                 await self._client.conversations.delete(conversation)
         except NotFoundError:
             pass
@@ -112,29 +112,29 @@ class AgentManager:
             log.warning("letta.conversation_left", conversation=conversation, error=type(error).__name__)
 
     async def _find(self) -> AgentState | None:
-        with told(missing=NO_API):
+        with translate_errors(missing=NO_API):
             page = await self._client.agents.list(
                 name=self._name, order="asc", order_by="created_at", limit=10
             )
         state = next((one for one in page.items or [] if one.name == self._name), None)
-        if state and not (state.metadata or {}).items() >= MARK.items():
+        if state and not (state.metadata or {}).items() >= OUR_METADATA.items():
             raise PermanentBrainError(
                 f"There is a Letta agent {self._name!r} that scrubjay did not make. Scrubjay throws its own "
-                f"away every day: to keep this one, {ELSE}."
+                f"away every day: to keep this one, {OTHER_NAME}."
             )
         return state
 
-    def _stale(self, state: AgentState) -> bool:
-        old = state.created_at is not None and self._clock() - _aware(state.created_at) >= KEPT
+    def _is_stale(self, state: AgentState) -> bool:
+        old = state.created_at is not None and self._clock() - _aware(state.created_at) >= MAX_AGENT_AGE
         return old or (state.metadata or {}).get("model") != self._model
 
-    async def _make(self) -> None:
-        with told(missing=NO_MODEL.format(model=self._model)):
+    async def _create(self) -> None:
+        with translate_errors(missing=NO_MODEL.format(model=self._model)):
             await self._client.agents.create(
                 name=self._name,
                 model=self._model,
-                system=SYSTEM,
-                metadata={**MARK, "model": self._model},
+                system=AGENT_SYSTEM,
+                metadata={**OUR_METADATA, "model": self._model},
                 memory_blocks=[],
                 parallel_tool_calls=True,  # else it drops all calls of an answer but the first
                 include_base_tools=False,
@@ -144,47 +144,49 @@ class AgentManager:
         log.info("letta.agent_made", agent=self._name, model=self._model)
 
     async def _check(self, state: AgentState) -> None:
-        """Refuse an agent that could act, remember or look into other conversations by itself.
+        """Raise PermanentBrainError for an agent that has tools, memory blocks or a sleep-time agent.
 
-        A list of agents tells no relationships, so tools and blocks are asked for one by one.
+        A list of agents shows neither tools nor blocks, so each is asked for.
         """
-        with told():
+        with translate_errors():
             tools = [str(tool.name) async for tool in self._client.agents.tools.list(state.id)]
             labels = [str(block.label) async for block in self._client.agents.blocks.list(state.id)]
         if tools:
             raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has tools on the server ({', '.join(sorted(tools))}), which "
-                f"could act and remember behind our back: detach them, delete the agent, or {ELSE}."
+                f"could act and remember without scrubjay: detach them, delete the agent, or {OTHER_NAME}."
             )
         if blocks := sorted(set(labels) - {"persona"}):
             raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has memory blocks ({', '.join(blocks)}), which everybody's "
-                f"turns would share: detach them, delete the agent, or {ELSE}."
+                f"turns would share: detach them, delete the agent, or {OTHER_NAME}."
             )
         if state.enable_sleeptime:
             raise PermanentBrainError(
                 f"The Letta agent {self._name!r} has a sleep-time agent, which reads all conversations: "
-                f"switch it off, delete the agent, or {ELSE}."
+                f"switch it off, delete the agent, or {OTHER_NAME}."
             )
 
     async def _sweep(self, state: AgentState) -> None:
-        with told():
-            found = await self._client.conversations.list(agent_id=state.id, order="asc", limit=PAGE)
-        before = self._clock() - OVERDUE
+        with translate_errors():
+            found = await self._client.conversations.list(agent_id=state.id, order="asc", limit=PAGE_SIZE)
+        before = self._clock() - STALE_AFTER
         left = [
-            one for one in found if one.summary == TURN and one.created_at and _aware(one.created_at) < before
+            one
+            for one in found
+            if one.summary == CONVERSATION_SUMMARY and one.created_at and _aware(one.created_at) < before
         ]
         for one in left:
-            await self._drop(one.id)
+            await self._delete_conversation(one.id)
         if left:
             log.info("letta.swept", conversations=len(left))
 
-    async def _delete(self, state: AgentState) -> None:
-        with told(missing=None):
+    async def _delete_agent(self, state: AgentState) -> None:
+        with translate_errors(missing=None):
             try:
                 await self._client.agents.delete(state.id)
             except NotFoundError:
-                return  # another process was faster
+                return  # another process deleted it
         log.info("letta.agent_deleted", agent=self._name)
 
 

@@ -1,9 +1,9 @@
 """The `letta` brain: a model behind a Letta server, asked through letta-client.
 
-Letta runs the model and its step loop; SQL keeps the memory. One agent without tools and blocks, one fresh
-conversation a turn. The compiled prompt goes as `override_system` with every request, because Letta does not
-rebuild an agent's own prompt when its blocks change (seen with 0.16.8); our tools go as `client_tools`, so
-the server hands each call to us and waits.
+Letta runs the model and its step loop; SQL keeps the memory. There is one agent without tools and blocks, and
+one new conversation for each turn. The compiled prompt goes as `override_system` with every
+request, because Letta does not rebuild an agent's own prompt when its blocks change (seen with 0.16.8). Our
+tools go as `client_tools`, so the server sends each call to us and waits for its result.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from letta_client import AsyncLetta
 
 from bot.brains import loop
 from bot.brains.letta.agent import AgentManager
-from bot.brains.letta.responses import read, require_whole, told
-from bot.brains.loop import Round
-from bot.domain.prompt import ToolAnswer, Trust, Usage
-from bot.errors import BrainError, PermanentBrainError, TransientBrainError
+from bot.brains.letta.completeness import ClientTools, checked, client_tool
+from bot.brains.letta.responses import read_response, require_whole, translate_errors
+from bot.brains.loop import Response
+from bot.domain.prompt import ToolResult, Trust, Usage
+from bot.errors import BrainError, BrainTimeout, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attachments
+from memory.text import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,20 +36,22 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from bot.brains.letta.agent import Agent
-    from bot.brains.letta.responses import Answer
+    from bot.brains.letta.responses import LettaResponse
     from bot.brains.loop import Call
     from bot.clock import Clock
-    from bot.domain.prompt import Prompt, ToolSpec
+    from bot.domain.prompt import Prompt
     from bot.ports import Toolbox
     from bot.prompt.images import Attachment
 
-STEPS = (
+MAX_STEPS = (
     3  # of Letta's loop in one request; taking in a tool's answer is one, and so is a call of no tool of ours
 )
-LOOK_EVERY = timedelta(minutes=10)
-PROBE = "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
-ASKED = "Which word were you given?"
-TRIES = 2  # of the probe: a model may chatter once
+CHECK_INTERVAL = timedelta(minutes=10)
+PROBE_SYSTEM = (
+    "You are being tested. Whatever you are asked, answer with exactly this word and nothing else: {word}"
+)
+PROBE_QUESTION = "Which word were you given?"
+PROBE_TRIES = 2  # of the probe: a model may chatter once
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class LettaOptions:
 
 
 class Letta:
-    """Refuses a server that ignores `override_system`, and an agent that could act or remember by itself."""
+    """Refuses a server that ignores `override_system`, and an agent that has tools or memory of its own."""
 
     name = "letta"
 
@@ -79,41 +83,46 @@ class Letta:
         self._agents = AgentManager(self._client, options.agent, options.model, options.clock)
         self._options = options
         self._agent: Agent | None = None
-        self._looked: datetime | None = None
-        self._obeyed = False
-        self._looking = asyncio.Lock()
+        self._checked_at: datetime | None = None
+        self._probed = False
+        self._check_lock = asyncio.Lock()
 
     async def start(self) -> None:
         await self._ready()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        tools.spend(Usage(self._options.model, cost=None))
-        system, said = prompt.split(Trust.MEMORY)
+        tools.add_usage(Usage(self._options.model, cost=None))
+        system, message = prompt.split(Trust.MEMORY)
         try:
             async with asyncio.timeout(self._options.timeout.total_seconds()):
                 agent = await self._ready()
                 async with self._agents.conversation(agent) as name:
                     conversation = _Conversation(
-                        self._client, name, system=system, said=said, shown=attachments(prompt), tools=tools
+                        self._client,
+                        name,
+                        system=system,
+                        text=message,
+                        images=attachments(prompt),
+                        tools=tools,
                     )
-                    await loop.run(conversation, tools)
+                    await loop.run(conversation, ClientTools(tools))
         except TransientBrainError:
-            self._looked = None  # the agent may be gone: look before the next turn
+            self._checked_at = None  # the agent may be gone: check before the next turn
             raise
-        except PermanentBrainError as error:  # no fault of this mention's: it waits until the brain is mended
+        except PermanentBrainError as error:  # the mention waits until the operator has fixed it
             raise TransientBrainError(*error.args) from error
         except TimeoutError as error:
-            raise TransientBrainError("it took too long") from error
+            raise BrainTimeout("it took too long") from error
 
     async def forget(self) -> None:
-        """Throw the agent away, with every trace of its conversations; the next turn makes another."""
-        async with self._looking:
-            self._looked = self._agent = None
+        """Delete the agent with all rows of its conversations. The next turn makes a new one."""
+        async with self._check_lock:
+            self._checked_at = self._agent = None
             await self._agents.clear()
 
     async def health(self) -> str | None:
         """Ask the model for a word; costs a few tokens."""
-        self._obeyed = False
+        self._probed = False
         try:
             await self._ready()
         except BrainError as error:
@@ -124,29 +133,31 @@ class Letta:
         await self._client.close()
 
     async def _ready(self) -> Agent:
-        """Return the agent, looked at not long ago, behind a server that is known to obey."""
-        async with self._looking:
+        """Return the agent, checked within CHECK_INTERVAL, on a server that heeds `override_system`."""
+        async with self._check_lock:
             now = self._options.clock()
-            if self._agent is None or self._looked is None or now - self._looked >= LOOK_EVERY:
+            if self._agent is None or self._checked_at is None or now - self._checked_at >= CHECK_INTERVAL:
                 self._agent = await self._agents.open()
-                self._looked = now
-            if not self._obeyed:
+                self._checked_at = now
+            if not self._probed:
                 await self._probe(self._agent)
-                self._obeyed = True
+                self._probed = True
             return self._agent
 
     async def _probe(self, agent: Agent) -> None:
-        """Raise PermanentBrainError unless a canary in `override_system` reaches the model."""
-        for _ in range(TRIES):
+        """Raise PermanentBrainError unless a random word in `override_system` reaches the model."""
+        for _ in range(PROBE_TRIES):
             word = f"kestrel{secrets.token_hex(3)}"
             async with self._agents.conversation(agent) as name:
-                probe = _Conversation(self._client, name, system=PROBE.format(word=word), said=ASKED)
-                said = (await probe.request()).text
-            if word in re.sub(r"[^a-z0-9]", "", said.casefold()):
+                probe = _Conversation(
+                    self._client, name, system=PROBE_SYSTEM.format(word=word), text=PROBE_QUESTION
+                )
+                answer = (await probe.request()).text
+            if word in re.sub(r"[^a-z0-9]", "", answer.casefold()):
                 return
         raise PermanentBrainError(
-            f"{agent.model} on this Letta server did not say the word that its system prompt told it. Either "
-            "the server ignores `override_system`, and people's notes could mix, or the model is too weak: "
+            f"{agent.model} on this Letta server did not repeat the word in its system prompt. Either the "
+            "server ignores `override_system`, and people's notes could mix, or the model is too weak: "
             "use a server that honours it (0.16.8 does), or another SCRUBJAY_LETTA_MODEL."
         )
 
@@ -160,79 +171,85 @@ class _Conversation:
         name: str,
         *,
         system: str,
-        said: str,
-        shown: tuple[Attachment, ...] = (),
+        text: str,
+        images: tuple[Attachment, ...] = (),
         tools: Toolbox | None = None,
     ) -> None:
         self._client = client
         self._name = name
         self._system = system
         self._tools = tools
-        self._shows = bool(shown)
-        self._messages = [_user(said, shown)]
+        self._has_images = bool(images)
+        self._messages = [_user(text, images)]
 
-    async def ask(self) -> Round:
-        """One request. Its text is never said: Letta does not tell whether a provider's filter cut it."""
-        came = await self.request()
-        return Round(came.calls, None)
+    async def ask(self) -> Response:
+        """One request. Its text is never posted: Letta does not report that a provider's filter cut it."""
+        response = await self.request()
+        return Response(tuple(map(checked, response.calls)), response.text, sayable=False)
 
-    def answer(self, answers: Sequence[tuple[Call, ToolAnswer]]) -> None:
-        self._messages = [_approval(answers)]
+    def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
+        self._messages = [_approval(results)]
 
-    def say(self, text: str) -> None:
+    def add_message(self, text: str) -> None:
         self._messages = [_user(text)]
 
-    async def request(self) -> Answer:
-        """Send what is new under our system prompt and tools, which Letta does not keep between requests."""
-        with told(shows=self._shows):
+    async def request(self) -> LettaResponse:
+        """Send the new messages with our system prompt and tools: Letta keeps neither between requests."""
+        with translate_errors(has_images=self._has_images):
             stream = await self._client.conversations.messages.create(
                 self._name,
                 messages=self._messages,  # type: ignore[arg-type]  # plain dicts of the shapes that it documents
-                override_system=_plain(self._system),
-                client_tools=[_tool(spec) for spec in self._tools.specs] if self._tools else [],
-                max_steps=STEPS,
+                override_system=_without_surrogates(self._system),
+                client_tools=[client_tool(spec) for spec in self._tools.specs] if self._tools else [],
+                max_steps=MAX_STEPS,
                 include_pings=False,
                 streaming=True,
             )
             async with stream:
-                came = await read(stream, shows=self._shows)
+                response = await read_response(stream, has_images=self._has_images)
         if self._tools:
-            self._tools.spend(Usage("", came.tokens_in, came.tokens_out, None))
-        require_whole(came)
-        return came
+            self._tools.add_usage(self._usage(response))
+        require_whole(response)
+        return response
+
+    def _usage(self, response: LettaResponse) -> Usage:
+        """The tokens that Letta counted, or about as many as the texts have."""
+        if response.tokens_in or response.tokens_out:
+            return Usage("", response.tokens_in, response.tokens_out, None)
+        wrote = response.text + "".join(str(call.arguments) for call in response.calls)
+        return Usage("", tokens(self._system + str(self._messages)), tokens(wrote), None)
 
 
-def _user(text: str, shown: Iterable[Attachment] = ()) -> dict[str, Any]:
-    parts = [part for one in shown for part in (_text(one.label), _image(one))]
-    return {"role": "user", "content": [_text(_plain(text)), *parts] if parts else _plain(text)}
+def _user(text: str, images: Iterable[Attachment] = ()) -> dict[str, Any]:
+    parts = [part for one in images for part in (_text(one.label), _image(one))]
+    return {
+        "role": "user",
+        "content": [_text(_without_surrogates(text)), *parts] if parts else _without_surrogates(text),
+    }
 
 
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _image(shown: Attachment) -> dict[str, Any]:
-    data = b64encode(shown.data).decode()
-    return {"type": "image", "source": {"type": "base64", "media_type": shown.media_type, "data": data}}
+def _image(picture: Attachment) -> dict[str, Any]:
+    data = b64encode(picture.data).decode()
+    return {"type": "image", "source": {"type": "base64", "media_type": picture.media_type, "data": data}}
 
 
-def _plain(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     """`text` without lone surrogates, which JSON in UTF-8 cannot hold."""
     return text.encode(errors="replace").decode()
 
 
-def _tool(spec: ToolSpec) -> Any:
-    return {"name": spec.name, "description": spec.description, "parameters": dict(spec.parameters)}
-
-
-def _approval(answers: Iterable[tuple[Call, ToolAnswer]]) -> dict[str, Any]:
+def _approval(results: Iterable[tuple[Call, ToolResult]]) -> dict[str, Any]:
     returns = [
         {
             "type": "tool",
             "tool_call_id": call.id,
-            "tool_return": _plain(answer.text),
-            "status": "success" if answer.ok else "error",
+            "tool_return": _without_surrogates(result.text),
+            "status": "success" if result.ok else "error",
         }
-        for call, answer in answers
+        for call, result in results
     ]
     return {"type": "approval", "approvals": returns}

@@ -1,6 +1,6 @@
-"""What comes back from Letta: a stream read to one round, and errors told as trouble or refusal.
+"""What Letta answers: a stream read into one response, and its errors as transient or permanent errors.
 
-Of an error only its status and kind are passed on: its text may quote a prompt.
+An error's text may quote a prompt. So only its status and its type are passed on.
 """
 
 from __future__ import annotations
@@ -22,42 +22,44 @@ from bot.prompt.images import VISION_HINT
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
 
-WHOLE = frozenset({"end_turn", "requires_approval", "tool_rule", "no_tool_call"})
-PROVIDER = "Letta's own account with the model's provider is not accepted; mend it on the Letta side."
-CREDITS = "Letta's credits are used up; add some there."
+WHOLE_STOPS = frozenset({"end_turn", "requires_approval", "tool_rule", "no_tool_call"})
+PROVIDER_REFUSED = "Letta's own account with the model's provider is not accepted; fix it in Letta."
+NO_CREDITS = "Letta's credits are used up; add some there."
 TOO_LONG = (
     "The prompt does not fit into the model's context; lower SCRUBJAY_BLOCK_TOKENS, or use a larger model."
 )
-REFUSALS: Mapping[int | str, str] = MappingProxyType(
+OPERATOR_ERRORS: Mapping[int | str, str] = MappingProxyType(
     {
         401: "Letta does not accept the key: check SCRUBJAY_LETTA_KEY.",
         403: "Letta does not allow this key to do so: check SCRUBJAY_LETTA_KEY.",
-        402: CREDITS,
+        402: NO_CREDITS,
         422: "Letta does not understand the request; is it older than 0.16?",
-        "llm_authentication": PROVIDER,
-        "llm_permission_denied": PROVIDER,
-        "bedrock_permission_denied": PROVIDER,
-        "llm_insufficient_credits": CREDITS,
-        "insufficient_credits": CREDITS,
-        "not-enough-credits": CREDITS,
+        "llm_authentication": PROVIDER_REFUSED,
+        "llm_permission_denied": PROVIDER_REFUSED,
+        "bedrock_permission_denied": PROVIDER_REFUSED,
+        "llm_insufficient_credits": NO_CREDITS,
+        "insufficient_credits": NO_CREDITS,
+        "not-enough-credits": NO_CREDITS,
     }
 )
-TURNS_OWN: Mapping[int | str, str] = MappingProxyType(
+POST_ERRORS: Mapping[int | str, str] = MappingProxyType(
     {
         400: "Letta rejects the request.",
+        413: TOO_LONG,
         "llm_bad_request": "The provider rejects the request.",
         "llm_empty_response": "The model said nothing.",
         "context_window_exceeded": TOO_LONG,
         "context_window_overflow_in_system_prompt": TOO_LONG,
     }
 )
-UNSEEN: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "llm_error"})  # pictures, perhaps
-KIND = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+# errors that pictures may have caused
+IMAGE_ERRORS: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "llm_error"})
+ERROR_TYPE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one request came to: text, tool calls that wait for an answer, why it ended, and tokens."""
+class LettaResponse:
+    """The answer to one request: text, tool calls that wait for a result, the stop reason, and tokens."""
 
     text: str
     calls: tuple[Call, ...]
@@ -67,39 +69,47 @@ class Answer:
 
 
 @contextmanager
-def told(missing: str | None = None, *, shows: bool = False) -> Iterator[None]:
+def translate_errors(missing: str | None = None, *, has_images: bool = False) -> Iterator[None]:
     """Turn what the client raises into TransientBrainError or PermanentBrainError.
 
-    `missing` is what a 404 means here. Without it a
-    404 is transient: the agent or the conversation was deleted under us. `shows`: the request held pictures.
+    `missing` says what a 404 means here. Without it a 404 is transient: somebody deleted the agent or the
+    conversation. `has_images`: the request held pictures.
     """
     try:
         yield
     except APIStatusError as error:
         if error.status_code == httpx.codes.NOT_FOUND and missing:
             raise PermanentBrainError(missing) from error
-        raise judge(error.status_code, error.body, error.response.headers, shows=shows) from error
+        raise to_brain_error(
+            error.status_code, error.body, error.response.headers, has_images=has_images
+        ) from error
     except (LettaError, httpx.HTTPError) as error:
         raise TransientBrainError(f"Letta does not answer: {type(error).__name__}.") from error
     except ValueError as error:  # of the client's JSON
         raise TransientBrainError("Letta's answer was cut.") from error
 
 
-def judge(status: int, body: object, headers: Mapping[str, str], *, shows: bool = False) -> BrainError:
-    """Tell what an error means; a stream that began well carries its error with status 200."""
-    kind = _kind(body)
-    said = f"Letta says {status}{f' {kind}' if kind else ''}."
-    if advice := REFUSALS.get(kind) or REFUSALS.get(status):
+def to_brain_error(
+    status: int, body: object, headers: Mapping[str, str], *, has_images: bool = False
+) -> BrainError:
+    """The error of ours that an error of Letta's means. An error within a stream has status 200."""
+    error_type = _error_type(body)
+    said = f"Letta says {status}{f' {error_type}' if error_type else ''}."
+    if advice := OPERATOR_ERRORS.get(error_type) or OPERATOR_ERRORS.get(status):
         return PermanentBrainError(said, advice)
-    blind = [VISION_HINT] if shows and (kind if status == httpx.codes.OK else status) in UNSEEN else []
-    if advice := TURNS_OWN.get(kind) or TURNS_OWN.get(status):
-        return TransientBrainError(said, advice, *blind, of_turn=True)
+    hint = (
+        [VISION_HINT]
+        if has_images and (error_type if status == httpx.codes.OK else status) in IMAGE_ERRORS
+        else []
+    )
+    if advice := POST_ERRORS.get(error_type) or POST_ERRORS.get(status):
+        return TransientBrainError(said, advice, *hint, post_suspected=True)
     return TransientBrainError(
-        said, *blind, retry_after=_seconds(headers.get("retry-after")), of_turn=bool(blind)
+        said, *hint, retry_after=_seconds(headers.get("retry-after")), post_suspected=bool(hint)
     )
 
 
-async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Answer:
+async def read_response(stream: AsyncIterable[Any], *, has_images: bool = False) -> LettaResponse:
     """Read one answer to its end. Raises BrainError for an error that stands in it."""
     text: list[str] = []
     calls: dict[str, Call] = {}
@@ -115,17 +125,24 @@ async def read(stream: AsyncIterable[Any], *, shows: bool = False) -> Answer:
             case "usage_statistics":
                 tokens_in, tokens_out = event.prompt_tokens or 0, event.completion_tokens or 0
             case "error_message":
-                raise judge(200, event.model_dump(), {}, shows=shows)
-            case _:  # pings, reasoning, and what the server told itself
+                raise to_brain_error(200, event.model_dump(), {}, has_images=has_images)
+            case _:  # pings, reasoning, and calls that the server answered itself
                 pass
-    return Answer("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)
+    return LettaResponse("".join(text).strip(), tuple(calls.values()), stop, tokens_in, tokens_out)
 
 
-def require_whole(came: Answer) -> None:
-    """Raise TransientBrainError unless the answer came to an end of its own."""
-    if came.stop not in WHOLE or (came.stop == "requires_approval" and not came.calls):
-        why = REFUSALS.get(came.stop) or TURNS_OWN.get(came.stop) or came.stop or "its answer was cut"
-        raise TransientBrainError(f"Letta stopped short: {why}", of_turn=came.stop not in {"", *REFUSALS})
+def require_whole(response: LettaResponse) -> None:
+    """Raise TransientBrainError unless the stop reason says that the answer is whole."""
+    if response.stop not in WHOLE_STOPS or (response.stop == "requires_approval" and not response.calls):
+        why = (
+            OPERATOR_ERRORS.get(response.stop)
+            or POST_ERRORS.get(response.stop)
+            or response.stop
+            or "its answer was cut"
+        )
+        raise TransientBrainError(
+            f"Letta stopped short: {why}", post_suspected=response.stop not in {"", *OPERATOR_ERRORS}
+        )
 
 
 def _calls(event: Any) -> Iterator[Call]:
@@ -143,17 +160,17 @@ def _text(content: object) -> str:
     return "".join(str(part.text) for part in parts if getattr(part, "type", "") == "text")
 
 
-def _kind(body: object) -> str:
-    """The kind of an error, wherever this version of Letta puts it; "" if it tells none."""
+def _error_type(body: object) -> str:
+    """The type of an error, wherever this version of Letta puts it; "" if there is none."""
     if not isinstance(body, Mapping):
         return ""
     within = (body.get("error"), body.get("detail"))
     inner: Mapping[str, Any] = next((one for one in within if isinstance(one, Mapping)), {})
     reasons = body.get("reasons")
     listed = reasons[0] if isinstance(reasons, list) and reasons else None
-    for kind in (body.get("error_type"), inner.get("type"), inner.get("code"), listed):
-        if isinstance(kind, str) and KIND.fullmatch(kind):
-            return kind
+    for error_type in (body.get("error_type"), inner.get("type"), inner.get("code"), listed):
+        if isinstance(error_type, str) and ERROR_TYPE.fullmatch(error_type):
+            return error_type
     return ""
 
 

@@ -77,7 +77,7 @@ async def test_a_server_side_tool_is_found_and_refused(brain):
     if not tools:
         pytest.skip("the server has no tool to attach")
     await brain._client.agents.tools.attach(tools[0].id, agent_id=brain._agent.id)
-    brain._looked = None
+    brain._checked_at = None
     with pytest.raises(PermanentBrainError, match="detach"):
         await brain.start()
 
@@ -85,7 +85,7 @@ async def test_a_server_side_tool_is_found_and_refused(brain):
 async def test_a_memory_block_is_found_and_refused(brain):
     block = await brain._client.blocks.create(label="human", value="nobody")
     await brain._client.agents.blocks.attach(block.id, agent_id=brain._agent.id)
-    brain._looked = None
+    brain._checked_at = None
     with pytest.raises(PermanentBrainError, match="detach"):
         await brain.start()
     await brain._client.blocks.delete(block.id)

@@ -1,4 +1,4 @@
-"""What Letta streams, read to one round, and what its errors mean."""
+"""What Letta streams, read to one response, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.brains.letta.responses import VISION_HINT, Answer, judge, read, require_whole
+from bot.brains.letta.responses import (
+    VISION_HINT,
+    LettaResponse,
+    read_response,
+    require_whole,
+    to_brain_error,
+)
 from bot.errors import PermanentBrainError, TransientBrainError
 
 
@@ -22,21 +28,21 @@ async def stream(*events):
 
 @pytest.mark.parametrize("events", [[asked("remember", "reply")], [asked("remember"), asked("reply")]])
 async def test_calls_are_read_whether_they_come_together_or_one_by_one(events):
-    assert [call.name for call in (await read(stream(*events))).calls] == ["remember", "reply"]
+    assert [call.name for call in (await read_response(stream(*events))).calls] == ["remember", "reply"]
 
 
 async def test_a_call_that_is_told_twice_is_one():
-    assert len((await read(stream(asked("reply"), asked("reply")))).calls) == 1
+    assert len((await read_response(stream(asked("reply"), asked("reply")))).calls) == 1
 
 
 @pytest.mark.parametrize("stop", ["", "requires_approval", "error", "max_steps", "cancelled", "what is this"])
 def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
     with pytest.raises(TransientBrainError):
-        require_whole(Answer("You are", (), stop, 0, 0))
+        require_whole(LettaResponse("You are", (), stop, 0, 0))
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "error", "of_turn"),
+    ("status", "error_type", "error", "post_suspected"),
     [
         (400, "", TransientBrainError, True),
         (200, "llm_bad_request", TransientBrainError, True),
@@ -48,18 +54,18 @@ def test_an_answer_without_an_end_of_its_own_is_trouble(stop):
         (200, "llm_authentication", PermanentBrainError, None),
     ],
 )
-def test_an_error_tells_whether_the_post_may_be_its_cause(status, kind, error, of_turn):
-    found = judge(status, {"error_type": kind}, {})
-    assert (type(found), getattr(found, "of_turn", None)) == (error, of_turn)
+def test_an_error_tells_whether_the_post_may_be_its_cause(status, error_type, error, post_suspected):
+    found = to_brain_error(status, {"error_type": error_type}, {})
+    assert (type(found), getattr(found, "post_suspected", None)) == (error, post_suspected)
 
 
 @pytest.mark.parametrize(
-    ("status", "kind", "named"),
+    ("status", "error_type", "named"),
     [(400, "", True), (500, "", True), (200, "llm_error", True), (200, "llm_bad_request", True),
      (503, "llm_error", False), (429, "", False), (200, "llm_rate_limit", False), (401, "", False)],
 )  # fmt: skip
-def test_pictures_are_named_only_where_they_may_be_the_cause(status, kind, named):
-    found = judge(status, {"error_type": kind}, {}, shows=True)
+def test_pictures_are_named_only_where_they_may_be_the_cause(status, error_type, named):
+    found = to_brain_error(status, {"error_type": error_type}, {}, has_images=True)
     assert (VISION_HINT in found.args) == named
-    assert VISION_HINT not in judge(status, {"error_type": kind}, {}).args
-    assert not named or found.of_turn
+    assert VISION_HINT not in to_brain_error(status, {"error_type": error_type}, {}).args
+    assert not named or found.post_suspected

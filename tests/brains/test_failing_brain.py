@@ -1,4 +1,4 @@
-"""Promise 15: an ill brain never yields a wrong or late post. The mention waits, then expires."""
+"""Promise 15: a failing brain never yields a wrong or late post. The mention waits, then expires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from support.factory import ANA, BEN
 from support.harness import Harness
 from support.scripted_brains import NO_MODEL, Cuts, Fails, Hangs, Says, calls, over_brains, replies
 
-from bot.brains.guard import FAILURES, Guarded
+from bot.brains.breaker import CHECK_EVERY, FAILURES
+from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 CANARY = "ZEBRAFISH"
 EVERYBODY = [f"did:plc:person{number}" for number in range(FAILURES)]
-SICKNESSES = {
+FAILING_STEPS = {
     "5xx": Fails(503),
     "429": Fails(429, 30),
     "key refused": Fails(401),
@@ -31,7 +32,7 @@ SICKNESSES = {
     "ten times too long": replies("word " * 2400),
     "tool loop": calls("recall", {"query": "tea"}),
 }
-sick = pytest.mark.parametrize("sickness", SICKNESSES.values(), ids=SICKNESSES)
+failing = pytest.mark.parametrize("step", FAILING_STEPS.values(), ids=FAILING_STEPS)
 no_rules = over_brains(rules=NO_MODEL)
 
 
@@ -40,17 +41,17 @@ def harness(db, tmp_path, rig):
     return guard(Harness(db, tmp_path, rig.brain))
 
 
-def guard(harness, sickness=None):
+def guard(harness, step=None):
     """Put the harness's brain behind a guard that waits for it, but not for one that hangs."""
-    seconds = 0.3 if isinstance(sickness, Hangs) else 30
+    seconds = 0.3 if isinstance(step, Hangs) else 30
     return harness.with_brain(Guarded(harness.brain, timeout=timedelta(seconds=seconds), clock=harness.clock))
 
 
 @no_rules
-@sick
-def test_a_mention_waits_for_an_ill_brain_and_is_answered_when_it_is_well(rig, harness, sickness):
-    rig.script(sickness)
-    guard(harness, sickness)
+@failing
+def test_a_mention_waits_for_a_failing_brain_and_is_answered_when_it_works_again(rig, harness, step):
+    rig.script(step)
+    guard(harness, step)
     ref = harness.say(ANA, "hi")
     harness.work(2)
     waiting = harness.entry(ref)
@@ -66,10 +67,10 @@ def test_a_mention_waits_for_an_ill_brain_and_is_answered_when_it_is_well(rig, h
 
 
 @no_rules
-@sick
-def test_a_mention_that_no_brain_was_well_enough_for_expires_without_a_word(rig, harness, sickness):
-    rig.script(sickness)
-    guard(harness, sickness)
+@failing
+def test_a_mention_that_no_brain_could_answer_expires_without_a_word(rig, harness, step):
+    rig.script(step)
+    guard(harness, step)
     ref = harness.say(ANA, "hi")
     harness.work(2)
     harness.clock.forward(hours=25)
@@ -82,7 +83,7 @@ def test_a_mention_that_no_brain_was_well_enough_for_expires_without_a_word(rig,
 
 
 @no_rules
-def test_what_an_ill_turn_would_have_kept_is_not_kept_and_what_it_spent_is(rig, harness):
+def test_what_a_failed_turn_would_have_kept_is_not_kept_and_what_it_spent_is(rig, harness):
     rig.script(calls("remember", {"text": "likes tea"}), Fails(503))
     ref = harness.say(ANA, "I like tea")
     harness.work(1)
@@ -106,10 +107,10 @@ def test_while_the_breaker_is_open_mentions_wait_without_an_attempt_or_a_request
     harness.work(100)
 
     assert [(entry.state, entry.attempts, entry.due_at) for entry in waiting] == [
-        (State.WAITING, 0, harness.entry(late).seen_at + timedelta(minutes=1))
+        (State.WAITING, 0, harness.entry(late).seen_at + CHECK_EVERY)
     ] * 2
     assert all(BreakerOpen.__doc__ in entry.why for entry in waiting)
-    assert len(rig.requests) == asked + len(EVERYBODY) + 2
+    assert len(rig.requests) - asked - len(EVERYBODY) - 2 in (0, 1)  # a health check may be one
     assert {harness.outcome(ref)[0] for ref in (late, later)} == {State.ANSWERED}
 
 

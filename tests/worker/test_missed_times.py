@@ -1,4 +1,4 @@
-"""What trouble does to the times of replies: a missed slot gets a new one; nothing goes out in a burst."""
+"""What trouble does to the times of replies: a missed one is replaced; nothing goes out in a burst."""
 
 from __future__ import annotations
 

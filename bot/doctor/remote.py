@@ -1,0 +1,121 @@
+"""Checks of what is elsewhere: the PDS, the account, the streams, the brain."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
+from bot.errors import NetworkError, TransientNetworkError, Unlabelled
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from bot.config.settings import Settings
+
+NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
+BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
+MAX_SKEW = timedelta(minutes=1)
+LABEL_ADVICE = (
+    "log in to Bluesky as the bot and turn on its automation label in the account settings; or put "
+    '{"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]} as `labels` into its record '
+    "app.bsky.actor.profile/self"
+)
+
+
+def check_pds(settings: Settings) -> Check:
+    response = _describe(settings)
+    if not _is_pds(response):
+        detail = f"{settings.pds_url} answers, but not as a PDS does"
+        return Check("pds", ok=False, detail=detail, mend="set SCRUBJAY_PDS_URL to the account's PDS")
+    seconds = response.elapsed.total_seconds()
+    return Check("pds", ok=True, detail=f"{settings.pds_url} answers in {seconds:.1f} s")
+
+
+def check_clock(settings: Settings) -> Check:
+    response = _describe(settings)
+    theirs = parsedate_to_datetime(response.headers["date"])
+    skew = abs(datetime.now(UTC) - theirs)
+    ok = skew <= MAX_SKEW
+    mend = None if ok else "switch time synchronisation on: timedatectl set-ntp true"
+    return Check("clock", ok, f"{skew.total_seconds():.0f} s from the PDS's", mend)
+
+
+def _describe(settings: Settings) -> httpx2.Response:
+    import httpx2
+
+    url = f"{settings.pds_url}/xrpc/com.atproto.server.describeServer"
+    return httpx2.get(url, timeout=NETWORK_TIMEOUT).raise_for_status()
+
+
+def _is_pds(response: httpx2.Response) -> bool:
+    """com.atproto.server.describeServer has to tell the server's DID and its domains."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return False
+    return isinstance(answer, dict) and {"did", "availableUserDomains"} <= answer.keys()
+
+
+def check_login(settings: Settings) -> Check:
+    """Log in with the password. A stored session would hide that it is wrong, until the session ends."""
+    if settings.handle is None or settings.password is None:
+        return Check("login", ok=False, detail="there is no account to log in to", mend=ACCOUNT_ADVICE)
+    handle, password = settings.require_account()
+    try:
+        did = asyncio.run(asyncio.wait_for(_login(settings, handle, password), NETWORK_TIMEOUT))
+    except Unlabelled as error:
+        return Check("login", ok=False, detail=str(error), mend=LABEL_ADVICE)
+    except (TransientNetworkError, TimeoutError) as error:
+        advice = "see `pds` above; nothing is known of the password"
+        return Check("login", ok=False, detail=describe(error), mend=advice)
+    except NetworkError as error:
+        return Check("login", ok=False, detail=str(error), mend="check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD")
+    return Check("login", ok=True, detail=f"@{handle} is {did}, labelled as a bot")
+
+
+async def _login(settings: Settings, handle: str, password: str) -> str:
+    from bot.network.bluesky import Bluesky
+
+    network = await Bluesky.connect(
+        handle=handle,
+        password=password,
+        pds_url=settings.pds_url,
+        plc_url=settings.plc_url,
+        load=lambda: None,
+        save=lambda _: None,
+    )
+    await network.close()
+    return network.did
+
+
+def check_stream(settings: Settings) -> Check:
+    """Connect to every host: the others are needed when the first fails."""
+    from bot import factory
+    from bot.domain.tracked import Tracked
+    from bot.streams import websocket
+
+    if settings.replay_path is not None:
+        return Check("stream", Path(settings.replay_path).is_file(), settings.replay_path, "name a recording")
+    dialect = factory.make_dialect(settings, Tracked(""))
+    for url in settings.stream_urls:
+        asyncio.run(websocket.probe(websocket.stream_url(url, dialect, None), dialect.headers))
+    return Check("stream", ok=True, detail=f"{settings.source}: {', '.join(settings.stream_urls)}")
+
+
+def check_brain(settings: Settings) -> Check:
+    fault = asyncio.run(asyncio.wait_for(_ask_brain(settings), BRAIN_TIMEOUT))
+    return Check("brain", fault is None, f"{settings.brain}: {fault or 'can think'}", fault)
+
+
+async def _ask_brain(settings: Settings) -> str | None:
+    from bot import factory
+
+    brain = factory.make_brain(settings)
+    try:
+        return await brain.health()
+    finally:
+        await brain.close()

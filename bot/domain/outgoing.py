@@ -1,0 +1,90 @@
+"""What of a model's text may be said: the gate before the outbox. Pure.
+
+What a model writes is a draft by a stranger. A text is a sentence that may be posted, tool calls written as
+text, or a fault that the model is told of. Nothing else comes out of here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import regex
+
+from bot.domain import call_signs, data_text, model_text, text_calls
+from memory.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.domain.call_values import TextCall
+
+SHOWN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
+NOTHING = "the reply is empty. Say something, or call stay_silent."
+NOTHING_LEFT = "the reply is only a thought or markup. Give the answer itself, as plain text."
+CALL = "the reply holds a tool call written as text. Call the tool itself, and give `reply` only the answer."
+MARKUP = "the reply holds markup of a chat template. Give the answer itself, as plain text."
+DATA = "the reply is JSON or code data. Give the answer itself, as a plain sentence."
+THOUGHT = "the reply begins with a thought. Give only the answer, as plain text."
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text that may be posted, as far as its form goes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Well-formed tool calls, written as text; what stood around them is never said."""
+
+    calls: tuple[TextCall, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A text that must not be posted. `why` tells the model how to write it."""
+
+    why: str
+
+
+Reading: TypeAlias = Sentence | Calls | Fault
+
+
+def read(text: str, tools: Sequence[str]) -> Reading:
+    """What this text is. `tools` are the names of the tools that can be called. Raises nothing.
+
+    A text without anything of a model in it comes back as it is, but for blanks around it.
+    """
+    seen = visible(text)
+    if not SHOWN.search(seen):
+        return Fault(NOTHING)
+    rest = model_text.sentence(seen)
+    if calls := _calls(seen, tools):
+        return Calls(calls)
+    if why := _fault(rest, tools) or (_fault(seen, tools) if rest == seen.strip() else None):
+        return Fault(why)
+    return Sentence(text.strip() if rest == seen.strip() else rest)
+
+
+def _calls(text: str, tools: Sequence[str]) -> tuple[TextCall, ...]:
+    outside = model_text.without_tagged_thoughts(text)
+    forms = (
+        model_text.without_thoughts(text),
+        outside if text_calls.has_recipient(outside) else "",  # it stands in a channel of its own
+        text if text_calls.begins_with_call(text) else "",  # what looks like a thought is in its arguments
+    )
+    return next((calls for form in forms if (calls := text_calls.find(form, tools))), ())
+
+
+def _fault(text: str, tools: Sequence[str]) -> str | None:
+    if not SHOWN.search(text):
+        return NOTHING_LEFT
+    if call_signs.looks_like_call(text, tools):
+        return CALL
+    if model_text.begins_with_thought(text):
+        return THOUGHT
+    if model_text.has_markup(text):
+        return MARKUP
+    return DATA if data_text.is_data(text) else None

@@ -1,0 +1,145 @@
+"""The gate before the outbox: what may be said, what is a call, and what the model is told of."""
+
+from __future__ import annotations
+
+import pytest
+from domain.test_model_text import HELLO, INNOCENT, THOUGHTS
+from domain.test_text_calls import DIALECTS, TOOLS, UNCERTAIN
+from domain.test_text_calls import INNOCENT as NO_CALLS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain import outgoing
+from bot.domain.call_values import TextCall
+from bot.domain.outgoing import Calls, Fault, Sentence
+
+CALL = '{"name": "reply", "arguments": {"text": "Hello, you!"}}'
+
+
+def read(text):
+    return outgoing.read(text, TOOLS)
+
+
+@pytest.mark.parametrize("text", [*INNOCENT, *NO_CALLS])
+def test_an_innocent_sentence_passes_unchanged(text):
+    assert read(text) == Sentence(text)
+
+
+@pytest.mark.parametrize("text", THOUGHTS.values(), ids=THOUGHTS)
+def test_a_thought_is_never_said(text):
+    assert read(text) == Sentence(HELLO)
+
+
+@pytest.mark.parametrize("text", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("thought", ["", "<think>I will reply.</think>\n", "I will reply.\n</think>\n\n"])
+def test_a_certain_call_is_read_behind_any_thought(text, thought):
+    assert read(thought + text) == Calls((TextCall("reply", {"text": "Hello, you!"}),))
+
+
+@pytest.mark.parametrize("text", UNCERTAIN.values(), ids=UNCERTAIN)
+def test_what_may_be_a_call_is_a_fault(text):
+    assert isinstance(read(text), Fault)
+
+
+@pytest.mark.parametrize("text", DIALECTS.values(), ids=DIALECTS)
+def test_a_call_within_a_thought_is_not_made(text):
+    found = read(f"<think>\n{text}\n</think>\nHello!")
+    assert found == Sentence("Hello!") or isinstance(found, Fault)
+
+
+@pytest.mark.parametrize("text", DIALECTS.values(), ids=DIALECTS)
+def test_no_part_of_a_call_that_was_cut_is_said(text):
+    for end in range(1, len(text)):
+        found = read(text[:end])
+        assert not isinstance(found, Sentence) or "Hello" not in found.text, text[:end]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "\u200b",
+        "<think>never closed",
+        "{}",
+        "Thought: I greet",
+        "Hello &lt;/think&gt;",
+        "<\u200bthink>a",
+        "<|channel|>analysis<|message|>secret",
+        "null",
+        "```json\n{}\n```",
+        "stay_silent: noise",
+        "<|foo|>",
+        "</s>",
+    ],
+)
+def test_what_cannot_be_said_is_a_fault_that_tells_how_to_write_it(text):
+    found = read(text)
+    assert isinstance(found, Fault)
+    assert found.why
+
+
+def test_a_tag_within_the_arguments_of_a_call_does_not_spoil_the_call():
+    call = '{"name": "reply", "arguments": {"text": "a </think> b"}}'
+    assert read(call) == Calls((TextCall("reply", {"text": "a </think> b"}),))
+
+
+PIECES = st.sampled_from(
+    [
+        *DIALECTS.values(),
+        *UNCERTAIN.values(),
+        *THOUGHTS.values(),
+        *INNOCENT,
+        CALL,
+        "</think>",
+        "<think>",
+        "</s>",
+        "`",
+        "\n",
+        '"}}',
+        "\ud800",
+        "\x00",
+    ]
+) | st.text(max_size=10)
+
+
+@given(st.lists(PIECES, max_size=5).map("".join))
+def test_no_text_breaks_the_gate_and_what_passed_once_passes_again(text):
+    found = read(text)
+    if isinstance(found, Sentence):
+        assert read(found.text) == found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[INST] hi [/INST] Hello!",
+        "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nHello!<|im_end|>",
+        "<|start_header_id|>user<|end_header_id|>\nhi<|eot_id|><|start_header_id|>assistant<|end_header_id|>Hello!",
+        "<|user|>\nhi\n<|assistant|>\nHello!",
+        "assistant\n\nHello!",
+        "final<|message|>Hello!",
+    ],
+)
+def test_what_a_model_repeats_of_others_before_its_turn_is_not_said(text):
+    assert read(text) == Sentence("Hello!")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello <|im_en",
+        "Hello </thin</think",
+        "Hello <think",
+        "Assistant: Hello",
+        "Hello\nUser: thanks\nAssistant: you are welcome",
+        "### Response:\nHello",
+        'Calling reply with {"text": "Hello"}',
+        'Well, reply.call(text="Hello")',
+        'data: {"text": "Hello"}',
+        "<html><body>502</body></html>",
+        "analysis<|message|>secret",
+    ],
+)
+def test_what_a_template_or_a_server_left_is_a_fault(text):
+    assert isinstance(read(text), Fault)
