@@ -138,6 +138,8 @@ class Session:
     def _to_network_error(self, error: Exception, nsid: str = "") -> NetworkError:
         """As `_to_network_error` of this module, but for what concerns the account itself."""
         found = _to_network_error(error, nsid)
+        if isinstance(found, TransientNetworkError):  # a 500 or 429, whatever name it has
+            return found
         name = found.name if isinstance(found, ProtocolFact) else _name(error)  # a fact about its own repo
         said = account.TROUBLES.get(name or "")
         return self._trouble(said) if said else found
