@@ -14,7 +14,6 @@ from bot.domain.mention import Profile
 from bot.errors import (
     AccountTrouble,
     KeyTaken,
-    NetworkError,
     PermanentNetworkError,
     ProtocolFact,
     ReadRefused,
@@ -84,7 +83,7 @@ async def outcome(call):
     """What a call comes to: its value, or the kind of its error."""
     try:
         return await call
-    except NetworkError as error:
+    except (TransientNetworkError, PermanentNetworkError, AccountTrouble) as error:
         return type(error)
 
 
