@@ -455,6 +455,8 @@ async def test_own_posts_are_not_missing_for_less_than_a_fact(given):
         (http(403, HTML, kind="text/html"), TransientNetworkError),
         (http(301, b"", "location: /x\r\n"), TransientNetworkError),
         (answer(401, "AccountTakedown"), AccountTrouble),
+        (answer(500, "RepoNotFound"), TransientNetworkError),
+        (answer(429, "RepoNotFound"), TransientNetworkError),
         (http(200, b"{}"), TransientNetworkError),
     ],
 )
