@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from memory.db import Database
     from memory.model import Edit, Note
 
+pytestmark = pytest.mark.slow
+
 MEMORY = Memory(ROOMY)
 NUMBERS = itertools.count()
 ON_A_DATABASE = settings(
