@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 import structlog
 
 from bot import factory
+from bot.errors import NetworkError
 from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
 from bot.privacy.retention import run_retention
@@ -37,6 +38,7 @@ Role: TypeAlias = Literal["all", "listen", "work"]
 T = TypeVar("T")
 
 EXPIRE_EVERY = 3600.0  # seconds
+CHECK_ACCOUNT_EVERY = timedelta(hours=1)
 SCRUB_EVERY = timedelta(seconds=1)
 
 
@@ -131,6 +133,7 @@ def _background(
         wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
         yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
     yield _expire_turns(services)
+    yield _check_account(services, scheduler)
     yield _scrub_database(services, scheduler)
     if work:
         yield _run_retention(settings, services, scheduler)
@@ -157,6 +160,16 @@ async def _scrub_database(services: Services, scheduler: Scheduler) -> None:
             with suppress(*DATABASE_ERRORS):  # tried again next time
                 await asyncio.to_thread(db.scrub)
         await wakeup.wait()
+
+
+async def _check_account(services: Services, scheduler: Scheduler) -> None:
+    """Notice within the hour that the account is not let in, or does not say any more that it is a bot."""
+    wakeup = scheduler.every("account", CHECK_ACCOUNT_EVERY)
+    while True:
+        await wakeup.wait()
+        wakeup.clear()
+        with suppress(NetworkError):  # the adapter has logged it; the mentions wait by themselves
+            await services.network.check_account()
 
 
 async def _run_retention(settings: Settings, services: Services, scheduler: Scheduler) -> None:

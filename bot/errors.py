@@ -7,6 +7,7 @@ ScrubjayError
  |    |    +-- ReadRefused      we do not read this: a forbidden address, too big, encoded
  |    +-- PermanentNetworkError    trying again will not help
  |    |    +-- ProtocolFact     the protocol's own word that something is not there; `name` is that word
+ |    +-- AccountTrouble    the bot's own account is not let in: all mentions wait
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
  |    +-- TransientBrainError      try again
@@ -24,6 +25,8 @@ LedgerUnavailable     is a DatabaseUnavailable of memory: both are waited for in
 from __future__ import annotations
 
 from memory.errors import DatabaseUnavailable
+
+ACCOUNT_RETRY_SECONDS = 300.0  # a mended account is noticed within this time
 
 
 class ScrubjayError(Exception):
@@ -66,6 +69,19 @@ class ProtocolFact(PermanentNetworkError):
     def __init__(self, name: str, *args: object) -> None:
         super().__init__(name, *args)
         self.name = name
+
+
+class AccountTrouble(NetworkError):
+    """The bot's own account is in trouble:
+
+    It concerns every mention, and ends none. `mend` tells the operator what to do; `retry_after`: seconds.
+    """
+
+    def __init__(self, what: str, mend: str, *, retry_after: float | None = None) -> None:
+        super().__init__(f"{what}. {mend}")
+        self.what = what
+        self.mend = mend
+        self.retry_after = ACCOUNT_RETRY_SECONDS if retry_after is None else retry_after
 
 
 class KeyTaken(NetworkError):

@@ -68,6 +68,10 @@ class Network(Protocol):
         """
         ...
 
+    async def check_account(self) -> None:
+        """Raises AccountTrouble if the bot's account is not let in, or does not say that it is a bot."""
+        ...
+
     async def own(self, rkey: str) -> Post | None:
         """The bot's own post under this record key."""
         ...

@@ -14,7 +14,7 @@ import click
 
 from bot.cli import output
 from bot.domain.uris import POST, AtUri, author
-from bot.errors import ScrubjayError
+from bot.errors import AccountTrouble, ScrubjayError, Unlabelled
 from memory.errors import MemoryFault, UnknownPerson
 
 if TYPE_CHECKING:
@@ -32,12 +32,20 @@ POST_ADDRESSES = (
 )
 
 
+class NotLetInError(click.ClickException):
+    """A restart would not help (78 is EX_CONFIG of sysexits.h), and the systemd unit makes none."""
+
+    exit_code = 78
+
+
 class RootGroup(click.Group):
     """The group of all commands. It shows an error as one message, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (AccountTrouble, Unlabelled) as error:
+            raise NotLetInError(output.escape(str(error))) from error
         except (ScrubjayError, MemoryFault) as error:
             raise click.ClickException(output.escape(str(error))) from error
         except OSError as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
-from bot.errors import NetworkError, TransientNetworkError, Unlabelled
+from bot.errors import AccountTrouble, NetworkError, TransientNetworkError, Unlabelled
+from bot.network import account
 
 if TYPE_CHECKING:
     import httpx2
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
 BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
 MAX_SKEW = timedelta(minutes=1)
-LABEL_ADVICE = (
-    "log in to Bluesky as the bot and turn on its automation label in the account settings; or put "
-    '{"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]} as `labels` into its record '
-    "app.bsky.actor.profile/self"
-)
 
 
 def check_pds(settings: Settings) -> Check:
@@ -68,7 +64,9 @@ def check_login(settings: Settings) -> Check:
     try:
         did = asyncio.run(asyncio.wait_for(_login(settings, handle, password), NETWORK_TIMEOUT))
     except Unlabelled as error:
-        return Check("login", ok=False, detail=str(error), mend=LABEL_ADVICE)
+        return Check("login", ok=False, detail=str(error), mend=account.LABEL_ADVICE)
+    except AccountTrouble as error:
+        return Check("login", ok=False, detail=error.what, mend=error.mend)
     except (TransientNetworkError, TimeoutError) as error:
         advice = "see `pds` above; nothing is known of the password"
         return Check("login", ok=False, detail=describe(error), mend=advice)

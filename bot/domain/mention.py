@@ -90,15 +90,14 @@ class Ignored:
 class Claim:
     """A mention taken by one worker. Each write of that worker is refused if the fence has changed.
 
-    `attempts` includes this one. `abandoned`: the last worker's lease ended before it was done.
-    `post_failures` are the turns that failed so far and of which the post itself may be the cause.
+    `attempts` includes this one.
+    `post_failures` count what failed so far and may be the fault of the post: turns, bugs, workers that died.
     """
 
     mention: Mention
     state: State
     fence: int
     attempts: int
-    abandoned: bool
     seen_at: datetime
     post_at: datetime | None = None
     post_failures: int = 0

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
+import structlog
+
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT
 from bot.domain.mention import Post, Profile, StrongRef
@@ -20,11 +22,13 @@ from bot.errors import (
     TransientNetworkError,
     Unlabelled,
 )
-from bot.network import appview, xrpc
+from bot.network import account, appview, xrpc
 from bot.network.cache import TtlCache
 from bot.network.http import HttpReader
 from bot.network.identity import DidResolver, Identity
 from bot.network.session import Session
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,6 +60,7 @@ class Bluesky:
         self._profiles: TtlCache[Profile] = TtlCache()
         self.did = session.did
         self.handle = session.handle
+        self._require_label, self._labelled = True, True
 
     @classmethod
     async def connect(
@@ -73,7 +78,7 @@ class Bluesky:
         """Resume the session that `load` returns, or log in. `save` is called with every new session.
 
         Both may block; they are called in worker threads. Raises Unlabelled if the profile has no `bot`
-        self-label, PermanentNetworkError if the PDS accepts neither session nor password, and
+        self-label, AccountTrouble if the PDS accepts neither session nor password, and
         TransientNetworkError.
         """
         async with AsyncExitStack() as stack:
@@ -82,6 +87,7 @@ class Bluesky:
             reader = await stack.enter_async_context(HttpReader(timeout, (pds_url, plc_url)))
             await session.open(load)
             found = cls(session, reader, pds_url=pds_url, plc_url=plc_url)
+            found._require_label = require_label
             if require_label and BOT not in await found._own_labels():
                 raise Unlabelled
             stack.pop_all()
@@ -154,8 +160,26 @@ class Bluesky:
         params = {"limit": "100", "reasons": appview.REASONS} | ({"cursor": cursor} if cursor else {})
         return appview.page(await self._session.get("app.bsky.notification.listNotifications", params))
 
+    async def check_account(self) -> None:
+        """Ask the PDS whether the account is let in, and whether it still says that it is a bot.
+
+        If not, AccountTrouble is raised here, and by `own` and `put` until it does again.
+        """
+        before = self._labelled
+        self._labelled = not self._require_label or BOT in await self._own_labels()
+        if before and not self._labelled:
+            log.error("account.trouble", what=account.UNLABELLED[0], mend=account.LABEL_ADVICE)
+        if self._labelled and not before:
+            log.info("account.restored", handle=self.handle)
+        self._raise_unless_labelled()
+
+    def _raise_unless_labelled(self) -> None:
+        if not self._labelled:
+            raise account.trouble(self.handle, account.UNLABELLED)
+
     async def own(self, rkey: str) -> Post | None:
         """The bot's own post under this record key."""
+        self._raise_unless_labelled()
         return await self._own(POST, rkey)
 
     async def blob(self, did: str, cid: str, limit: int, budget: ReadBudget | None = None) -> bytes | None:
@@ -176,6 +200,7 @@ class Bluesky:
 
         `swapRecord` is JSON null: "only if there is none". The SDK's models drop None, which would overwrite.
         """
+        self._raise_unless_labelled()
         try:
             is_object = isinstance(json.loads(record), dict)
         except ValueError:

@@ -23,7 +23,7 @@ from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
 from bot.domain.mention import Ignored, Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, AtUri, record_key
-from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
+from bot.errors import AccountTrouble, KeyTaken, PermanentNetworkError, ReadRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +53,7 @@ class InMemoryNetwork:
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.fired: Counter[str] = Counter()
         self.has_appview = True
+        self.account_trouble: AccountTrouble | None = None
         self.reply_disabled: set[str] = (
             set()
         )  # roots of threads in which the AppView does not let the bot reply
@@ -115,8 +116,17 @@ class InMemoryNetwork:
         with self._fault("delete", rkey):
             self.remove(str(AtUri(self.did, POST, rkey)))
 
+    async def check_account(self) -> None:
+        await asyncio.sleep(0)
+        self._raise_trouble()
+
+    def _raise_trouble(self) -> None:
+        if self.account_trouble is not None:
+            raise self.account_trouble
+
     async def own(self, rkey: str) -> Post | None:
         await asyncio.sleep(0)
+        self._raise_trouble()
         with self._fault("own", rkey):
             return self._posts.get(str(AtUri(self.did, POST, rkey)))
 

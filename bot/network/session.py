@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import httpx
+import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
-from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, TransientNetworkError
+from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
+from bot.network import account
 from bot.network.retry_after import retry_after
 from bot.network.xrpc import fact
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from bot.errors import AccountTrouble
+
 JSON = "application/json"
 GET_SESSION = "com.atproto.server.getSession"
 SERVER_ERROR = 500
+MAX_REFUSED_LOGINS, HOUR = 4, 3600.0
 RETRYABLE = frozenset({408, 409, 425, 429})
 SESSION_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
 SESSION_UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
@@ -28,7 +37,10 @@ SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueEr
 
 
 class Session:
-    """Authorized calls, each within `timeout` seconds. Raises NetworkError, also KeyTaken."""
+    """Authorized calls, each within `timeout` seconds. Raises NetworkError, also KeyTaken and AccountTrouble.
+
+    A login that is refused is tried MAX_REFUSED_LOGINS times an hour at most: a PDS locks out who insists.
+    """
 
     def __init__(
         self, *, handle: str, password: str, pds_url: str, save: Callable[[str], None], timeout: float
@@ -42,6 +54,8 @@ class Session:
         self._pds_url = pds_url
         self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
         self._client.on_session_change(self._on_change)
+        self._refused_at: deque[float] = deque(maxlen=MAX_REFUSED_LOGINS)  # monotonic seconds
+        self._told: str | None = None  # the trouble that the log tells of
 
     async def open(self, load: Callable[[], str | None]) -> None:
         """Resume the stored session, or log in. Sets `did` and `handle` as the PDS gives them."""
@@ -54,7 +68,8 @@ class Session:
             raise TransientNetworkError(f"{self._pds_url} does not answer as a PDS does")
         self.did, self.handle = session["did"], session["handle"]
         if session.get("active") is False:
-            raise PermanentNetworkError(f"the account {self.handle} is {session.get('status')}")
+            said = account.TROUBLES.get(str(session.get("status")), account.SUSPENDED)
+            raise self._trouble(said)
 
     async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
         call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
@@ -74,17 +89,20 @@ class Session:
     async def _call(self, nsid: str, call: Callable[[], Awaitable[Any]]) -> Any:
         used = self._export()
         try:
-            return (await self._timed(call)).content
+            return self._let_in(await self._timed(call))
         except SDK_ERRORS as error:
             if not _is_session_refused(error):
-                raise _to_network_error(error, nsid) from error
+                raise self._to_network_error(error, nsid) from error
         async with self._lock:
             if self._export() == used:  # no other call has logged in meanwhile
                 await self._log_in()
         try:
-            return (await self._timed(call)).content
+            return self._let_in(await self._timed(call))
         except SDK_ERRORS as error:
-            raise _to_network_error(error, nsid) from error
+            if _is_session_refused(error):
+                self._refused_at.append(time.monotonic())
+                raise self._trouble(account.TOKEN_REFUSED) from error
+            raise self._to_network_error(error, nsid) from error
 
     async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
         async with asyncio.timeout(self._timeout):
@@ -99,18 +117,44 @@ class Session:
             return None
 
     async def _log_in(self) -> None:
+        """Raises AccountTrouble if the PDS does not let the account in, or did not too often this hour."""
+        self._require_patience()
         self._client.update_base_url(self._pds_url)  # a stored session may name the account's former PDS
         try:
             await self._timed(
                 lambda: self._client.login(self.did or self.handle, self._password, fetch_bsky_profile=False)
             )
         except SDK_ERRORS as error:
-            if _is_session_refused(error):
-                raise PermanentNetworkError(
-                    f"{self._pds_url} does not take the password of {self.handle}. "
-                    "Make an app password in the account's settings"
-                ) from error
-            raise _to_network_error(error) from error
+            if _name(error) in account.TROUBLES:
+                self._refused_at.append(time.monotonic())
+            raise self._to_network_error(error) from error
+
+    def _require_patience(self) -> None:
+        if len(self._refused_at) == MAX_REFUSED_LOGINS:
+            left = self._refused_at[0] + HOUR - time.monotonic()
+            if left > 0:
+                raise account.trouble(self.handle, account.LOGINS_PAUSED, left)
+
+    def _to_network_error(self, error: Exception, nsid: str = "") -> NetworkError:
+        """As `_to_network_error` of this module, but for what concerns the account itself."""
+        found = _to_network_error(error, nsid)
+        name = found.name if isinstance(found, ProtocolFact) else _name(error)  # a fact about its own repo
+        said = account.TROUBLES.get(name or "")
+        return self._trouble(said) if said else found
+
+    def _trouble(self, said: tuple[str, str]) -> AccountTrouble:
+        """Tell the operator once, in one loud line, until the account is let in again."""
+        error = account.trouble(self.handle, said)
+        if self._told != error.what:
+            log.error("account.trouble", what=error.what, mend=error.mend)
+        self._told = error.what
+        return error
+
+    def _let_in(self, response: Any) -> Any:
+        if self._told:
+            log.info("account.restored", handle=self.handle)
+            self._told = None
+        return response.content
 
     def _export(self) -> str:
         try:

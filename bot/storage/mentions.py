@@ -91,6 +91,7 @@ def _claim(
         return None
     before = State(row.state)
     state = CLAIMED_STATE.get(before, before)
+    failures = row.post_failures + (before in ACTIVE)  # whoever had it died, perhaps of it
     tx.execute(
         update(MentionRow)
         .where(MentionRow.uri == row.uri)
@@ -98,6 +99,7 @@ def _claim(
             state=state,
             fence=MentionRow.fence + 1,
             attempts=MentionRow.attempts + 1,
+            post_failures=failures,
             worker=worker,
             due_at=now + lease,
         )
@@ -107,10 +109,9 @@ def _claim(
         state=state,
         fence=row.fence + 1,
         attempts=row.attempts + 1,
-        abandoned=before in ACTIVE,
         seen_at=row.seen_at,
         post_at=row.post_at,
-        post_failures=row.post_failures,
+        post_failures=failures,
     )
 
 
@@ -182,7 +183,7 @@ def postpone(
 
 
 def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None:
-    """Let all waiting mentions (of this person) wait until then, so that they are not each judged in vain."""
+    """Let all waiting mentions (of this person) wait until then, so that none is judged in vain."""
     waiting = update(MentionRow).where(MentionRow.state == State.WAITING, MentionRow.due_at < until)
     tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
 

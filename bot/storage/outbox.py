@@ -37,6 +37,7 @@ def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime
         post_at=post_at,
         drafted_at=now,
         attempts=0,
+        post_failures=0,
         worker=None,
     )
     return post_at

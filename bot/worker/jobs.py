@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from bot.domain import pacing
-from bot.errors import BrainError, PermanentNetworkError, TransientNetworkError
+from bot.errors import AccountTrouble, BrainError, PermanentNetworkError, TransientNetworkError
 from bot.ingest.recheck import recheck, refresh_handle
 from bot.log import log_bug
 from bot.privacy.erasure import erase
@@ -52,8 +52,8 @@ class JobRunner:
             return False
         try:
             until: datetime | None = await self._run(job, now)
-        except (TransientNetworkError, BrainError) as error:
-            retry_after = error.retry_after if isinstance(error, TransientNetworkError) else None
+        except (TransientNetworkError, AccountTrouble, BrainError) as error:
+            retry_after = None if isinstance(error, BrainError) else error.retry_after
             until = pacing.retry_at(now, job.attempts, retry_after, self.chance())
             log.info("job.postponed", kind=job.kind, subject=job.subject, error=str(error))
         except PermanentNetworkError as error:

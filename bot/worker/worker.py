@@ -13,6 +13,7 @@ import structlog
 from bot.domain import pacing
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import (
+    AccountTrouble,
     BreakerOpen,
     FenceLost,
     PermanentBrainError,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAX_ATTEMPTS = 5  # at a mention that shows a bug of this program; a transient error is tried until it expires
 MAX_POST_FAILURES = 5  # turns that failed, and of which the post itself may be the cause
 RENEWALS_PER_LEASE = 3
 
@@ -93,10 +93,11 @@ class Worker:
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
-        except BreakerOpen as error:
+        except (BreakerOpen, AccountTrouble) as error:
             return await self._pause(claim, str(error), error.retry_after or 0)
         except (TransientNetworkError, TransientBrainError, *DATABASE_ERRORS) as error:
-            return await self._retry(claim, error)
+            suspected = getattr(error, "post_suspected", False)
+            return await self._retry(claim, _reason(error), _retry_after(error), suspected=suspected)
         except (PermanentNetworkError, PermanentBrainError) as error:
             return await self._fail(claim, str(error))
         except asyncio.CancelledError:
@@ -104,24 +105,20 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - one mention must not end the worker
             log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
-            return await self._retry_bug(claim, f"bug: {type(error).__name__}")
+            return await self._retry(claim, f"bug: {type(error).__name__}", suspected=True)
 
     async def _step(self, claim: Claim) -> Step | None:
-        if claim.abandoned and claim.attempts > MAX_ATTEMPTS:
-            return await self._fail(claim, f"{claim.attempts - 1} workers died over it")
+        if claim.post_failures >= MAX_POST_FAILURES:
+            return await self._fail(claim, f"{claim.post_failures} workers died, or turns failed, over it")
         return await (draft if claim.state is State.THINKING else publish)(self._services, claim)
 
-    async def _retry(self, claim: Claim, error: Exception) -> Step | None:
-        """Postpone the mention; end it when its own post may have failed too many turns."""
-        suspected = getattr(error, "post_suspected", False)
+    async def _retry(
+        self, claim: Claim, why: str, retry_after: float | None = None, *, suspected: bool = False
+    ) -> Step | None:
+        """Postpone the mention; end it when its own post may have failed too many times."""
         if suspected and claim.post_failures + 1 >= MAX_POST_FAILURES:
-            return await self._fail(claim, f"{error} ({MAX_POST_FAILURES} turns failed over this post)")
-        retry_after = getattr(error, "retry_after", None)
-        return await self._postpone(claim, _reason(error), retry_after, post_suspected=suspected)
-
-    async def _retry_bug(self, claim: Claim, why: str) -> Step | None:
-        retry = claim.attempts < MAX_ATTEMPTS
-        return await (self._postpone(claim, why, None) if retry else self._fail(claim, why))
+            return await self._fail(claim, f"{why} ({MAX_POST_FAILURES} times)")
+        return await self._postpone(claim, why, retry_after, post_suspected=suspected)
 
     async def _postpone(
         self, claim: Claim, why: str | None, retry_after: float | None, *, post_suspected: bool = False
@@ -136,7 +133,7 @@ class Worker:
         return Step(claim.state, why, until) if postponed else None
 
     async def _pause(self, claim: Claim, why: str, seconds: float) -> Step | None:
-        """Postpone all waiting mentions, as the breaker is open for all. It does not count as an attempt."""
+        """Postpone all waiting mentions, for this concerns them all. It does not count as an attempt."""
         until = self._services.clock() + timedelta(seconds=seconds)
 
         def give_back(tx: Tx) -> None:
@@ -180,3 +177,7 @@ class Worker:
 def _reason(error: Exception) -> str:
     """Of a database only the kind: its own words may be long, and are of no mention."""
     return str(error) if isinstance(error, ScrubjayError) else f"no storage: {type(error).__name__}"
+
+
+def _retry_after(error: Exception) -> float | None:
+    return getattr(error, "retry_after", None)

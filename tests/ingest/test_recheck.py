@@ -53,3 +53,19 @@ def test_a_relays_takedown_is_not_undone_by_the_persons_own_server(harness, answ
     harness.run_jobs()
 
     assert status_of(harness) == "takendown"
+
+
+def test_posts_that_are_hidden_while_they_are_looked_at_are_not_taken_for_deleted(
+    harness, answered, monkeypatch
+):
+    read = harness.network.post
+
+    async def hidden_meanwhile(uri, *more):
+        harness.network.set_status(ANA, "deactivated")
+        return await read(uri, *more)
+
+    monkeypatch.setattr(harness.network, "post", hidden_meanwhile)
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
+    harness.run_jobs()
+
+    assert harness.notes(ANA) == ["lives in Lisbon"]

@@ -47,7 +47,7 @@ def compiled(db: Database, query: str, total: int = 4000, did: str = ALICE, **ot
 def shown(known: Recollection) -> str:
     tiers = (known.summary, known.exchanges, known.recalled, known.archived)
     lines = [item.line for tier in tiers for item in tier.items]
-    return "\n".join([known.block.text, *known.zeitgeist, *lines])
+    return "\n".join(filter(None, [known.block.text, *known.zeitgeist, *lines]))  # an empty block is no line
 
 
 def test_the_last_exchanges_stand_in_the_buffer_and_those_before_in_its_summary(known: Database):

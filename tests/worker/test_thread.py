@@ -8,11 +8,13 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
+from support.events import rows
 from support.factory import ANA, ME, NOW, mention
+from support.harness import Harness
 from support.http_server import http, serving
 
 from bot.domain.budget import ReadBudget
-from bot.domain.mention import Post, StrongRef
+from bot.domain.mention import Post, State, StrongRef
 from bot.domain.uris import AtUri
 from bot.errors import ReadRefused, TransientNetworkError
 from bot.network.bluesky import Bluesky
@@ -199,3 +201,31 @@ async def test_the_budget_of_a_mention_ends_its_thread():
         above, _ = await read(hosts.network, under(), count=550_000)
     assert [post.text and len(post.text) for post in above] == [None, *[300] * 5]
     assert above[0].unread
+
+
+def test_what_is_kept_of_a_thread_of_huge_posts_is_small(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    huge = "x" * 1_900_000
+    picture = {"alt": huge, "image": {"ref": {"$link": "bafkx"}, "mimeType": huge}}
+    embed = {"$type": "app.bsky.embed.images", "images": [picture] * 4}
+    harness.network.write = partial(
+        _with, harness.network.write, {"embed": embed, "tags": [huge], "facets": [huge]}
+    )
+    under_them = written(harness.network, 20, huge)
+    harness.network.write = InMemoryNetwork.write.__get__(harness.network)
+    reply = {"root": under_them.parent.to_json(), "parent": under_them.parent.to_json()}
+    ref = harness.say(ANA, "and you?", reply=reply)
+    harness.work()
+    kept = [
+        len(str(value))
+        for table in ("turn", "mention", "passage")
+        for row in rows(harness, table)
+        for value in row.values()
+    ]
+
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert sum(kept) < 500_000
+
+
+def _with(write, fields, did, record):
+    return write(did, record | fields)

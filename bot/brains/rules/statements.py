@@ -189,7 +189,8 @@ TAIL = regex.compile(
     regex.IGNORECASE,
 )
 LEADING = regex.compile(r"^[\s\p{Pi}\p{Pf}\"'(*]+")
-TRAILING = regex.compile(r"[\s.!?…,:;\p{Pi}\p{Pf}\"')~*-]+$")
+EDGE = r"[\s.!?…,:;\p{Pi}\p{Pf}\"')~*-]"
+TRAILING = regex.compile(rf"(?<!{EDGE}){EDGE}+$")  # looked behind, so that a long run is tried only once
 EMOJI = regex.compile(r"[\s\p{Extended_Pictographic}\p{Emoji_Modifier}\p{RI}\u200d\ufe0f]+$")
 THEIRS = {"my": "their", "our": "their", "me": "them", "mine": "theirs", "myself": "themselves"}
 MAX_VALUE_CHARS = 100  # characters of a value; a clause may have twice as many

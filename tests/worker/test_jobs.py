@@ -1,0 +1,73 @@
+"""Accounts whose hosts answer with what is in front of them: nothing is erased, nothing unhidden."""
+
+from __future__ import annotations
+
+import pytest
+from support.events import account, rows, status_of
+from support.factory import ANA
+from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
+
+from bot.errors import ReadRefused, TransientNetworkError
+from bot.storage import jobs
+from bot.storage.jobs import JobKind
+
+TROUBLES = [TransientNetworkError("403 from pds.example.com"), ReadRefused("127.0.0.0x1 is an address")]
+
+
+@pytest.fixture
+def harness(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    harness.say(ANA, "I live in Lisbon")
+    harness.work()
+    return harness
+
+
+def notes_of(harness):
+    """The notes that are stored, hidden or not."""
+    return [row["text"] for row in rows(harness, "note")]
+
+
+def add(harness, kind):
+    with harness.services.db.write() as tx:
+        jobs.add(tx, kind, ANA, harness.clock())
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("method", ["status", "profile", "post", "record", "blocked_by"])
+def test_a_recheck_in_trouble_changes_nothing_and_is_tried_again(harness, trouble, method):
+    harness.network.fail(method, trouble, times=9)
+    add(harness, JobKind.RECHECK)
+    for _ in range(3):
+        harness.run_jobs(steps=1)
+        harness.clock.forward(minutes=11)
+
+    assert (harness.notes(ANA), status_of(harness)) == (["lives in Lisbon"], None)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_nobody_is_purged_while_the_network_is_in_trouble(harness, trouble):
+    harness.network.set_status(ANA, "deleted")
+    account(harness, "deleted")
+    harness.network.fail("status", trouble, times=20)
+    harness.clock.forward(hours=25)
+    for _ in range(20):
+        harness.run_jobs(steps=1)
+        harness.clock.forward(minutes=11)
+    kept = notes_of(harness)
+    harness.run_jobs()
+
+    assert (kept, notes_of(harness)) == (["lives in Lisbon"], [])
+
+
+@pytest.mark.parametrize("status", ["throttled", "desynchronized", "None", "a word of the future", "Deleted"])
+def test_nobody_is_purged_for_a_status_that_is_no_end(harness, status):
+    account(harness, "deleted")
+    harness.network.set_status(ANA, status)
+    harness.clock.forward(hours=25)
+    harness.run_jobs(steps=1)
+    kept = notes_of(harness)
+    harness.network.set_status(ANA, "deleted")
+    harness.clock.forward(minutes=11)
+    harness.run_jobs()
+
+    assert (kept, notes_of(harness)) == (["lives in Lisbon"], [])
