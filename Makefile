@@ -24,7 +24,7 @@ test: $(NET) $(APPVIEW)  ## all tests, fast ones first, with a real PDS, a real 
 	@$(BIN)/pytest $(ARGS)
 
 quick: $(ENV)  ## the fast tests that need neither Node nor PostgreSQL
-	@$(BIN)/pytest --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
 
 lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files against pyproject.toml
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

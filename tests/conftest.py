@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bot.devnet.localnet import LocalNet
 from bot.devnet.node import APPVIEW
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = itertools.count()
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
 
-settings.register_profile("quick", max_examples=20)
+settings.register_profile("quick", max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.hookimpl(tryfirst=True)

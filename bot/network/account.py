@@ -24,26 +24,28 @@ PASSWORD = (
     "is not let in with its password",
     "make a new app password in its settings, set SCRUBJAY_PASSWORD, and restart",
 )
-TROUBLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+ERRORS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "AccountTakedown": SUSPENDED,
         "AccountSuspended": SUSPENDED,
-        "RepoTakendown": SUSPENDED,
-        "RepoSuspended": SUSPENDED,
         "AccountDeactivated": DEACTIVATED,
-        "RepoDeactivated": DEACTIVATED,
-        "RepoNotFound": HIDDEN,  # what the reference PDS says of a repo that it has taken down
-        "takendown": SUSPENDED,  # com.atproto.server.getSession#status
-        "suspended": SUSPENDED,
-        "deactivated": DEACTIVATED,
-        "AuthFactorTokenRequired": (
-            "asks for a code from its mail",
-            "set SCRUBJAY_PASSWORD to an app password",
-        ),
+        "AuthFactorTokenRequired": ("needs a code from its mail", "set SCRUBJAY_PASSWORD to an app password"),
         "AuthenticationRequired": PASSWORD,
         "InvalidPassword": PASSWORD,
         "AccountNotFound": ("is not known to its PDS", "check SCRUBJAY_HANDLE and SCRUBJAY_PDS_URL"),
     }
+)
+REFUSALS = frozenset({400, 401, 403})  # the statuses with which a PDS sends these errors
+FACTS: Mapping[str, tuple[str, str]] = MappingProxyType(  # facts of the protocol about the bot's own repo
+    {
+        "RepoTakendown": SUSPENDED,
+        "RepoSuspended": SUSPENDED,
+        "RepoDeactivated": DEACTIVATED,
+        "RepoNotFound": HIDDEN,  # what the reference PDS says of a repo that it has taken down
+    }
+)
+STATUSES: Mapping[str, tuple[str, str]] = MappingProxyType(  # com.atproto.server.getSession#status
+    {"takendown": SUSPENDED, "suspended": SUSPENDED, "deactivated": DEACTIVATED}
 )
 TOKEN_REFUSED = (
     "has its session refused even when it is new",
@@ -58,7 +60,13 @@ UNLABELLED = ("does not say any more that it is a bot", LABEL_ADVICE)
 LOGINS_PAUSED = ("was not let in several times, so logins pause", "see the line before, in the log")
 
 
+def reason(status: int | None, name: str | None, fact: str | None = None) -> tuple[str, str] | None:
+    """Why the account is not let in, by an XRPC error or by a fact about its repo; None if it is let in."""
+    error = ERRORS.get(name or "") if status in REFUSALS else None
+    return error or FACTS.get(fact or "")
+
+
 def trouble(handle: str, said: tuple[str, str], retry_after: float | None = None) -> AccountTrouble:
-    """The error of ours for an entry of TROUBLES, or for one of the constants beside it."""
+    """The error of ours for one of the reasons above."""
     what, mend = said
     return AccountTrouble(f"@{handle} {what}", mend, retry_after=retry_after)

@@ -14,9 +14,8 @@ import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
 from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
-from bot.network import account
+from bot.network import account, xrpc
 from bot.network.retry_after import retry_after
-from bot.network.xrpc import fact
 
 log = structlog.get_logger()
 
@@ -68,7 +67,7 @@ class Session:
             raise TransientNetworkError(f"{self._pds_url} does not answer as a PDS does")
         self.did, self.handle = session["did"], session["handle"]
         if session.get("active") is False:
-            said = account.TROUBLES.get(str(session.get("status")), account.SUSPENDED)
+            said = account.STATUSES.get(str(session.get("status")), account.SUSPENDED)
             raise self._trouble(said)
 
     async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
@@ -125,7 +124,7 @@ class Session:
                 lambda: self._client.login(self.did or self.handle, self._password, fetch_bsky_profile=False)
             )
         except SDK_ERRORS as error:
-            if _name(error) in account.TROUBLES:
+            if account.reason(_status(error), _name(error)):
                 self._refused_at.append(time.monotonic())
             raise self._to_network_error(error) from error
 
@@ -138,8 +137,9 @@ class Session:
     def _to_network_error(self, error: Exception, nsid: str = "") -> NetworkError:
         """As `_to_network_error` of this module, but for what concerns the account itself."""
         found = _to_network_error(error, nsid)
-        name = found.name if isinstance(found, ProtocolFact) else _name(error)  # a fact about its own repo
-        said = account.TROUBLES.get(name or "")
+        said = account.reason(
+            _status(error), _name(error), found.name if isinstance(found, ProtocolFact) else None
+        )
         return self._trouble(said) if said else found
 
     def _trouble(self, said: tuple[str, str]) -> AccountTrouble:
@@ -183,8 +183,12 @@ def _to_network_error(error: Exception, nsid: str = "") -> NetworkError:
     if name is None or response.status_code >= SERVER_ERROR or response.status_code in RETRYABLE:
         wait = retry_after(response.headers, datetime.now(UTC))
         return TransientNetworkError(said, retry_after=wait)
-    found = fact(nsid, response.status_code, {"error": name, "message": message})
+    found = xrpc.fact(nsid, response.status_code, {"error": name, "message": message})
     return found or PermanentNetworkError(f"{said} {message or ''}")
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _name(error: Exception) -> str | None:

@@ -37,6 +37,8 @@ from bot.brains.guard import Guarded
 from bot.errors import TransientBrainError
 from memory.model import Forget, Limits, Remember, Revise
 
+pytestmark = pytest.mark.slow
+
 CANARY = "ZEBRAFISH"
 TURN_TIMEOUT = timedelta(seconds=60 if LIVE else 10)
 NO_WORDS = "its words are its own, and stand in its phrase book"

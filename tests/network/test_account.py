@@ -13,7 +13,7 @@ from support.harness import Harness
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.errors import AccountTrouble
-from bot.network.account import TROUBLES, UNLABELLED, trouble
+from bot.network.account import ERRORS, FACTS, STATUSES, UNLABELLED, reason, trouble
 from bot.network.bluesky import Bluesky
 from bot.network.session import MAX_REFUSED_LOGINS
 
@@ -164,9 +164,15 @@ def test_a_label_that_is_removed_stops_posts_until_it_is_back(localnet, cast, db
     asyncio.run(live())
 
 
-@pytest.mark.parametrize("said", [*TROUBLES.values(), UNLABELLED])
+@pytest.mark.parametrize("said", [*ERRORS.values(), *FACTS.values(), *STATUSES.values(), UNLABELLED])
 def test_every_trouble_names_the_account_and_a_mend(said):
     error = trouble("jay.test", said)
     assert "@jay.test" in str(error)
     assert error.mend in str(error)
     assert error.retry_after > 0
+
+
+@pytest.mark.parametrize("status", [None, 200, 404, 410, 429, 500, 502])
+def test_only_a_refusal_of_the_protocol_is_trouble_of_the_account(status):
+    assert reason(status, "AccountTakedown") is None
+    assert reason(401, "AccountTakedown") is not None

@@ -247,10 +247,13 @@ def test_a_gate_of_somebody_else_is_no_gate(harness):
     assert (harness.outcome(ref), rows(harness, "gate")) == ((State.ANSWERED, None), [])
 
 
-def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harness):
+def test_a_gate_that_cannot_be_read_and_was_never_heard_of_is_waited_for(harness):
     _, in_thread = thread(harness)
     ref = harness.say(ANA, "hi", **in_thread)
-    harness.network.fail("record", TransientNetworkError("down"), times=2)
+    harness.network.fail("record", TransientNetworkError("down"), times=1)
+    harness.work()
+    assert harness.entry(ref).state is State.WAITING
+    harness.clock.forward(minutes=1)
     harness.work()
 
-    assert (harness.outcome(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 2)
+    assert (harness.outcome(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 1)

@@ -34,7 +34,7 @@ def test_a_reply_that_is_ready_is_claimed_before_a_mention_to_think_about(db, tm
 def test_a_publisher_takes_no_mention_to_think_about(db, tmp_path):
     harness = Harness(db, tmp_path)
     waiting = harness.say(ANA, "hi")
-    harness.worker = Worker("p", harness.services, harness.bell, lambda: 0.0, mentions.PUBLISHING)
+    harness.worker = Worker("p", harness.services, harness.scheduler, lambda: 0.0, mentions.PUBLISHING)
     harness.work()
     assert (harness.entry(waiting).state, harness.brain.prompts) == (State.WAITING, [])
 

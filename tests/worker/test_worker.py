@@ -76,7 +76,10 @@ def test_a_mention_over_which_this_program_has_a_bug_fails_after_five_tries(db, 
         harness.work()
         harness.clock.forward(minutes=10)
 
-    assert (harness.outcome(ref), len(harness.brain.prompts)) == ((State.FAILED, "bug: RuntimeError"), 5)
+    assert (harness.outcome(ref), len(harness.brain.prompts)) == (
+        (State.FAILED, "bug: RuntimeError (5 times)"),
+        5,
+    )
 
 
 def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
