@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from functools import partial
 
 import httpx2
@@ -13,11 +14,11 @@ from support.harness import Harness
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.errors import AccountTrouble
-from bot.network.account import ERRORS, FACTS, STATUSES, UNLABELLED, reason, trouble
 from bot.network.bluesky import Bluesky
 from bot.network.session import MAX_REFUSED_LOGINS
 
 pytestmark = pytest.mark.network
+NUMBERS = itertools.count(1000)
 
 
 def administer(net, method, body):
@@ -31,14 +32,14 @@ def suspend(net, person, *, applied):
     administer(net, "com.atproto.admin.updateSubjectStatus", body)
 
 
-async def connect(net, bot, **more):
+async def connect(net, bot, password=None):
     return await Bluesky.connect(
         handle=bot.handle,
-        password=more.pop("password", bot.account.password),
+        password=password or bot.account.password,
         pds_url=net.pds_url,
         plc_url=net.plc_url,
-        load=more.pop("load", lambda: None),
-        save=more.pop("save", lambda _: None),
+        load=lambda: None,
+        save=lambda _: None,
     )
 
 
@@ -59,13 +60,10 @@ async def work(harness, *, minutes=0):
 @pytest.fixture
 def cast(localnet):
     """The bot and a person, with names of their own."""
-    number = len(localnet.data_dir.name) + next(NUMBERS)
+    number = next(NUMBERS)
     bot, person = localnet.actor(f"bot{number}"), localnet.actor(f"ana{number}")
     bot.label("bot")
     return bot, person
-
-
-NUMBERS = iter(range(1000, 2000))
 
 
 def test_a_mention_of_an_hour_of_suspension_is_answered_after_it(localnet, cast, db, tmp_path):
@@ -162,17 +160,3 @@ def test_a_label_that_is_removed_stops_posts_until_it_is_back(localnet, cast, db
         await network.close()
 
     asyncio.run(live())
-
-
-@pytest.mark.parametrize("said", [*ERRORS.values(), *FACTS.values(), *STATUSES.values(), UNLABELLED])
-def test_every_trouble_names_the_account_and_a_mend(said):
-    error = trouble("jay.test", said)
-    assert "@jay.test" in str(error)
-    assert error.mend in str(error)
-    assert error.retry_after > 0
-
-
-@pytest.mark.parametrize("status", [None, 200, 404, 410, 429, 500, 502])
-def test_only_a_refusal_of_the_protocol_is_trouble_of_the_account(status):
-    assert reason(status, "AccountTakedown") is None
-    assert reason(401, "AccountTakedown") is not None

@@ -10,7 +10,7 @@ import time
 import pytest
 from support.http_server import serving
 
-from bot.errors import AccountTrouble, KeyTaken, TransientNetworkError, Unlabelled
+from bot.errors import AccountTrouble, KeyTaken, TransientNetworkError
 from bot.network.bluesky import Bluesky
 
 NUMBERS = itertools.count(1)
@@ -62,7 +62,7 @@ async def test_an_account_without_the_bot_label_is_refused(localnet):
     actor = localnet.actor(f"robot{next(NUMBERS)}")
     for labels in ((), ("spam",)):
         actor.label(*labels)
-        with pytest.raises(Unlabelled):
+        with pytest.raises(AccountTrouble, match="self-label"):
             async with connected(localnet, actor, Store()):
                 pass
     async with connected(localnet, actor, Store(), require_label=False) as network:
