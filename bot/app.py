@@ -109,7 +109,7 @@ def _steps(
 ) -> list[Callable[[], Awaitable[bool]]]:
     """The steps of the workers, the publisher and the job runner. Each returns False when nothing is to do.
 
-    The publisher only posts replies, so that one leaves at its slot although all workers are thinking.
+    The publisher only posts replies, so that one leaves at its time although all workers are thinking.
     """
     host = socket.gethostname()
     workers = [

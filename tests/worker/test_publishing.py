@@ -1,4 +1,4 @@
-"""Replies that are ready go out at their slot, whatever the workers are thinking about."""
+"""Replies that are ready go out at their time, whatever the workers are thinking about."""
 
 from __future__ import annotations
 
