@@ -94,12 +94,27 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def db(database_url: str, migrated: Path) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Database]:
+    """Makes the same database new for each test: its engine compiles a statement once."""
+    file = tmp_path_factory.mktemp("sqlite") / "scrubjay.db"
+    database = Database(f"sqlite:///{file}")
+
+    def fresh() -> Database:
+        for log in file.parent.glob("*-*"):
+            log.unlink()
+        shutil.copy(migrated, file.with_suffix(".new")).replace(file)  # a thread left over keeps the old file
+        database.needs_scrub = False
+        return database
+
+    return fresh
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
-    if database_url.startswith("sqlite"):
-        shutil.copy(migrated, database_url.removeprefix("sqlite:///"))
-    database = Database(database_url)
+    made = request.getfixturevalue(request.param)()
+    database = made if request.param == "sqlite" else Database(made)
     yield database
     database.close()
 

@@ -106,6 +106,7 @@ async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
     assert harness.entry(ref).state == State.DRAFTED
 
 
+@pytest.mark.slow
 async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no_attempt(db, tmp_path):
     begun = asyncio.Event()
 
@@ -137,6 +138,7 @@ async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, t
         await app.serve(settings(), Harness(db, tmp_path).services, Broken(), asyncio.Event())
 
 
+@pytest.mark.slow
 async def test_what_a_reader_kept_in_the_log_is_scrubbed_when_the_reader_is_gone(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()

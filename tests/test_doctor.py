@@ -148,6 +148,7 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ahead", "ok"), [(timedelta(0), True), (timedelta(minutes=3), False)])
 def test_the_clock_is_compared_with_the_pds(pds, ahead, ok):
     settings = pds(ahead)
@@ -243,6 +244,7 @@ def test_a_database_that_others_can_read_is_found(made):
     assert str(database_file(made)) in local.check_secrets(made).detail
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [b"<html>log in to the hotel's network</html>", b"[]", b'{"ok": true}'])
 def test_a_server_that_is_no_pds_is_told_as_such(pds, body):
     found = remote.check_pds(pds(timedelta(0), body))

@@ -309,6 +309,7 @@ async def test_a_post_is_suspected_of_a_timeout_only_while_the_brain_is_healthy(
     assert late.value.post_suspected is suspected
 
 
+@pytest.mark.slow
 async def test_slow_posts_of_one_person_keep_nobody_else_waiting(guarded_brain):
     guarded_brain.guarded = Guarded(
         guarded_brain.brain, timeout=timedelta(seconds=0.05), clock=guarded_brain.clock

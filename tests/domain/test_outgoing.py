@@ -81,6 +81,7 @@ def test_what_cannot_be_said_is_a_fault_that_tells_how_to_write_it(text):
     assert found.why
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["[", "\n[", '\n{"a":', "user:\n", "<think>", "</think>", "reply(", "`", "<|", "to=reply "]
 )

@@ -267,6 +267,7 @@ def bytes_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.glob("scrubjay.db*")))
 
 
+@pytest.mark.slow
 def test_after_erasure_no_byte_of_it_is_left_in_sqlites_files(tmp_path: Path):
     db, memory, canary = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory(), "canary-7Yq"
     db.upgrade()

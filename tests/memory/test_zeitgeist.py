@@ -85,6 +85,7 @@ def test_a_computed_line_goes_in_the_transaction_in_which_its_third_person_leave
         assert memory.zeitgeist.lines(tx) == ()
 
 
+@pytest.mark.slow
 def test_a_computed_line_has_the_number_of_people_who_say_it_now(known: Database):
     dids = [f"did:plc:p{number}" for number in range(MOST_COUNTED - 1)]
     memory = saying(known, "rides a bicycle", *dids)
@@ -94,6 +95,7 @@ def test_a_computed_line_has_the_number_of_people_who_say_it_now(known: Database
             assert memory.zeitgeist.lines(tx) == (("rides a bicycle", left),)
 
 
+@pytest.mark.slow
 def test_a_line_of_very_many_people_keeps_the_number_it_was_computed_with(known: Database):
     dids = [f"did:plc:p{number}" for number in range(MOST_COUNTED + 2)]
     memory = saying(known, "rides a bicycle", *dids)
@@ -140,6 +142,7 @@ SAYINGS = st.lists(
 )
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(SAYINGS, st.integers(0, 3))
 def test_no_line_of_zeitgeist_has_fewer_than_three_people(db: Database, said, gone: int):

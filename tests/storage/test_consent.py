@@ -127,6 +127,7 @@ def test_what_a_crash_left_half_put_is_taken_back_after_a_stop(harness):
     assert (stood, harness.replies(ref), harness.entry(ref).state) == (1, [], State.DECLINED)
 
 
+@pytest.mark.slow
 def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(harness):
     root = harness.say(ANA, "hello all")
     harness.work()
@@ -154,6 +155,7 @@ def test_somebody_elses_stop_ends_no_thread(harness):
     assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
     said_at = harness.clock()
     ref = harness.network.write(ANA, addressed("stop"))

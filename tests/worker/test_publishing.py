@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
+import pytest
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
@@ -39,6 +40,7 @@ def test_a_publisher_takes_no_mention_to_think_about(db, tmp_path):
     assert (harness.entry(waiting).state, harness.brain.prompts) == (State.WAITING, [])
 
 
+@pytest.mark.slow
 async def test_the_first_reply_leaves_while_all_workers_are_thinking(db, tmp_path):
     async def take_time():
         await asyncio.sleep(SECONDS)

@@ -58,6 +58,7 @@ def test_a_brain_that_fails_leaves_no_reply_and_a_recorded_reason(db, tmp_path, 
     assert harness.entry(ref).why
 
 
+@pytest.mark.slow
 def test_trouble_is_waited_out_until_the_mention_is_too_old_and_never_answered_late(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(TransientBrainError("down")))
     ref = harness.say(ANA, "hi")
@@ -182,6 +183,7 @@ def _die_at_call(harness, number):
         harness.work()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_any_await_leaves_one_outcome_and_one_reply(db, tmp_path):
     """Cancelled without a chance to tidy up, at the n-th call of the network, for every n."""
     for number in range(6):  # own, post, profile; post, own, put
