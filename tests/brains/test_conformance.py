@@ -149,6 +149,21 @@ async def test_its_health_tells_of_a_model_that_fails(rig):
     assert await rig.brain.health()
 
 
+UNSPEAKABLE = {
+    "only a thought": Says(text="<think>The user wants one word. I say"),
+    "JSON": Says(text='{"answer": "ok", "mood": "calm"}'),
+    "nothing": Says(text=""),
+    "a cut word": Says(text="o", finish="length"),
+}
+
+
+@over_brains(rules=NO_MODEL)
+@pytest.mark.parametrize("answer", UNSPEAKABLE.values(), ids=UNSPEAKABLE)
+async def test_its_health_tells_of_a_model_that_says_nothing_that_can_be_posted(rig, answer):
+    rig.script(replace(answer, always=True))
+    assert await rig.brain.health()
+
+
 # --- what its model may do wrong
 
 
