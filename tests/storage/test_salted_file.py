@@ -1,0 +1,41 @@
+"""What ledger and journal share: a file with a salt in its head, to which whole lines are appended."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.errors import LedgerUnavailable
+from bot.storage.salted_file import SaltedFile, new_salt
+
+
+def opened(tmp_path, salt=""):
+    return SaltedFile(tmp_path / "file", "magic-1", LedgerUnavailable, salt)
+
+
+def test_a_file_that_is_made_takes_the_salt_that_is_given(tmp_path):
+    salt = new_salt()
+    assert opened(tmp_path, salt).salt == salt
+
+
+def test_a_file_that_is_there_keeps_its_salt(tmp_path):
+    kept = opened(tmp_path).salt
+    assert opened(tmp_path, new_salt()).salt == kept
+
+
+def test_a_line_is_read_once_and_only_when_it_is_whole(tmp_path):
+    file = opened(tmp_path)
+    file.append(["one", "two"])
+    with (tmp_path / "file").open("a") as other:
+        other.write("thr")
+    first = list(file.new_lines())
+    with (tmp_path / "file").open("a") as other:
+        other.write("ee\n")
+    assert (first, list(file.new_lines()), list(file.new_lines())) == (["one", "two"], ["three"], [])
+
+
+@pytest.mark.parametrize("head", ["", "magic-1\n", "magic-1 zz\n", f"magic-2 {'0' * 64}\n", "\xff\xfe\n"])
+def test_a_file_with_another_head_is_named_and_left_alone(tmp_path, head):
+    (tmp_path / "file").write_bytes(head.encode("latin-1"))
+    with pytest.raises(LedgerUnavailable, match="move it away"):
+        opened(tmp_path)
+    assert (tmp_path / "file").read_bytes() == head.encode("latin-1")
