@@ -18,7 +18,7 @@ ScrubjayError
  +-- FenceLost         another worker has the mention now, or it has ended
  +-- NotFound          no such mention or post
 
-LedgerUnavailable     is a DatabaseUnavailable of memory: both are waited for in the same way
+LedgerUnavailable and JournalUnavailable are DatabaseUnavailable of memory: all are waited for in the same way
 """
 
 from __future__ import annotations
@@ -135,3 +135,7 @@ class NotFound(ScrubjayError):
 
 class LedgerUnavailable(DatabaseUnavailable):
     """The ledger cannot be read or written:"""
+
+
+class JournalUnavailable(DatabaseUnavailable):
+    """The journal of erasures cannot be read or written:"""

@@ -1,4 +1,4 @@
-"""The tables of the bot: mentions, outbox, cursors, consent, gaps, jobs, sessions and turns."""
+"""The tables of the bot: mentions, outbox, cursors, consent, gaps, jobs, sessions, turns and erasures."""
 
 from __future__ import annotations
 
@@ -225,3 +225,21 @@ class TurnSourceRow(Base):
     uri: Mapped[str] = mapped_column(primary_key=True)
 
     __table_args__ = (Index(None, "uri"),)
+
+
+class ErasureRow(Base):
+    """A line of the journal of erasures, for the other machines. Only PostgreSQL has rows."""
+
+    __tablename__ = "erasure"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+
+
+class ErasureSaltRow(Base):
+    """The salt of the journal of erasures: one row, with the id 1. Only PostgreSQL has it."""
+
+    __tablename__ = "erasure_salt"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    salt: Mapped[str]

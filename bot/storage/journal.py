@@ -1,0 +1,139 @@
+"""The journal of erasures: who or what was erased because somebody wished it, and when.
+
+It outlives the database: an older copy of the database, an old export and a late event are held against it.
+It is a file beside the database, not in its backup. Each line is `<hash> <time>`; the first line holds the
+salt. The hash is that of a DID, of a post's AT URI or of a note. On PostgreSQL salt and lines stand in the
+database as well, for the other machines.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select
+
+from bot.domain.said import is_before
+from bot.errors import JournalUnavailable
+from bot.storage.ledger import KEEP_FOR
+from bot.storage.salted_file import SaltedFile
+from bot.storage.tables import ErasureRow, ErasureSaltRow
+from memory.db import insert, lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.clock import Clock
+    from memory.db import Database, Tx
+
+MAGIC = "scrubjay-journal-1"
+LINE = re.compile(r"([0-9a-f]{64}) (\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ)")
+
+
+def note_key(uri: str, text: str) -> str:
+    """What a note is named by: the post it comes from, and its text. Ids are not the same everywhere."""
+    return f"{uri} {text}"
+
+
+class Journal:
+    """Open (or make) the journal at `path`, and take in what the database has of it.
+
+    This and every method raise JournalUnavailable. After a write that failed the same call may be made again.
+    """
+
+    def __init__(self, path: Path, clock: Clock, db: Database) -> None:
+        self._clock = clock
+        self._erased_at: dict[str, datetime] = {}
+        self._shared = not db.is_sqlite
+        if not self._shared:
+            self._file = SaltedFile(path, MAGIC, JournalUnavailable)
+            return
+        with db.write() as tx:
+            lock(tx, "journal")  # one machine sets the salt
+            salt = tx.scalar(select(ErasureSaltRow.salt)) or ""
+            self._file = SaltedFile(path, MAGIC, JournalUnavailable, salt)
+            if salt not in {"", self._file.salt}:
+                raise JournalUnavailable(
+                    f"{path} belongs to another database; move it away to use this one's"
+                )
+            tx.execute(insert(tx, ErasureSaltRow).values(id=1, salt=self._file.salt).on_conflict_do_nothing())
+        self.exchange(db)
+
+    def add(self, tx: Tx, at: datetime, *names: str) -> None:
+        """Write that these (DIDs, AT URIs, keys of notes) were erased by a wish of `at`.
+
+        If a later wish is known, it stands. Call it in the transaction that erases. The lines are on disk when
+        this returns.
+        """
+        at = at.replace(microsecond=0)
+        hashes = dict.fromkeys(map(self._file.hash, names))
+        self._refresh()
+        new = [each for each in hashes if not self._knows(each, at)]
+        self._file.append([_line(each, at) for each in new])
+        if self._shared:
+            self._share(tx, [(each, at) for each in hashes])
+
+    def erased_at(self, tx: Tx, name: str) -> datetime | None:
+        """The time of the last wish to erase this."""
+        self._refresh()
+        digest = self._file.hash(name)
+        found = [self._erased_at.get(digest)]
+        if self._shared:
+            found.append(tx.scalar(select(func.max(ErasureRow.at)).where(ErasureRow.hash == digest)))
+        return max(filter(None, found), default=None)
+
+    def covers(self, tx: Tx, name: str, said: datetime | None) -> bool:
+        """Whether what was said at `said` (None: not known) was to be erased by a wish about `name`."""
+        wish = self.erased_at(tx, name)
+        return wish is not None and is_before(said, wish)
+
+    def is_empty(self) -> bool:
+        self._refresh()
+        return not self._erased_at
+
+    def exchange(self, db: Database) -> None:
+        """Write what only the file has into the database, and what only the database has into the file.
+
+        On PostgreSQL only. Drop rows that are past their time.
+        """
+        if not self._shared:
+            return
+        self._refresh()
+        with db.write() as tx:
+            tx.execute(delete(ErasureRow).where(ErasureRow.at < self._clock() - KEEP_FOR))
+            self._share(tx, list(self._erased_at.items()))
+            rows = tx.execute(
+                select(ErasureRow.hash, func.max(ErasureRow.at)).group_by(ErasureRow.hash)
+            ).all()
+        self._file.append([_line(each, at) for each, at in rows if not self._knows(each, at)])
+
+    @staticmethod
+    def _share(tx: Tx, lines: list[tuple[str, datetime]]) -> None:
+        if lines:
+            rows = [{"hash": each, "at": at} for each, at in lines]
+            tx.execute(insert(tx, ErasureRow).on_conflict_do_nothing(), rows)
+
+    def _knows(self, digest: str, at: datetime) -> bool:
+        known = self._erased_at.get(digest)
+        return known is not None and known >= at
+
+    def _refresh(self) -> None:
+        oldest = self._clock() - KEEP_FOR
+        for line in self._file.new_lines():
+            digest, at = _parse(line)
+            if at is not None and at >= oldest and not self._knows(digest, at):
+                self._erased_at[digest] = at
+
+
+def _line(digest: str, at: datetime) -> str:
+    return f"{digest} {at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _parse(line: str) -> tuple[str, datetime | None]:
+    """The hash and the time of a line; no time if a crash cut it short."""
+    found = LINE.fullmatch(line)
+    try:
+        return (found[1], datetime.fromisoformat(found[2])) if found else ("", None)
+    except ValueError:
+        return "", None
