@@ -41,6 +41,7 @@ from bot.network.bluesky import Bluesky
 from bot.network.in_memory import InMemoryNetwork
 from bot.services import Services, TurnOptions
 from bot.storage import mentions, views
+from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
 from bot.worker.worker import Worker
 from memory.db import Database
@@ -232,6 +233,7 @@ def services(db: Database, setup: Setup, brain: Brain, folder: Path) -> Services
         db=db,
         memory=Memory(),
         ledger=Ledger(folder / "ledger", clock.now),
+        journal=Journal(folder / "journal", clock.now, db),
         network=setup.network,
         brain=brain,
         clock=clock.now,

@@ -22,6 +22,7 @@ from bot.errors import SettingsError, TransientBrainError, TransientNetworkError
 from bot.prompt import persona
 from bot.services import Services, TurnOptions
 from bot.storage import sessions
+from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
 from memory.db import Database, make_private_folder
 from memory.encoders import load
@@ -77,6 +78,12 @@ def open_memory(settings: Settings) -> Memory:
 def open_ledger(settings: Settings) -> Ledger:
     make_data_dir(settings)
     return Ledger(settings.data_dir / "ledger", clock.now)
+
+
+def open_journal(settings: Settings, db: Database) -> Journal:
+    """Open the journal of erasures, or begin one. Raises JournalUnavailable."""
+    make_data_dir(settings)
+    return Journal(settings.data_dir / "journal", clock.now, db)
 
 
 def read_persona(path: Path | None) -> Persona:
@@ -225,6 +232,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
         db=db,
         memory=open_memory(settings),
         ledger=open_ledger(settings),
+        journal=open_journal(settings, db),
         network=network,
         brain=brain,
         clock=clock.now,
@@ -252,6 +260,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
     handler = EventHandler(
         memory=services.memory,
         ledger=services.ledger,
+        journal=services.journal,
         bot_did=services.network.did,
         pace=services.pace,
         tracked=services.tracked,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bot.domain.limits import Limits, Pace
     from bot.domain.tracked import Tracked
     from bot.ports import Brain, Network
+    from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Database, Tx
     from memory.store import Memory
@@ -48,6 +49,7 @@ class Services:
     db: Database
     memory: Memory
     ledger: Ledger
+    journal: Journal
     network: Network
     brain: Brain
     clock: Clock

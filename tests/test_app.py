@@ -13,7 +13,6 @@ from bot import app
 from bot.config.settings import load
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
-from bot.privacy.erasure import erase_person
 from memory.db import Database
 from memory.model import Remember
 
@@ -150,8 +149,7 @@ async def test_what_a_reader_kept_in_the_log_is_scrubbed_when_the_reader_is_gone
     await until(lambda: not db.needs_scrub)
     with db.read() as tx:
         harness.services.memory.recall(tx, ANA)  # from now on it holds its snapshot
-        parts = harness.services
-        await asyncio.to_thread(erase_person, db, parts.memory, parts.ledger, ANA, harness.clock())
+        await asyncio.to_thread(harness.erase, ANA)
         due = db.needs_scrub
     await until(lambda: not db.needs_scrub)
     left = [path.name for path in tmp_path.glob("scrubjay.db*") if b"AXOLOTLS" in path.read_bytes()]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.config.settings import Settings
+    from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Database, Tx
     from memory.store import Memory
@@ -100,6 +101,12 @@ class App:
         from bot import factory
 
         return factory.open_ledger(self.settings)
+
+    @cached_property
+    def journal(self) -> Journal:
+        from bot import factory
+
+        return factory.open_journal(self.settings, self.database)
 
     def close(self) -> None:
         if "database" in self.__dict__:

@@ -234,7 +234,7 @@ def _forget_note(app: App, name: str, *, yes: bool) -> None:
     from bot.privacy.erasure import propagate_erasure
 
     at = now()
-    with app.database.write() as tx, propagate_erasure(tx, app.memory, note.did, at):
+    with app.database.write() as tx, propagate_erasure(tx, app.memory, app.journal, note.did, at):
         erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
     output.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
 
@@ -246,7 +246,7 @@ def _forget_person(app: App, who: str, *, yes: bool) -> None:
     confirm(f"Erase all that is held about {name}, for good?", yes=yes)
     from bot.privacy.erasure import erase_person
 
-    erased = erase_person(app.database, app.memory, app.ledger, did, now())
+    erased = erase_person(app.database, app.memory, app.ledger, app.journal, did, now())
     output.message(
         f"Erased all about {name}: {erased} rows of memory, and their words in the queue and in turns."
     )

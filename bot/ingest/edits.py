@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands
 from bot.domain.mention import OPEN, Command, Ignored, Part
+from bot.domain.said import wished_at
 from bot.domain.uris import author, is_by
 from bot.privacy.erasure import erase, propagate_erasure
 from bot.storage import consent, edits, outbox, turns
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Mention, StrongRef
+    from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Tx
     from memory.store import Memory
@@ -34,12 +36,21 @@ class EditResult:
 
 
 def carry_out_command(
-    tx: Tx, memory: Memory, ledger: Ledger, mention: Mention, now: datetime, *, answer: bool = True
+    tx: Tx,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    mention: Mention,
+    now: datetime,
+    *,
+    answer: bool = True,
 ) -> None:
     """Carry out the command of a mention, if it has one. `answer`: the mention may still be answered."""
     match mention.command:
         case Command.FORGET:
-            erase(tx, memory, ledger, mention.did, now, keep=mention.uri if answer else "")
+            wish = wished_at(mention.uri, mention.said_at, now)
+            keep = [mention.uri] if answer else []
+            erase(tx, memory, ledger, journal, mention.did, now, wished_at=wish, keep=keep)
             if answer:
                 outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
         case Command.STOP if not consent.is_overruled(tx, mention):
@@ -53,10 +64,16 @@ def carry_out_command(
 
 
 def apply_edit(
-    tx: Tx, memory: Memory, ledger: Ledger, ref: StrongRef, verdict: Mention | Ignored, now: datetime
+    tx: Tx,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    ref: StrongRef,
+    verdict: Mention | Ignored,
+    now: datetime,
 ) -> EditResult:
     """Apply an edit: the post is `ref` now. Erase notes and turns of the old text, and let it wait again."""
-    with propagate_erasure(tx, memory, author(ref.uri), now):
+    with propagate_erasure(tx, memory, journal, author(ref.uri), now):
         erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
     if stored_cid != ref.cid:  # otherwise the edit is known, and the turns are about the new text
@@ -66,5 +83,5 @@ def apply_edit(
     before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
-        carry_out_command(tx, memory, ledger, verdict, now, answer=waiting)
+        carry_out_command(tx, memory, ledger, journal, verdict, now, answer=waiting)
     return EditResult(before is not None, waiting, erased)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bot.domain.events import Event
     from bot.domain.limits import Pace
     from bot.domain.tracked import Tracked
+    from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Tx
     from memory.store import Memory
@@ -57,6 +58,7 @@ class EventHandler:
 
     memory: Memory
     ledger: Ledger
+    journal: Journal
     bot_did: str
     pace: Pace
     tracked: Tracked
@@ -125,7 +127,7 @@ class EventHandler:
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
         fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
         after_commit(tx, partial(log.info, "mention.accepted", **fields))
-        carry_out_command(tx, self.memory, self.ledger, verdict, now)
+        carry_out_command(tx, self.memory, self.ledger, self.journal, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
 
     def _handle_edit(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
@@ -134,7 +136,7 @@ class EventHandler:
         if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
-        edit = apply_edit(tx, self.memory, self.ledger, event.ref, verdict, now)
+        edit = apply_edit(tx, self.memory, self.ledger, self.journal, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now
@@ -148,7 +150,7 @@ class EventHandler:
             return
         self.tracked.drop_post(event.uri)
         known = edits.retract(tx, event.uri, "deleted", now)
-        gone = forget_post(tx, self.memory, event.did, event.uri, now)
+        gone = forget_post(tx, self.memory, self.journal, event.did, event.uri, now)
         if known or gone:
             self._count_and_log(tx, "deleted", event.did, uri=event.uri, erased=gone)
 

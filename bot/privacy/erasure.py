@@ -1,63 +1,96 @@
-"""Erase a person: their memory, their texts in the queue and in turns, and the replies to them."""
+"""Erase a person: their memory, their texts in the queue and in turns, and the replies to them.
+
+What somebody wished to be erased is written into the journal of erasures, inside the transaction that erases.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot.storage import jobs, mentions, outcomes, turns
+from bot.storage import edits, jobs, mentions, outcomes, turns
 from bot.storage.jobs import BRAIN, JobKind
+from bot.storage.journal import note_key
 from bot.storage.ledger import EntryKind
+from memory.db import lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Database, Tx
+    from memory.model import Note
     from memory.store import Memory
 
 
-def erase(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> int:
-    """Erase the person. Returns how many rows of memory. `keep` is a mention that is still to be answered."""
+def erase(
+    tx: Tx,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    did: str,
+    now: datetime,
+    *,
+    wished_at: datetime | None = None,
+    keep: Collection[str] = (),
+) -> int:
+    """Erase the person, because of a wish of `wished_at` (else of `now`). Returns how many rows of memory.
+
+    `keep` are mentions that are still to be answered.
+    """
+    lock_person(tx, did)
+    journal.add(tx, wished_at or now, did)
     erased = memory.erase(tx, did)
     erase_outside_memory(tx, ledger, did, now, keep=keep)
     return erased
 
 
-def erase_outside_memory(tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: str = "") -> None:
+def lock_person(tx: Tx, did: str) -> None:
+    """Until the transaction ends, nobody else erases this person or stores what they said."""
+    lock(tx, f"erasure {did}")
+
+
+def erase_outside_memory(
+    tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: Collection[str] = ()
+) -> None:
     """Erase what the rest of the bot has of a person whom memory has erased.
 
     The ledger is written before the commit, so that a replay of the stream brings nothing back. The brain is
     told by a job, because it may be unreachable, or run in another process.
     """
-    forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri != keep], now)
+    forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri not in keep], now)
     turns.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
 @contextmanager
-def propagate_erasure(tx: Tx, memory: Memory, did: str, now: datetime) -> Iterator[None]:
+def propagate_erasure(tx: Tx, memory: Memory, journal: Journal, did: str, now: datetime) -> Iterator[None]:
     """Notes of this person that are erased within the block are erased from turns and from the brain too."""
-    before = _sources(tx, memory, did)
+    before = _notes(tx, memory, did)
     yield
-    erased = before - _sources(tx, memory, did)
-    turns.redact(tx, {uri for _, uri in erased})
+    left = _notes(tx, memory, did)
+    erased = [note for number, note in before.items() if number not in left]
+    journal.add(tx, now, *(note_key(note.receipt.uri, note.text) for note in erased))
+    turns.redact(tx, {note.receipt.uri for note in erased})
     if erased:
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
-def _sources(tx: Tx, memory: Memory, did: str) -> set[tuple[int, str]]:
-    """Each note of this person: its id, and the AT URI of its post."""
-    return {(note.id, note.receipt.uri) for note in memory.notes(tx, did)}
+def _notes(tx: Tx, memory: Memory, did: str) -> dict[int, Note]:
+    return {note.id: note for note in memory.notes(tx, did)}
 
 
-def forget_post(tx: Tx, memory: Memory, did: str, uri: str, now: datetime) -> int:
+def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, now: datetime) -> int:
     """Erase what comes from a deleted post of this person. Returns how many notes and turns."""
-    with propagate_erasure(tx, memory, did, now):
+    with propagate_erasure(tx, memory, journal, did, now):
         notes = memory.forget_post(tx, uri, now)
-    return notes + turns.redact(tx, [uri])
+    gone = notes + turns.redact(tx, [uri])
+    if gone or edits.cids_of(tx, [uri]):
+        journal.add(tx, now, uri)
+    return gone
 
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
@@ -65,7 +98,9 @@ def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> N
     outcomes.anonymize(tx, uris, ledger.pseudonym, now)
 
 
-def erase_person(db: Database, memory: Memory, ledger: Ledger, did: str, now: datetime) -> int:
+def erase_person(
+    db: Database, memory: Memory, ledger: Ledger, journal: Journal, did: str, now: datetime
+) -> int:
     """`erase` in a transaction of its own."""
     with db.write() as tx:
-        return erase(tx, memory, ledger, did, now)
+        return erase(tx, memory, ledger, journal, did, now)

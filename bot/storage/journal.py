@@ -63,8 +63,7 @@ class Journal:
     def add(self, tx: Tx, at: datetime, *names: str) -> None:
         """Write that these (DIDs, AT URIs, keys of notes) were erased by a wish of `at`.
 
-        If a later wish is known, it stands. Call it in the transaction that erases. The lines are on disk when
-        this returns.
+        A later wish stands. Call it in the transaction that erases. The lines are on disk when this returns.
         """
         at = at.replace(microsecond=0)
         hashes = dict.fromkeys(map(self._file.hash, names))
@@ -74,18 +73,18 @@ class Journal:
         if self._shared:
             self._share(tx, [(each, at) for each in hashes])
 
-    def erased_at(self, tx: Tx, name: str) -> datetime | None:
-        """The time of the last wish to erase this."""
+    def erased_at(self, name: str, tx: Tx | None = None) -> datetime | None:
+        """The time of the last wish to erase this. With `tx` the other machines' wishes count as well."""
         self._refresh()
         digest = self._file.hash(name)
         found = [self._erased_at.get(digest)]
-        if self._shared:
+        if self._shared and tx is not None:
             found.append(tx.scalar(select(func.max(ErasureRow.at)).where(ErasureRow.hash == digest)))
         return max(filter(None, found), default=None)
 
-    def covers(self, tx: Tx, name: str, said: datetime | None) -> bool:
+    def covers(self, name: str, said: datetime | None, tx: Tx | None = None) -> bool:
         """Whether what was said at `said` (None: not known) was to be erased by a wish about `name`."""
-        wish = self.erased_at(tx, name)
+        wish = self.erased_at(name, tx)
         return wish is not None and is_before(said, wish)
 
     def is_empty(self) -> bool:

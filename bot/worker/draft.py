@@ -181,7 +181,7 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: T
     """Store the edits of memory and the parts of the reply, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
-    with propagate_erasure(tx, services.memory, mention.did, now):
+    with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,

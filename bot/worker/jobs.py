@@ -117,7 +117,7 @@ class JobRunner:
             raise TransientNetworkError(f"the account is {status}: that is no end of it")
 
         def forget(tx: Tx) -> int:
-            return erase(tx, services.memory, services.ledger, did, services.clock())
+            return erase(tx, services.memory, services.ledger, services.journal, did, services.clock())
 
         erased = await services.write(forget)
         self.handler.tracked.drop_person(did)

@@ -69,7 +69,7 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     def store_edit(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
-        edit = apply_edit(tx, services.memory, services.ledger, post.ref, verdict, now)
+        edit = apply_edit(tx, services.memory, services.ledger, services.journal, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
     return await services.write(store_edit)
@@ -80,7 +80,7 @@ def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Pr
     if preflight is not None and preflight.deleted:
         now = services.clock()
         edits.retract(tx, mention.uri, policy.PolicyReason.GONE, now)
-        forget_post(tx, services.memory, mention.did, mention.uri, now)
+        forget_post(tx, services.memory, services.journal, mention.did, mention.uri, now)
 
 
 async def _read_gate(services: Services, mention: Mention) -> Gate | None:

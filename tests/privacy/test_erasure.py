@@ -12,7 +12,7 @@ from support.letta_brain import letta_rig
 
 from bot.domain.events import PostDeleted
 from bot.errors import PermanentBrainError, TransientBrainError
-from bot.privacy.erasure import erase_person, propagate_erasure
+from bot.privacy.erasure import propagate_erasure
 
 REMEMBER, REPLY = ("remember", {"text": "lives in ZEBRAFISH"}), ("reply", {"text": "Noted."})
 
@@ -28,12 +28,12 @@ def harness(db, tmp_path):
 
 
 def the_operator(harness):
-    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, ANA, harness.clock())
+    harness.erase(ANA)
 
 
 def the_operator_a_note(harness):
     now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, propagate_erasure(tx, memory, ANA, now):
+    with harness.services.db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, now):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=now)
 

@@ -9,7 +9,7 @@ from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import AccountChanged, PostDeleted
-from bot.privacy.erasure import erase_person, propagate_erasure
+from bot.privacy.erasure import propagate_erasure
 from bot.privacy.retention import apply_retention
 from memory.db import Database
 from memory.model import RetentionPolicy
@@ -65,12 +65,12 @@ def the_post_is_edited(harness):
 
 
 def the_operator_forgets_the_person(harness):
-    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, ANA, harness.clock())
+    harness.erase(ANA)
 
 
 def the_operator_forgets_the_note(harness):
     now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, propagate_erasure(tx, memory, ANA, now):
+    with harness.services.db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, now):
         memory.forget_note(tx, 1, actor="operator", at=now)
 
 

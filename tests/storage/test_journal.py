@@ -30,7 +30,7 @@ def add(db, journal, *names, at=NOW):
 
 def erased_at(db, journal, name):
     with db.read() as tx:
-        return journal.erased_at(tx, name)
+        return journal.erased_at(name, tx)
 
 
 def lines(folder):
@@ -55,8 +55,7 @@ def test_what_was_said_before_the_wish_or_at_no_known_time_is_covered(sqlite, tm
     db = sqlite()
     journal = opened(tmp_path, db)
     add(db, journal, ANA)
-    with db.read() as tx:
-        assert (journal.covers(tx, ANA, said), journal.covers(tx, BEN, said)) == (covered, False)
+    assert (journal.covers(ANA, said), journal.covers(BEN, said)) == (covered, False)
 
 
 def test_no_name_stands_in_the_journal(db, tmp_path):

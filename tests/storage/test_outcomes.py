@@ -11,7 +11,6 @@ from bot.domain.events import AccountChanged, Blocked, GateChanged, PostDeleted
 from bot.domain.mention import State
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import PermanentBrainError
-from bot.privacy.erasure import erase_person
 from bot.privacy.retention import apply_retention
 from bot.storage import steering
 from memory.model import RetentionPolicy
@@ -55,8 +54,7 @@ def purge(harness, ref):
 
 
 def erase(harness, ref):
-    services = harness.services
-    erase_person(services.db, services.memory, services.ledger, ANA, harness.clock())
+    harness.erase(ANA)
 
 
 def skip(harness, ref):

@@ -19,7 +19,7 @@ from bot.domain.mention import Reason, State
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome
 from bot.errors import NotFound, PermanentBrainError, TransientBrainError, TransientNetworkError
-from bot.privacy.erasure import erase_person, propagate_erasure
+from bot.privacy.erasure import propagate_erasure
 from bot.storage import turns, views
 from bot.storage.tables import TurnRow, TurnSourceRow
 from memory.db import Database
@@ -281,7 +281,7 @@ def test_an_erased_person_leaves_no_turn(harness):
         ("reply", {"text": CANARY}),
     )
     other = ask(harness, BEN, "hi")
-    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, ANA, NOW)
+    harness.erase(ANA)
     assert CANARY not in dump(harness.services.db)
     assert ANA not in dump(harness.services.db)
     assert not kept(harness, other)[0].erased
@@ -294,7 +294,7 @@ def test_an_erased_persons_words_leave_the_turns_of_others(harness):
     harness.network.write = lambda did, record, rkey=None: write(did, {**record, **answering}, rkey=rkey)
     ref = ask(harness, ANA, "what does Ben mean?")
     assert CANARY in dump(harness.services.db)
-    erase_person(harness.services.db, harness.services.memory, harness.services.ledger, BEN, NOW)
+    harness.erase(BEN)
     (turn,) = kept(harness, ref)
     assert CANARY not in dump(harness.services.db)
     assert (turn.erased, turn.calls, turn.reply, turn.edits) == (True, (), None, ())
@@ -310,7 +310,7 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(harness, who):
     with db.read() as tx:
         (note,) = memory.recall(tx, ANA).notes
     if who == "the operator":
-        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
         ask(harness, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
@@ -328,7 +328,7 @@ def test_a_forgotten_note_leaves_the_turns_that_only_found_it_by_searching(harne
     (turn,) = kept(harness, ref)
     assert (turn.told.shown, CANARY in turn.calls[0].answer) == ((), True)
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, NOW):
         memory.forget_note(tx, turn.told.notes[0], actor="operator", at=NOW)
     assert CANARY not in dump(db)
 
@@ -337,7 +337,7 @@ def test_a_note_of_another_post_stays_in_its_turns(harness):
     ask(harness, ANA, "my dog", ("remember", {"text": "dog Biscuit"}), ("reply", {"text": "ok"}))
     before = ask(harness, BEN, "my cat", ("remember", {"text": "cat Tom"}), ("reply", {"text": "ok"}))
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, NOW):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not kept(harness, before)[0].erased
@@ -382,9 +382,7 @@ def test_posts_of_strangers_that_a_turn_shows_are_followed_at_once_and_after_a_s
 
 def test_who_is_forgotten_while_the_brain_thinks_leaves_no_turn(harness):
     async def forget():
-        await asyncio.to_thread(
-            erase_person, harness.services.db, harness.services.memory, harness.services.ledger, ANA, NOW
-        )
+        await asyncio.to_thread(harness.erase, ANA)
 
     ask(harness, ANA, f"my dog is {CANARY}", forget, ("reply", {"text": CANARY}))
     assert dump(harness.services.db) == "[[], []]"
@@ -395,7 +393,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(harness):
     db, memory = harness.services.db, harness.services.memory
 
     async def forget():
-        with db.write() as tx, propagate_erasure(tx, memory, ANA, NOW):
+        with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, NOW):
             (note,) = memory.recall(tx, ANA).notes
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
 
@@ -419,7 +417,7 @@ def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
         ask(harness, ANA, text, ("recall", {"query": text}), ("reply", {"text": text[:200]}))
         harness.clock.forward(minutes=10)
     assert left() > 30
-    erase_person(db, harness.services.memory, harness.services.ledger, ANA, NOW)
+    harness.erase(ANA)
     assert left() == 0
     db.close()
 
@@ -429,7 +427,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db.upgrade()
     harness = Harness(db, tmp_path)
     ask(harness, ANA, "my dog", ("remember", {"text": CANARY}), ("reply", {"text": "ok"}))
-    with db.write() as tx, propagate_erasure(tx, harness.services.memory, ANA, NOW):
+    with db.write() as tx, propagate_erasure(tx, harness.services.memory, harness.services.journal, ANA, NOW):
         (note,) = harness.services.memory.recall(tx, ANA).notes
         harness.services.memory.forget_note(tx, note.id, actor="operator", at=NOW)
     assert not any(CANARY.encode() in file.read_bytes() for file in tmp_path.glob("scrubjay.db*"))

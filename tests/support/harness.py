@@ -16,8 +16,10 @@ from bot.ingest.handler import EventHandler
 from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
 from bot.network.in_memory import InMemoryNetwork
+from bot.privacy.erasure import erase_person
 from bot.services import Services, TurnOptions
 from bot.storage import views
+from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
 from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
@@ -87,6 +89,7 @@ class Harness:
             db=db,
             memory=Memory(),
             ledger=Ledger(folder / "ledger", self.clock),
+            journal=Journal(folder / "journal", self.clock, db),
             network=self.network,
             brain=self.brain,
             clock=self.clock,
@@ -106,6 +109,7 @@ class Harness:
         self.handler = EventHandler(
             memory=self.services.memory,
             ledger=self.services.ledger,
+            journal=self.services.journal,
             bot_did=self.network.did,
             pace=NO_PAUSE,
             tracked=self.services.tracked,
@@ -118,6 +122,11 @@ class Harness:
         self.jobs = JobRunner(self.services, self.handler, lambda: 0.0)
         self.reconciler = Reconciler(self.services, self.handler, self.scheduler.wake_at)
         self._seq = 0
+
+    def erase(self, did):
+        """What `memory forget` does."""
+        parts = self.services
+        return erase_person(parts.db, parts.memory, parts.ledger, parts.journal, did, self.clock())
 
     def with_brain(self, brain):
         """Let the worker ask this one, for example `brain` behind a guard."""

@@ -160,7 +160,7 @@ def test_a_brain_that_takes_too_long_is_cut_off(harness):
 def test_what_was_erased_is_not_thought_again(harness):
     (ref,) = talk(harness, "I live in Lisbon")
     db, memory = harness.services.db, harness.services.memory
-    with db.write() as tx, propagate_erasure(tx, memory, ANA, harness.clock()):
+    with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, harness.clock()):
         (note,) = memory.recall(tx, ANA).notes
         memory.forget_note(tx, note.id, actor="operator", at=harness.clock())
     with pytest.raises(NotFound, match="erased"):
