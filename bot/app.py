@@ -17,6 +17,7 @@ from bot import factory
 from bot.errors import NetworkError
 from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
+from bot.privacy.reapplying import apply_journal
 from bot.privacy.retention import run_retention
 from bot.scheduler import Scheduler
 from bot.storage import cursors, mentions, turns
@@ -79,6 +80,9 @@ async def serve(
     """Listen to `stream` (if any) and work, until `stopping`; then drain."""
     scheduler = Scheduler(timedelta(seconds=settings.sweep))
     scheduler.start()
+    await asyncio.to_thread(
+        apply_journal, services.db, services.memory, services.ledger, services.journal, services.clock()
+    )
     handler = await asyncio.to_thread(factory.make_handler, settings, services)
     background = [
         asyncio.create_task(task)

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from memory.rows import notes as rows
-from memory.rows.notes import NOTE
+from memory.rows.notes import NOTE, RECEIPT
+from memory.rows.passages import PASSAGE, URI
+from memory.tables import PersonRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from memory.db import Tx
     from memory.model import Note, Receipt
+
+
+def held_posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
+    """The receipts of notes, the posts of passages, and people without either: (DID, AT URI, time)."""
+    person, known = PersonRow.__table__.c, set[str]()
+    for query in (
+        select(NOTE.did, NOTE.source_uri, NOTE.said_at),
+        select(RECEIPT.did, RECEIPT.uri, RECEIPT.said_at),
+        select(PASSAGE.did, URI, PASSAGE.at).where(PASSAGE.note_id.is_(None)),
+    ):
+        for who, uri, at in tx.execute(
+            query if did is None else query.where(query.selected_columns[0] == did)
+        ):
+            known.add(who)
+            yield who, uri, at
+    people = select(person.did, person.first_seen)
+    for who, at in tx.execute(people if did is None else people.where(person.did == did)):
+        if who not in known:
+            yield who, f"at://{who}/", at
 
 
 def forget_note(

@@ -31,7 +31,7 @@ from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from memory.db import Tx
     from memory.encoders import Encoder
@@ -116,9 +116,16 @@ class Memory:
             raise UnknownNote(f"n{note_id}")
         return found[0]
 
-    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
-        """Every note of this person that was not forgotten, also superseded and withdrawn ones."""
-        return rows.find(tx, NOTE.did == did)
+    def notes(self, tx: Tx, did: str | None) -> tuple[Note, ...]:
+        """Every note of this person (None: of everyone) that was not forgotten, also superseded ones."""
+        return rows.find(tx, *(() if did is None else (NOTE.did == did,)))
+
+    def held_posts(self, tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
+        """The posts of this person (None: of everyone) of which something is held: (DID, AT URI, when).
+
+        Who is known without a post stands there once, with the time of the first contact.
+        """
+        return forgetting.held_posts(tx, did)
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""

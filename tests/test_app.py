@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.backup import backup, restore
 from support.factory import ANA
-from support.harness import Harness, ScriptedBrain
+from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from support.memory_people import receipt as memory_receipt
 
 from bot import app
@@ -123,6 +124,24 @@ async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no
 
     entry = harness.entry(ref)
     assert (entry.state, entry.attempts, entry.due_at) == (State.WAITING, 0, harness.clock())
+
+
+async def test_nothing_is_served_from_a_restored_database_before_the_journal_is_applied(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    harness.say(ANA, "I live in Lisbon")
+    await asyncio.to_thread(harness.work)
+    copy = backup(db)
+    harness.clock.forward(seconds=1)
+    harness.erase(ANA)
+    restore(db, copy)
+    stopping = asyncio.Event()
+    harness.clock.forward(seconds=1)
+    _, event = heard(harness, "what do you know of me?")
+    serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(event), stopping))
+    await until(lambda: len(harness.brain.prompts) == 2)
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+    assert harness.brain.prompts[-1].recollection.notes == ()
 
 
 async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, tmp_path):

@@ -26,9 +26,10 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import Command, Ignored, Mention
+from bot.domain.said import said_at
 from bot.domain.uris import record_key
 from bot.ingest.edits import apply_edit, carry_out_command
-from bot.privacy.erasure import forget_post
+from bot.privacy.erasure import forget_post, lock_person
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
 from bot.storage.jobs import JobKind
 from memory.db import after_commit
@@ -76,11 +77,15 @@ class EventHandler:
         if not isinstance(event, PostCreated):
             return None
         verdict = addressing.judge(event, self.bot_did, commands.parse)
-        if isinstance(verdict, Mention) and not event.edited and self.ledger.is_settled(verdict.uri):
+        if isinstance(verdict, Mention) and not event.edited and self._is_settled(verdict):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
             self.counts[f"ignored.{verdict.reason}"] += 1
         return verdict
+
+    def _is_settled(self, mention: Mention) -> bool:
+        """Whether the ledger has it. Whether a wish to be forgotten was done, only the database knows."""
+        return mention.command is not Command.FORGET and self.ledger.is_settled(mention.uri)
 
     @staticmethod
     def matters(event: Event, verdict: Verdict | None) -> bool:
@@ -118,6 +123,12 @@ class EventHandler:
     def _handle_new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
             return None
+        if verdict.command is Command.FORGET and self.ledger.is_settled(verdict.uri):
+            self._forget_without_answer(tx, verdict, now)
+            return None
+        if self._is_late(tx, event, verdict, now):
+            self.counts["ignored.said before an erasure"] += 1
+            return None
         due_at = pacing.think_at(now, self.pace)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
@@ -129,6 +140,26 @@ class EventHandler:
         after_commit(tx, partial(log.info, "mention.accepted", **fields))
         carry_out_command(tx, self.memory, self.ledger, self.journal, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
+
+    def _forget_without_answer(self, tx: Tx, wish: Mention, now: datetime) -> None:
+        """Erase because of a wish that was answered before this database was restored."""
+        done = edits.cids_of(tx, [wish.uri, self.ledger.pseudonym(wish.uri)])
+        if done or not mentions.accept(tx, wish, now=now, due_at=now):
+            self.counts["repeated"] += 1
+            return
+        self.counts["forgotten again"] += 1
+        carry_out_command(tx, self.memory, self.ledger, self.journal, wish, now, answer=False)
+
+    def _is_late(self, tx: Tx, event: PostCreated, mention: Mention, now: datetime) -> bool:
+        """Whether it was said before a wish to erase it or its author. Of such posts only a `stop` counts."""
+        if mention.command is Command.FORGET:
+            return False
+        lock_person(tx, mention.did)
+        said = said_at(mention.uri, event.record.get("createdAt"), now)
+        late = any(self.journal.wish_after(name, said, tx) for name in (mention.did, mention.uri))
+        if late and mention.command is Command.STOP:
+            carry_out_command(tx, self.memory, self.ledger, self.journal, mention, now)
+        return late
 
     def _handle_edit(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         """Replace the stored post. A post that addresses the bot only since the edit is a new mention."""

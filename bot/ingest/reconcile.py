@@ -72,8 +72,10 @@ class Reconciler:
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[tuple[PostCreated, Verdict | None]]:
-        stored = await self.services.read(lambda tx: edits.cids_of(tx, [post.ref.uri for post in page]))
-        new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in stored]
+        names = {post.ref.uri: self.services.ledger.pseudonym(post.ref.uri) for post in page}
+        stored = await self.services.read(lambda tx: edits.cids_of(tx, [*names, *names.values()]))
+        known = {uri for uri, name in names.items() if uri in stored or name in stored}
+        new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in known]
         return [each for each in new if self.handler.matters(*each)]
 
     async def _handle(self, post: PostCreated, verdict: Verdict | None) -> bool:

@@ -82,10 +82,10 @@ class Journal:
             found.append(tx.scalar(select(func.max(ErasureRow.at)).where(ErasureRow.hash == digest)))
         return max(filter(None, found), default=None)
 
-    def covers(self, name: str, said: datetime | None, tx: Tx | None = None) -> bool:
-        """Whether what was said at `said` (None: not known) was to be erased by a wish about `name`."""
+    def wish_after(self, name: str, said: datetime | None, tx: Tx | None = None) -> datetime | None:
+        """The time of the wish to erase this, if it came after `said` (None: not known)."""
         wish = self.erased_at(name, tx)
-        return wish is not None and is_before(said, wish)
+        return wish if wish is not None and is_before(said, wish) else None
 
     def is_empty(self) -> bool:
         self._refresh()

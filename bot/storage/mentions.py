@@ -8,7 +8,7 @@ from sqlalchemy import case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from bot.domain.mention import ACTIVE, Claim, Mention, State
+from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
 from bot.errors import FenceLost
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow, OutboxRow
@@ -190,6 +190,26 @@ def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None
 
 def uris_of(tx: Tx, did: str) -> list[str]:
     return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
+
+
+def posts(tx: Tx, did: str | None, *, with_text: bool = False) -> Iterator[tuple[str, str, datetime]]:
+    """The mentions of this person (None: of everyone who was not erased): (DID, AT URI, when it was said).
+
+    Without the wishes to be forgotten, which are kept until they are answered.
+    """
+    found = select(MentionRow.did, MentionRow.uri, MentionRow.said_at).where(
+        MentionRow.uri.startswith("at://"), MentionRow.command.is_distinct_from(Command.FORGET)
+    )
+    if did is not None:
+        found = found.where(MentionRow.did == did)
+    for row in tx.execute(found.where(MentionRow.text != "") if with_text else found):
+        yield row.did, row.uri, row.said_at
+
+
+def open_wishes(tx: Tx, did: str) -> list[str]:
+    """The wishes of this person to be forgotten that are still to be answered."""
+    wishes = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.command == Command.FORGET)
+    return list(tx.scalars(wishes.where(MentionRow.state.in_(OPEN))))
 
 
 def erase_texts(tx: Tx, before: datetime) -> int:

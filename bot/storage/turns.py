@@ -17,7 +17,7 @@ from memory.db import mark_erased
 from memory.model import Forget, Remember, Revise
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
     from memory.db import Tx
@@ -83,6 +83,20 @@ def latest(
 def all_source_uris(tx: Tx) -> list[str]:
     """The AT URIs of all posts whose words are in a turn record."""
     return list(tx.scalars(select(TurnSourceRow.uri).distinct()))
+
+
+def posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
+    """The mentions that turns of this person (None: of everyone) are about: (DID, AT URI, turn's time)."""
+    found = select(TurnRow.did, TurnRow.uri, TurnRow.at)
+    for row in tx.execute(found if did is None else found.where(TurnRow.did == did)):
+        yield row.did, row.uri, row.at
+
+
+def sources(tx: Tx) -> Iterator[tuple[str, datetime]]:
+    """The AT URI of each post whose words are in a turn record, and the time of that turn."""
+    joined = select(TurnSourceRow.uri, TurnRow.at).join(TurnRow, TurnRow.id == TurnSourceRow.turn_id)
+    for row in tx.execute(joined):
+        yield row.uri, row.at
 
 
 def redact(tx: Tx, uris: Collection[str]) -> int:

@@ -55,7 +55,7 @@ def test_what_was_said_before_the_wish_or_at_no_known_time_is_covered(sqlite, tm
     db = sqlite()
     journal = opened(tmp_path, db)
     add(db, journal, ANA)
-    assert (journal.covers(ANA, said), journal.covers(BEN, said)) == (covered, False)
+    assert (journal.wish_after(ANA, said), journal.wish_after(BEN, said)) == (NOW if covered else None, None)
 
 
 def test_no_name_stands_in_the_journal(db, tmp_path):

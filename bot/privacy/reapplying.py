@@ -1,0 +1,133 @@
+"""Erase again what the journal of erasures names: from a restored database, and from an old export.
+
+Who spoke again after the wish, and of whom nothing older is held, is left alone. Doing it twice changes
+nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.domain.said import said_at
+from bot.domain.uris import author
+from bot.privacy.erasure import erase, forget_post, propagate_erasure
+from bot.storage import edits, mentions, turns
+from bot.storage.journal import note_key
+from memory.errors import UnknownNote
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.storage.journal import Journal
+    from bot.storage.ledger import Ledger
+    from memory.db import Database, Tx
+    from memory.store import Memory
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is here though the journal names it: DIDs, AT URIs, ids of notes, each with the time of the wish.
+
+    `quoted`: AT URIs of posts whose words are in turns from before the wish about them or their author.
+    """
+
+    people: dict[str, datetime]
+    posts: dict[str, datetime]
+    notes: dict[int, datetime]
+    quoted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """`fresh`: something was taken in. `left_out`: how many notes were not; None if nothing was left out."""
+
+    did: str
+    fresh: bool
+    left_out: int | None = None
+
+
+def apply_journal(db: Database, memory: Memory, ledger: Ledger, journal: Journal, now: datetime) -> Erased:
+    """Erase from this database what the journal names. Call it before anything is answered."""
+    journal.exchange(db)
+    with db.read() as tx:
+        found = find_erased(tx, memory, journal, now)
+    if found.people or found.posts or found.notes or found.quoted:
+        with db.write() as tx:
+            erase_again(tx, memory, ledger, journal, found)
+        counts = {name: len(getattr(found, name)) for name in ("people", "posts", "notes", "quoted")}
+        log.warning("journal.applied", **counts)
+    return found
+
+
+def import_person(
+    tx: Tx, memory: Memory, ledger: Ledger, journal: Journal, text: str, now: datetime
+) -> Imported:
+    """Import a document of `Memory.export`, without what the journal names. Raises ImportRefused."""
+    fresh = memory.import_(tx, text)
+    did = json.loads(text)["person"]["did"]
+    before = len(memory.notes(tx, did))
+    found = find_erased(tx, memory, journal, now, did)
+    if not (found.people or found.posts or found.notes):
+        return Imported(did, fresh)
+    erase_again(tx, memory, ledger, journal, found)
+    left = len(memory.notes(tx, did))
+    return Imported(did, fresh=fresh and did not in found.people, left_out=before - left)
+
+
+def find_erased(tx: Tx, memory: Memory, journal: Journal, now: datetime, did: str | None = None) -> Erased:
+    """What the journal names and this database has, of one person or of everyone."""
+    if journal.is_empty():
+        return Erased({}, {}, {}, frozenset())
+    people: dict[str, datetime] = {}
+    posts: dict[str, datetime] = {}
+    for who, uri, at in chain(memory.held_posts(tx, did), mentions.posts(tx, did, with_text=True)):
+        said = said_at(uri, at, now)
+        _note_wish(journal, who, said, people)
+        _note_wish(journal, uri, said, posts)
+    for who, uri, at in chain(mentions.posts(tx, did), turns.posts(tx, did)):
+        _note_wish(journal, who, said_at(uri, at, now), people)
+    return Erased(people, posts, _notes(tx, memory, journal, did), _quoted(tx, journal, did))
+
+
+def _note_wish(journal: Journal, name: str, said: datetime | None, found: dict[str, datetime]) -> None:
+    if name not in found and (wish := journal.wish_after(name, said)):
+        found[name] = wish
+
+
+def _notes(tx: Tx, memory: Memory, journal: Journal, did: str | None) -> dict[int, datetime]:
+    wishes = (
+        (note.id, journal.wish_after(note_key(note.receipt.uri, note.text), note.written_at))
+        for note in memory.notes(tx, did)
+    )
+    return {number: wish for number, wish in wishes if wish}
+
+
+def _quoted(tx: Tx, journal: Journal, did: str | None) -> frozenset[str]:
+    sources = turns.sources(tx) if did is None else ()
+    return frozenset(
+        uri for uri, at in sources if journal.wish_after(uri, at) or journal.wish_after(author(uri), at)
+    )
+
+
+def erase_again(tx: Tx, memory: Memory, ledger: Ledger, journal: Journal, found: Erased) -> None:
+    """Erase it as of the time of the wish."""
+    for did, wish in found.people.items():
+        erase(tx, memory, ledger, journal, did, wish, keep=mentions.open_wishes(tx, did))
+    for uri, wish in found.posts.items():
+        edits.retract(tx, uri, "deleted", wish)
+        forget_post(tx, memory, journal, author(uri), uri, wish)
+    for number, wish in found.notes.items():
+        try:
+            did = memory.note(tx, number).did
+        except UnknownNote:  # it went with its person, its post or another note
+            continue
+        with propagate_erasure(tx, memory, journal, did, wish):
+            memory.forget_note(tx, number, actor="journal", at=wish)
+    turns.redact(tx, found.quoted)
