@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from bot.cli import output
-from bot.cli.context import App, pass_app
+from bot.cli.context import App, now, pass_app
 from memory.errors import ImportRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from bot.privacy.reapplying import Imported
     from memory.db import Tx
 
 MAX_ROWS = 1_000_000
@@ -80,8 +81,10 @@ def _open_output(path: Path | None) -> Iterator[TextIO]:
 def import_(app: App, file: TextIO) -> None:
     """Take in what `memory export` wrote; a person is taken in whole or not at all.
 
-    Who is here already with the same memory is passed over, who is here with another is left alone.
+    Who is here already with the same memory is passed over, who is here with another is left alone. What was
+    forgotten since the export is left out.
     """
+    from bot.privacy.reapplying import import_person
     from memory import documents
 
     try:
@@ -89,21 +92,32 @@ def import_(app: App, file: TextIO) -> None:
     except UnicodeDecodeError:
         raise click.UsageError(f"{file.name} is no text in UTF-8.") from None
     found, broken = _valid_documents(documents.split(text))
-    refused = [broken] if broken else []
+    refused, left_out = [broken] if broken else [], []
     taken, known, database = 0, 0, app.make_database()
     for line, document in _with_progress("importing", found):
         try:
             with database.write() as tx:
-                fresh = app.memory.import_(tx, document)
+                one = import_person(tx, app.memory, app.ledger, app.journal, document, now())
         except ImportRefused as error:
             refused.append(f"line {line}: {error}")
         else:
-            taken, known = taken + fresh, known + (not fresh)
+            taken, known = taken + one.fresh, known + one.known
+            if one.left_out is not None:
+                left_out.append(f"line {line}: {_told_left_out(one)}")
     output.message(f"Took in {taken}, {known} were here already, {len(refused)} refused.")
-    for reason in refused:
+    for reason in (*refused, *left_out):
         output.message(output.escape(reason))
-    if refused:
+    if refused or left_out:
         raise click.exceptions.Exit(1)
+
+
+def _told_left_out(imported: Imported) -> str:
+    notes = f"{imported.left_out} {'note' if imported.left_out == 1 else 'notes'}"
+    who = "they were" if imported.erased else "those notes or their posts were"
+    return (
+        f"{notes} of {imported.did} left out: {who} forgotten after the export was made, and the journal of "
+        "erasures says so. What they tell the bot from now on is remembered."
+    )
 
 
 def _valid_documents(found: Iterable[tuple[int, str]]) -> tuple[list[tuple[int, str]], str]:

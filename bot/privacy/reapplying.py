@@ -46,10 +46,16 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """`fresh`: something was taken in. `left_out`: how many notes were not; None if nothing was left out."""
+    """What became of one person's document.
+
+    `fresh`: it was taken in; `known`: all of it was here; `erased`: nothing was taken in, as the person was
+    forgotten. `left_out`: how many notes were not taken in; None if nothing was left out.
+    """
 
     did: str
-    fresh: bool
+    fresh: bool = False
+    known: bool = False
+    erased: bool = False
     left_out: int | None = None
 
 
@@ -75,15 +81,15 @@ def import_person(
     before = len(memory.notes(tx, did))
     found = find_erased(tx, memory, journal, now, did)
     if not (found.people or found.posts or found.notes):
-        return Imported(did, fresh)
+        return Imported(did, fresh=fresh, known=not fresh)
     erase_again(tx, memory, ledger, journal, found)
-    left = len(memory.notes(tx, did))
-    return Imported(did, fresh=fresh and did not in found.people, left_out=before - left)
+    left_out, erased = before - len(memory.notes(tx, did)), did in found.people
+    return Imported(did, fresh=fresh and not erased, known=not fresh, erased=erased, left_out=left_out)
 
 
 def find_erased(tx: Tx, memory: Memory, journal: Journal, now: datetime, did: str | None = None) -> Erased:
     """What the journal names and this database has, of one person or of everyone."""
-    if journal.is_empty():
+    if not journal:
         return Erased({}, {}, {}, frozenset())
     people: dict[str, datetime] = {}
     posts: dict[str, datetime] = {}

@@ -36,6 +36,12 @@ def note_key(uri: str, text: str) -> str:
     return f"{uri} {text}"
 
 
+def is_shared(db: Database) -> bool:
+    """Whether the database has a journal, too."""
+    with db.read() as tx:
+        return tx.scalar(select(ErasureSaltRow.salt)) is not None
+
+
 class Journal:
     """Open (or make) the journal at `path`, and take in what the database has of it.
 
@@ -87,9 +93,10 @@ class Journal:
         wish = self.erased_at(name, tx)
         return wish if wish is not None and is_before(said, wish) else None
 
-    def is_empty(self) -> bool:
+    def __len__(self) -> int:
+        """How many people, posts and notes it names."""
         self._refresh()
-        return not self._erased_at
+        return len(self._erased_at)
 
     def exchange(self, db: Database) -> None:
         """Write what only the file has into the database, and what only the database has into the file.

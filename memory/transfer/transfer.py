@@ -44,7 +44,7 @@ def import_(tx: Tx, people: People, document: Document) -> bool:
     if here is not None:
         if here == document.model_copy(update={"mentions": None, "turns": None}):
             return False
-        raise ImportRefused(f"{did} is known here, with another memory. Forget them first, or keep that.")
+        raise ImportRefused(f"{did} is known here, with another memory. That stays.")
     _refuse_known_edits(tx, document)
     tx.execute(insert(PersonRow).values(document.person.model_dump()))
     for handle in document.handles:

@@ -8,6 +8,11 @@ import pytest
 from support.cli_seed import AGAIN, HELLO, IRIS, MALLORY
 
 
+def lose_database(cli):
+    for file in cli.home.glob("data/scrubjay.db*"):
+        file.unlink()
+
+
 def test_an_export_is_all_that_is_held_also_in_the_queue(filled):
     held = json.loads(filled("memory", "export", "iris.test").out)
     assert [note["text"] for note in held["notes"]][1:] == ["Lives in Porto", "Lives in Lisbon"]
@@ -34,9 +39,9 @@ def test_an_export_of_everyone_is_a_line_each_and_imported_once(filled):
     assert [json.loads(line)["person"]["did"] for line in lines] == [IRIS, MALLORY]
     again = filled("memory", "import", "all.jsonl")
     assert (again.code, again.err) == (0, "Took in 0, 2 were here already, 0 refused.\n")
-    filled("memory", "forget", IRIS, "--yes")
+    lose_database(filled)
     done = filled("memory", "import", "all.jsonl")
-    assert (done.code, done.err) == (0, "Took in 1, 1 were here already, 0 refused.\n")
+    assert (done.code, done.err) == (0, "Took in 2, 0 were here already, 0 refused.\n")
     held = json.loads(filled("memory", "export", IRIS).out)
     assert held["notes"] == json.loads(lines[0])["notes"]
 
@@ -47,8 +52,7 @@ def test_an_import_tells_the_lines_that_it_refuses_and_takes_in_the_rest(filled)
     foreign = json.loads(first)
     foreign["notes"][0]["did"] = MALLORY
     (filled.home / "bad.jsonl").write_text("\n".join([json.dumps(foreign), second, "{oops"]))
-    for did in (IRIS, MALLORY):
-        filled("memory", "forget", did, "--yes")
+    lose_database(filled)
     done = filled("memory", "import", "bad.jsonl")
     assert done.code == 1
     assert done.err.splitlines()[0] == "Took in 1, 0 were here already, 2 refused."
@@ -61,3 +65,31 @@ def test_an_export_holds_the_turns_about_a_person(talked):
     cli, (hello, dog, _) = talked
     held = json.loads(cli("memory", "export", "ana.test").out)
     assert [one["uri"] for one in held["turns"]] == [dog, hello]
+
+
+def test_an_old_export_of_who_was_forgotten_is_left_out_with_words(filled):
+    (filled.home / "old.json").write_text(filled("memory", "export", "iris.test").out)
+    filled("memory", "forget", "iris.test", "--yes")
+    done = filled("memory", "import", "old.json")
+    assert (done.code, done.err.splitlines()[0]) == (1, "Took in 0, 0 were here already, 0 refused.")
+    assert done.err.splitlines()[1].startswith(f"line 1: 3 notes of {IRIS} left out: they were forgotten")
+    assert filled("memory", "list", "iris.test").code == 1
+
+
+def test_a_note_that_was_forgotten_is_left_out_of_an_old_export(filled):
+    (filled.home / "old.json").write_text(filled("memory", "export", "iris.test").out)
+    filled("memory", "forget", "n1", "--yes")
+    lose_database(filled)
+    done = filled("memory", "import", "old.json")
+    assert (done.code, done.err.splitlines()[0]) == (1, "Took in 1, 0 were here already, 0 refused.")
+    assert done.err.splitlines()[1].startswith(f"line 1: 1 note of {IRIS} left out: those notes or")
+    assert "Biscuit" not in filled("memory", "list", "iris.test").out
+
+
+@pytest.mark.parametrize("forget", ["iris.test", "n1"])
+def test_no_byte_of_what_was_left_out_is_in_the_database(filled, forget):
+    (filled.home / "old.json").write_text(filled("memory", "export", "iris.test").out)
+    filled("memory", "forget", forget, "--yes")
+    lose_database(filled)
+    filled("memory", "import", "old.json")
+    assert not [file for file in filled.home.glob("data/*") if b"Biscuit" in file.read_bytes()]
