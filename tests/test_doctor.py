@@ -11,7 +11,7 @@ from sqlalchemy import text
 from support.cli_seed import NOON, fill
 from support.factory import mention
 
-from bot import doctor
+from bot import doctor, factory
 from bot.config.settings import load
 from bot.doctor import local, remote
 from bot.doctor.check import Check
@@ -198,8 +198,41 @@ def test_a_damaged_database_is_restored_and_not_upgraded(made, spoil):
     spoil(database_file(made))
 
     found = list(doctor.storage_checks(made))
-    assert [check.name for check in found] == ["database", "mentions", "gaps"]
+    assert [check.name for check in found] == ["database", "journal", "mentions", "gaps"]
     assert [check.name for check in found if check.ok or "restore" not in check.mend] == []
+
+
+def test_a_journal_that_is_gone_is_copied_back_and_a_new_one_is_begun_by_a_run(made):
+    found = local.check_journal(made)
+    assert (found.ok, "is not there" in found.detail) == (False, True)
+    assert "copy it back" in found.mend
+    with closing(Database(made.database)) as db:
+        factory.open_journal(made, db)
+    assert local.check_journal(made).detail.endswith("journal, 0 erasures")
+
+
+@pytest.mark.parametrize("spoil", [b"", b"my diary\n", b"\xff" * 100])
+def test_a_journal_that_cannot_be_read_is_told_and_left_alone(made, spoil):
+    path = made.data_dir / "journal"
+    path.write_bytes(spoil)
+    found = local.check_journal(made)
+    assert (found.ok, "copy it back" in found.mend, path.read_bytes()) == (False, True, spoil)
+
+
+def test_on_postgresql_a_machine_without_the_file_takes_the_journal_from_the_database(postgres, tmp_path):
+    one, other = (
+        load(
+            {**NOWHERE, "SCRUBJAY_DATA_DIR": f"{tmp_path}/{name}", "SCRUBJAY_DATABASE_URL": url},
+            home=tmp_path,
+        )
+        for url in [postgres()]
+        for name in "ab"
+    )
+    before = local.check_journal(one).ok
+    with closing(Database(one.database)) as db:
+        factory.open_journal(one, db)
+    found = local.check_journal(other)
+    assert (before, found.ok, "copies it here" in found.detail) == (False, True, True)
 
 
 def test_a_database_of_a_newer_version_is_not_upgraded(made):

@@ -45,7 +45,11 @@ def storage_checks(settings: Settings) -> Iterator[Check]:
     mend = "see that SCRUBJAY_DATABASE_URL is what you mean"
     database = run_check("database", local.check_database, settings, mend)
     yield database
-    for name, check in (("mentions", local.check_mentions), ("gaps", local.check_gaps)):
+    for name, check in (
+        ("journal", local.check_journal),
+        ("mentions", local.check_mentions),
+        ("gaps", local.check_gaps),
+    ):
         if database.ok:
             yield run_check(name, check, settings, mend)
         else:

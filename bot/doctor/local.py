@@ -20,7 +20,8 @@ from sqlalchemy.exc import DBAPIError
 from bot import factory
 from bot.doctor.check import ACCOUNT_ADVICE, UPGRADE_ADVICE, Check, describe
 from bot.domain.mention import ACTIVE, OPEN, State
-from bot.errors import BreakerOpen, TransientBrainError
+from bot.errors import BreakerOpen, JournalUnavailable, TransientBrainError
+from bot.storage.journal import is_shared
 from memory.db import Database
 from memory.errors import MemoryFault, SchemaNewer
 from memory.text import tokens
@@ -39,6 +40,10 @@ MAX_DELAY = timedelta(minutes=5)
 MAX_ROWS = 1000
 GAP_ADVICE = "scrubjay run, on a PDS with an AppView; `scrubjay gap list --open` tells more"
 RESTORE_ADVICE = "move the file away and restore the last backup; `docs/operating.md` tells how"
+JOURNAL_ADVICE = (
+    "copy it back from where you keep it, before the bot runs; if it is lost, move away what is left of it: "
+    "`scrubjay run` begins a new one, and `docs/operating.md` tells what that means"
+)
 RIGHTS_ADVICE = "see that its folder and file are yours: you must be able to write to both"
 SQLITE_ADVICE: Mapping[int, str] = MappingProxyType(
     {
@@ -73,7 +78,12 @@ def check_data_dir(settings: Settings) -> Check:
 
 def check_secrets(settings: Settings) -> Check:
     """Look for files with secrets, or with what people said, that other users of this machine may read."""
-    places = [*settings.secret_files, settings.data_dir / "ledger", *_sqlite_files(settings)]
+    places = [
+        *settings.secret_files,
+        settings.data_dir / "ledger",
+        settings.data_dir / "journal",
+        *_sqlite_files(settings),
+    ]
     open_to_others = [path for path in places if path.is_file() and path.stat().st_mode & OTHERS]
     if not open_to_others:
         return Check("secrets", ok=True, detail="no other user can read them")
@@ -132,6 +142,23 @@ def _database_advice(error: Exception) -> str:
     if isinstance(cause, sqlite3.Error):
         return SQLITE_ADVICE.get(cause.sqlite_errorcode & 0xFF, RIGHTS_ADVICE)
     return "see that the PostgreSQL server runs and lets you in; SCRUBJAY_DATABASE_URL names it"
+
+
+def check_journal(settings: Settings) -> Check:
+    """Look whether the journal of erasures is there and can be read, and how many lines it has."""
+    path = settings.data_dir / "journal"
+    with closing(Database(settings.database)) as db:
+        if not path.exists():
+            if not db.exists():
+                return Check("journal", ok=True, detail="none yet, `scrubjay run` begins it")
+            if is_shared(db):
+                return Check("journal", ok=True, detail="in the database, `scrubjay run` copies it here")
+            return Check("journal", ok=False, detail=f"{path} is not there", mend=JOURNAL_ADVICE)
+        try:
+            journal = factory.open_journal(settings, db)
+        except JournalUnavailable as error:
+            return Check("journal", ok=False, detail=describe(error), mend=JOURNAL_ADVICE)
+    return Check("journal", ok=True, detail=f"{path}, {len(journal)} erasures")
 
 
 def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
