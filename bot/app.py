@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 EXPIRE_EVERY = 3600.0  # seconds
 CHECK_ACCOUNT_EVERY = timedelta(hours=1)
+EXCHANGE_JOURNAL_EVERY = timedelta(hours=1)
 SCRUB_EVERY = timedelta(seconds=1)
 ZEITGEIST_EVERY = timedelta(minutes=5)
 
@@ -139,6 +140,7 @@ def _background(
         yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
     yield _expire_turns(services)
     yield _check_account(services, scheduler)
+    yield _exchange_journal(services, scheduler)
     yield _scrub_database(services, scheduler)
     if work:
         yield _refresh_zeitgeist(services, scheduler)
@@ -186,6 +188,16 @@ async def _check_account(services: Services, scheduler: Scheduler) -> None:
         wakeup.clear()
         with suppress(NetworkError):  # the adapter has logged it; the mentions wait by themselves
             await services.network.check_account()
+
+
+async def _exchange_journal(services: Services, scheduler: Scheduler) -> None:
+    """Every hour, take in what other machines wrote: any machine's file may be the one that is left."""
+    wakeup = scheduler.every("journal", EXCHANGE_JOURNAL_EVERY)
+    while True:
+        await wakeup.wait()
+        wakeup.clear()
+        with suppress(*DATABASE_ERRORS):  # tried again next time
+            await asyncio.to_thread(services.journal.exchange, services.db)
 
 
 async def _run_retention(settings: Settings, services: Services, scheduler: Scheduler) -> None:
