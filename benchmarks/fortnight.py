@@ -1,0 +1,108 @@
+"""The script of a bad fortnight: who writes when, and which fault stands when. Pure, from a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from benchmarks.faults import DIRECTORY, HANGING, HOSTS, PROVIDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SPAN = timedelta(days=14)
+OWN = ("outage", "suspended", "revoked", "full_disk", "database", "clock_ahead")
+FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
+HOUR, LONG = timedelta(hours=1), timedelta(hours=5)
+BRIEF = frozenset({*OWN, *HANGING, "model_hang"})  # an hour; the others longer, as they cost no real time
+MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
+VICTIMS = 3  # one of so many people
+REFUSALS = 0.04  # of mentions, each kind
+
+
+class Kind(StrEnum):
+    """What a mention is. Only a plain one is to be answered."""
+
+    PLAIN = "plain"
+    GATED = "gated"
+    DELETED = "deleted"
+    STOP = "stop"
+    BLOCK = "block"
+    AFTER = "after"  # of somebody who has stopped or blocked the bot
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`at`: since the beginning. `who`: the number of a person."""
+
+    at: timedelta
+    who: int
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A fault, from `begin` to `end`. `victims`: the people whose hosts have it, if it is one of hosts."""
+
+    fault: str
+    begin: timedelta
+    end: timedelta
+    victims: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    slots: tuple[Slot, ...]
+    said: tuple[Said, ...]
+    people: int
+    silent: frozenset[int] = field(default_factory=frozenset)  # they have notes, and never write
+
+
+def write(mentions: int, seed: int) -> Script:
+    """`mentions` by people of whom each tenth writes nothing, spread over all faults."""
+    chance = random.Random(seed)
+    people = min(110, max(8, mentions // 8))
+    silent = frozenset(range(max(2, people // 10)))
+    slots = tuple(_slots(chance, people, silent))
+    spoken = [slots[number % len(slots)] for number in range(mentions)]
+    times = sorted(_time(chance, slot) for slot in spoken)
+    return Script(slots, tuple(_said(chance, times, people, silent)), people, silent)
+
+
+def _slots(chance: random.Random, people: int, silent: frozenset[int]) -> Iterator[Slot]:
+    faults = list(FAULTS)
+    chance.shuffle(faults)
+    length = SPAN / len(faults)
+    for number, fault in enumerate(faults):
+        begin = number * length
+        victims = frozenset(chance.sample(range(people), people // VICTIMS)) | silent
+        yield Slot(fault, begin, begin + (HOUR if fault in BRIEF else LONG), victims)
+
+
+def _time(chance: random.Random, slot: Slot) -> timedelta:
+    rest = SPAN / len(FAULTS) - (slot.end - slot.begin)
+    if chance.random() < MENTIONS_IN_TROUBLE:
+        return slot.begin + chance.random() * (slot.end - slot.begin)
+    return slot.end + chance.random() * rest
+
+
+def _said(
+    chance: random.Random, times: list[timedelta], people: int, silent: frozenset[int]
+) -> Iterator[Said]:
+    left: set[int] = set()
+    speakers = sorted(set(range(people)) - silent)
+    leavers = set(chance.sample(speakers, len(speakers) // 10))
+    for at in times:
+        who = chance.choice(speakers)
+        if who in left:
+            yield Said(at, who, Kind.AFTER)
+        elif who in leavers and at > SPAN / 3:
+            left.add(who)
+            yield Said(at, who, chance.choice((Kind.STOP, Kind.BLOCK)))
+        else:
+            drawn = chance.random()
+            refused = {0: Kind.GATED, 1: Kind.DELETED}.get(int(drawn / REFUSALS), Kind.PLAIN)
+            yield Said(at, who, refused)
