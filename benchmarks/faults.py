@@ -164,7 +164,9 @@ class Front(Loopback):
         name = self._fault.name
         if name == "outage":
             return True
-        if "Authorization" in request.headers or not any(did in unquote(request.path) for did in self._fault.victims):
+        if "Authorization" in request.headers or not any(
+            did in unquote(request.path) for did in self._fault.victims
+        ):
             return False
         is_document = request.path.startswith("/did:")
         return name in DIRECTORY if is_document else name in HOSTS or name in HANGING

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SPAN = timedelta(days=14)
 OWN = ("outage", "suspended", "revoked", "full_disk", "database", "clock_ahead")
 FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
-HOUR, LONG = timedelta(hours=1), timedelta(hours=5)
+HOUR, LONG = timedelta(hours=1), timedelta(hours=3)
 BRIEF = frozenset({*OWN, *HANGING, "model_hang"})  # an hour; the others longer, as they cost no real time
 MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
 VICTIMS = 3  # one of so many people

@@ -45,6 +45,7 @@ from bot.domain.threadgate import GATE
 from bot.domain.uris import BLOCK, POST, record_key
 from bot.network.bluesky import Bluesky
 from bot.storage.tables import JobRow, MentionRow
+from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS, Database
 from memory.model import Receipt, Remember
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from benchmarks.faults import Faults
     from benchmarks.fortnight import Said, Script, Slot
     from bot.devnet.people import Actor
-    from bot.domain.mention import StrongRef
     from memory.db import Tx
 
 TIMEOUT, BRAIN_TIMEOUT = 1.0, 2.0  # seconds; in use they are 20 and 60
@@ -64,7 +64,7 @@ DEADLINE = READS * TIMEOUT + 1.5 * BRAIN_TIMEOUT + BRAIN_TIMEOUT  # with a last 
 WORKERS = 4
 STEP = timedelta(seconds=30)  # the clock goes on at least so far when nothing is due
 QUIET = timedelta(days=1)  # after the script, so that all can end
-RECHECKED = 5  # people of a slot
+RECHECKED = 3  # people of a slot
 MB_ALLOWED = 60
 NOTE = "lives in Lisbon"
 MUST_BE_ZERO = (
@@ -214,7 +214,7 @@ def start_fault(world: World, slot: Slot) -> None:
     for person in victims[:RECHECKED]:
         world.hear(RepoSync, person.did, "benchmark")
     for who in range(2):  # the silent: a relay says that they are deleted, which is not true
-        world.hear(AccountChanged, world.people[who].did, False, "deleted")  # noqa: FBT003
+        world.hear(AccountChanged, world.people[who].did, False, "deleted")
 
 
 def end_fault(world: World, slot: Slot) -> None:
@@ -282,8 +282,8 @@ async def play(world: World, script: Script) -> None:
     for number, (at, act, what) in enumerate(sorted(acts, key=lambda act: act[0])):
         await live(world, world.begin + at)
         await asyncio.to_thread(act, world, what)
-        if number % 1 == 0:
-            print(f"{number} of {len(acts)} {act.__name__} {getattr(what, 'fault', what)} {time.monotonic():.1f} {world.time} {max(w.longest for w in world.team):.1f}", file=sys.stderr)
+        if number % 100 == 0:
+            print(f"{number} of {len(acts)} acts, {world.time:%d %H:%M}", file=sys.stderr)
     await live(world, world.begin + fortnight.SPAN + QUIET)
 
 
@@ -386,7 +386,7 @@ async def make_brain(stack: AsyncExitStack, harness: Harness, url: str) -> Guard
     await brain.start()
     stack.push_async_callback(brain.close)
     harness.services = replace(harness.services, brain=brain)
-    harness.jobs = replace(harness.jobs, services=harness.services, handler=harness.handler)
+    harness.jobs = JobRunner(harness.services, harness.handler, lambda: 0.5)
     return brain
 
 
@@ -404,7 +404,7 @@ async def measure(mentions: int, seed: int) -> dict[str, Any]:
     script, began, bugs = fortnight.write(mentions, seed), time.monotonic(), list[dict[str, Any]]()
     structlog.configure(processors=[watch_for(bugs)])
     async with AsyncExitStack() as stack:
-        stack.enter_context(stamina.set_testing(True, attempts=TRIES))  # noqa: FBT003 - without their pauses
+        stack.enter_context(stamina.set_testing(True, attempts=TRIES))
         world = await make_world(stack, script.people)
         for person in world.people:
             await asyncio.to_thread(meet, world, person)
