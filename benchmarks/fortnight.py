@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 SPAN = timedelta(days=14)
 OWN = ("outage", "suspended", "revoked", "full_disk", "database", "clock_ahead")
 FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
-HOUR, LONG = timedelta(hours=1), timedelta(hours=3)
-BRIEF = frozenset({*OWN, *HANGING, "model_hang"})  # an hour; the others longer, as they cost no real time
+LONG = timedelta(hours=3)
+SPANS = dict.fromkeys(OWN, timedelta(hours=1)) | dict.fromkeys(
+    (*HANGING, "model_hang"),
+    timedelta(minutes=15),  # each request costs real time
+)
 MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
 VICTIMS = 3  # one of so many people
 REFUSALS = 0.04  # of mentions, each kind
@@ -79,7 +82,7 @@ def _slots(chance: random.Random, people: int, silent: frozenset[int]) -> Iterat
     for number, fault in enumerate(faults):
         begin = number * length
         victims = frozenset(chance.sample(range(people), people // VICTIMS)) | silent
-        yield Slot(fault, begin, begin + (HOUR if fault in BRIEF else LONG), victims)
+        yield Slot(fault, begin, begin + SPANS.get(fault, LONG), victims)
 
 
 def _time(chance: random.Random, slot: Slot) -> timedelta:
