@@ -137,6 +137,7 @@ class Front(Loopback):
 
     def __init__(self, pds: str, plc: str) -> None:
         super().__init__(self.respond)
+        self._server.handle_error = lambda *_: None  # clients give up: that is what they are here for
         self._pds, self._plc = pds, plc
         self._fault, self._answer_of_fault = Fault(), Answer()
         self._upstream = httpx.Client(timeout=30, follow_redirects=False)
