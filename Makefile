@@ -8,6 +8,7 @@ NET := deploy/localnet/node_modules/.locked
 APPVIEW := deploy/appview/node_modules/.locked
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-header
 ARGS ?=
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of short processes run the same modules
 
 .PHONY: help demo chat test quick lint bench docs transcript lock dist clean
 
@@ -24,7 +25,7 @@ test: $(NET) $(APPVIEW)  ## all tests, fast ones first, with a real PDS, a real 
 	@$(BIN)/pytest $(ARGS)
 
 quick: $(ENV)  ## the fast tests that need neither Node nor PostgreSQL
-	@$(BIN)/pytest --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --hypothesis-profile=quick -m "not (slow or postgres or network or realmodel or wheel)" $(ARGS)
 
 lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files against pyproject.toml
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -60,12 +61,12 @@ $(BASE): requirements.lock requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/# via/p' requirements-dev.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/uv.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint requirements.lock --editable .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint requirements.lock --editable .
 	@touch $@
 
 $(ENV): $(BASE)
 	@echo "adding what the demo and the tests need ..." >&2
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock requirements-dev.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 

@@ -40,6 +40,7 @@ T = TypeVar("T")
 EXPIRE_EVERY = 3600.0  # seconds
 CHECK_ACCOUNT_EVERY = timedelta(hours=1)
 SCRUB_EVERY = timedelta(seconds=1)
+ZEITGEIST_EVERY = timedelta(minutes=5)
 
 
 async def run(settings: Settings, role: Role) -> None:
@@ -108,7 +109,7 @@ def _steps(
 ) -> list[Callable[[], Awaitable[bool]]]:
     """The steps of the workers, the publisher and the job runner. Each returns False when nothing is to do.
 
-    The publisher only posts replies, so that one leaves at its slot although all workers are thinking.
+    The publisher only posts replies, so that one leaves at its time although all workers are thinking.
     """
     host = socket.gethostname()
     workers = [
@@ -127,7 +128,7 @@ def _background(
     scheduler: Scheduler,
     work: bool,  # noqa: FBT001 - passed on
 ) -> Iterator[Coroutine[Any, Any, None]]:
-    """What runs beside the workers: listener, reconciliation, expiry of turns, scrubbing, retention."""
+    """What runs beside the workers: listener, reconciliation, and what is done at intervals."""
     if stream is not None:
         yield Listener(stream, services.db, handler, services.clock, scheduler.wake_at).run()
         wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
@@ -136,6 +137,7 @@ def _background(
     yield _check_account(services, scheduler)
     yield _scrub_database(services, scheduler)
     if work:
+        yield _refresh_zeitgeist(services, scheduler)
         yield _run_retention(settings, services, scheduler)
 
 
@@ -159,6 +161,16 @@ async def _scrub_database(services: Services, scheduler: Scheduler) -> None:
         if db.needs_scrub:
             with suppress(*DATABASE_ERRORS):  # tried again next time
                 await asyncio.to_thread(db.scrub)
+        await wakeup.wait()
+
+
+async def _refresh_zeitgeist(services: Services, scheduler: Scheduler) -> None:
+    """Compute the zeitgeist of this process at start and then every few minutes."""
+    wakeup = scheduler.every("zeitgeist", ZEITGEIST_EVERY)
+    while True:
+        wakeup.clear()
+        with suppress(*DATABASE_ERRORS):  # tried again next time
+            await services.read(services.memory.zeitgeist.refresh)
         await wakeup.wait()
 
 

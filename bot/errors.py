@@ -17,7 +17,6 @@ ScrubjayError
  +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
  +-- FenceLost         another worker has the mention now, or it has ended
  +-- NotFound          no such mention or post
- +-- Unlabelled        the account does not say that it is a bot
 
 LedgerUnavailable     is a DatabaseUnavailable of memory: both are waited for in the same way
 """
@@ -132,10 +131,6 @@ class FenceLost(ScrubjayError):
 
 class NotFound(ScrubjayError):
     """There is no"""
-
-
-class Unlabelled(ScrubjayError):
-    """The account does not carry the `bot` self-label, so people could not tell that it is one."""
 
 
 class LedgerUnavailable(DatabaseUnavailable):

@@ -189,7 +189,7 @@ def make_dialect(settings: Settings, tracked: Tracked) -> Dialect:
 async def connect(settings: Settings, db: Database) -> Bluesky:
     """Log in, with the stored session if there is one; wait for a PDS that does not answer yet.
 
-    Raises SettingsError, PermanentNetworkError, AccountTrouble and Unlabelled.
+    Raises SettingsError, PermanentNetworkError and AccountTrouble.
     """
     from bot.network.bluesky import Bluesky
 

@@ -126,7 +126,12 @@ class Database:
         return not self.is_sqlite or Path(self.engine.url.database or "").is_file()
 
     def check(self) -> tuple[str | None, str]:
-        """The schema's revision here and the one wanted: (found, head). Raises SchemaNewer."""
+        """The schema's revision here and the one wanted: (found, head). Raises SchemaNewer.
+
+        `found` is None if there is no database; none is made.
+        """
+        if not self.exists():
+            return None, self.head()
         with self.read() as tx:
             found = self._known_revision(tx)
         return found, self.head()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from memory import forgetting, history, keywords, zeitgeist
+from memory import forgetting, history, keywords
 from memory.db import mark_erased
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
@@ -28,6 +28,7 @@ from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
+from memory.zeitgeist import Zeitgeist
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,8 +45,9 @@ CANDIDATES = 60  # passages found for a prompt; some stand in it already
 class Memory:
     """What the bot knows of people, within `limits`.
 
-    `people` knows who is who; `retrieval` records passages and finds them. `block_tokens` is the budget of a
-    person's block. `encoder` makes the vectors for retrieval; without one it compares words only.
+    `people` knows who is who; `retrieval` records passages and finds them; `zeitgeist` has no lines until it
+    is refreshed. `block_tokens` is the budget of a person's block. `encoder` makes the vectors for retrieval;
+    without one it compares words only.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Memory:
         self.block_tokens = block_tokens
         self.people = People()
         self.retrieval = Retrieval(encoder)
+        self.zeitgeist = Zeitgeist()
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -91,7 +94,7 @@ class Memory:
             self.recall(tx, did),
             passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
             self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
-            [f"{text} ({people} people)" for text, people in zeitgeist.find(tx)],
+            [f"{text} ({people} people)" for text, people in self.zeitgeist.lines(tx)],
             total,
             seen,
             {**POLICY, Tier.CORE: core},

@@ -100,7 +100,7 @@ class PersonRow(Base):
     status: Mapped[str | None]  # of an account that is not active: takendown, suspended, deactivated, deleted
     status_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "handle"),)
+    __table_args__ = (Index(None, "handle"), Index(None, "last_seen"))
 
 
 class HandleRow(Base):

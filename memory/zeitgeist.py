@@ -1,23 +1,66 @@
-"""The zeitgeist, computed from the notes of everybody. Reached through `memory.store`."""
+"""The zeitgeist, computed from the notes of everybody: `Memory.zeitgeist`.
+
+To compute it reads all notes, so nothing that answers a person does that.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, or_, select
 
-from memory.people import HIDDEN
+from memory.people import HIDDEN, PERSON
 from memory.rows.notes import ACTIVE, NOTE
+from memory.rules.consolidation import gist
 from memory.rules.zeitgeist import PEOPLE_AT_LEAST, shared, words
-from memory.tables import HandleRow
+from memory.tables import HandleRow, NoteRow
 
 if TYPE_CHECKING:
+    from sqlalchemy import Executable, ScalarSelect
+
     from memory.db import Tx
 
+Lines: TypeAlias = tuple[tuple[str, int], ...]  # each with how many people say it
 MOST_LINES = 20  # more would fit no prompt
+MOST_COUNTED = 50  # people that a reading counts for a line; of more it knows the number of the last refresh
 
 
-def find(tx: Tx) -> tuple[tuple[str, int], ...]:
+class Zeitgeist:
+    """The lines of the last `refresh`, in this process. Reading them does not cost more among more people."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Lines, Executable] = ((), select())
+
+    def refresh(self, tx: Tx) -> None:
+        """Compute the lines. Reads the notes of everybody: for a reading transaction in the background."""
+        found = find(tx)
+        self._last = found, select(*(_people(text) for text, _ in found))  # kept: to build it takes longest
+
+    def lines(self, tx: Tx) -> Lines:
+        """The lines that at least three people say in this transaction, each with how many do.
+
+        Notes that were erased, hidden or replaced since the refresh do not count. New lines wait for another.
+        """
+        found, count = self._last
+        if not found:
+            return ()
+        counts = tx.execute(count).one()
+        lines = [
+            (text, people if people < MOST_COUNTED else max(before, people))
+            for (text, before), people in zip(found, counts, strict=True)
+        ]
+        return tuple(line for line in lines if line[1] >= PEOPLE_AT_LEAST)
+
+
+def _people(text: str) -> ScalarSelect[int]:
+    """How many people say this, at most MOST_COUNTED."""
+    visible = select(PERSON.did).where(PERSON.did == NOTE.did, PERSON.status.is_(None)).correlate(NoteRow)
+    said = select(NOTE.did).where(*ACTIVE, NOTE.gist == gist(text), visible.exists())
+    people = said.distinct().limit(MOST_COUNTED).subquery()
+    return select(func.count()).select_from(people).scalar_subquery()
+
+
+def find(tx: Tx) -> Lines:
     """What at least three people say, each with how many do, most people first.
 
     SQL selects candidates by the hash `gist`; `memory.rules.zeitgeist.shared` decides.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from bot.devnet.localnet import LocalNet
 from bot.devnet.node import APPVIEW
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NAMES = itertools.count()
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
 
-settings.register_profile("quick", max_examples=20)
+settings.register_profile("quick", max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -94,12 +94,27 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def db(database_url: str, migrated: Path) -> Iterator[Database]:
+@pytest.fixture(scope="session")
+def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Database]:
+    """Makes the same database new for each test: its engine compiles a statement once."""
+    file = tmp_path_factory.mktemp("sqlite") / "scrubjay.db"
+    database = Database(f"sqlite:///{file}")
+
+    def fresh() -> Database:
+        for log in file.parent.glob("*-*"):
+            log.unlink()
+        shutil.copy(migrated, file.with_suffix(".new")).replace(file)  # a thread left over keeps the old file
+        database.needs_scrub = False
+        return database
+
+    return fresh
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
-    if database_url.startswith("sqlite"):
-        shutil.copy(migrated, database_url.removeprefix("sqlite:///"))
-    database = Database(database_url)
+    made = request.getfixturevalue(request.param)()
+    database = made if request.param == "sqlite" else Database(made)
     yield database
     database.close()
 

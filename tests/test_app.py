@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from support.factory import ANA
 from support.harness import Harness, ScriptedBrain
+from support.memory_people import receipt as memory_receipt
 
 from bot import app
 from bot.config.settings import load
@@ -14,6 +15,7 @@ from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.privacy.erasure import erase_person
 from memory.db import Database
+from memory.model import Remember
 
 
 class Replayed:
@@ -64,6 +66,26 @@ async def test_what_is_heard_is_answered_and_a_stop_ends_it(db, tmp_path):
     assert harness.entry(ref).state == State.ANSWERED
 
 
+async def test_the_zeitgeist_is_computed_when_the_bot_starts(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    memory, told = harness.services.memory, memory_receipt("did:plc:a").said_at
+    with db.write() as tx:
+        for did in ("did:plc:a", "did:plc:b", "did:plc:c"):
+            memory.people.meet(tx, did, told)
+            memory.apply(tx, did, [Remember("sings")], memory_receipt(did), key=did, actor="rules", at=told)
+
+    def lines():
+        with db.read() as tx:
+            return memory.zeitgeist.lines(tx)
+
+    assert lines() == ()
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(), stopping))
+    await until(lambda: lines() == (("sings", 3),))
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+
+
 async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
     begun = asyncio.Event()
 
@@ -84,6 +106,7 @@ async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
     assert harness.entry(ref).state == State.DRAFTED
 
 
+@pytest.mark.slow
 async def test_a_thought_beyond_the_drain_is_given_back_at_once_and_counts_as_no_attempt(db, tmp_path):
     begun = asyncio.Event()
 
@@ -115,6 +138,7 @@ async def test_ears_that_break_end_the_whole_instead_of_leaving_a_deaf_bot(db, t
         await app.serve(settings(), Harness(db, tmp_path).services, Broken(), asyncio.Event())
 
 
+@pytest.mark.slow
 async def test_what_a_reader_kept_in_the_log_is_scrubbed_when_the_reader_is_gone(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()

@@ -2,7 +2,7 @@
 
 Within a turn a failed try is repeated only if the brain has called no tool, so that nothing is done twice.
 While the breaker is open mentions wait. A health check tells an outage from a post that no brain can answer:
-a post is suspected of a timeout only if the brain is healthy right after it.
+a post is suspected of a failure only if the brain is healthy right after it.
 
 Retries are stamina's, with jitter and a limit. The breaker is ours: existing libraries know neither a
 server's retry-after nor a failure that one person's post has caused.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 FIRST_WAIT, LONGEST_WAIT = 0.5, 4.0  # seconds between tries of one turn; a mention waits longer
-HEALTH_TIMEOUT = 10.0  # seconds
+HEALTH_TIMEOUT = 30.0  # seconds
 
 
 class Guarded:
@@ -43,36 +43,46 @@ class Guarded:
         await self._brain.start()
 
     async def think(self, prompt: Prompt, tools: Toolbox) -> None:
-        watched = WatchedTools(tools)
-        retry_until = _time() + self._timeout.total_seconds() / 2
-
-        def should_retry(error: Exception) -> bool:
-            retryable = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
-            return retryable and not watched.called and _time() < retry_until
-
         await self._check_recovery()
         try:
             with self._breaker.turn(prompt.mention.did):
-                async for attempt in stamina.retry_context(
-                    on=should_retry,
-                    attempts=TRIES,
-                    timeout=None,
-                    wait_initial=FIRST_WAIT,
-                    wait_max=LONGEST_WAIT,
-                ):
-                    with attempt:
-                        await self._try(prompt, watched)
+                await self._think(prompt, tools)
         except TransientBrainError as error:
             if self._breaker.is_in_doubt:
                 self._breaker.settle_doubt(error, healthy=await self._is_healthy())
             raise
+
+    async def _think(self, prompt: Prompt, tools: Toolbox) -> None:
+        """One turn with its retries. Whether the post is suspected of a failure is settled here."""
+        try:
+            await self._retry(prompt, WatchedTools(tools))
+        except TransientBrainError as error:
+            error.post_suspected = error.post_suspected and await self._is_healthy()
+            raise
+
+    async def _retry(self, prompt: Prompt, tools: WatchedTools) -> None:
+        retry_until = _time() + self._timeout.total_seconds() / 2
+
+        def should_retry(error: Exception) -> bool:
+            retryable = isinstance(error, TransientBrainError) and (error.retry_after or 0) <= LONGEST_WAIT
+            return retryable and not tools.called and _time() < retry_until
+
+        async for attempt in stamina.retry_context(
+            on=should_retry,
+            attempts=TRIES,
+            timeout=None,
+            wait_initial=FIRST_WAIT,
+            wait_max=LONGEST_WAIT,
+        ):
+            with attempt:
+                await self._try(prompt, tools)
 
     async def _try(self, prompt: Prompt, tools: Toolbox) -> None:
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
                 await self._brain.think(prompt, tools)
         except (TimeoutError, BrainTimeout) as error:
-            raise BrainTimeout("it took too long", post_suspected=await self._is_healthy()) from error
+            raise BrainTimeout("it took too long", post_suspected=True) from error
 
     async def _check_recovery(self) -> None:
         if self._breaker.may_check:
@@ -83,7 +93,7 @@ class Guarded:
 
     async def _is_healthy(self) -> bool:
         try:
-            async with asyncio.timeout(HEALTH_TIMEOUT):
+            async with asyncio.timeout(min(HEALTH_TIMEOUT, self._timeout.total_seconds())):
                 return await self._brain.health() is None
         except (TimeoutError, BrainError):
             return False

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
@@ -109,11 +109,11 @@ class Model:
         """Nothing is held about anyone."""
 
     async def health(self) -> str | None:
-        """Ask the model for one word. This costs a few tokens."""
-        conversation = _Conversation(self._model, replace(self._options, max_tokens=16), ["Say: ok"])
+        """Ask the model for one word, which must be one that can be posted. This costs a few tokens."""
+        conversation = _Conversation(self._model, self._options, ["Say: ok"])
         try:
             async with self._model:
-                await conversation.request()
+                loop.require_sentence(await conversation.ask())
         except BrainError as error:
             return f"{self._options.name}: {error}"
         return None
@@ -149,7 +149,7 @@ class _Conversation:
 
     async def ask(self) -> Response:
         """One request. Raises BrainError."""
-        response = await self.request()
+        response = await self._request()
         _require_whole(response)
         self._messages += [response] if response.parts else []
         calls = tuple(Call(call.tool_call_id, call.tool_name, call.args) for call in response.tool_calls)
@@ -167,7 +167,7 @@ class _Conversation:
     def _append(self, parts: Iterable[ModelRequestPart]) -> None:
         self._messages.append(ModelRequest(list(parts), instructions=self._instructions))
 
-    async def request(self) -> ModelResponse:
+    async def _request(self) -> ModelResponse:
         """Send one request and return the answer, also if it was cut. Raises BrainError."""
         try:
             async with asyncio.timeout_at(self._until):

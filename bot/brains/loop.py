@@ -91,6 +91,15 @@ async def run(conversation: Conversation, tools: Toolbox) -> None:
         raise TransientBrainError(f"it came to no end in {MAX_REQUESTS} requests", post_suspected=True)
 
 
+def require_sentence(response: Response) -> str:
+    """The sentence that this answer is. Raises TransientBrainError if it is none that can be posted."""
+    match outgoing.read(response.text, ()):
+        case outgoing.Sentence(text):
+            return text
+        case _:
+            raise TransientBrainError("it says nothing that can be posted")
+
+
 async def _result(call: Call, tools: Toolbox) -> ToolResult:
     return ToolResult(call.fault, ok=False) if call.fault else await tools.call(call.name, call.arguments)
 

@@ -14,7 +14,7 @@ import click
 
 from bot.cli import output
 from bot.domain.uris import POST, AtUri, author
-from bot.errors import AccountTrouble, ScrubjayError, Unlabelled
+from bot.errors import AccountTrouble, ScrubjayError
 from memory.errors import MemoryFault, UnknownPerson
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class RootGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (AccountTrouble, Unlabelled) as error:
+        except AccountTrouble as error:
             raise NotLetInError(output.escape(str(error))) from error
         except (ScrubjayError, MemoryFault) as error:
             raise click.ClickException(output.escape(str(error))) from error

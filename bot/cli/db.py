@@ -28,9 +28,12 @@ def upgrade(app: App) -> None:
 @click.pass_context
 def check(context: click.Context, app: App, *, as_json: bool) -> None:
     """Tell whether the schema is this version's; exit 1 if not."""
-    from bot.doctor.local import schema
+    from contextlib import closing
 
-    found, head = schema(app.settings)
+    from memory.db import Database
+
+    with closing(Database(app.settings.database)) as database:
+        found, head = database.check()
     if as_json:
         output.print_json({"found": found, "wanted": head, "ok": found == head})
     else:

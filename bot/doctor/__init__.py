@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.doctor import local, remote
-from bot.doctor.check import ACCOUNT_ADVICE, UPGRADE_ADVICE, Check, run_check
+from bot.doctor.check import ACCOUNT_ADVICE, Check, run_check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,10 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("data", local.check_data_dir, "set SCRUBJAY_DATA_DIR to a folder that you may write to"),
         ("secrets", local.check_secrets, "chmod 600 the files"),
         ("disk", local.check_disk, "make room, or set SCRUBJAY_DATA_DIR to another disk"),
-        ("database", local.check_database, "see that SCRUBJAY_DATABASE_URL is what you mean"),
-        ("mentions", local.check_mentions, UPGRADE_ADVICE),
-        ("gaps", local.check_gaps, UPGRADE_ADVICE),
+    ):
+        yield run_check(name, check, settings, mend)
+    yield from storage_checks(settings)
+    for name, check, mend in (
         ("pds", remote.check_pds, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("clock", remote.check_clock, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("login", remote.check_login, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
@@ -37,6 +38,18 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("brain", remote.check_brain, f"check SCRUBJAY_BRAIN={settings.brain}"),
     ):
         yield run_check(name, check, settings, mend)
+
+
+def storage_checks(settings: Settings) -> Iterator[Check]:
+    """The database, and what waits in it if it can be read."""
+    mend = "see that SCRUBJAY_DATABASE_URL is what you mean"
+    database = run_check("database", local.check_database, settings, mend)
+    yield database
+    for name, check in (("mentions", local.check_mentions), ("gaps", local.check_gaps)):
+        if database.ok:
+            yield run_check(name, check, settings, mend)
+        else:
+            yield Check(name, ok=False, detail="cannot be read: see `database` above", mend=database.mend)
 
 
 def settings_checks(error: SettingsError) -> Iterator[Check]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
-from bot.errors import AccountTrouble, NetworkError, TransientNetworkError, Unlabelled
-from bot.network import account
+from bot.errors import AccountTrouble, NetworkError, TransientNetworkError
 
 if TYPE_CHECKING:
     import httpx2
@@ -63,8 +62,6 @@ def check_login(settings: Settings) -> Check:
     handle, password = settings.require_account()
     try:
         did = asyncio.run(asyncio.wait_for(_login(settings, handle, password), NETWORK_TIMEOUT))
-    except Unlabelled as error:
-        return Check("login", ok=False, detail=str(error), mend=account.LABEL_ADVICE)
     except AccountTrouble as error:
         return Check("login", ok=False, detail=error.what, mend=error.mend)
     except (TransientNetworkError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""Data in a text: JSON and Python literals, read for certain or only seen. Pure."""
+"""JSON and Python literals in a text: read, or only recognised. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_LITERAL = 20_000  # characters of a Python literal that is read
 FENCED = re.compile(r"\s*(?:```|~~~)[ \t]*[\w+.-]*[ \t]*\n?(?P<text>.*?)\n?[ \t]*(?:```|~~~)\s*", re.DOTALL)
@@ -54,6 +54,18 @@ def literal(text: str) -> object:
         return ast.literal_eval(text)
     except (SyntaxError, MemoryError, RecursionError, TypeError) as error:
         raise ValueError("it is neither JSON nor a Python literal") from error
+
+
+def decoded(value: object, times: int, parse: Callable[[str], object] = literal) -> object:
+    """The value of a text that was encoded up to `times` times; what cannot be read stays as it is."""
+    for _ in range(times):
+        if not isinstance(value, str):
+            break
+        try:
+            value = parse(value)
+        except (ValueError, RecursionError):
+            break
+    return value
 
 
 def json_values(text: str) -> Iterator[object]:

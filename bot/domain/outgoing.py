@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bot.domain.call_values import TextCall
 
 SHOWN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
+MAX_CHARS = 20_000  # beyond them a text is not even read
+TOO_LONG = "the reply is far too long. Say it in fewer words."
 NOTHING = "the reply is empty. Say something, or call stay_silent."
 NOTHING_LEFT = "the reply is only a thought or markup. Give the answer itself, as plain text."
 CALL = "the reply holds a tool call written as text. Call the tool itself, and give `reply` only the answer."
@@ -57,6 +59,8 @@ def read(text: str, tools: Sequence[str]) -> Reading:
 
     A text without anything of a model in it comes back as it is, but for blanks around it.
     """
+    if len(text) > MAX_CHARS:
+        return Fault(TOO_LONG)
     seen = visible(text)
     if not SHOWN.search(seen):
         return Fault(NOTHING)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Self
 
+from memory.identifiers import normalize_handle
+
 POST = "app.bsky.feed.post"
 GATE = "app.bsky.feed.threadgate"
 BLOCK = "app.bsky.graph.block"
@@ -14,7 +16,6 @@ AT_URI = re.compile(
     r"at://(?P<did>did:[a-z]+:[A-Za-z0-9._:%-]{1,256})"
     r"/(?P<collection>[A-Za-z][A-Za-z0-9.-]{0,316})/(?P<rkey>(?!\.{1,2}\Z)[A-Za-z0-9._:~-]{1,512})"
 )
-HANDLE = re.compile(r"(?=.{3,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 class AtUri(NamedTuple):
@@ -37,7 +38,7 @@ class AtUri(NamedTuple):
 def tidy_handle(name: object) -> str | None:
     """The handle in lower case; None if it is none (https://atproto.com/specs/handle)."""
     handle = name.lower() if isinstance(name, str) else ""
-    return handle if HANDLE.fullmatch(handle) and handle != "handle.invalid" else None
+    return handle if normalize_handle(handle) == handle else None
 
 
 def author(uri: str) -> str:

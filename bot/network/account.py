@@ -7,45 +7,57 @@ They concern every mention alike, and are the fault of none.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bot.errors import AccountTrouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SUSPENDED = (
+
+class Reason(NamedTuple):
+    """`what` is said of the account, after its handle; `mend` says what the operator can do."""
+
+    what: str
+    mend: str
+
+
+SUSPENDED = Reason(
     "is suspended",
     "read the mail from its PDS, and ask its moderators; the mentions wait meanwhile",
 )
-HIDDEN = ("is hidden by its PDS, as if it were suspended", SUSPENDED[1])
-DEACTIVATED = ("is deactivated", "log in to Bluesky as the bot and reactivate it")
-PASSWORD = (
+HIDDEN = Reason("is hidden by its PDS, as if it were suspended", SUSPENDED.mend)
+DEACTIVATED = Reason("is deactivated", "log in to Bluesky as the bot and reactivate it")
+PASSWORD = Reason(
     "is not let in with its password",
     "make a new app password in its settings, set SCRUBJAY_PASSWORD, and restart",
 )
-TROUBLES: Mapping[str, tuple[str, str]] = MappingProxyType(
+ERRORS: Mapping[str, Reason] = MappingProxyType(
     {
         "AccountTakedown": SUSPENDED,
         "AccountSuspended": SUSPENDED,
-        "RepoTakendown": SUSPENDED,
-        "RepoSuspended": SUSPENDED,
         "AccountDeactivated": DEACTIVATED,
-        "RepoDeactivated": DEACTIVATED,
-        "RepoNotFound": HIDDEN,  # what the reference PDS says of a repo that it has taken down
-        "takendown": SUSPENDED,  # com.atproto.server.getSession#status
-        "suspended": SUSPENDED,
-        "deactivated": DEACTIVATED,
-        "AuthFactorTokenRequired": (
-            "asks for a code from its mail",
-            "set SCRUBJAY_PASSWORD to an app password",
+        "AuthFactorTokenRequired": Reason(
+            "needs a code from its mail", "set SCRUBJAY_PASSWORD to an app password"
         ),
         "AuthenticationRequired": PASSWORD,
         "InvalidPassword": PASSWORD,
-        "AccountNotFound": ("is not known to its PDS", "check SCRUBJAY_HANDLE and SCRUBJAY_PDS_URL"),
+        "AccountNotFound": Reason("is not known to its PDS", "check SCRUBJAY_HANDLE and SCRUBJAY_PDS_URL"),
     }
 )
-TOKEN_REFUSED = (
+REFUSALS = frozenset({400, 401, 403})  # the statuses with which a PDS sends these errors
+FACTS: Mapping[str, Reason] = MappingProxyType(  # facts of the protocol about the bot's own repo
+    {
+        "RepoTakendown": SUSPENDED,
+        "RepoSuspended": SUSPENDED,
+        "RepoDeactivated": DEACTIVATED,
+        "RepoNotFound": HIDDEN,  # what the reference PDS says of a repo that it has taken down
+    }
+)
+STATUSES: Mapping[str, Reason] = MappingProxyType(  # com.atproto.server.getSession#status
+    {"takendown": SUSPENDED, "suspended": SUSPENDED, "deactivated": DEACTIVATED}
+)
+TOKEN_REFUSED = Reason(
     "has its session refused even when it is new",
     "check the PDS, and the clock of this machine",
 )
@@ -54,11 +66,20 @@ LABEL_ADVICE = (
     '{"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]} as `labels` into its record '
     "app.bsky.actor.profile/self"
 )
-UNLABELLED = ("does not say any more that it is a bot", LABEL_ADVICE)
-LOGINS_PAUSED = ("was not let in several times, so logins pause", "see the line before, in the log")
+UNLABELLED = Reason(
+    "does not carry the `bot` self-label, so people cannot tell that it is a bot", LABEL_ADVICE
+)
+LOGINS_PAUSED = Reason(
+    "was not let in several times, so logins pause", "`account.trouble` in the log says why it was not"
+)
 
 
-def trouble(handle: str, said: tuple[str, str], retry_after: float | None = None) -> AccountTrouble:
-    """The error of ours for an entry of TROUBLES, or for one of the constants beside it."""
-    what, mend = said
-    return AccountTrouble(f"@{handle} {what}", mend, retry_after=retry_after)
+def reason_of(status: int | None, name: str | None, fact: str | None = None) -> Reason | None:
+    """Why the account is not let in, by an XRPC error or by a fact about its repo; None if it is let in."""
+    error = ERRORS.get(name or "") if status in REFUSALS else None
+    return error or FACTS.get(fact or "")
+
+
+def trouble(handle: str, reason: Reason, retry_after: float | None = None) -> AccountTrouble:
+    """The error of ours for one of the reasons above."""
+    return AccountTrouble(f"@{handle} {reason.what}", reason.mend, retry_after=retry_after)

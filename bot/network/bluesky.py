@@ -20,7 +20,6 @@ from bot.errors import (
     PermanentNetworkError,
     ProtocolFact,
     TransientNetworkError,
-    Unlabelled,
 )
 from bot.network import account, appview, xrpc
 from bot.network.cache import TtlCache
@@ -50,9 +49,11 @@ STATUS_OF_FACT: Mapping[str, str] = MappingProxyType(
 
 
 class Bluesky:
-    """An account that is logged in. Raises TransientNetworkError, PermanentNetworkError, KeyTaken."""
+    """An account that is logged in. Raises NetworkError, also KeyTaken and AccountTrouble."""
 
-    def __init__(self, session: Session, reader: HttpReader, *, pds_url: str, plc_url: str) -> None:
+    def __init__(
+        self, session: Session, reader: HttpReader, *, pds_url: str, plc_url: str, require_label: bool = True
+    ) -> None:
         self._session = session
         self._reader = reader
         self._pds_url = pds_url.rstrip("/")
@@ -60,7 +61,8 @@ class Bluesky:
         self._profiles: TtlCache[Profile] = TtlCache()
         self.did = session.did
         self.handle = session.handle
-        self._require_label, self._labelled = True, True
+        self._require_label = require_label
+        self._labelled = True
 
     @classmethod
     async def connect(
@@ -77,19 +79,16 @@ class Bluesky:
     ) -> Self:
         """Resume the session that `load` returns, or log in. `save` is called with every new session.
 
-        Both may block; they are called in worker threads. Raises Unlabelled if the profile has no `bot`
-        self-label, AccountTrouble if the PDS accepts neither session nor password, and
-        TransientNetworkError.
+        Both may block; they are called in worker threads. Raises AccountTrouble if the PDS accepts
+        neither session nor password, or if the profile has no `bot` self-label; and TransientNetworkError.
         """
         async with AsyncExitStack() as stack:
             session = Session(handle=handle, password=password, pds_url=pds_url, save=save, timeout=timeout)
             stack.push_async_callback(session.close)
             reader = await stack.enter_async_context(HttpReader(timeout, (pds_url, plc_url)))
             await session.open(load)
-            found = cls(session, reader, pds_url=pds_url, plc_url=plc_url)
-            found._require_label = require_label
-            if require_label and BOT not in await found._own_labels():
-                raise Unlabelled
+            found = cls(session, reader, pds_url=pds_url, plc_url=plc_url, require_label=require_label)
+            await found.check_account()
             stack.pop_all()
             return found
 
@@ -168,7 +167,7 @@ class Bluesky:
         before = self._labelled
         self._labelled = not self._require_label or BOT in await self._own_labels()
         if before and not self._labelled:
-            log.error("account.trouble", what=account.UNLABELLED[0], mend=account.LABEL_ADVICE)
+            log.error("account.trouble", what=account.UNLABELLED.what, mend=account.UNLABELLED.mend)
         if self._labelled and not before:
             log.info("account.restored", handle=self.handle)
         self._raise_unless_labelled()

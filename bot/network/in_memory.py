@@ -23,7 +23,8 @@ from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
 from bot.domain.mention import Ignored, Post, Profile, StrongRef
 from bot.domain.uris import BLOCK, POST, AtUri, record_key
-from bot.errors import AccountTrouble, KeyTaken, PermanentNetworkError, ReadRefused
+from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
+from bot.network import account
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class InMemoryNetwork:
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.fired: Counter[str] = Counter()
         self.has_appview = True
-        self.account_trouble: AccountTrouble | None = None
+        self._labelled = True
         self.reply_disabled: set[str] = (
             set()
         )  # roots of threads in which the AppView does not let the bot reply
@@ -118,15 +119,16 @@ class InMemoryNetwork:
 
     async def check_account(self) -> None:
         await asyncio.sleep(0)
-        self._raise_trouble()
+        self._labelled = "bot" in self._profiles[self.did].labels
+        self._raise_unless_labelled()
 
-    def _raise_trouble(self) -> None:
-        if self.account_trouble is not None:
-            raise self.account_trouble
+    def _raise_unless_labelled(self) -> None:
+        if not self._labelled:
+            raise account.trouble(self.handle, account.UNLABELLED)
 
     async def own(self, rkey: str) -> Post | None:
         await asyncio.sleep(0)
-        self._raise_trouble()
+        self._raise_unless_labelled()
         with self._fault("own", rkey):
             return self._posts.get(str(AtUri(self.did, POST, rkey)))
 
@@ -146,6 +148,7 @@ class InMemoryNetwork:
 
     async def put(self, rkey: str, record: str) -> StrongRef:
         await asyncio.sleep(0)
+        self._raise_unless_labelled()
         with self._fault("put", rkey, record):
             post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, _checked(rkey, record))
             post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)

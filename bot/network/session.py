@@ -14,9 +14,8 @@ import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
 from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
-from bot.network import account
+from bot.network import account, xrpc
 from bot.network.retry_after import retry_after
-from bot.network.xrpc import fact
 
 log = structlog.get_logger()
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from bot.errors import AccountTrouble
+    from bot.network.account import Reason
 
 JSON = "application/json"
 GET_SESSION = "com.atproto.server.getSession"
@@ -55,7 +55,7 @@ class Session:
         self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
         self._client.on_session_change(self._on_change)
         self._refused_at: deque[float] = deque(maxlen=MAX_REFUSED_LOGINS)  # monotonic seconds
-        self._told: str | None = None  # the trouble that the log tells of
+        self._reported: str | None = None  # the trouble that the log tells of
 
     async def open(self, load: Callable[[], str | None]) -> None:
         """Resume the stored session, or log in. Sets `did` and `handle` as the PDS gives them."""
@@ -68,8 +68,7 @@ class Session:
             raise TransientNetworkError(f"{self._pds_url} does not answer as a PDS does")
         self.did, self.handle = session["did"], session["handle"]
         if session.get("active") is False:
-            said = account.TROUBLES.get(str(session.get("status")), account.SUSPENDED)
-            raise self._trouble(said)
+            raise self._trouble(account.STATUSES.get(str(session.get("status")), account.SUSPENDED))
 
     async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
         call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
@@ -125,7 +124,7 @@ class Session:
                 lambda: self._client.login(self.did or self.handle, self._password, fetch_bsky_profile=False)
             )
         except SDK_ERRORS as error:
-            if _name(error) in account.TROUBLES:
+            if account.reason_of(_status(error), _name(error)):
                 self._refused_at.append(time.monotonic())
             raise self._to_network_error(error) from error
 
@@ -136,24 +135,24 @@ class Session:
                 raise account.trouble(self.handle, account.LOGINS_PAUSED, left)
 
     def _to_network_error(self, error: Exception, nsid: str = "") -> NetworkError:
-        """As `_to_network_error` of this module, but for what concerns the account itself."""
-        found = _to_network_error(error, nsid)
-        name = found.name if isinstance(found, ProtocolFact) else _name(error)  # a fact about its own repo
-        said = account.TROUBLES.get(name or "")
-        return self._trouble(said) if said else found
+        """The error of ours that this one means: trouble of the account itself, or any other."""
+        found = _translate(error, nsid)
+        fact = found.name if isinstance(found, ProtocolFact) else None
+        reason = account.reason_of(_status(error), _name(error), fact)
+        return self._trouble(reason) if reason else found
 
-    def _trouble(self, said: tuple[str, str]) -> AccountTrouble:
+    def _trouble(self, reason: Reason) -> AccountTrouble:
         """Tell the operator once, in one loud line, until the account is let in again."""
-        error = account.trouble(self.handle, said)
-        if self._told != error.what:
+        error = account.trouble(self.handle, reason)
+        if self._reported != error.what:
             log.error("account.trouble", what=error.what, mend=error.mend)
-        self._told = error.what
+        self._reported = error.what
         return error
 
     def _let_in(self, response: Any) -> Any:
-        if self._told:
+        if self._reported:
             log.info("account.restored", handle=self.handle)
-            self._told = None
+            self._reported = None
         return response.content
 
     def _export(self) -> str:
@@ -171,7 +170,7 @@ def _is_session_refused(error: Exception) -> bool:
     return isinstance(error, SESSION_UNREADABLE) or _name(error) in SESSION_REFUSED
 
 
-def _to_network_error(error: Exception, nsid: str = "") -> NetworkError:
+def _translate(error: Exception, nsid: str) -> NetworkError:
     """Only what the PDS says in the protocol's words is final; what is in front of it may say anything."""
     response = getattr(error, "response", None)
     if response is None:
@@ -183,8 +182,12 @@ def _to_network_error(error: Exception, nsid: str = "") -> NetworkError:
     if name is None or response.status_code >= SERVER_ERROR or response.status_code in RETRYABLE:
         wait = retry_after(response.headers, datetime.now(UTC))
         return TransientNetworkError(said, retry_after=wait)
-    found = fact(nsid, response.status_code, {"error": name, "message": message})
+    found = xrpc.fact(nsid, response.status_code, {"error": name, "message": message})
     return found or PermanentNetworkError(f"{said} {message or ''}")
+
+
+def _status(error: Exception) -> int | None:
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _name(error: Exception) -> str | None:

@@ -63,6 +63,8 @@ class MentionRow(Base):
         ),
         Index(None, "due_at"),
         Index(None, "did", "seen_at"),
+        Index(None, "seen_at"),
+        Index(None, "state", "seen_at"),
         Index(None, "admitted_at"),
         Index(None, "root_uri"),
         Index(None, "post_at"),
@@ -87,7 +89,7 @@ class OutboxRow(Base):
     posted_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]  # when the bot learned that the post was deleted
 
-    __table_args__ = (Index(None, "uri"),)
+    __table_args__ = (Index(None, "uri"), Index(None, "rkey"), Index(None, "posted_at", "part"))
 
 
 class CursorRow(Base):

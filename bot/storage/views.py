@@ -38,10 +38,12 @@ def entry(tx: Tx, uri: str) -> Entry:
 
 def posts(tx: Tx, *, did: str | None = None, limit: int = 50) -> tuple[BotPost, ...]:
     """The bot's newest posts first, before them the planned ones. `did` is the person who was answered."""
-    rows = _bot_posts().order_by(OutboxRow.posted_at.desc().nulls_first(), OutboxRow.part.desc()).limit(limit)
-    if did is not None:
-        rows = rows.where(MentionRow.did == did)
-    return tuple(map(_to_bot_post, tx.execute(rows)))
+    rows = _bot_posts() if did is None else _bot_posts().where(MentionRow.did == did)
+    planned = rows.where(OutboxRow.posted_at.is_(None)).order_by(OutboxRow.part.desc()).limit(limit)
+    posted = rows.where(OutboxRow.posted_at.is_not(None)).limit(limit)  # two statements: each has an index
+    newest = posted.order_by(OutboxRow.posted_at.desc(), OutboxRow.part.desc())
+    found = [*tx.execute(planned), *tx.execute(newest)]
+    return tuple(map(_to_bot_post, found[:limit]))
 
 
 def post(tx: Tx, uri: str) -> BotPost:

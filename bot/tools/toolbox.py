@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from bot.domain.data_text import decoded
 from bot.domain.prompt import ToolResult, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
@@ -118,16 +120,8 @@ def _fields(model: type[Arguments], arguments: object) -> dict[str, object]:
 
 def _decoded(arguments: object) -> object:
     """The value of JSON, encoded once or twice; other text as it is."""
-    value = arguments
-    for _ in range(TIMES_ENCODED):
-        if isinstance(value, bytes):
-            value = value.decode(errors="surrogateescape")
-        if not isinstance(value, str):
-            break
-        try:
-            value = json.loads(value, strict=False)
-        except (ValueError, RecursionError):
-            break
+    text = arguments.decode(errors="surrogateescape") if isinstance(arguments, bytes) else arguments
+    value = decoded(text, TIMES_ENCODED, partial(json.loads, strict=False))
     return value if isinstance(value, Mapping | str | list) or value is None else arguments
 
 

@@ -49,7 +49,7 @@ class ThreadReader:
     network: Network
     asker: str
     budget: ReadBudget
-    slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
+    reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
     async def read(
         self, mention: Mention, post: Post, limit: int
@@ -131,7 +131,7 @@ class ThreadReader:
 
     async def _in_time(self, read: Callable[[], Awaitable[T]]) -> T:
         """Raises TimeoutError at the deadline."""
-        async with asyncio.timeout_at(self.budget.deadline), self.slots:
+        async with asyncio.timeout_at(self.budget.deadline), self.reads:
             return await read()
 
 

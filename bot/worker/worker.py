@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAX_POST_FAILURES = 5  # turns that failed, and of which the post itself may be the cause
+MAX_POST_FAILURES = 5  # of turns, by bugs, by workers that died: the post itself may be the cause
 RENEWALS_PER_LEASE = 3
 
 

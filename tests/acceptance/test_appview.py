@@ -20,14 +20,14 @@ BLOCK = "app.bsky.graph.block"
 LATER = "2026-11-22T12:00:00.000Z"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bot(appview_net):
     actor = appview_net.actor("jay")
     actor.label("bot")
     return actor
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def people(appview_net):
     """Ana and Ben, with a profile as every AppView wants it."""
     both = [appview_net.actor(name) for name in ("ana", "ben")]

@@ -156,7 +156,7 @@ def test_an_account_that_does_not_say_that_it_is_a_bot_is_refused(bot):
     bot.daemon.start()
     code = bot.daemon.wait(30)
 
-    assert code == 1
+    assert code == 78
     assert "self-label" in bot.daemon.log.read_text()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
@@ -53,6 +54,7 @@ def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, m
     assert (failed, len(recorded(harness))) == ([], 2)
 
 
+@pytest.mark.slow
 def test_an_exchange_that_asks_to_forget_is_not_recorded_and_what_it_forgets_is_gone(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     harness.say(ANA, "I live in Lisbon")

@@ -67,6 +67,7 @@ async def played(source):
     return events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["firehose", "jetstream"])
 async def test_what_was_recorded_is_told_again(tmp_path, kind):
     path = tmp_path / "recording"
@@ -77,6 +78,7 @@ async def test_what_was_recorded_is_told_again(tmp_path, kind):
     assert recorder.count == 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["firehose", "jetstream"])
 async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_gap(tmp_path, kind):
     path, frames = tmp_path / "recording", mentions(9)
@@ -90,6 +92,7 @@ async def test_a_recording_goes_on_where_a_lost_connection_ended_and_tells_the_g
     assert (recorder.count, stream.counts["hits"]) == (9, 0)
 
 
+@pytest.mark.slow
 async def test_a_recording_ends_when_its_time_is_over():
     out = io.BytesIO()
     async with Relay(mentions(3)).serving() as url:
@@ -99,6 +102,7 @@ async def test_a_recording_ends_when_its_time_is_over():
     assert out.getvalue().endswith(mentions(3)[-1])
 
 
+@pytest.mark.slow
 async def test_a_replay_begins_anew_at_every_start(tmp_path):
     path = tmp_path / "recording"
     await recorded(path, "firehose", mentions(2))

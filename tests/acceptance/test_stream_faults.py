@@ -333,6 +333,7 @@ async def trouble_of(side, url, **more):
     return lost[0].removeprefix("lost: ")
 
 
+@pytest.mark.slow
 async def test_a_stall_is_found_by_pings_and_is_a_gap(side):
     hanging = asyncio.Event()
 
@@ -349,6 +350,7 @@ async def test_a_stall_is_found_by_pings_and_is_a_gap(side):
     assert told(reader) == [("stalled", side.place(1))]
 
 
+@pytest.mark.slow
 async def test_a_quiet_stream_is_no_stall(side):
     async def be_quiet(socket):
         await asyncio.sleep(1.0)

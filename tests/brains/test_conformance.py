@@ -37,6 +37,8 @@ from bot.brains.guard import Guarded
 from bot.errors import TransientBrainError
 from memory.model import Forget, Limits, Remember, Revise
 
+pytestmark = pytest.mark.slow
+
 CANARY = "ZEBRAFISH"
 TURN_TIMEOUT = timedelta(seconds=60 if LIVE else 10)
 NO_WORDS = "its words are its own, and stand in its phrase book"
@@ -144,6 +146,21 @@ async def test_its_health_is_none_or_says_how_to_mend_it(rig):
 @over_brains(rules=NO_MODEL)
 async def test_its_health_tells_of_a_model_that_fails(rig):
     rig.script(Fails(500))
+    assert await rig.brain.health()
+
+
+UNSPEAKABLE = {
+    "only a thought": Says(text="<think>The user wants one word. I say"),
+    "JSON": Says(text='{"answer": "ok", "mood": "calm"}'),
+    "nothing": Says(text=""),
+    "a cut word": Says(text="o", finish="length"),
+}
+
+
+@over_brains(rules=NO_MODEL)
+@pytest.mark.parametrize("answer", UNSPEAKABLE.values(), ids=UNSPEAKABLE)
+async def test_its_health_tells_of_a_model_that_says_nothing_that_can_be_posted(rig, answer):
+    rig.script(replace(answer, always=True))
     assert await rig.brain.health()
 
 

@@ -14,6 +14,7 @@ from bot.brains.breaker import CHECK_EVERY, FAILURES
 from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
+from bot.worker.worker import MAX_POST_FAILURES
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +81,21 @@ def test_a_mention_that_no_brain_could_answer_expires_without_a_word(rig, harnes
     assert harness.outcome(ref)[0] is State.EXPIRED
     assert harness.replies(ref) == []
     assert rig.requests
+
+
+@no_rules
+@pytest.mark.parametrize("name", ["truncation", "refusal", "empty", "ten times too long", "tool loop"])
+def test_hours_in_which_the_model_answers_everybody_so_fail_no_mention(rig, harness, name):
+    rig.script(replace(FAILING_STEPS[name], always=True))
+    ref = harness.say(ANA, "hi")
+    for _ in range(MAX_POST_FAILURES + 1):
+        harness.work()
+        harness.clock.forward(hours=1)
+    waiting = harness.outcome(ref)[0]
+    rig.script(replies("hello"))
+    harness.clock.forward(hours=1)
+    harness.work()
+    assert (waiting, harness.outcome(ref)) == (State.WAITING, (State.ANSWERED, None))
 
 
 @no_rules

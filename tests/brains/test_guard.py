@@ -309,6 +309,18 @@ async def test_a_post_is_suspected_of_a_timeout_only_while_the_brain_is_healthy(
     assert late.value.post_suspected is suspected
 
 
+@pytest.mark.parametrize(("illness", "suspected"), [(None, True), ("it only thinks", False)])
+async def test_a_post_is_suspected_of_an_answer_that_cannot_be_posted_only_while_the_brain_is_healthy(
+    guarded_brain, illness, suspected
+):
+    failure = TransientBrainError("nothing that can be posted", post_suspected=True)
+    guarded_brain.brain.script, guarded_brain.brain.illness = [failure], illness
+    with pytest.raises(TransientBrainError) as failed:
+        await guarded_brain.turn()
+    assert failed.value.post_suspected is suspected
+
+
+@pytest.mark.slow
 async def test_slow_posts_of_one_person_keep_nobody_else_waiting(guarded_brain):
     guarded_brain.guarded = Guarded(
         guarded_brain.brain, timeout=timedelta(seconds=0.05), clock=guarded_brain.clock

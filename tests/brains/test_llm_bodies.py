@@ -154,6 +154,7 @@ async def test_tokens_are_estimated_where_the_provider_counts_none(rig):
     assert person.spent.cost is None
 
 
+@pytest.mark.slow
 def test_a_mention_waits_while_a_gateway_answers_with_no_choices(tmp_path, db, rig):
     answer(rig, {**rig._completion(TEXT), "choices": []})
     harness = Harness(db, tmp_path, rig.brain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support.cli_seed import IRIS
 
 
@@ -22,6 +23,7 @@ def test_a_diff_tells_what_took_the_place_of_what(filled):
     assert done.out == "~ n2 · Lives in Porto → n3 · Lives in Lisbon\n"
 
 
+@pytest.mark.slow
 def test_a_rollback_says_what_it_changes_and_can_be_undone(filled):
     done = filled("memory", "rollback", IRIS, "--to", "2", "--yes")
     assert (done.code, done.err) == (0, "Restored 1, withdrew 0.\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from support.cli_seed import AGAIN, HELLO, IRIS, MALLORY
 
 
@@ -26,6 +27,7 @@ def test_an_export_may_go_to_a_new_file_that_only_its_owner_can_read(filled):
     assert "exists already" in again.err
 
 
+@pytest.mark.slow
 def test_an_export_of_everyone_is_a_line_each_and_imported_once(filled):
     assert filled("memory", "export", "--all", "--output", "all.jsonl").code == 0
     lines = (filled.home / "all.jsonl").read_text().splitlines()
@@ -54,6 +56,7 @@ def test_an_import_tells_the_lines_that_it_refuses_and_takes_in_the_rest(filled)
     assert "line 1: Nothing of this person was imported: notes[0].did: is about somebody else" in done.err
 
 
+@pytest.mark.slow
 def test_an_export_holds_the_turns_about_a_person(talked):
     cli, (hello, dog, _) = talked
     held = json.loads(cli("memory", "export", "ana.test").out)

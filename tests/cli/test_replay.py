@@ -10,6 +10,7 @@ from support.brain_script import Fails, calls, replies
 from support.model_brain import model_rig
 
 
+@pytest.mark.slow
 def test_a_replay_shows_then_and_now_side_by_side_and_what_was_alike(talked):
     cli, (hello, *_) = talked
     shown = cli("replay", hello).out
@@ -44,6 +45,7 @@ def test_many_turns_are_thought_again_with_their_sums(talked):
     assert "1 of 3 came out differently\n  then 100 tokens in, 20 out" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", [(), ("--brain", "model")], ids=["implied", "named"])
 def test_a_replay_asks_another_model_and_shows_what_it_said_and_took(talked, which):
     cli, (hello, *_) = talked
@@ -66,6 +68,7 @@ def test_a_replay_asks_another_model_and_shows_what_it_said_and_took(talked, whi
     assert [edit["text"] for edit in done["now"]["edits"]] == ["has a dog"]
 
 
+@pytest.mark.slow
 def test_a_replay_with_a_model_that_fails_shows_why(talked):
     cli, (hello, *_) = talked
     with model_rig() as rig:

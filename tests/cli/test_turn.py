@@ -53,6 +53,7 @@ def test_show_tells_what_was_told_where_it_comes_from_what_was_done_and_said(tal
     assert "Agreement is not politeness" in cli("turn", "show", dog, "--full").out
 
 
+@pytest.mark.slow
 def test_show_tells_which_pictures_went_along_and_a_replay_that_they_do_not(cli):
     (cli.home / "data").mkdir()
     db = Database(f"sqlite:///{cli.home}/data/scrubjay.db")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from domain.test_model_text import HELLO, INNOCENT, THOUGHTS
 from domain.test_text_calls import DIALECTS, TOOLS, UNCERTAIN
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.domain import outgoing
 from bot.domain.call_values import TextCall
-from bot.domain.outgoing import Calls, Fault, Sentence
+from bot.domain.outgoing import MAX_CHARS, TOO_LONG, Calls, Fault, Sentence
 
 CALL = '{"name": "reply", "arguments": {"text": "Hello, you!"}}'
 
@@ -77,6 +79,17 @@ def test_what_cannot_be_said_is_a_fault_that_tells_how_to_write_it(text):
     found = read(text)
     assert isinstance(found, Fault)
     assert found.why
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "unit", ["[", "\n[", '\n{"a":', "user:\n", "<think>", "</think>", "reply(", "`", "<|", "to=reply "]
+)
+def test_a_long_text_is_read_in_time_and_an_endless_one_not_at_all(unit):
+    before = time.process_time()
+    read((unit * MAX_CHARS)[:MAX_CHARS])
+    assert time.process_time() - before < 3
+    assert read(unit * MAX_CHARS + "a") == Fault(TOO_LONG)
 
 
 def test_a_tag_within_the_arguments_of_a_call_does_not_spoil_the_call():

@@ -67,6 +67,7 @@ def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(h
     assert harness.brain.prompts[-1].recollection.notes == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ["deactivated", "takendown", "suspended", "deleted"])
 def test_an_account_that_is_not_active_is_hidden_and_shown_again_when_it_is(harness, answered, status):
     account(harness, status)

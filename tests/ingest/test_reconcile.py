@@ -39,6 +39,7 @@ def closed(harness):
         return [row.closed_at for row in tx.execute(text("SELECT closed_at FROM gap"))]
 
 
+@pytest.mark.slow
 def test_mentions_on_every_page_that_the_stream_missed_are_answered(harness):
     heard = harness.say(ANA, "heard")
     missed = [unheard(harness, did) for did in (ANA, BEN, "did:plc:cleo", "did:plc:dan", "did:plc:eve")]

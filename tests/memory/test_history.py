@@ -123,6 +123,7 @@ def test_what_was_withdrawn_stays_so_when_its_successors_source_is_deleted(known
     assert known_at(known, later(9)) == []
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(STEPS, st.data())
 def test_the_history_tells_what_holds_and_any_point_can_be_returned_to(db: Database, steps, data):
@@ -143,6 +144,7 @@ def test_the_history_tells_what_holds_and_any_point_can_be_returned_to(db: Datab
         }
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(STEPS)
 def test_chains_never_cycle_and_are_told_alike_from_each_of_their_notes(db: Database, steps):

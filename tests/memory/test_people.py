@@ -125,6 +125,7 @@ def test_a_stranger_is_not_remembered_by_their_handle(named: Database):
         assert len(MEMORY.people.recent(tx)) == 2
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(STEPS, st.sampled_from([None, "takendown"]))
 def test_as_many_notes_are_counted_of_a_person_as_are_shown_of_them(db: Database, steps, status):

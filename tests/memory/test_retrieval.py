@@ -36,6 +36,7 @@ WORDLLAMA = WordLlama()
 # --- the passages of notes -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(STEPS)
 def test_whatever_is_done_notes_are_found_as_if_they_were_recorded_now(db: Database, steps):

@@ -116,6 +116,7 @@ def test_a_prompt_never_shows_more_than_its_tokens_and_counts_the_rest(db: Datab
     assert len(names) == len(set(names)) or recollection.summary.items
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(st.integers(1, 20), st.integers(0, 300))
 def test_what_is_evicted_from_the_buffer_is_still_found(db: Database, posts: int, total: int):

@@ -6,6 +6,7 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.memory_people import ALICE, NOW, ROOMY, later, receipt
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from memory.db import Database
     from memory.model import Edit, Note
+
+pytestmark = pytest.mark.slow
 
 MEMORY = Memory(ROOMY)
 NUMBERS = itertools.count()

@@ -3,16 +3,21 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
 from support.memory_walk import ON_A_DATABASE
 
 from memory import zeitgeist
+from memory.db import Database
 from memory.model import Remember
+from memory.store import Memory
+from memory.zeitgeist import MOST_COUNTED
 
 if TYPE_CHECKING:
-    from memory.db import Database
+    from memory.db import Tx
 
 NUMBERS = itertools.count()
 
@@ -23,10 +28,12 @@ def test_zeitgeist_is_told_while_three_people_say_so(known: Database):
         MEMORY.people.meet(tx, dids[2], NOW)
     for did in dids:
         say(known, Remember("rides a bicycle"), did=did)
+    memory = Memory()
     with known.read() as tx:
         assert zeitgeist.find(tx) == (("rides a bicycle", 3),)
+        memory.zeitgeist.refresh(tx)
     with known.read() as tx:
-        known_now = MEMORY.compile(tx, ALICE, "hi", now=later(9), total=4000)
+        known_now = memory.compile(tx, ALICE, "hi", now=later(9), total=4000)
     assert known_now.zeitgeist == ("rides a bicycle (3 people)",)
     with known.write() as tx:
         MEMORY.forget_post(tx, receipt(BOB).uri, later(1))
@@ -58,12 +65,84 @@ def test_zeitgeist_names_nobody_who_ever_spoke_to_the_bot(known: Database):
         assert zeitgeist.find(tx) == ()
 
 
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda tx: MEMORY.erase(tx, BOB),
+        lambda tx: MEMORY.forget_post(tx, receipt(BOB).uri, later(1)),
+        lambda tx: MEMORY.forget_note(tx, note_of(tx, BOB), actor="operator", at=later(1)),
+        lambda tx: MEMORY.edit(tx, note_of(tx, BOB), "walks", actor="operator", at=later(1)),
+        lambda tx: MEMORY.rollback(tx, BOB, 0, actor="operator", at=later(1)),
+        lambda tx: MEMORY.people.set_status(tx, BOB, "deactivated", later(1)),
+    ],
+    ids=["erased", "post deleted", "forgotten", "edited", "withdrawn", "hidden"],
+)
+def test_a_computed_line_goes_in_the_transaction_in_which_its_third_person_leaves(known: Database, leave):
+    memory = saying(known, "rides a bicycle", BOB, "did:plc:carol", "did:plc:dave")
+    with known.write() as tx:
+        assert memory.zeitgeist.lines(tx) == (("rides a bicycle", 3),)
+        leave(tx)
+        assert memory.zeitgeist.lines(tx) == ()
+
+
+@pytest.mark.slow
+def test_a_computed_line_has_the_number_of_people_who_say_it_now(known: Database):
+    dids = [f"did:plc:p{number}" for number in range(MOST_COUNTED - 1)]
+    memory = saying(known, "rides a bicycle", *dids)
+    with known.write() as tx:
+        for left, did in zip(range(len(dids) - 1, 2, -1), dids, strict=False):
+            MEMORY.erase(tx, did)
+            assert memory.zeitgeist.lines(tx) == (("rides a bicycle", left),)
+
+
+@pytest.mark.slow
+def test_a_line_of_very_many_people_keeps_the_number_it_was_computed_with(known: Database):
+    dids = [f"did:plc:p{number}" for number in range(MOST_COUNTED + 2)]
+    memory = saying(known, "rides a bicycle", *dids)
+    with known.write() as tx:
+        MEMORY.erase(tx, dids[0])
+        assert memory.zeitgeist.lines(tx) == (("rides a bicycle", MOST_COUNTED + 2),)
+
+
+def test_a_reading_of_the_zeitgeist_scans_nothing_and_takes_one_statement(tmp_path):
+    db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
+    db.upgrade()
+    memory = saying(db, "rides a bicycle", BOB, "did:plc:carol", "did:plc:dave")
+    statements: list[tuple[str, tuple[object, ...]]] = []
+    with db.read() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+        memory.zeitgeist.lines(tx)
+        (statement, values) = statements[0]
+        plan = [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    db.close()
+    assert len(statements) == 2  # with the EXPLAIN
+    assert [step for step in plan if "SCAN note" in step or "SCAN person" in step or "B-TREE" in step] == []
+
+
+def saying(db: Database, text: str, *dids: str) -> Memory:
+    """A memory whose zeitgeist was computed when these people said it."""
+    memory = Memory()
+    with db.write() as tx:
+        for did in dids:
+            memory.people.meet(tx, did, NOW)
+    for did in dids:
+        say(db, Remember(text), did=did)
+    with db.read() as tx:
+        memory.zeitgeist.refresh(tx)
+    return memory
+
+
+def note_of(tx: Tx, did: str) -> int:
+    return MEMORY.recall(tx, did).notes[0].id
+
+
 SAYINGS = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from(["likes tea", "Likes tea.", "sings", "rides a bicycle"])),
     max_size=12,
 )
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(SAYINGS, st.integers(0, 3))
 def test_no_line_of_zeitgeist_has_fewer_than_three_people(db: Database, said, gone: int):

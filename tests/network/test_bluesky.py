@@ -10,7 +10,7 @@ import time
 import pytest
 from support.http_server import serving
 
-from bot.errors import KeyTaken, PermanentNetworkError, TransientNetworkError, Unlabelled
+from bot.errors import AccountTrouble, KeyTaken, TransientNetworkError
 from bot.network.bluesky import Bluesky
 
 NUMBERS = itertools.count(1)
@@ -62,7 +62,7 @@ async def test_an_account_without_the_bot_label_is_refused(localnet):
     actor = localnet.actor(f"robot{next(NUMBERS)}")
     for labels in ((), ("spam",)):
         actor.label(*labels)
-        with pytest.raises(Unlabelled):
+        with pytest.raises(AccountTrouble, match="self-label"):
             async with connected(localnet, actor, Store()):
                 pass
     async with connected(localnet, actor, Store(), require_label=False) as network:
@@ -71,7 +71,9 @@ async def test_an_account_without_the_bot_label_is_refused(localnet):
 
 @pytest.mark.network
 async def test_a_wrong_password_is_refused_with_what_to_do(localnet, robot):
-    with pytest.raises(PermanentNetworkError, match=f"password of {robot.handle}. Make an app password"):
+    with pytest.raises(
+        AccountTrouble, match=f"{robot.handle} is not let in with its password. make a new app password"
+    ):
         async with connected(localnet, robot, Store(), password="wrong"):
             pass
 
@@ -162,5 +164,5 @@ async def test_the_post_of_a_deactivated_account_is_gone(localnet, robot):
 async def test_a_deactivated_bot_is_told_so(localnet, robot):
     async with connected(localnet, robot, Store()) as network:
         robot.deactivate()
-        with pytest.raises(PermanentNetworkError, match="AccountDeactivated"):
+        with pytest.raises(AccountTrouble, match="is deactivated"):
             await network.put(RKEY, RECORD)

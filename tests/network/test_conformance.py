@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.embeds import blob_cid
 from bot.domain.mention import Profile
-from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused, TransientNetworkError
+from bot.errors import AccountTrouble, KeyTaken, PermanentNetworkError, ReadRefused, TransientNetworkError
 from bot.network.bluesky import Bluesky
 from bot.network.in_memory import InMemoryNetwork, _tid
 
@@ -255,6 +255,17 @@ async def test_a_profile_tells_handle_and_self_labels(network, world):
     assert (await network.profile(robot.did)).labels == {"bot", "spam"}
     assert (await network.profile(network.did)).labels == {"bot"}
     assert (await network.profile(network.did)).handle == network.handle
+
+
+async def test_without_the_bot_label_nothing_is_put_until_it_is_back(network, world):
+    world.bot.label("spam")
+    for call in (network.check_account(), network.own(key()), network.put(key(), as_json())):
+        with pytest.raises(AccountTrouble, match="self-label"):
+            await call
+    world.bot.label("bot")
+    await network.check_account()
+
+    assert (await network.put(key(), as_json())).uri.startswith(f"at://{network.did}/")
 
 
 async def test_nobody_has_neither_handle_nor_labels(network):

@@ -11,7 +11,14 @@ from support.http_server import http, serving
 
 from bot.domain.embeds import blob_cid
 from bot.domain.mention import Profile
-from bot.errors import KeyTaken, PermanentNetworkError, ProtocolFact, ReadRefused, TransientNetworkError
+from bot.errors import (
+    AccountTrouble,
+    KeyTaken,
+    PermanentNetworkError,
+    ProtocolFact,
+    ReadRefused,
+    TransientNetworkError,
+)
 from bot.network import xrpc
 from bot.network.bluesky import Bluesky
 from bot.network.http import HttpReader
@@ -76,7 +83,7 @@ async def outcome(call):
     """What a call comes to: its value, or the kind of its error."""
     try:
         return await call
-    except (TransientNetworkError, PermanentNetworkError) as error:
+    except (TransientNetworkError, PermanentNetworkError, AccountTrouble) as error:
         return type(error)
 
 
@@ -442,12 +449,14 @@ async def test_own_posts_are_not_missing_for_less_than_a_fact(given):
     [
         (answer(400, "RecordNotFound", "Could not locate record: x"), None),
         (answer(400, "InvalidRequest", "Could not locate record: x"), None),
-        (answer(400, "InvalidRequest", "Could not locate record"), ProtocolFact),
-        (answer(400, "RepoTakendown"), ProtocolFact),
+        (answer(400, "InvalidRequest", "Could not locate record"), AccountTrouble),
+        (answer(400, "RepoTakendown"), AccountTrouble),
         (http(404, HTML, kind="text/html"), TransientNetworkError),
         (http(403, HTML, kind="text/html"), TransientNetworkError),
         (http(301, b"", "location: /x\r\n"), TransientNetworkError),
-        (answer(401, "AccountTakedown"), PermanentNetworkError),
+        (answer(401, "AccountTakedown"), AccountTrouble),
+        (answer(500, "RepoNotFound"), TransientNetworkError),
+        (answer(429, "RepoNotFound"), TransientNetworkError),
         (http(200, b"{}"), TransientNetworkError),
     ],
 )

@@ -150,6 +150,7 @@ ENDLESS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ENDLESS)
 async def test_an_endless_answer_is_refused_within_its_limit_and_in_flat_memory(kind):
     server, sent = endless(*ENDLESS[kind])

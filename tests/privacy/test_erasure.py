@@ -101,6 +101,7 @@ def test_a_brain_that_cannot_be_told_now_is_told_later(harness, monkeypatch, err
     assert (at_once, len(asked)) == (1, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forgets", [the_operator, the_person], ids=lambda forgets: forgets.__name__)
 def test_no_word_of_who_is_forgotten_is_left_behind_letta(db, tmp_path, forgets):
     with letta_rig() as rig:

@@ -86,6 +86,7 @@ def its_time_is_over(harness):
     apply_retention(parts.db, parts.memory, parts.ledger, RetentionPolicy(idle=timedelta(days=30)), now)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forget",
     [
@@ -102,6 +103,7 @@ def test_a_forgotten_person_leaves_no_byte(harness, tmp_path, forget):
     assert (copies(tmp_path), copies(tmp_path, ANA)) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forget",
     [a_brain_forgets_the_note, the_post_is_deleted, the_post_is_edited, the_operator_forgets_the_note],

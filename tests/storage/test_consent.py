@@ -127,6 +127,7 @@ def test_what_a_crash_left_half_put_is_taken_back_after_a_stop(harness):
     assert (stood, harness.replies(ref), harness.entry(ref).state) == (1, [], State.DECLINED)
 
 
+@pytest.mark.slow
 def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(harness):
     root = harness.say(ANA, "hello all")
     harness.work()
@@ -154,6 +155,7 @@ def test_somebody_elses_stop_ends_no_thread(harness):
     assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
+@pytest.mark.slow
 def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
     said_at = harness.clock()
     ref = harness.network.write(ANA, addressed("stop"))
@@ -247,10 +249,13 @@ def test_a_gate_of_somebody_else_is_no_gate(harness):
     assert (harness.outcome(ref), rows(harness, "gate")) == ((State.ANSWERED, None), [])
 
 
-def test_a_server_that_does_not_tell_its_gate_is_judged_by_what_was_heard(harness):
+def test_a_gate_that_cannot_be_read_and_was_never_heard_of_is_waited_for(harness):
     _, in_thread = thread(harness)
     ref = harness.say(ANA, "hi", **in_thread)
-    harness.network.fail("record", TransientNetworkError("down"), times=2)
+    harness.network.fail("record", TransientNetworkError("down"), times=1)
+    harness.work()
+    assert harness.entry(ref).state is State.WAITING
+    harness.clock.forward(minutes=1)
     harness.work()
 
-    assert (harness.outcome(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 2)
+    assert (harness.outcome(ref), harness.network.fired["record"]) == ((State.ANSWERED, None), 1)

@@ -73,6 +73,7 @@ def _pseudonym(path):
     return Ledger(path, Clock()).pseudonym(URI)
 
 
+@pytest.mark.slow
 def test_processes_that_begin_together_share_one_salt(tmp_path):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         names = set(pool.map(_pseudonym, [tmp_path / "ledger"] * 8))

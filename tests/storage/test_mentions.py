@@ -168,6 +168,7 @@ def test_a_scrubbed_mention_leaves_its_outcome_and_nothing_else(db):
     assert not [row for row in rows if "spy" in row or ANA in row]
 
 
+@pytest.mark.slow
 def test_many_workers_at_once_serve_every_mention_once_and_no_person_twice_at_a_time(db):
     people = [f"did:plc:p{number % 5}" for number in range(25)]
     accept(db, *(mention(number, did) for number, did in enumerate(people)))

@@ -404,6 +404,7 @@ def test_a_note_that_is_forgotten_while_the_brain_thinks_is_in_no_turn(harness):
     assert kept(harness, ref)[0].erased
 
 
+@pytest.mark.slow
 def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()
@@ -438,6 +439,7 @@ def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
 # --- nobody sees another's -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_no_turn_of_one_person_holds_what_another_told(harness):
     canaries = {ANA: "canary-of-ana", BEN: "canary-of-ben"}
     for again in range(3):

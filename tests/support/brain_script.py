@@ -27,11 +27,13 @@ class Says:
     """What the model says at one request: tool calls, text, or nothing.
 
     `finish` as OpenAI names it: "stop" (also with calls), "length" (cut short) or "content_filter".
+    `always`: a model behind Letta says so also to a probe, which it answers well otherwise.
     """
 
     calls: tuple[Call, ...] = ()
     text: str = ""
     finish: str = "stop"
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,11 @@ def replies(text: str) -> Says:
 
 def silent(reason: str) -> Says:
     return calls("stay_silent", {"reason": reason})
+
+
+def answers_probes(step: object) -> bool:
+    """Whether a model behind Letta, whose next step this is, answers a probe as it should."""
+    return callable(step) or (isinstance(step, Says) and not step.always)
 
 
 def strings(value: object) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
-from support.brain_script import Cuts, Fails, Hangs, Says, strings
+from support.brain_script import Cuts, Fails, Hangs, Says, answers_probes, strings
 from support.loopback import Answer, Loopback
 
 MODEL = "stub/jay-1"
@@ -222,7 +222,7 @@ class LettaDouble:
         system = body.get("override_system") if self.obeys else self.agents[on.agent]["system"]
         if (found := CANARY.search(body.get("override_system") or "")) and not body.get("client_tools"):
             self.probes += 1
-            if not isinstance(self._script[0], Says) and not callable(self._script[0]):
+            if not answers_probes(self._script[0]):
                 return self._next(None)
             return Says(text=found[0] if self.obeys else "I am a helpful assistant.")
         shown = {"system": system, "messages": list(kept), "tools": body.get("client_tools") or []}

@@ -13,7 +13,7 @@ import threading
 
 import httpx
 
-from support.brain_script import Says, strings
+from support.brain_script import Says, answers_probes, strings
 from support.letta_double import CANARY
 from support.loopback import Answer, Loopback
 from support.model_brain import ModelRig
@@ -37,7 +37,7 @@ class StubModel:
                 return Answer({})
         shown = request.json
         probed = CANARY.search(strings(shown["messages"]))
-        if probed and isinstance(self._model._steps[0], Says):
+        if probed and answers_probes(self._model._steps[0]):
             return Answer(self._model._completion(Says(text=probed[0])))
         if not probed:
             self._seen.append(strings(shown))

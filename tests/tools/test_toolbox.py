@@ -384,6 +384,7 @@ ARGUMENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(NAMES, ARGUMENTS), max_size=14))
 def test_whatever_is_called_the_edits_can_be_written_and_stay_within_the_limits(calls):
     tools = toolbox(("a", "b"), Limits(notes=4))

@@ -97,6 +97,7 @@ def test_forgetting_beats_a_thought_under_way(db, tmp_path):
         harness.notes(ANA)
 
 
+@pytest.mark.slow
 def test_a_flood_of_one_person_is_put_off_at_once_and_others_are_served(db, tmp_path):
     harness = Harness(db, tmp_path, limits=replace(LIMITS, person_hour=2))
     flood = [harness.say(ANA, f"hi {number}") for number in range(30)]

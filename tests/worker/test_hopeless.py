@@ -35,6 +35,7 @@ def test_a_mention_ends_after_five_turns_that_its_post_may_have_failed(db, tmp_p
     assert (state, "cut off" in why, harness.replies(ref)) == (State.FAILED, True, [])
 
 
+@pytest.mark.slow
 def test_a_mention_that_waits_for_the_brain_goes_on_waiting(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(AWAY))
     ref = harness.say(ANA, "hi")
@@ -42,6 +43,7 @@ def test_a_mention_that_waits_for_the_brain_goes_on_waiting(db, tmp_path):
     assert harness.outcome(ref)[0] is State.WAITING
 
 
+@pytest.mark.slow
 def test_failures_of_the_brain_do_not_count_against_the_post(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(CUT))
     ref = harness.say(ANA, "hi")
@@ -65,6 +67,7 @@ def test_a_mention_that_the_operator_retries_has_five_turns_again(db, tmp_path):
     assert harness.outcome(ref)[0] is State.WAITING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("illness", [None, "it is away"])
 def test_a_turn_that_takes_too_long_counts_only_while_the_brain_is_healthy(db, tmp_path, illness):
     brain = ScriptedBrain(lambda: asyncio.sleep(30))

@@ -66,6 +66,7 @@ def _next_due(harness):
         return tx.execute(select(func.min(MentionRow.due_at))).scalar()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("outage", "chance"), [(3, 0.0), (61, 0.3), (3600, 0.9)])
 def test_after_an_outage_the_replies_keep_their_distance(db, tmp_path, monkeypatch, outage, chance):
     harness = paced(db, tmp_path, chance)
@@ -142,6 +143,7 @@ def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, 
     assert harness.network.posts(ME) == []
 
 
+@pytest.mark.slow
 def test_a_ledger_that_cannot_be_written_after_the_put_fails_no_mention(db, tmp_path, monkeypatch):
     harness = paced(db, tmp_path)
     ref = harness.say(ANA, "hello")

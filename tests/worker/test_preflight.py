@@ -65,6 +65,7 @@ def test_a_mention_waits_while_its_hosts_are_in_trouble_and_is_answered_afterwar
     assert harness.network.fired == {method: 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", TROUBLES)
 def test_a_mention_whose_host_never_comes_back_expires(harness, trouble):
     ref = harness.say(ANA, "I live in Lisbon")

@@ -1,10 +1,11 @@
-"""Replies that are ready go out at their slot, whatever the workers are thinking about."""
+"""Replies that are ready go out at their time, whatever the workers are thinking about."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
 
+import pytest
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
@@ -34,11 +35,12 @@ def test_a_reply_that_is_ready_is_claimed_before_a_mention_to_think_about(db, tm
 def test_a_publisher_takes_no_mention_to_think_about(db, tmp_path):
     harness = Harness(db, tmp_path)
     waiting = harness.say(ANA, "hi")
-    harness.worker = Worker("p", harness.services, harness.bell, lambda: 0.0, mentions.PUBLISHING)
+    harness.worker = Worker("p", harness.services, harness.scheduler, lambda: 0.0, mentions.PUBLISHING)
     harness.work()
     assert (harness.entry(waiting).state, harness.brain.prompts) == (State.WAITING, [])
 
 
+@pytest.mark.slow
 async def test_the_first_reply_leaves_while_all_workers_are_thinking(db, tmp_path):
     async def take_time():
         await asyncio.sleep(SECONDS)

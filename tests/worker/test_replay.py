@@ -60,6 +60,7 @@ def rows(db):
         return [tuple(row) for table in Base.metadata.sorted_tables for row in tx.execute(select(table))]
 
 
+@pytest.mark.slow
 def test_a_brain_without_chance_comes_to_the_same_whatever_was_learned_since(harness):
     refs = talk(harness, *TALK[:4])
     for ref in refs:
@@ -70,6 +71,7 @@ def test_a_brain_without_chance_comes_to_the_same_whatever_was_learned_since(har
         assert not done.changed
 
 
+@pytest.mark.slow
 def test_nothing_is_written_and_nothing_posted(harness):
     refs = talk(harness, *TALK[:4])
     before, said = rows(harness.services.db), list(harness.network.calls)
@@ -79,6 +81,7 @@ def test_nothing_is_written_and_nothing_posted(harness):
     assert harness.network.calls == said
 
 
+@pytest.mark.slow
 def test_it_is_given_what_was_sent_then(harness):
     talk(harness, *TALK[:3])
     brain = ScriptedBrain(("reply", {"text": "hm"}))
@@ -116,6 +119,7 @@ def test_the_same_persona_and_brain_are_told_as_alike(harness):
     assert len(done.differs) == 1
 
 
+@pytest.mark.slow
 def test_notes_can_be_recalled_as_they_were_then(harness):
     refs = talk(harness, *TALK[:3])
     brain = ScriptedBrain(("recall", {"query": "lives"}), ("reply", {"text": "ok"}))
@@ -163,6 +167,7 @@ def test_what_was_erased_is_not_thought_again(harness):
         again(harness, ref)
 
 
+@pytest.mark.slow
 def test_a_replay_sees_no_other_persons_notes(harness):
     talk(harness, "I live in Lisbon and my dog is called CANARY")
     (ref,) = talk(harness, "hello, what do you know about me?", did=BEN)

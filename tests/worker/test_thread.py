@@ -181,6 +181,7 @@ def under():
     return mention(did=ANA, parent=StrongRef(uri(0), "bafyx"), root=StrongRef(uri(0), "bafyx"))
 
 
+@pytest.mark.slow
 async def test_twenty_authors_on_twenty_slow_hosts_take_one_deadline():
     async with Hosts(0.3) as hosts:
         begun = time.monotonic()
@@ -203,6 +204,7 @@ async def test_the_budget_of_a_mention_ends_its_thread():
     assert above[0].unread
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_thread_of_huge_posts_is_small(db, tmp_path):
     harness = Harness(db, tmp_path)
     huge = "x" * 1_900_000

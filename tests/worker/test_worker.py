@@ -58,6 +58,7 @@ def test_a_brain_that_fails_leaves_no_reply_and_a_recorded_reason(db, tmp_path, 
     assert harness.entry(ref).why
 
 
+@pytest.mark.slow
 def test_trouble_is_waited_out_until_the_mention_is_too_old_and_never_answered_late(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(TransientBrainError("down")))
     ref = harness.say(ANA, "hi")
@@ -76,7 +77,10 @@ def test_a_mention_over_which_this_program_has_a_bug_fails_after_five_tries(db, 
         harness.work()
         harness.clock.forward(minutes=10)
 
-    assert (harness.outcome(ref), len(harness.brain.prompts)) == ((State.FAILED, "bug: RuntimeError"), 5)
+    assert (harness.outcome(ref), len(harness.brain.prompts)) == (
+        (State.FAILED, "bug: RuntimeError (5 times)"),
+        5,
+    )
 
 
 def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
@@ -179,6 +183,7 @@ def _die_at_call(harness, number):
         harness.work()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_at_any_await_leaves_one_outcome_and_one_reply(db, tmp_path):
     """Cancelled without a chance to tidy up, at the n-th call of the network, for every n."""
     for number in range(6):  # own, post, profile; post, own, put

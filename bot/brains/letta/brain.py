@@ -121,7 +121,7 @@ class Letta:
             await self._agents.clear()
 
     async def health(self) -> str | None:
-        """Ask the model for a word; costs a few tokens."""
+        """Ask the model for a word, which must be one that can be posted. This costs a few tokens."""
         self._probed = False
         try:
             await self._ready()
@@ -152,7 +152,7 @@ class Letta:
                 probe = _Conversation(
                     self._client, name, system=PROBE_SYSTEM.format(word=word), text=PROBE_QUESTION
                 )
-                answer = (await probe.request()).text
+                answer = loop.require_sentence(await probe.ask())
             if word in re.sub(r"[^a-z0-9]", "", answer.casefold()):
                 return
         raise PermanentBrainError(
@@ -184,7 +184,7 @@ class _Conversation:
 
     async def ask(self) -> Response:
         """One request. Its text is never posted: Letta does not report that a provider's filter cut it."""
-        response = await self.request()
+        response = await self._request()
         return Response(tuple(map(checked, response.calls)), response.text, sayable=False)
 
     def add_results(self, results: Sequence[tuple[Call, ToolResult]]) -> None:
@@ -193,7 +193,7 @@ class _Conversation:
     def add_message(self, text: str) -> None:
         self._messages = [_user(text)]
 
-    async def request(self) -> LettaResponse:
+    async def _request(self) -> LettaResponse:
         """Send the new messages with our system prompt and tools: Letta keeps neither between requests."""
         with translate_errors(has_images=self._has_images):
             stream = await self._client.conversations.messages.create(

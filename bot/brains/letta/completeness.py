@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bot.domain.data_text import literal
+from bot.domain.data_text import decoded
 
 if TYPE_CHECKING:
     from bot.brains.loop import Call
@@ -40,7 +40,7 @@ def client_tool(spec: ToolSpec) -> Any:
 
 def checked(call: Call) -> Call:
     """The call without the argument that Letta's tools have, or with a fault if it may have been cut off."""
-    arguments = _decoded(call.arguments)
+    arguments = decoded(call.arguments, TIMES_ENCODED)
     if not isinstance(arguments, Mapping) or not arguments:
         return replace(call, fault=NOT_WHOLE)
     *others, last = arguments
@@ -63,14 +63,3 @@ class ClientTools:
 
     def add_usage(self, usage: Usage) -> None:
         self._tools.add_usage(usage)
-
-
-def _decoded(arguments: object) -> object:
-    for _ in range(TIMES_ENCODED):
-        if not isinstance(arguments, str):
-            break
-        try:
-            arguments = literal(arguments)
-        except ValueError:
-            break
-    return arguments

@@ -23,6 +23,8 @@ from bot.domain.prompt import Usage
 from bot.errors import PermanentBrainError, TransientBrainError
 from memory.model import Remember
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = r"/v1/conversations/[^/]+/messages"
 ONE = r"/v1/conversations/[^/]+"
 

@@ -91,6 +91,7 @@ def test_a_question_about_the_past_is_told_from_one_about_the_present_in_every_k
     assert parse_query(unicodedata.normalize("NFD", past), {}).past
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("memory", [WORDS_ALONE, WITH_VECTORS], ids=["none", "wordllama"])
 def test_asked_where_before_the_brain_is_shown_the_replaced_home_beside_the_one_that_holds(
     known: Database, memory: Memory

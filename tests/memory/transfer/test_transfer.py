@@ -113,6 +113,7 @@ def test_a_person_with_another_memory_is_left_alone(filled: Database):
     assert everything(filled) == before
 
 
+@pytest.mark.slow
 @ON_A_DATABASE
 @given(STEPS)
 def test_export_then_import_is_the_identity_and_twice_is_once(db: Database, steps):

@@ -1,0 +1,60 @@
+"""What the statements of SQLite read: none that a mention or a list needs reads a whole table."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import event
+from support.factory import ANA
+from support.memory_people import MEMORY, NOW
+
+from bot.domain.mention import State
+from bot.storage import jobs, mentions, outbox, turns, views
+from memory.db import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WHOLE_TABLE = re.compile(r"SCAN (?!.*USING (COVERING )?INDEX)(?!CONSTANT)|TEMP B-TREE FOR ORDER BY")
+STATEMENTS = {
+    "the newest mentions": views.entries,
+    "the newest mentions in a state": lambda tx: views.entries(tx, state=State.FAILED),
+    "the newest mentions of a person": lambda tx: views.entries(tx, did=ANA),
+    "the parts of a reply": lambda tx: outbox.parts(tx, "at://x/y/z"),
+    "the newest posts": views.posts,
+    "a post is known": lambda tx: outbox.is_posted(tx, "3k"),
+    "a post is deleted": lambda tx: outbox.mark_withdrawn(tx, "3k", NOW),
+    "the bot's posts in a thread": lambda tx: outbox.bot_posts_in_thread(tx, "at://x/y/z"),
+    "the people seen last": MEMORY.people.recent,
+    "the turns with a post are redacted": lambda tx: turns.redact(tx, ["at://x/y/z"]),
+    "a mention is due": lambda tx: mentions.is_due(tx, NOW),
+    "a job is due": lambda tx: jobs.is_due(tx, NOW),
+    "a job is claimed": lambda tx: jobs.claim(tx, NOW, timedelta(seconds=1)),
+}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory) -> Iterator[Database]:
+    db = Database(f"sqlite:///{tmp_path_factory.mktemp('plans')}/scrubjay.db")
+    db.upgrade()
+    yield db
+    db.close()
+
+
+@pytest.mark.parametrize("run", STATEMENTS.values(), ids=STATEMENTS)
+def test_no_statement_reads_or_sorts_a_whole_table(empty: Database, run):
+    statements = []
+    with empty.write() as tx:
+        event.listen(tx, "before_cursor_execute", lambda *args: statements.append((args[2], args[3])))
+        run(tx)
+        made = tuple(statements)
+        plans = [
+            step.detail
+            for statement, values in made
+            for step in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        ]
+    assert plans
+    assert [step for step in plans if WHOLE_TABLE.search(step)] == []
