@@ -82,6 +82,7 @@ def say(world: World, said: Said) -> None:
 
 
 def start_fault(world: World, slot: Slot) -> None:
+    print(f"{time.strftime('%T')}, {len(world.said):4} mentions: {slot.fault}", file=sys.stderr)
     victims = [world.people[who] for who in sorted(slot.victims)]
     world.faults.set(Fault(slot.fault, tuple(person.did for person in victims)))
     match slot.fault:
@@ -165,11 +166,9 @@ async def play(world: World, script: Script) -> None:
     acts = [(slot.begin, start_fault, slot) for slot in script.slots]
     acts += [(slot.end, end_fault, slot) for slot in script.slots]
     acts += [(said.at, say, said) for said in script.said]
-    for number, (at, act, what) in enumerate(sorted(acts, key=lambda act: act[0])):
+    for at, act, what in sorted(acts, key=lambda act: act[0]):
         await live(world, world.begin + at)
         await asyncio.to_thread(act, world, what)
-        if number % 100 == 0:
-            print(f"{number} of {len(acts)} acts, {world.time:%d %H:%M}", file=sys.stderr)
     await live(world, world.begin + fortnight.SPAN + QUIET)
 
 
