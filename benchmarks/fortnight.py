@@ -16,11 +16,8 @@ if TYPE_CHECKING:
 SPAN = timedelta(days=14)
 OWN = ("outage", "suspended", "revoked", "full_disk", "database", "clock_ahead")
 FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
-LONG = timedelta(hours=3)
-SPANS = dict.fromkeys(OWN, timedelta(hours=1)) | dict.fromkeys(
-    (*HANGING, "model_hang"),
-    timedelta(minutes=15),  # each request costs real time
-)
+LONG = timedelta(hours=1)
+SPANS = dict.fromkeys((*HANGING, "model_hang"), timedelta(minutes=5))  # each request costs real time
 MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
 VICTIMS = 3  # one of so many people
 REFUSALS = 0.04  # of mentions, each kind

@@ -178,10 +178,10 @@ async def play(world: World, script: Script) -> None:
 def count(world: World, script: Script) -> dict[str, Any]:
     """Compare all that the bot has and has posted with the script."""
     with Database.read(world.db) as tx:
-        states = {uri: State(state) for uri, state in tx.execute(select(MentionRow.uri, MentionRow.state))}
-        whys = dict(tx.execute(select(MentionRow.uri, MentionRow.why)).tuples())
+        rows = tx.execute(select(MentionRow.uri, MentionRow.state, MentionRow.why)).all()
         memory = world.harness.services.memory
         noted = sum(any(n.text == NOTE for n in memory.notes(tx, person.did)) for person in world.people)
+    states, whys = {uri: State(state) for uri, state, _ in rows}, {uri: why for uri, _, why in rows}
     posts = world.bot.posts()
     answers = Counter(post.record["reply"]["parent"]["uri"] for post in posts)
     ended = {uri: states[uri] for uri in world.said if uri in states}

@@ -21,7 +21,10 @@ SMALL = {
     "memory": ["--data", "talk.jsonl"],
     "outside": ["--mentions", "30"],
 }
-MUST_BE_ZERO = ("erased_wrongly", "posted_wrongly", "lost", "double", "ended_wrongly", "bugs")
+MUST_BE_ZERO = (
+    *("erased_wrongly", "posted_wrongly", "lost", "double"),
+    *("failed_by_others", "ended_wrongly", "bugs"),
+)
 TALK = [
     {"kind": "turn", "i": 0, "author": "user", "text": "I live in Lisbon with my dog Biscuit."},
     {"kind": "turn", "i": 1, "author": "assistant", "text": "What a name!"},
@@ -29,7 +32,7 @@ TALK = [
 ]
 
 
-def run(name, folder, codes=(0,)):
+def run(name, folder):
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *SMALL[name]]
     done = subprocess.run(
         command,
@@ -38,7 +41,7 @@ def run(name, folder, codes=(0,)):
         capture_output=True,
         check=False,
     )
-    assert done.returncode in codes, done.stderr.decode()[-2000:]
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()[-2000:]
     return json.loads(done.stdout)
 
 
@@ -81,7 +84,7 @@ def test_what_memory_finds_is_told_beside_its_rivals(tmp_path):
 @pytest.mark.network
 @pytest.mark.timeout(900)
 def test_a_bad_fortnight_loses_erases_and_posts_nothing_wrongly(tmp_path):
-    found = run("outside", tmp_path, codes=(0, 1))  # 1: hours of answers that cannot be posted fail a mention
+    found = run("outside", tmp_path)
     assert sum(found["outcomes"].values()) == found["mentions"] == 30
     assert found["outcomes"]["answered"] == found["posts"] > 0
     assert [name for name in MUST_BE_ZERO if found[name]] == []
