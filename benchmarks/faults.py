@@ -149,11 +149,14 @@ class Front(Loopback):
             return Answer({})
         if request.path.startswith("/v1/"):
             return self._answer_of_fault if self._fault.name in PROVIDERS else healthy()
-        if self._is_concerned(request) and self._fault.name != "slow":
-            return self._answer_of_fault
-        if self._is_concerned(request):
+        if not self._is_concerned(request):
+            return self._pass_on(request)
+        if self._fault.name == "slow":
             time.sleep(SLOW_SECONDS)
-        return self._pass_on(request)
+            return self._pass_on(request)
+        if self._fault.name == "lost_answer":
+            self._pass_on(request)
+        return self._answer_of_fault
 
     def _set(self, fault: Fault) -> None:
         made = (HOSTS | PROVIDERS).get(fault.name)
@@ -165,6 +168,8 @@ class Front(Loopback):
         name = self._fault.name
         if name == "outage":
             return True
+        if name == "lost_answer":  # the post stands, and the bot does not hear of it
+            return "putRecord" in request.path
         if "Authorization" in request.headers or not any(
             did in unquote(request.path) for did in self._fault.victims
         ):
@@ -176,7 +181,7 @@ class Front(Loopback):
         """Answer, or do what no answer can say: the connection ends, or its bytes come too slowly."""
         name = self._fault.name if answer is self._answer_of_fault else ""
         match name:
-            case "outage" | "reset":
+            case "outage" | "reset" | "lost_answer":
                 handler.connection.setsockopt(*LINGER_NOT)
                 handler.close_connection = True
             case "hang":

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPAN = timedelta(days=14)
-OWN = ("outage", "suspended", "revoked", "full_disk", "database", "clock_ahead")
+OWN = ("outage", "lost_answer", "suspended", "revoked", "full_disk", "database", "clock_ahead")
 FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
-LONG = timedelta(hours=1)
-SPANS = dict.fromkeys((*HANGING, "model_hang"), timedelta(minutes=5))  # each request costs real time
+LONG = timedelta(minutes=30)
+SPANS = dict.fromkeys((*HANGING, "model_hang"), timedelta(minutes=4))  # each request costs real time
+BURST = 6  # mentions at once, so that all workers have work
 MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
 VICTIMS = 3  # one of so many people
 REFUSALS = 0.04  # of mentions, each kind
@@ -67,8 +68,9 @@ def write(mentions: int, seed: int) -> Script:
     people = min(110, max(8, mentions // 8))
     silent = frozenset(range(max(2, people // 10)))
     slots = tuple(_slots(chance, people, silent))
-    spoken = [slots[number % len(slots)] for number in range(mentions)]
-    times = sorted(_time(chance, slot) for slot in spoken)
+    times = sorted(
+        at for number, slot in enumerate(slots) for at in _times(chance, slot, _share(mentions, number))
+    )
     return Script(slots, tuple(_said(chance, times, people, silent)), people, silent)
 
 
@@ -80,6 +82,16 @@ def _slots(chance: random.Random, people: int, silent: frozenset[int]) -> Iterat
         begin = number * length
         victims = frozenset(chance.sample(range(people), people // VICTIMS)) | silent
         yield Slot(fault, begin, begin + SPANS.get(fault, LONG), victims)
+
+
+def _share(mentions: int, number: int) -> int:
+    """How many of the mentions are in the time of this slot."""
+    return mentions // len(FAULTS) + (number < mentions % len(FAULTS))
+
+
+def _times(chance: random.Random, slot: Slot, count: int) -> Iterator[timedelta]:
+    for begin in range(0, count, BURST):
+        yield from [_time(chance, slot)] * min(BURST, count - begin)
 
 
 def _time(chance: random.Random, slot: Slot) -> timedelta:
