@@ -19,7 +19,7 @@ FAULTS = (*HOSTS, *HANGING, *DIRECTORY, *PROVIDERS, *OWN)
 LONG = timedelta(minutes=30)
 SPANS = dict.fromkeys((*HANGING, "model_hang"), timedelta(minutes=4))  # each request costs real time
 BURST = 6  # mentions at once, so that all workers have work
-MENTIONS_IN_TROUBLE = 0.6  # of those of a slot, while its fault stands
+MENTIONS_IN_TROUBLE = 0.3  # of those of a slot, while its fault stands
 VICTIMS = 3  # one of so many people
 REFUSALS = 0.04  # of mentions, each kind
 

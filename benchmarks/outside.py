@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 READS = 10  # of hosts, one after another, in one step
 DEADLINE = READS * TIMEOUT + 1.5 * BRAIN_TIMEOUT + BRAIN_TIMEOUT  # with a last try, and a check of its health
-STEP = timedelta(seconds=30)  # the clock goes on at least so far when nothing is due
+STEP = timedelta(minutes=1)  # the clock goes on at least so far when nothing is due
 QUIET = timedelta(days=1)  # after the script, so that all can end
 RECHECKED = 3  # people of a slot
 MB_ALLOWED = 60

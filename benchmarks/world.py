@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -159,7 +160,8 @@ async def make_world(stack: AsyncExitStack, people: int) -> World:
     brain = await make_brain(stack, harness, front.url)
     harness.with_brain(brain)
     team = [Timed(str(n), harness.services, harness.scheduler, lambda: 0.5) for n in range(WORKERS)]
-    actors = [net.actor(f"person{number}") for number in range(people)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        actors = list(pool.map(net.actor, (f"person{number}" for number in range(people))))
     return World(net, front, db, bot, actors, network, harness, team, harness.clock())
 
 
