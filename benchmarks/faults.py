@@ -221,20 +221,24 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
 class Faults:
     """The server's process, from the side of the script."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, client: httpx.Client) -> None:
         self.url = url
+        self.client = client
 
     def set(self, fault: Fault) -> None:
-        httpx.put(f"{self.url}/fault", json=asdict(fault), timeout=30).raise_for_status()
+        self.client.put(f"{self.url}/fault", json=asdict(fault)).raise_for_status()
 
 
 @contextmanager
 def serving(pds: str, plc: str) -> Iterator[Faults]:
     command = [sys.executable, "-m", "benchmarks.faults", pds, plc]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        httpx.Client(timeout=30) as client,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
         try:
             assert process.stdout is not None
-            yield Faults(process.stdout.readline().strip())
+            yield Faults(process.stdout.readline().strip(), client)
         finally:
             process.kill()
 

@@ -19,7 +19,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import stamina
 import structlog
 from sqlalchemy import func, select
@@ -120,7 +119,7 @@ def end_fault(world: World, slot: Slot) -> None:
 def administer(world: World, method: str, body: dict[str, Any]) -> None:
     auth = ("admin", (world.net.data_dir / "admin-password").read_text())
     url = f"{world.net.pds_url}/xrpc/com.atproto.admin.{method}"
-    httpx.post(url, auth=auth, json=body, timeout=30).raise_for_status()
+    world.faults.client.post(url, auth=auth, json=body).raise_for_status()
 
 
 def suspend(world: World, *, applied: bool) -> None:
