@@ -132,7 +132,8 @@ def _is_empty(index: PassageIndex, query: Query) -> NDArray[np.bool_]:
     known = {number(word, lang) for word in query.words for lang in (*index.langs, query.lang)}
     others = index.rows[~np.isin(index.numbers, list(known))]
     same = np.bincount(others, minlength=len(index)) == 0
-    return index.unknowing | (index.questions & (same | (index.lengths <= SHORT)))
+    empty: NDArray[np.bool_] = index.unknowing | (index.questions & (same | (index.lengths <= SHORT)))
+    return empty
 
 
 def _in_date(index: PassageIndex, word: str, *, dated: bool) -> NDArray[np.bool_]:
