@@ -36,6 +36,7 @@ lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files again
 bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz for memory's)
 	@$(BIN)/python -m benchmarks.turn --json
 	@$(BIN)/python -m benchmarks.ingest --json
+	@$(BIN)/python -m benchmarks.outside --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
 
 docs: $(ENV)  ## write the tables of docs/ anew, from the code

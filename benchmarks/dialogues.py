@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.store import Memory
 
+NOT_KNOWN = (
+    "I don't know that yet. Tell me?",
+    "No idea, you haven't told me!",
+    "I don't remember you mentioning it, sorry.",
+    "Hmm, I have nothing about that in my notes.",
+    "You never said, so I can't say.",
+    "Sorry, I can't answer that: {}",
+    "I'm not sure. Would you like to share it with me?",
+)  # what a bot says to a question that it cannot answer
 ROLES = {"person", "bot", "user", "assistant"}  # authors that are no names
 
 
@@ -77,6 +86,21 @@ class Dialogue:
             )
             for turn in self.turns
         ]
+
+    def asked(self) -> list[Passage]:
+        """Every question, asked by the person in a thread of its own, and a bot that did not know."""
+        begin = _time(self.turns[-1]["time"])
+        said = []
+        for number, query in enumerate(self.queries):
+            key = f"{self.name}/asked/{number}"
+            thread, at = thread_id(key), begin + timedelta(minutes=number + 1)
+            uri = f"at://{self.did}/app.bsky.feed.post/{_letters(key, 13)}"
+            words = NOT_KNOWN[number % len(NOT_KNOWN)].format(query.text)
+            said += [
+                Passage(self.did, "said", self.did, query.text, thread, uri, at),
+                Passage(self.did, "answer", did_of("bot"), words, thread, uri, at + timedelta(seconds=9)),
+            ]
+        return said
 
     def feed(self, memory: Memory, tx: Tx) -> None:
         """Record every turn as the bot would, an exchange a turn."""

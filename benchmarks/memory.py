@@ -178,6 +178,19 @@ def measure(run: Run, dialogues: list[Dialogue]) -> dict[str, Any]:
     }
 
 
+def measure_asked_again(run: Run, dialogues: list[Dialogue]) -> dict[str, float]:
+    """Recall after every question was asked before, of a bot that did not know."""
+    recalls = []
+    for dialogue in dialogues:
+        with run.db.write() as tx:
+            run.memory.retrieval.record(tx, *dialogue.asked())
+        rows = {dialogue.uri(turn): row for row, turn in enumerate(dialogue.turns)}
+        for query in dialogue.queries:
+            shown = [rows[item.uri] for item in run.find(dialogue, query.text) if item.uri in rows]
+            recalls.append(found(dialogue, query, shown))
+    return {"recall@10 asked again": statistics.fmean(recalls)}
+
+
 def score_query(sums: dict[str, list[float]], dialogue: Dialogue, query: Query, ranked: list[int]) -> None:
     turns = dialogue.turns
     hits = [turns[row]["i"] in query.gold for row in ranked]
@@ -288,6 +301,7 @@ def main() -> None:
         run = Run(db, encoders.load(options.encoder))
         result = {"data": options.data.name, "db": options.db, "encoder": options.encoder}
         result |= run.feed(dialogues) | measure(run, dialogues)
+        result |= measure_asked_again(run, dialogues)
         if options.sizes:
             result["speed"] = speed(run, dialogues, [int(item) for item in options.sizes.split(",")])
     if options.plot:

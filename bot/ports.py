@@ -41,7 +41,7 @@ class Network(Protocol):
         """The post as it is now; None if it is gone."""
         ...
 
-    async def record(self, uri: str) -> Record | None:
+    async def record(self, uri: str, budget: ReadBudget | None = None) -> Record | None:
         """Any record as it is now; None if it is gone."""
         ...
 

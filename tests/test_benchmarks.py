@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from benchmarks import fortnight
 
 pytestmark = pytest.mark.slow
 
@@ -16,7 +19,12 @@ SMALL = {
     "turn": ["--network", "memory", "--rounds", "1", "--mentions", "2", "--workers", "1"],
     "ingest": ["--made-up", "--count", "100", "--repeat", "1", "--rounds", "1"],
     "memory": ["--data", "talk.jsonl"],
+    "outside": ["--mentions", "30"],
 }
+MUST_BE_ZERO = (
+    *("erased_wrongly", "posted_wrongly", "lost", "double"),
+    *("failed_by_others", "ended_wrongly", "bugs"),
+)
 TALK = [
     {"kind": "turn", "i": 0, "author": "user", "text": "I live in Lisbon with my dog Biscuit."},
     {"kind": "turn", "i": 1, "author": "assistant", "text": "What a name!"},
@@ -33,7 +41,7 @@ def run(name, folder):
         capture_output=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()[-2000:]
     return json.loads(done.stdout)
 
 
@@ -71,3 +79,21 @@ def test_what_memory_finds_is_told_beside_its_rivals(tmp_path):
     assert (found["queries"], found["recall@5"], found["passages"]) == (1, 1.0, 2)
     assert {"ours", "last_messages", "bm25", "dense", "whole prompt"} == set(found["curve"])
     assert [found[f"recall@10 of {rival}"] for rival in ("last_messages", "bm25", "dense")] == [1.0] * 3
+
+
+@pytest.mark.network
+@pytest.mark.timeout(900)
+def test_a_bad_fortnight_loses_erases_and_posts_nothing_wrongly(tmp_path):
+    found = run("outside", tmp_path)
+    assert sum(found["outcomes"].values()) == found["mentions"] == 30
+    assert found["outcomes"]["answered"] == found["posts"] > 0
+    assert [name for name in MUST_BE_ZERO if found[name]] == []
+
+
+def test_the_script_of_a_fortnight_has_every_fault_and_is_that_of_its_seed():
+    script = fortnight.write(30, 1)
+    assert script == fortnight.write(30, 1)
+    assert script != fortnight.write(30, 2)
+    assert sorted(slot.fault for slot in script.slots) == sorted(fortnight.FAULTS)
+    assert script.silent.isdisjoint(said.who for said in script.said)
+    assert all(earlier.end <= later.begin for earlier, later in pairwise(script.slots))

@@ -97,10 +97,10 @@ class Bluesky:
         place = AtUri.parse(uri)
         return await self._read(place, budget) if place and place.collection == POST else None
 
-    async def record(self, uri: str) -> Record | None:
+    async def record(self, uri: str, budget: ReadBudget | None = None) -> Record | None:
         """Any record as its owner's PDS has it."""
         place = AtUri.parse(uri)
-        found = await self._read(place) if place else None
+        found = await self._read(place, budget) if place else None
         return found.record if found else None
 
     async def profile(self, did: str, *, fresh: bool = False, budget: ReadBudget | None = None) -> Profile:

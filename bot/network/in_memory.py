@@ -70,7 +70,7 @@ class InMemoryNetwork:
         with self._fault("post", uri):
             return self._shown(uri) if f"/{POST}/" in uri else None
 
-    async def record(self, uri: str) -> Record | None:
+    async def record(self, uri: str, budget: ReadBudget | None = None) -> Record | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
         with self._fault("record", uri):
             found = self._shown(uri)

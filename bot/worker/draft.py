@@ -15,7 +15,7 @@ from bot.storage import mentions, outbox, outcomes
 from bot.storage.ledger import EntryKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
-from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
+from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.step import Step
@@ -27,6 +27,7 @@ from memory.text import tokens
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.mention import Claim, Mention, Post, Profile
     from bot.domain.prompt import ThreadPost, TurnResult
     from bot.services import Services
@@ -48,16 +49,18 @@ async def draft(services: Services, claim: Claim) -> Step:
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
-    preflight = await run_preflight(services, mention)
+    budget = thread.new_budget()
+    preflight = await run_preflight(services, mention, budget)
     edited = await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited
-    profile = await services.network.profile(mention.did)
+    async with in_time(budget):
+        profile = await services.network.profile(mention.did, budget=budget)
     refused = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
     if refused:
         return refused
     assert preflight.post is not None
-    result = await _ask_brain(services, claim, preflight.post, profile)
+    result = await _ask_brain(services, claim, preflight.post, profile, budget)
     return await services.write(lambda tx: _store(services, tx, claim, profile, result))
 
 
@@ -109,9 +112,11 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
     return await services.write(store)
 
 
-async def _ask_brain(services: Services, claim: Claim, post: Post, profile: Profile) -> TurnResult:
+async def _ask_brain(
+    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget
+) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
-    reader = thread.ThreadReader(services.network, mention.did, thread.new_budget())
+    reader = thread.ThreadReader(services.network, mention.did, budget)
     above, shown = await reader.read(mention, post, options.thread_posts)
     recollection, limits = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,8 +19,10 @@ from bot.storage import consent, edits, facts, mentions, outbox
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from bot.domain.budget import ReadBudget
     from bot.domain.mention import Claim, Mention, Post
     from bot.domain.threadgate import Gate
     from bot.services import Services
@@ -38,13 +42,25 @@ class Preflight:
     gated: bool = False
 
 
-async def run_preflight(services: Services, mention: Mention) -> Preflight:
-    """Read the post and the threadgate. Raises NetworkError."""
-    post = await services.network.post(mention.uri)
-    if post is None:
-        return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
-    gate = await _read_gate(services, mention)
-    return Preflight(post, gated=gate is not None and not await _may_reply(services, mention, gate))
+async def run_preflight(services: Services, mention: Mention, budget: ReadBudget) -> Preflight:
+    """Read the post and the threadgate within the budget. Raises NetworkError."""
+    async with in_time(budget):
+        post = await services.network.post(mention.uri, budget)
+        if post is None:
+            return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
+        gate = await _read_gate(services, mention, budget)
+        gated = gate is not None and not await _may_reply(services, mention, gate, budget)
+        return Preflight(post, gated=gated)
+
+
+@asynccontextmanager
+async def in_time(budget: ReadBudget) -> AsyncIterator[None]:
+    """End what is read within the block at the deadline. Raises TransientNetworkError then."""
+    try:
+        async with asyncio.timeout_at(budget.deadline):
+            yield
+    except TimeoutError as error:
+        raise TransientNetworkError("what the mention needs could not be read in time") from error
 
 
 def decision_facts(
@@ -83,7 +99,7 @@ def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Pr
         forget_post(tx, services.memory, services.journal, mention.did, mention.uri, now)
 
 
-async def _read_gate(services: Services, mention: Mention) -> Gate | None:
+async def _read_gate(services: Services, mention: Mention, budget: ReadBudget) -> Gate | None:
     """Return the threadgate as it stands; the one that was stored last, if it cannot be read now.
 
     If none was stored either, the mention waits: a gate that cannot be read is not an open one. Raises
@@ -93,7 +109,7 @@ async def _read_gate(services: Services, mention: Mention) -> Gate | None:
     if is_by(root, services.network.did):
         return None
     try:
-        record = await services.network.record(threadgate.gate_uri(root))
+        record = await services.network.record(threadgate.gate_uri(root), budget)
     except TransientNetworkError:
         known = await services.read(lambda tx: consent.gate_of(tx, root))
         if known is None:
@@ -102,15 +118,15 @@ async def _read_gate(services: Services, mention: Mention) -> Gate | None:
     return threadgate.read(record) if record is not None else None
 
 
-async def _may_reply(services: Services, mention: Mention, gate: Gate) -> bool:
+async def _may_reply(services: Services, mention: Mention, gate: Gate, budget: ReadBudget) -> bool:
     root = mention.root.uri
     bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
     asks_mentioned = threadgate.MENTION_RULE in (gate.allow or ())
-    mentioned = asks_mentioned and await _root_mentions_bot(services, root)
+    mentioned = asks_mentioned and await _root_mentions_bot(services, root, budget)
     opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 
-async def _root_mentions_bot(services: Services, root: str) -> bool:
-    post = await services.network.post(root)
+async def _root_mentions_bot(services: Services, root: str, budget: ReadBudget) -> bool:
+    post = await services.network.post(root, budget)
     return post is not None and addressing.mentions(post.record, services.network.did)

@@ -18,6 +18,7 @@ from bot.storage.ledger import EntryKind
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
+from bot.worker.thread import new_budget
 
 if TYPE_CHECKING:
     from bot.domain.mention import Claim, Part, StrongRef
@@ -41,7 +42,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
-    preflight = await run_preflight(services, mention)
+    preflight = await run_preflight(services, mention, new_budget())
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
     refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, preflight))

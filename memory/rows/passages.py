@@ -6,7 +6,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, delete, func, literal, or_, select, type_coerce, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, literal, or_, select, type_coerce, update
 
 from memory.db import insert, mark_erased
 from memory.errors import EditRefused
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from memory.model import Kind
     from memory.search.index import PassageIndex
 
+QUESTION_MARKS = "?\N{FULLWIDTH QUESTION MARK}\N{ARABIC QUESTION MARK}"
+STATEMENT_MARKS = ".!\n\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH EXCLAMATION MARK}\N{HORIZONTAL ELLIPSIS}"
 PASSAGE = PassageRow.__table__.c
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
 URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
@@ -36,6 +38,10 @@ INDEX_COLUMNS = (
     AUTHOR,
     *(PASSAGE[name] for name in ("id", "thread", "lang", "stems", "emb", "emb_model")),
     *(type_coerce(PASSAGE[name], BigInteger).label(name) for name in ("at", "valid_to")),
+    and_(
+        or_(*(PASSAGE.text.contains(mark) for mark in QUESTION_MARKS)),
+        *(~PASSAGE.text.contains(mark) for mark in STATEMENT_MARKS),
+    ).label("is_question"),
 )
 CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")  # what an edit changes, beside the URI
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.search.stems import unpack
+from memory.search.stems import not_knowing, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ class PassageIndex:
     """The `n` passages of a person, sorted by thread, then time. Times are microseconds since 1970.
 
     `numbers`, `rows` and `counts` are the postings: stem, row of the passage, occurrences; sorted by stem.
+    `questions`: it is a question and no more. `unknowing`: it answers one, and tells that it knows nothing.
     `lengths` are in content words, `calendar` is (year, month, day) of each passage in UTC. `vectors` is
     int8 [n, dims], `norms` their lengths, 0 where a passage has no vector of this encoder. `valid_to` is
     when a note was superseded, NEVER for all else.
@@ -34,6 +36,8 @@ class PassageIndex:
     thread: NDArray[np.int64]
     at: NDArray[np.int64]
     valid_to: NDArray[np.int64]
+    questions: NDArray[np.bool_]
+    unknowing: NDArray[np.bool_]
     authors: NDArray[Any]
     langs: frozenset[str | None]
     numbers: NDArray[np.uint32]
@@ -49,7 +53,7 @@ class PassageIndex:
 
 
 def build(rows: Sequence[Any], encoder: str) -> PassageIndex:
-    """The index of rows (id, author, thread, at, valid_to, lang, stems, emb, emb_model)."""
+    """The index of rows (id, author, thread, at, valid_to, is_question, lang, stems, emb, emb_model)."""
     rows = sorted(rows, key=lambda row: (row.thread, row.at, row.id))
     numbers, counts = unpack(b"".join(row.stems for row in rows))
     of = np.repeat(np.arange(len(rows)), [len(row.stems) // 3 for row in rows])
@@ -61,6 +65,8 @@ def build(rows: Sequence[Any], encoder: str) -> PassageIndex:
         thread=np.array([row.thread for row in rows], np.int64),
         at=at,
         valid_to=np.array([NEVER if row.valid_to is None else row.valid_to for row in rows], np.int64),
+        questions=np.array([row.is_question for row in rows], np.bool_),
+        unknowing=_unknowing(rows),
         authors=np.array([row.author for row in rows], object),
         langs=frozenset(row.lang for row in rows),
         numbers=numbers[order],
@@ -71,6 +77,16 @@ def build(rows: Sequence[Any], encoder: str) -> PassageIndex:
         vectors=vectors,
         norms=norms,
     )
+
+
+def _unknowing(rows: Sequence[Any]) -> NDArray[np.bool_]:
+    """What follows a question in its thread without a word but the question's and those of not knowing."""
+    unknowing = np.zeros(len(rows), np.bool_)
+    for place, (before, row) in enumerate(pairwise(rows), 1):
+        if before.is_question and before.thread == row.thread:
+            words = set(unpack(row.stems)[0].tolist()) - not_knowing()
+            unknowing[place] = words <= set(unpack(before.stems)[0].tolist())
+    return unknowing
 
 
 def _vectors(blobs: Sequence[bytes | None]) -> tuple[NDArray[np.int8], Floats]:

@@ -137,3 +137,33 @@ UNSPACED_BEFORE = r"以前|かつて|(?<![\p{Han}の])前は|昔|之前|从前|�
 PAST = regex.compile(
     rf"\b(?:{'|'.join(BEFORE.values())})\b|{UNSPACED_BEFORE}".replace(" ", r"\s+"), regex.IGNORECASE
 )
+# Words of an answer that knows nothing, by language.
+NOT_KNOWING: Mapping[str, str] = MappingProxyType(
+    {
+        "de": "weiß nicht keine ahnung leider noch nie gesagt erzählt erwähnt erzähl verrat sag mir "
+        "erinnere erinnern notizen nichts darüber davon sicher wissen beantworten frage antwort",
+        "en": "know don't doesn't didn't haven't hasn't can't cannot couldn't isn't not sure idea clue "
+        "sorry afraid unfortunately yet tell telling told say said share shared mention mentioned "
+        "mentioning remember recall notes memory nothing anything something never answer question "
+        "find found have hmm no about",
+        "es": "sé idea lo siento todavía aún nunca dijiste dicho contado cuentas cuéntame dime recuerdo "
+        "mencionado mencionaste notas nada segura seguro saber respuesta pregunta",
+        "fr": "sais pas aucune idée désolé désolée encore jamais dit raconté mentionné raconte dis "
+        "souviens notes rien sûr sûre savoir réponse question",
+        "it": "so idea mi dispiace ancora mai detto raccontato menzionato dimmi raccontami ricordo "
+        "appunti niente nulla sicuro sicura sapere risposta domanda",
+        "ja": "知りません 知らない 分かりません わかりません 分からない わからない "
+        "ごめん すみません まだ 聞いていません 聞いていない "
+        "教えて ください 覚えていません 覚えていない メモ ありません",
+        "ko": "몰라요 모르겠어요 모릅니다 죄송해요 미안해요 아직 말해 알려 주세요 기억 없어요 들은",
+        "nl": "weet niet geen idee sorry helaas nog nooit verteld gezegd genoemd vertel zeg herinner "
+        "notities niets zeker weten antwoord vraag",
+        "pt": "sei ideia desculpe desculpa ainda nunca disse contou mencionou conte conta diga lembro "
+        "notas nada certeza saber resposta pergunta",
+        "th": "ไม่รู้ ไม่ทราบ ขอโทษ ยังไม่ บอก จำไม่ได้ เคยบอก",
+        "tr": "bilmiyorum bilgim fikrim yok üzgünüm maalesef henüz daha hiç söylemedin söyledin "
+        "anlattın anlat söyle hatırlamıyorum notlarımda emin değilim cevap soru",
+        "uk": "знаю уявлення вибач вибачте поки ще ніколи казав казала казали розповідав розкажи скажи "
+        "пам'ятаю нотатках нічого впевнений впевнена відповідь питання",
+    }
+)

@@ -31,6 +31,8 @@ POST = 40  # content words of a full post; a longer passage needs its neighbours
 DENSE = 0.4  # weight of the vectors; less than that of the words, which match more surely
 NAMED = 0.15  # bonus for passages by a speaker whom the query names
 OWN = 0.3  # bonus for the person's own words if nobody is named; the bot's words mostly repeat them
+EMPTY = 0.01  # factor for what holds nothing to find
+SHORT = 8  # content words; a longer question tells something of who asks it
 SUPERSEDED = 0.3  # factor for a superseded note, unless the query asks about the past
 YEAR_DIGITS, DAY_DIGITS, TINY = 4, 2, 1e-30
 WORD = re.compile(r"\w+")
@@ -81,6 +83,7 @@ def score(index: PassageIndex, query: Query, vector: Vector | None, did: str, no
     else:
         prior = 1 + OWN * (index.authors == did)
     scores: Floats = words * prior * (index.at <= now)
+    scores[_is_empty(index, query)] *= EMPTY
     return scores if query.past else np.where(superseded, SUPERSEDED * scores, scores)
 
 
@@ -122,6 +125,15 @@ def _occurrences(index: PassageIndex, word: str, lang: str | None) -> Floats:
         first, last = np.searchsorted(index.numbers, (wanted, wanted + 1))
         found[index.rows[first:last]] += index.counts[first:last]
     return found
+
+
+def _is_empty(index: PassageIndex, query: Query) -> NDArray[np.bool_]:
+    """What holds nothing to find: short questions, the query asked before, answers that know nothing."""
+    known = {number(word, lang) for word in query.words for lang in (*index.langs, query.lang)}
+    others = index.rows[~np.isin(index.numbers, list(known))]
+    same = np.bincount(others, minlength=len(index)) == 0
+    empty: NDArray[np.bool_] = index.unknowing | (index.questions & (same | (index.lengths <= SHORT)))
+    return empty
 
 
 def _in_date(index: PassageIndex, word: str, *, dated: bool) -> NDArray[np.bool_]:

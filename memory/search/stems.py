@@ -10,7 +10,7 @@ import unicodedata
 import zlib
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ import numpy as np
 import regex
 import snowballstemmer
 
-from memory.search.languages import STOP_WORDS, detect
+from memory.search.languages import NOT_KNOWING, STOP_WORDS, detect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -106,6 +106,16 @@ def number(word: str, lang: str | None) -> int:
     name = STEMMERS.get(lang or "")
     stem = snowballstemmer.stemmer(name).stemWord(word) if name else word
     return zlib.crc32(stem.encode()) >> (32 - STEM_BITS)
+
+
+@cache
+def not_knowing() -> frozenset[int]:
+    """The numbers of words that tell only that something is not known."""
+    return frozenset(
+        number(word, lang)
+        for lang, text in NOT_KNOWING.items()
+        for word in _words(unicodedata.normalize("NFKC", text).casefold())
+    )
 
 
 def pack(words: Words) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from support.events import FOLLOWED, gate, thread
 from support.factory import ANA, ME
@@ -10,6 +12,7 @@ from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
 from bot.errors import PermanentNetworkError, ReadRefused, TransientNetworkError
+from bot.worker import thread as thread_reader
 
 TROUBLES = [TransientNetworkError("403 from pds.example.com"), ReadRefused("more than 262144 bytes")]
 
@@ -63,6 +66,26 @@ def test_a_mention_waits_while_its_hosts_are_in_trouble_and_is_answered_afterwar
 
     assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
     assert harness.network.fired == {method: 3}
+
+
+@pytest.mark.parametrize("method", ["post", "record", "profile", "status", "may_reply"])
+def test_a_read_that_never_ends_holds_a_mention_up_to_the_deadline_only(harness, monkeypatch, method):
+    """`status` is asked of who has no post, `may_reply` of a thread with a gate."""
+    root, ref = in_thread_of_ben(harness)
+    if method == "status":
+        harness.network.remove(ref.uri)
+    if method == "may_reply":
+        gate(harness, root, FOLLOWED)
+    monkeypatch.setattr(thread_reader, "SECONDS", 0.05)
+    monkeypatch.setattr(harness.network, method, forever)
+    harness.work()
+
+    assert harness.outcome(ref)[0] is State.WAITING
+    assert "in time" in harness.outcome(ref)[1]
+
+
+async def forever(*_values, **_more):
+    await asyncio.Event().wait()
 
 
 @pytest.mark.slow

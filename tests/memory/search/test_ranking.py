@@ -36,7 +36,7 @@ def test_a_reply_is_found_by_the_words_of_what_it_answers(known: Database):
     record(
         known, said("yes, since last winter", thread="b"), *[said(f"tea {n}", thread="c") for n in range(9)]
     )
-    assert find(known, "cat") == ["did you adopt a cat?", "yes, since last spring"]
+    assert find(known, "cat") == ["yes, since last spring", "did you adopt a cat?"]
 
 
 def test_the_persons_words_stand_above_the_bots_same_words(known: Database):
@@ -174,3 +174,33 @@ def test_what_is_not_replaced_yet_is_no_answer_about_the_past(known: Database):
         99: [],
         101: ["nurse", "pilot"],
     }
+
+
+ASKED = {  # a statement, the question that it answers, and a bot that did not know
+    "en": ("My cousin lives in Lisbon.", "where does my cousin live?", "Sorry, I don't know that. Tell me?"),
+    "de": ("Meine Cousine wohnt in Lissabon.", "wo wohnt meine Cousine?", "Das weiß ich leider nicht."),
+    "es": ("Mi prima vive en Lisboa.", "¿dónde vive mi prima?", "No lo sé, nunca me lo has dicho."),
+    "fr": ("Ma cousine habite à Lisbonne.", "où habite ma cousine ?", "Désolé, je ne sais pas encore."),
+    "ja": ("いとこはリスボンに住んでいます。", "いとこはどこに住んでいますか？", "分かりません。"),
+}
+
+
+@pytest.mark.parametrize(("told", "question", "unknowing"), ASKED.values(), ids=ASKED)
+def test_a_question_that_was_asked_often_stands_below_what_answers_it(known, told, question, unknowing):
+    record(known, said(told, thread="told"))
+    for number in range(12):
+        asked = said(question, thread=f"asked {number}")
+        record(known, asked, answer(asked, unknowing))
+    assert find(known, question)[0] == told
+
+
+def test_what_a_question_tells_of_who_asks_it_is_found(known: Database):
+    long = "which of my three bikes, red Brompton, old Moulton or the cargo one, for the ferry to Tangier?"
+    record(known, said(long, thread="a"), *[said(f"tea {n}", thread="b") for n in range(9)])
+    assert find(known, "which bikes do I have?")[0] == long
+
+
+def test_an_answer_with_a_word_that_tells_something_is_found(known: Database):
+    asked = said("do I like tea?", thread="a")
+    record(known, asked, answer(asked, "I don't know about tea, but you like maté."))
+    assert find(known, "what do I like, maté?")[0] == "I don't know about tea, but you like maté."
