@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 FIRST_RETRY = timedelta(seconds=2)
 LONGEST_RETRY = timedelta(minutes=10)
+LONGEST_JOB_RETRY = timedelta(days=1)
+JOB_ATTEMPTS, JOB_GROWTH = 20, 1.1  # after about two hours a job waits a tenth of its age
 LATE = timedelta(seconds=1)
 
 
@@ -41,6 +43,13 @@ def post_at(
 def is_missed(post_at: datetime, now: datetime) -> bool:
     """Whether so much time has passed since the time to post that others may be planned for now."""
     return now - post_at > LATE
+
+
+def retry_job_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:
+    """When to try a job again. It never ends by itself; what fails for weeks is tried once a day."""
+    grown = LONGEST_RETRY * JOB_GROWTH ** min(attempts - JOB_ATTEMPTS, 100)
+    wait = min(grown, LONGEST_JOB_RETRY) * (0.5 + jitter / 2) if attempts > JOB_ATTEMPTS else timedelta(0)
+    return max(retry_at(now, attempts, retry_after, jitter), now + wait)
 
 
 def retry_at(now: datetime, attempts: int, retry_after: float | None, jitter: float) -> datetime:

@@ -54,7 +54,7 @@ class JobRunner:
             until: datetime | None = await self._run(job, now)
         except (TransientNetworkError, AccountTrouble, BrainError) as error:
             retry_after = None if isinstance(error, BrainError) else error.retry_after
-            until = pacing.retry_at(now, job.attempts, retry_after, self.chance())
+            until = self._retry_at(job, now, retry_after)
             log.info("job.postponed", kind=job.kind, subject=job.subject, error=str(error))
         except PermanentNetworkError as error:
             until = None
@@ -62,10 +62,13 @@ class JobRunner:
         except DATABASE_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001 - one job must not end the bot
-            until = pacing.retry_at(now, job.attempts, None, self.chance())
+            until = self._retry_at(job, now)
             log_bug("job.bug", error, kind=job.kind, subject=job.subject)
         await self._settle(job, until)
         return True
+
+    def _retry_at(self, job: Job, now: datetime, retry_after: float | None = None) -> datetime:
+        return pacing.retry_job_at(now, job.attempts, retry_after, self.chance())
 
     async def _settle(self, job: Job, until: datetime | None) -> None:
         if until is None:

@@ -58,3 +58,19 @@ def test_retries_come_ever_later(attempts):
 
 def test_a_servers_own_wait_is_waited_for_in_full():
     assert pacing.retry_at(NOW, 1, 3582.0, 0.0) == NOW + timedelta(seconds=3582)
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_a_job_is_tried_for_ever_but_at_most_twice_a_day_after_weeks(attempts, chance):
+    wait = pacing.retry_job_at(NOW, attempts, None, chance) - NOW
+    assert pacing.FIRST_RETRY / 2 <= wait <= pacing.LONGEST_JOB_RETRY
+    assert attempts < 100 or wait >= pacing.LONGEST_JOB_RETRY / 2
+
+
+def test_a_job_is_tried_as_often_as_a_mention_in_its_first_hours():
+    for attempts in range(1, pacing.JOB_ATTEMPTS + 1):
+        assert pacing.retry_job_at(NOW, attempts, None, 0.5) == pacing.retry_at(NOW, attempts, None, 0.5)
+
+
+def test_a_job_waits_as_long_as_the_server_asks():
+    assert pacing.retry_job_at(NOW, 60, 200_000, 0.0) == NOW + timedelta(seconds=200_000)

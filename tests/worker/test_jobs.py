@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from support.events import account, rows, status_of
 from support.factory import ANA
@@ -71,3 +73,15 @@ def test_nobody_is_purged_for_a_status_that_is_no_end(harness, status):
     harness.run_jobs()
 
     assert (kept, notes_of(harness)) == (["lives in Lisbon"], [])
+
+
+def test_a_person_whose_host_is_gone_for_good_is_looked_up_ever_less_often(harness):
+    harness.network.fail("profile", TransientNetworkError("404 from gone.example.com"), times=9999)
+    add(harness, JobKind.IDENTITY)
+    begin = harness.clock()
+    while harness.clock() - begin < timedelta(days=30):
+        harness.run_jobs(steps=1)
+        harness.clock.forward(minutes=30)
+
+    asked = [method for method, _ in harness.network.calls].count("profile")
+    assert 30 < asked < 130
