@@ -80,10 +80,20 @@ def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> d
 
 
 def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
-    rows = tx.execute(
-        select(OutboxRow.__table__).where(OutboxRow.mention_uri == uri).order_by(OutboxRow.part)
+    return parts_of(tx, [uri])[uri]
+
+
+def parts_of(tx: Tx, uris: Sequence[str]) -> dict[str, tuple[Part, ...]]:
+    """The parts of the replies to these mentions, in order; none for a mention without a reply."""
+    rows = (
+        select(OutboxRow.__table__)
+        .where(OutboxRow.mention_uri.in_(uris))
+        .order_by(OutboxRow.mention_uri, OutboxRow.part)
     )
-    return tuple(map(to_part, rows))
+    found: dict[str, tuple[Part, ...]] = dict.fromkeys(uris, ())
+    for row in tx.execute(rows) if uris else ():
+        found[row.mention_uri] += (to_part(row),)
+    return found
 
 
 def fix_record(tx: Tx, claim: Claim, part: Part) -> None:

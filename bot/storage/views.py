@@ -25,7 +25,9 @@ def entries(
         rows = rows.where(MentionRow.did == did)
     if state is not None:
         rows = rows.where(MentionRow.state == state)
-    return tuple(to_entry(row, outbox.parts(tx, row.uri)) for row in tx.execute(rows).all())
+    found = tx.execute(rows).all()
+    parts = outbox.parts_of(tx, [row.uri for row in found])
+    return tuple(to_entry(row, parts[row.uri]) for row in found)
 
 
 def entry(tx: Tx, uri: str) -> Entry:

@@ -24,6 +24,7 @@ STATEMENTS = {
     "the newest mentions in a state": lambda tx: views.entries(tx, state=State.FAILED),
     "the newest mentions of a person": lambda tx: views.entries(tx, did=ANA),
     "the parts of a reply": lambda tx: outbox.parts(tx, "at://x/y/z"),
+    "the parts of many replies": lambda tx: outbox.parts_of(tx, ["at://x/y/z", "at://x/y/a"]),
     "the newest posts": views.posts,
     "a post is known": lambda tx: outbox.is_posted(tx, "3k"),
     "a post is deleted": lambda tx: outbox.mark_withdrawn(tx, "3k", NOW),
