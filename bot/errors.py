@@ -77,7 +77,7 @@ class AccountTrouble(NetworkError):
     """
 
     def __init__(self, what: str, mend: str, *, retry_after: float | None = None) -> None:
-        super().__init__(f"{what}. {mend}")
+        super().__init__(f"{what}. To mend it: {mend}")
         self.what = what
         self.mend = mend
         self.retry_after = ACCOUNT_RETRY_SECONDS if retry_after is None else retry_after

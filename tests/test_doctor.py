@@ -16,7 +16,8 @@ from bot.config.settings import load
 from bot.doctor import local, remote
 from bot.doctor.check import Check
 from bot.domain.events import Gap
-from bot.errors import BreakerOpen, SettingsError, TransientNetworkError
+from bot.errors import BreakerOpen, SettingsError, TransientBrainError, TransientNetworkError
+from bot.network.account import SUSPENDED, trouble
 from bot.storage import gaps, mentions
 from memory.db import Database
 
@@ -118,19 +119,26 @@ def test_failed_and_late_mentions_are_told(settings):
     assert later.detail.startswith("0 failed in a day")
 
 
-def test_mentions_that_wait_for_an_ill_brain_are_told(settings):
+@pytest.mark.parametrize(
+    ("error", "subject"),
+    [
+        (BreakerOpen("asked again in 60 s", retry_after=60), "brain"),
+        (TransientBrainError("503"), "brain"),
+        (trouble("scrubjay.example.com", SUSPENDED), "account"),
+    ],
+)
+def test_mentions_that_wait_for_an_ill_brain_or_the_account_are_told(settings, error, subject):
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
-    resting = BreakerOpen("asked again in 60 s", retry_after=60)
     with db.write() as tx:
         mentions.accept(tx, mention(), now=NOON, due_at=NOON)
     claim = mentions.claim(db, "w", now=NOON, lease=timedelta(seconds=30))
     with db.write() as tx:
-        mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(resting), failed=False)
+        mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(error), failed=False)
     db.close()
     found = local.check_mentions(settings, NOON)
-    assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the brain: {resting}")
+    assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the {subject}: {error}")
 
 
 @pytest.mark.parametrize(

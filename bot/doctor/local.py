@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from bot import factory
 from bot.doctor.check import ACCOUNT_ADVICE, UPGRADE_ADVICE, Check, describe
 from bot.domain.mention import ACTIVE, OPEN, State
-from bot.errors import BreakerOpen, JournalUnavailable, TransientBrainError
+from bot.errors import AccountTrouble, BreakerOpen, JournalUnavailable, TransientBrainError
 from bot.storage.journal import is_shared
 from memory.db import Database
 from memory.errors import MemoryFault, SchemaNewer
@@ -179,20 +179,28 @@ def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
     )
     delays = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
     oldest = max([*delays, timedelta()])
-    waiting_for_brain = [
-        entry.why for entry in entries if entry.state == State.WAITING and _waits_for_brain(entry)
-    ]
-    if waiting_for_brain:
-        detail = (
-            f"{len(waiting_for_brain)} of {open_count} open ones wait for the brain: {waiting_for_brain[0]}"
-        )
-        return Check("mentions", ok=False, detail=detail, mend="see `brain` below; they are tried again")
+    if waiting := _find_common_cause([entry for entry in entries if entry.state in OPEN]):
+        return waiting
     if not (failed or overdue or oldest > MAX_DELAY):
         return Check("mentions", ok=True, detail=f"{open_count} open, none stuck")
     minutes = round(oldest.total_seconds() / 60)
     detail = f"{failed} failed in a day, {overdue} left by a worker, the oldest {minutes} min late"
     mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
     return Check("mentions", ok=False, detail=detail, mend=mend)
+
+
+def _find_common_cause(entries: list[Entry]) -> Check | None:
+    """The account or the brain, if mentions wait for one of them: it concerns them all."""
+    for subject, check, waits in (
+        ("account", "login", _waits_for_account),
+        ("brain", "brain", _waits_for_brain),
+    ):
+        whys = [entry.why for entry in entries if entry.why and waits(entry.why)]
+        if whys:
+            detail = f"{len(whys)} of {len(entries)} open ones wait for the {subject}: {whys[0]}"
+            mend = f"see `{check}` below; they are tried again"
+            return Check("mentions", ok=False, detail=detail, mend=mend)
+    return None
 
 
 def check_gaps(settings: Settings, now: datetime | None = None) -> Check:
@@ -219,8 +227,12 @@ def _has_database(settings: Settings) -> bool:
         return db.exists()
 
 
-def _waits_for_brain(entry: Entry) -> bool:
-    return (entry.why or "").startswith((str(TransientBrainError()).strip(), str(BreakerOpen()).strip()))
+def _waits_for_account(why: str) -> bool:
+    return why.startswith(str(AccountTrouble.__doc__).split("\n")[0])
+
+
+def _waits_for_brain(why: str) -> bool:
+    return why.startswith((str(TransientBrainError()).strip(), str(BreakerOpen()).strip()))
 
 
 def _ended_at(entry: Entry) -> datetime:
