@@ -109,6 +109,10 @@ class Retrieval:
             raise UnknownNote(f"p{passage_id}")
         return found[0]
 
+    def erase_answers(self, tx: Tx, uris: Sequence[str]) -> int:
+        """Erase the bot's answers to these posts. Returns how many."""
+        return passages.erase(tx, PASSAGE.key.in_([passages.key_of("answer", uri) for uri in uris]))
+
     def drop_index(self, did: str) -> None:
         """Keep nothing of this person in this process."""
         self._indexes.drop(did)

@@ -10,7 +10,8 @@ from bot.domain.mention import OPEN, Command, Ignored, Part
 from bot.domain.said import wished_at
 from bot.domain.uris import author, is_by
 from bot.privacy.erasure import erase, propagate_erasure
-from bot.storage import consent, edits, outbox, turns
+from bot.privacy.repeats import erase_repeats
+from bot.storage import consent, edits, outbox
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,7 +78,7 @@ def apply_edit(
         erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
     if stored_cid != ref.cid:  # otherwise the edit is known, and the turns are about the new text
-        erased += turns.redact(tx, [ref.uri])
+        erased += erase_repeats(tx, memory, [ref.uri], author(ref.uri), now)
     if isinstance(verdict, Ignored):  # it does not address the bot any more
         return EditResult(edits.retract(tx, ref.uri, "edited", now), waiting=False, erased=erased)
     before = edits.replace(tx, verdict, now)

@@ -26,7 +26,6 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import Command, Ignored, Mention
-from bot.domain.said import said_at
 from bot.domain.uris import record_key
 from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post, lock_person
@@ -155,8 +154,7 @@ class EventHandler:
         if mention.command is Command.FORGET:
             return False
         lock_person(tx, mention.did)
-        said = said_at(mention.uri, event.record.get("createdAt"), now)
-        late = any(self.journal.wish_after(name, said, tx) for name in (mention.did, mention.uri))
+        late = self.journal.names_post(mention.uri, event.record.get("createdAt"), now, tx)
         if late and mention.command is Command.STOP:
             carry_out_command(tx, self.memory, self.ledger, self.journal, mention, now)
         return late

@@ -8,7 +8,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bot.storage import edits, jobs, mentions, outcomes, turns
+from bot.privacy.repeats import erase_repeats
+from bot.storage import edits, jobs, mentions, outbox, outcomes, redaction, turns
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_key
 from bot.storage.ledger import EntryKind
@@ -41,9 +42,10 @@ def erase(
     `keep` are mentions that are still to be answered.
     """
     lock_person(tx, did)
-    journal.add(tx, wished_at or now, did)
+    answers = outbox.posted_to(tx, mentions.uris_of(tx, did))  # they may be quoted later
+    journal.add(tx, wished_at or now, did, *answers)
     erased = memory.erase(tx, did)
-    erase_outside_memory(tx, ledger, did, now, keep=keep)
+    erase_outside_memory(tx, memory, ledger, did, now, keep=keep)
     return erased
 
 
@@ -53,14 +55,17 @@ def lock_person(tx: Tx, did: str) -> None:
 
 
 def erase_outside_memory(
-    tx: Tx, ledger: Ledger, did: str, now: datetime, *, keep: Collection[str] = ()
+    tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: Collection[str] = ()
 ) -> None:
     """Erase what the rest of the bot has of a person whom memory has erased.
 
     The ledger is written before the commit, so that a replay of the stream brings nothing back. The brain is
     told by a job, because it may be unreachable, or run in another process.
     """
-    forget_mentions(tx, ledger, [uri for uri in mentions.uris_of(tx, did) if uri not in keep], now)
+    theirs, threads = mentions.uris_of(tx, did), redaction.in_threads_of(tx, did)
+    erase_repeats(tx, memory, [*theirs, *threads, *turns.sources_by(tx, did)], did, now)
+    redaction.hide_threads(tx, threads, ledger.pseudonym)
+    forget_mentions(tx, ledger, [uri for uri in theirs if uri not in keep], now)
     turns.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
@@ -73,10 +78,18 @@ def propagate_erasure(tx: Tx, memory: Memory, journal: Journal, did: str, now: d
     yield
     left = _notes(tx, memory, did)
     erased = [note for number, note in before.items() if number not in left]
-    journal.add(tx, now, *(note_key(note.receipt.uri, note.text) for note in erased))
-    turns.redact(tx, {note.receipt.uri for note in erased})
     if erased:
+        journal.add(tx, now, *(note_key(note.receipt.uri, note.text) for note in erased))
+        _erase_words_of_notes(tx, memory, erased, did, now)
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
+
+
+def _erase_words_of_notes(tx: Tx, memory: Memory, notes: list[Note], did: str, now: datetime) -> None:
+    """Erase the posts that the notes come from, and every answer whose turn may have been shown a note."""
+    posts = {receipt.uri for note in notes for receipt in note.receipts}
+    since = min(receipt.said_at for note in notes for receipt in note.receipts)
+    redaction.erase_words(tx, posts)
+    erase_repeats(tx, memory, posts.union(turns.mentions_without(tx, did, since)), did, now)
 
 
 def _notes(tx: Tx, memory: Memory, did: str) -> dict[int, Note]:
@@ -87,7 +100,7 @@ def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, no
     """Erase what comes from a deleted post of this person. Returns how many notes and turns."""
     with propagate_erasure(tx, memory, journal, did, now):
         notes = memory.forget_post(tx, uri, now)
-    gone = notes + turns.redact(tx, [uri])
+    gone = notes + erase_repeats(tx, memory, [uri], did, now)
     if gone or edits.cids_of(tx, [uri]):
         journal.add(tx, now, uri)
     return gone
@@ -95,7 +108,8 @@ def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, no
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
     ledger.add(EntryKind.ERASED, *uris)
-    outcomes.anonymize(tx, uris, ledger.pseudonym, now)
+    outcomes.decline_all(tx, uris, "forgotten", now)
+    redaction.anonymize(tx, uris, ledger.pseudonym)
 
 
 def erase_person(

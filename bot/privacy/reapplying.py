@@ -16,6 +16,7 @@ import structlog
 from bot.domain.said import said_at
 from bot.domain.uris import author
 from bot.privacy.erasure import erase, forget_post, propagate_erasure
+from bot.privacy.repeats import erase_repeats
 from bot.storage import edits, mentions, turns
 from bot.storage.journal import note_key
 from memory.errors import UnknownNote
@@ -66,7 +67,7 @@ def apply_journal(db: Database, memory: Memory, ledger: Ledger, journal: Journal
         found = find_erased(tx, memory, journal, now)
     if found.people or found.posts or found.notes or found.quoted:
         with db.write() as tx:
-            erase_again(tx, memory, ledger, journal, found)
+            erase_again(tx, memory, ledger, journal, found, now)
         counts = {name: len(getattr(found, name)) for name in ("people", "posts", "notes", "quoted")}
         log.warning("journal.applied", **counts)
     return found
@@ -82,7 +83,7 @@ def import_person(
     found = find_erased(tx, memory, journal, now, did)
     if not (found.people or found.posts or found.notes):
         return Imported(did, fresh=fresh, known=not fresh)
-    erase_again(tx, memory, ledger, journal, found)
+    erase_again(tx, memory, ledger, journal, found, now)
     left_out, erased = before - len(memory.notes(tx, did)), did in found.people
     return Imported(did, fresh=fresh and not erased, known=not fresh, erased=erased, left_out=left_out)
 
@@ -122,7 +123,9 @@ def _quoted(tx: Tx, journal: Journal, did: str | None) -> frozenset[str]:
     )
 
 
-def erase_again(tx: Tx, memory: Memory, ledger: Ledger, journal: Journal, found: Erased) -> None:
+def erase_again(
+    tx: Tx, memory: Memory, ledger: Ledger, journal: Journal, found: Erased, now: datetime
+) -> None:
     """Erase it as of the time of the wish."""
     for did, wish in found.people.items():
         erase(tx, memory, ledger, journal, did, wish, keep=mentions.open_wishes(tx, did))
@@ -136,4 +139,5 @@ def erase_again(tx: Tx, memory: Memory, ledger: Ledger, journal: Journal, found:
             continue
         with propagate_erasure(tx, memory, journal, did, wish):
             memory.forget_note(tx, number, actor="journal", at=wish)
-    turns.redact(tx, found.quoted)
+    for uri in found.quoted:
+        erase_repeats(tx, memory, [uri], author(uri), now)

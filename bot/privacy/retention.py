@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.privacy.erasure import erase_outside_memory
-from bot.storage import mentions, turns
+from bot.storage import redaction, turns
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -30,8 +30,9 @@ def apply_retention(
     with db.write() as tx:
         erased = memory.apply_retention(tx, now, policy)
         for did in erased.people:
-            erase_outside_memory(tx, ledger, did, now)
-        count = mentions.erase_texts(tx, now - policy.text)
+            erase_outside_memory(tx, memory, ledger, did, now)
+        redaction.hide_marked(tx, ledger.pseudonym)
+        count = redaction.erase_texts(tx, now - policy.text)
         turns.expire(tx, now - policy.text)  # a turn's prompt has the same words
     log.info("memory.retained", passages=erased.passages, people=len(erased.people), mentions=count)
     return erased

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage.outcomes import decline
+from bot.storage.redaction import WHY_WITHOUT_WORDS
 from bot.storage.rows import post_columns
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import mark_erased
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from bot.domain.mention import Mention
@@ -59,18 +61,24 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     state = State(row.state)
     if state in OPEN and not _has_posted_part(tx, mention.uri):
         tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri == mention.uri))
-        reset = dict.fromkeys(("worker", "why", "drafted_at", "post_at"))
-        values = (
-            post_columns(mention)
-            | reset
-            | {"state": State.WAITING, "due_at": due_at, "attempts": 0, "post_failures": 0}
-        )
-        values["fence"] = MentionRow.fence + 1
+        values = post_columns(mention) | _as_waiting(due_at)
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}
     tx.execute(update(MentionRow).where(MentionRow.uri == mention.uri).values(**values))
     mark_erased(tx)
     return state
+
+
+def think_again(tx: Tx, uris: Collection[str], now: datetime) -> None:
+    """Throw away what is thought or drafted of these mentions, unless it is on its way to the network.
+
+    A worker that thinks of one loses its fence.
+    """
+    begun = MentionRow.uri.in_(uris) & MentionRow.state.in_((State.THINKING, State.DRAFTED))
+    found = tx.scalars(select(MentionRow.uri).where(begun)).all()
+    found = [uri for uri in found if not _has_posted_part(tx, uri)]
+    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(found)))
+    tx.execute(update(MentionRow).where(MentionRow.uri.in_(found)).values(_as_waiting(now)))
 
 
 def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:
@@ -80,9 +88,17 @@ def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """
     decline(tx, uri, why, now)
     stored = update(MentionRow).where(MentionRow.uri == uri, MentionRow.text != "")
-    if erased := bool(tx.execute(stored.values(text="", langs="")).rowcount):
+    if erased := bool(tx.execute(stored.values(text="", langs="", why=WHY_WITHOUT_WORDS)).rowcount):
         mark_erased(tx)
     return erased
+
+
+def _as_waiting(due_at: datetime) -> dict[str, Any]:
+    """The columns of a mention that is thought of for the first time. A worker on it loses its fence."""
+    unset = dict.fromkeys(("worker", "why", "drafted_at", "post_at"))
+    counters = dict.fromkeys(("attempts", "post_failures"), 0)
+    state = {"state": State.WAITING, "due_at": due_at, "answer_forgotten": False}
+    return unset | counters | state | {"fence": MentionRow.fence + 1}
 
 
 def _has_posted_part(tx: Tx, uri: str) -> bool:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, func, select
 
-from bot.domain.said import is_before
+from bot.domain.said import is_before, said_at
+from bot.domain.uris import author
 from bot.errors import JournalUnavailable
 from bot.storage.ledger import KEEP_FOR
 from bot.storage.salted_file import SaltedFile
@@ -92,6 +93,14 @@ class Journal:
         """The time of the wish to erase this, if it came after `said` (None: not known)."""
         wish = self.erased_at(name, tx)
         return wish if wish is not None and is_before(said, wish) else None
+
+    def names_post(self, uri: str, created_at: object, now: datetime, tx: Tx | None = None) -> bool:
+        """Whether this post was said before a wish to erase it or its author.
+
+        `created_at`: a time, or the text of the record; it counts if the URI does not tell the time.
+        """
+        said = said_at(uri, created_at, now)
+        return any(self.wish_after(name, said, tx) for name in (author(uri), uri))
 
     def __len__(self) -> int:
         """How many people, posts and notes it names."""

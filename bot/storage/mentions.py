@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
 from bot.errors import FenceLost
 from bot.storage.rows import post_columns, to_mention
-from bot.storage.tables import MentionRow, OutboxRow
-from memory.db import insert, mark_erased
+from bot.storage.tables import MentionRow
+from memory.db import insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -210,19 +210,3 @@ def open_wishes(tx: Tx, did: str) -> list[str]:
     """The wishes of this person to be forgotten that are still to be answered."""
     wishes = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.command == Command.FORGET)
     return list(tx.scalars(wishes.where(MentionRow.state.in_(OPEN))))
-
-
-def erase_texts(tx: Tx, before: datetime) -> int:
-    """Erase the texts of mentions that ended before then, and of their replies. Returns how many mentions.
-
-    Outcomes stay. The CID is erased too: a mention without one is not tried again.
-    """
-    ended = MentionRow.ended_at < before
-    old = select(MentionRow.uri).where(ended)
-    tx.execute(
-        update(OutboxRow).where(OutboxRow.mention_uri.in_(old)).values(text="", facets="[]", record=None)
-    )
-    erased = update(MentionRow).where(ended, MentionRow.cid != "").values(text="", langs="", cid="")
-    if count := tx.execute(erased).rowcount:
-        mark_erased(tx)
-    return count

@@ -17,7 +17,7 @@ from memory.db import lock
 PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a time to post counts while the reply may stand
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from bot.domain.limits import Pace
@@ -112,6 +112,12 @@ def mark_posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
 def _update_part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
     part = (OutboxRow.mention_uri == claim.mention.uri) & (OutboxRow.part == index)
     tx.execute(update(OutboxRow).where(part).values(**values))
+
+
+def posted_to(tx: Tx, uris: Collection[str]) -> frozenset[str]:
+    """The AT URIs of the bot's posts that answer these mentions."""
+    posted = select(OutboxRow.uri).where(OutboxRow.mention_uri.in_(uris), OutboxRow.uri.is_not(None))
+    return frozenset(uri for uri in tx.execute(posted).scalars() if uri)
 
 
 def bot_posts_in_thread(tx: Tx, root_uri: str) -> frozenset[str]:

@@ -6,19 +6,19 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage import outbox
+from bot.storage import outbox, redaction
 from bot.storage.mentions import update_claimed
 from bot.storage.rows import to_entry
-from bot.storage.tables import MentionRow, OutboxRow
-from memory.db import after_commit, mark_erased
+from bot.storage.tables import MentionRow
+from memory.db import after_commit
 
 log = structlog.get_logger()
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from bot.domain.mention import Claim, Entry
@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -> None:
     """Record the outcome of a claimed mention. Only the operator's `mention retry` reopens it."""
     update_claimed(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
-    log_outcomes(tx, [claim.mention.uri])
+    _end(tx, [claim.mention.uri])
 
 
 def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """Decline this mention if it is open. A worker on it loses its fence."""
     return bool(decline_where(tx, MentionRow.uri == uri, why, now))
+
+
+def decline_all(tx: Tx, uris: Collection[str], why: str, now: datetime) -> int:
+    """Decline those of these mentions that are open. Returns how many."""
+    return decline_where(tx, MentionRow.uri.in_(uris), why, now)
 
 
 def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
@@ -42,20 +47,13 @@ def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
     still_open = update(MentionRow).where(which, MentionRow.state.in_(OPEN))
     fenced = still_open.values(fence=MentionRow.fence + 1, **ended).returning(MentionRow.uri)
     uris = tx.execute(fenced).scalars().all()
-    log_outcomes(tx, uris)
+    _end(tx, uris)
     return len(uris)
 
 
-def anonymize(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: datetime) -> None:
-    """Erase everything personal from these mentions. Outcomes stay, under `pseudonym(uri)`."""
-    mark_erased(tx)
-    decline_where(tx, MentionRow.uri.in_(uris), "forgotten", now)
-    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
-    erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
-    erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
-    for uri in uris:
-        name = pseudonym(uri)
-        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **erased))
+def _end(tx: Tx, uris: Sequence[str]) -> None:
+    log_outcomes(tx, uris)
+    redaction.erase_marked(tx, uris)
 
 
 def log_outcomes(tx: Tx, uris: Iterable[str]) -> None:

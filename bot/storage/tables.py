@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +35,7 @@ class MentionRow(Base):
     said_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]  # by the operator: its age counts from here
+    answer_forgotten: Mapped[bool] = mapped_column(server_default=false())  # erase the answer at the end
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]

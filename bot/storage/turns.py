@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from bot.domain.turn import Call, TurnInput, TurnOutcome, TurnRecord
 from bot.errors import NotFound
-from bot.storage.tables import TurnRow, TurnSourceRow
+from bot.storage.tables import MentionRow, TurnRow, TurnSourceRow
 from memory.db import mark_erased
 from memory.model import Forget, Remember, Revise
 
@@ -99,23 +99,44 @@ def sources(tx: Tx) -> Iterator[tuple[str, datetime]]:
         yield row.uri, row.at
 
 
-def redact(tx: Tx, uris: Collection[str]) -> int:
-    """Erase all texts from the turns that have words of one of these posts. Returns how many turns."""
-    return _redact(tx, TurnSourceRow.uri.in_(uris)) if uris else 0
+def redact(tx: Tx, uris: Collection[str]) -> list[str]:
+    """Erase all texts from the turns that have words of one of these posts.
+
+    Returns the AT URI of the mention of each redacted turn.
+    """
+    ids = tx.scalars(select(TurnSourceRow.turn_id).where(TurnSourceRow.uri.in_(uris)).distinct()).all()
+    if not ids:
+        return []
+    blanked = update(TurnRow).where(TurnRow.id.in_(ids)).values(REDACTED_COLUMNS).returning(TurnRow.uri)
+    mentions = list(tx.scalars(blanked))
+    tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(ids)))
+    mark_erased(tx)
+    return mentions
 
 
-def erase(tx: Tx, did: str) -> int:
-    """Delete this person's turns, and redact the turns with words of theirs. Returns how many were redacted.
+def sources_by(tx: Tx, did: str) -> list[str]:
+    """The AT URIs of this person's posts whose words are in turn records."""
+    theirs = TurnSourceRow.uri.startswith(f"at://{did}/", autoescape=True)
+    return list(tx.scalars(select(TurnSourceRow.uri).where(theirs).distinct()))
+
+
+def mentions_without(tx: Tx, did: str, since: datetime) -> list[str]:
+    """This person's mentions since then of which no turn is kept: what they were shown is not known."""
+    kept = select(TurnRow.uri).where(TurnRow.did == did)
+    mine = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.said_at >= since)
+    return list(tx.scalars(mine.where(MentionRow.uri.not_in(kept))))
+
+
+def erase(tx: Tx, did: str) -> None:
+    """Delete this person's turns.
 
     Call it after `outcomes.anonymize`, in the same transaction. Whoever adds a turn locks its mention, so no
     turn can be added meanwhile.
     """
-    redacted_turns = _redact(tx, TurnSourceRow.uri.startswith(f"at://{did}/", autoescape=True))
     own = select(TurnRow.id).where(TurnRow.did == did)
     tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(own)))
     tx.execute(delete(TurnRow).where(TurnRow.did == did))
     mark_erased(tx)
-    return redacted_turns
 
 
 def expire(tx: Tx, before: datetime) -> int:
@@ -123,15 +144,6 @@ def expire(tx: Tx, before: datetime) -> int:
     if count := tx.execute(delete(TurnRow).where(TurnRow.at < before)).rowcount:
         mark_erased(tx)
     return count
-
-
-def _redact(tx: Tx, *which: Any) -> int:
-    ids = list(tx.scalars(select(TurnSourceRow.turn_id).where(or_(*which)).distinct()))
-    if ids:
-        tx.execute(update(TurnRow).where(TurnRow.id.in_(ids)).values(REDACTED_COLUMNS))
-        tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(ids)))
-        mark_erased(tx)
-    return len(ids)
 
 
 def redacted(turn: TurnRecord) -> TurnRecord:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply, turn
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
-from bot.storage import mentions, outbox, outcomes
+from bot.storage import mentions, outbox, outcomes, redaction
 from bot.storage.ledger import EntryKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
@@ -116,7 +117,7 @@ async def _ask_brain(
     services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget
 ) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
-    reader = thread.ThreadReader(services.network, mention.did, budget)
+    reader = thread.ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
     above, shown = await reader.read(mention, post, options.thread_posts)
     recollection, limits = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)
@@ -150,6 +151,11 @@ async def _ask_brain(
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
     return result
+
+
+def _is_erased(services: Services, post: Post) -> bool:
+    """Whether somebody wished this post to be forgotten. On the network it may still stand."""
+    return services.journal.names_post(post.ref.uri, post.record.get("createdAt"), services.clock())
 
 
 def _compile_memory(
@@ -211,8 +217,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: T
 def _record_exchange(
     services: Services, tx: Tx, mention: Mention, result: TurnResult, answer: str, now: datetime
 ) -> None:
-    """Store the exchange for retrieval, unless a note was forgotten: the exchange would still tell of it."""
-    if any(isinstance(edit, Forget) for edit in result.edits):
+    """Store the exchange for retrieval, unless it may tell of what was erased in it or meanwhile."""
+    if any(isinstance(edit, Forget) for edit in result.edits) or redaction.is_marked(tx, mention.uri):
         return
     thread = thread_id(mention.root.uri)
     lang = mention.langs[0] if len(mention.langs) == 1 else None

@@ -13,7 +13,7 @@ from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, turns
+from bot.storage import mentions, redaction, turns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -167,10 +167,11 @@ async def _store(
             return
         mentions.lock_claimed(tx, claim)
         existing = {note.id for note in services.memory.notes(tx, turn.did)}
-        if shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))):
+        deleted = not all(map(services.tracked.has_post, source_uris(prompt, ())))
+        if deleted or not shown <= existing or redaction.is_marked(tx, turn.uri):
+            turns.add(tx, turns.redacted(turn), ())  # something was erased while the brain was thinking
+        else:
             turns.add(tx, turn, sources)
-        else:  # something was forgotten or deleted while the brain was thinking
-            turns.add(tx, turns.redacted(turn), ())
 
     try:
         await services.write(write)

@@ -44,11 +44,15 @@ def new_budget() -> ReadBudget:
 
 @dataclass(frozen=True, slots=True)
 class ThreadReader:
-    """Reads for the turn of one mention. `asker`: the DID of its author. Raises no NetworkError."""
+    """Reads for the turn of one mention. `asker`: the DID of its author. Raises no NetworkError.
+
+    A post of which `is_erased` is true is shown like one that is gone.
+    """
 
     network: Network
     asker: str
     budget: ReadBudget
+    is_erased: Callable[[Post], bool]
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
     async def read(
@@ -113,7 +117,7 @@ class ThreadReader:
             post = await self._in_time(lambda: self.network.post(uri, self.budget))
         except (NetworkError, TimeoutError):
             return ThreadPost(author="", text=None, uri=uri, unread=True)
-        return post or ThreadPost(author="", text=None, uri=uri)
+        return ThreadPost(author="", text=None, uri=uri) if post is None or self.is_erased(post) else post
 
     async def _name(self, did: str) -> str:
         if did == self.network.did:

@@ -15,7 +15,7 @@ from bot.domain.limits import Pace
 from bot.domain.mention import OUTCOMES, Part, State, StrongRef
 from bot.domain.prompt import Usage
 from bot.errors import FenceLost
-from bot.storage import consent, mentions, outbox, outcomes, views
+from bot.storage import consent, mentions, outbox, outcomes, redaction, views
 
 
 def test_a_mention_is_accepted_once(db):
@@ -153,11 +153,13 @@ def test_what_a_mention_costs_adds_up_and_is_unknown_if_a_part_of_it_is(db, cost
         assert views.entry(tx, mention().uri).cost == cost
 
 
-def test_a_scrubbed_mention_leaves_its_outcome_and_nothing_else(db):
+def test_an_anonymized_mention_leaves_its_outcome_and_nothing_else(db):
     accept(db, mention(1, text="I am a spy"))
     draft(db, claim_next(db), "so you are a spy")
     with db.write() as tx:
-        outcomes.anonymize(tx, mentions.uris_of(tx, ANA), lambda uri: f"forgotten:{len(uri)}", NOW)
+        uris = mentions.uris_of(tx, ANA)
+        outcomes.decline_all(tx, uris, "forgotten", NOW)
+        redaction.anonymize(tx, uris, lambda uri: f"forgotten:{len(uri)}")
 
     with db.read() as tx:
         (entry,) = views.entries(tx)

@@ -1,6 +1,6 @@
 """The model behind a live Letta server, scripted from the process of the tests.
 
-In tests/: `python -m brains.stub_model 9911`. Then start Letta with OPENAI_API_KEY=any and
+In tests/: `python -m support.stub_model 9911`. Then start Letta with OPENAI_API_KEY=any and
 OPENAI_BASE_URL=http://127.0.0.1:9911/v1, and run the tests with LETTA_BASE_URL (Letta's own address) and
 LETTA_STUB=http://127.0.0.1:9911.
 """

@@ -38,10 +38,10 @@ def written(network, count, text="hi"):
     return mention(did=ANA, parent=above, root=above)
 
 
-async def read(network, asked, *, seconds=30.0, count=1_000_000):
+async def read(network, asked, *, seconds=30.0, count=1_000_000, erased=()):
     budget = ReadBudget(asyncio.get_running_loop().time() + seconds, count)
     own = Post(asked.ref, ANA, {"text": "and you?"})
-    return await ThreadReader(network, ANA, budget).read(asked, own, 20)
+    return await ThreadReader(network, ANA, budget, lambda post: post.did in erased).read(asked, own, 20)
 
 
 class Slow(InMemoryNetwork):
@@ -76,6 +76,15 @@ async def test_the_posts_above_are_told_oldest_first_with_their_names():
         ("cccc.test", "hi c"),
     ]
     assert (own.text, own.by_asker) == ("and you?", True)
+
+
+async def test_a_post_that_somebody_wished_to_be_forgotten_is_shown_like_one_that_is_gone():
+    network = InMemoryNetwork(ME, "jay.test")
+    above, _ = await read(network, written(network, 3), erased=PEOPLE[1:2])
+    assert [(post.author, post.text, post.unread) for post in above] == [
+        ("", None, False),
+        ("cccc.test", "hi c", False),
+    ]
 
 
 async def test_what_did_not_come_in_time_is_not_shown_and_what_came_is():

@@ -1,0 +1,114 @@
+"""Erase the texts of mentions and of the answers to them; outcomes stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, delete, or_, select, update
+
+from bot.domain.mention import OPEN, State
+from bot.storage.tables import MentionRow, OutboxRow
+from memory.db import mark_erased
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
+
+    from memory.db import Tx
+
+# A brain that stays silent says why in its own words, which may be the person's.
+WHY_WITHOUT_WORDS = case((MentionRow.state == State.SILENT, None), else_=MentionRow.why)
+NOT_DRAFTED = (State.WAITING, State.THINKING)
+
+
+def erase_texts(tx: Tx, before: datetime) -> int:
+    """Erase the texts of mentions that ended before then, and of their replies. Returns how many mentions.
+
+    The CID is erased too: a mention without one is not tried again.
+    """
+    ended = (MentionRow.ended_at < before) & (MentionRow.cid != "")
+    _blank_answers(tx, ended)
+    erased = update(MentionRow).where(ended).values(text="", langs="", cid="", why=WHY_WITHOUT_WORDS)
+    if count := tx.execute(erased).rowcount:
+        mark_erased(tx)
+    return count
+
+
+def erase_words(tx: Tx, uris: Collection[str]) -> None:
+    """Erase the texts of these mentions, as far as they are not needed any more to answer them."""
+    done = MentionRow.uri.in_(uris) & MentionRow.state.not_in(NOT_DRAFTED)
+    if tx.execute(update(MentionRow).where(done, MentionRow.text != "").values(text="", langs="")).rowcount:
+        mark_erased(tx)
+
+
+def erase_answers(tx: Tx, uris: Collection[str]) -> None:
+    """Erase the answers to these mentions. One that is still to be posted is erased when that is done."""
+    _erase_answers(tx, MentionRow.uri.in_(uris))
+
+
+def erase_answers_under_way(tx: Tx) -> None:
+    """Erase whatever is being thought of now, once it has ended: nobody knows what it was shown."""
+    _erase_answers(tx, MentionRow.state == State.THINKING)
+
+
+def erase_marked(tx: Tx, uris: Iterable[str]) -> None:
+    """Erase the answers that had to be posted first, now that these mentions have ended."""
+    _erase_answers(tx, MentionRow.uri.in_(list(uris)) & MentionRow.answer_forgotten)
+
+
+def is_marked(tx: Tx, uri: str) -> bool:
+    return bool(tx.scalar(select(MentionRow.answer_forgotten).where(MentionRow.uri == uri)))
+
+
+def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) -> None:
+    """Erase everything personal from these ended mentions. Outcomes stay, under `pseudonym(uri)`."""
+    mark_erased(tx)
+    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
+    erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
+    erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
+    erased["why"] = WHY_WITHOUT_WORDS
+    for uri in uris:
+        name = pseudonym(uri)
+        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **erased))
+
+
+def in_threads_of(tx: Tx, did: str) -> list[str]:
+    """The mentions of others that answer a post of this person, or stand in a thread of theirs."""
+    theirs = (
+        column.startswith(f"at://{did}/", autoescape=True)
+        for column in (MentionRow.root_uri, MentionRow.parent_uri)
+    )
+    return list(tx.scalars(select(MentionRow.uri).where(or_(*theirs), MentionRow.did != did)))
+
+
+def hide_threads(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) -> None:
+    """Hide in these mentions what they answer. Those still open are left: they need it to be answered."""
+    _hide_threads(tx, MentionRow.uri.in_(uris), pseudonym)
+
+
+def hide_marked(tx: Tx, pseudonym: Callable[[str], str]) -> None:
+    """Hide what was answered by mentions that were open when something was erased, and have ended since."""
+    _hide_threads(tx, MentionRow.answer_forgotten, pseudonym)
+
+
+def _hide_threads(tx: Tx, which: Any, pseudonym: Callable[[str], str]) -> None:
+    ended = which & MentionRow.state.not_in(OPEN) & MentionRow.root_uri.startswith("at://")
+    for uri, root in tx.execute(select(MentionRow.uri, MentionRow.root_uri).where(ended)).all():
+        hidden: dict[str, Any] = {"root_uri": pseudonym(root), "parent_uri": None, "parent_cid": None}
+        hidden["answer_forgotten"] = False
+        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(hidden))
+
+
+def _erase_answers(tx: Tx, which: Any) -> None:
+    is_open = MentionRow.state.in_(OPEN)
+    marked = update(MentionRow).where(which, is_open).values(answer_forgotten=True)
+    _blank_answers(tx, which & ~is_open)
+    blanked = update(MentionRow).where(which, ~is_open).values(why=WHY_WITHOUT_WORDS)
+    if tx.execute(marked).rowcount + tx.execute(blanked).rowcount:
+        mark_erased(tx)
+
+
+def _blank_answers(tx: Tx, which: Any) -> None:
+    """Erase the texts of the replies to these mentions, but not that they were posted."""
+    answers = OutboxRow.mention_uri.in_(select(MentionRow.uri).where(which))
+    tx.execute(update(OutboxRow).where(answers).values(text="", facets="[]", record=None))
