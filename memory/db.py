@@ -20,7 +20,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
@@ -53,8 +53,8 @@ PRAGMAS = (
 class Database:
     """An open database. `url` is SQLAlchemy's, e.g. `sqlite:///data/scrubjay.db`.
 
-    After a commit that erased something it scrubs itself. If a reader prevented that, `needs_scrub` is set:
-    `scrub` has to be called again.
+    After a commit that erased something SQLite is scrubbed at once. If a reader prevented that, and always on
+    PostgreSQL, `needs_scrub` is set: `scrub` has to be called.
 
     Raises DatabaseUnavailable if the URL cannot be used, and later whenever a transaction cannot begin.
     """
@@ -92,7 +92,8 @@ class Database:
             erased = tx.info[ERASED]
         if erased:
             self.needs_scrub = True
-            self.scrub()
+            if self.is_sqlite:
+                self.scrub()
         for callback in callbacks:
             callback()
 
@@ -169,11 +170,16 @@ class Database:
         return found
 
     def scrub(self, wait: float = 0) -> bool:
-        """Truncate SQLite's write-ahead log, which may have copies of erased rows.
+        """Remove copies of erased rows: from SQLite's write-ahead log, or from PostgreSQL's tables.
 
         False, and `needs_scrub` stays set, if others still use the log after `wait` seconds: call it again.
+        PostgreSQL's own log is its server's: its settings say how long it is kept.
         """
         busy = False
+        if self.needs_scrub and not self.is_sqlite:
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                tables = ", ".join(f'"{name}"' for name in inspect(connection).get_table_names())
+                connection.exec_driver_sql(f"VACUUM {tables}")
         if self.is_sqlite:
             with self._transaction(f"PRAGMA busy_timeout={wait * 1000:.0f}") as tx:
                 busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()

@@ -206,7 +206,7 @@ def test_a_damaged_database_is_restored_and_not_upgraded(made, spoil):
     spoil(database_file(made))
 
     found = list(doctor.storage_checks(made))
-    assert [check.name for check in found] == ["database", "journal", "mentions", "gaps"]
+    assert [check.name for check in found] == ["database", "journal", "leftovers", "mentions", "gaps"]
     assert [check.name for check in found if check.ok or "restore" not in check.mend] == []
 
 
@@ -297,3 +297,11 @@ def test_a_pds_that_does_not_answer_is_no_wrong_password(tmp_path):
     found = remote.check_login(load(env, home=tmp_path))
     assert not found.ok
     assert "see `pds` above" in found.mend
+
+
+def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, tmp_path):
+    sqlite = load({**NOWHERE, "SCRUBJAY_DATA_DIR": str(tmp_path / "data")}, home=tmp_path)
+    server = load({**NOWHERE, "SCRUBJAY_DATABASE_URL": postgres()}, home=tmp_path)
+    told = local.check_leftovers(server)
+    assert local.check_leftovers(sqlite).detail == "none: SQLite overwrites what it erases"
+    assert (told.ok, told.detail) == (True, "in PostgreSQL's log until 1GB more are written")

@@ -47,6 +47,7 @@ def storage_checks(settings: Settings) -> Iterator[Check]:
     yield database
     for name, check in (
         ("journal", local.check_journal),
+        ("leftovers", local.check_leftovers),
         ("mentions", local.check_mentions),
         ("gaps", local.check_gaps),
     ):

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 PYTHON = (3, 11)
 MIN_FREE_BYTES = 500 * 2**20  # for a week of a busy bot, with its backup
+WAL_SETTINGS = ("max_wal_size", "archive_mode")
 OTHERS = 0o077  # the rights of everybody but the owner
 DAY = timedelta(days=1)
 MAX_DELAY = timedelta(minutes=5)
@@ -159,6 +160,23 @@ def check_journal(settings: Settings) -> Check:
         except JournalUnavailable as error:
             return Check("journal", ok=False, detail=describe(error), mend=JOURNAL_ADVICE)
     return Check("journal", ok=True, detail=f"{path}, {len(journal)} erasures")
+
+
+def check_leftovers(settings: Settings) -> Check:
+    """Tell how long the database's own files keep what was erased. Nothing can keep it for good."""
+    with closing(Database(settings.database)) as db:
+        if db.is_sqlite:
+            return Check("leftovers", ok=True, detail="none: SQLite overwrites what it erases")
+        with db.read() as tx:
+            shown = {name: str(tx.exec_driver_sql(f"SHOW {name}").scalar()) for name in WAL_SETTINGS}
+            slots = tx.exec_driver_sql("SELECT count(*) FROM pg_replication_slots WHERE NOT active").scalar()
+    detail = f"in PostgreSQL's log until {shown['max_wal_size']} more are written"
+    if slots:
+        detail = f"{slots} replication slots that nobody reads keep its log without end"
+        return Check("leftovers", ok=False, detail=detail, mend="SELECT pg_drop_replication_slot(name)")
+    if shown["archive_mode"] != "off":
+        detail += ", and in its archive as long as you keep that"
+    return Check("leftovers", ok=True, detail=detail)
 
 
 def check_mentions(settings: Settings, now: datetime | None = None) -> Check:

@@ -192,6 +192,11 @@ def uris_of(tx: Tx, did: str) -> list[str]:
     return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
 
 
+def texts_of(tx: Tx, uris: Collection[str]) -> list[str]:
+    """The texts of these mentions, as far as they are still stored."""
+    return list(tx.scalars(select(MentionRow.text).where(MentionRow.uri.in_(uris), MentionRow.text != "")))
+
+
 def posts(tx: Tx, did: str | None, *, with_text: bool = False) -> Iterator[tuple[str, str, datetime]]:
     """The mentions of this person (None: of everyone who was not erased): (DID, AT URI, when it was said).
 

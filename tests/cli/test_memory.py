@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 from support.cli_seed import AGAIN, IRIS
 from support.harness import Harness
 
+from bot.storage import consent
 from memory.db import Database
 
 
@@ -76,3 +78,27 @@ def test_an_edited_note_is_replaced_and_its_new_name_is_printed(filled):
     assert (done.code, done.out) == (0, "n4 · The dog is called Brioche.\n")
     assert names(filled) == ["n3", "n4"] or names(filled) == ["n4", "n3"]
     assert '"actor": "operator"' in filled("memory", "history", IRIS, "--json").out
+
+
+@pytest.mark.parametrize("what", ["@iris.test", "n1"])
+def test_a_proof_searches_for_what_was_erased(filled, what):
+    done = filled("memory", "forget", what, "--yes", "--prove")
+    assert done.code == 0, done.err
+    assert "none is left that nothing needs" in done.err
+
+
+def test_a_proof_tells_where_the_words_are_left(filled):
+    (filled.home / "data" / "old.jsonl").write_text('{"text": "Lives in Lisbon"}')
+    done = filled("memory", "forget", "n3", "--yes", "--prove")
+    assert done.code == 1
+    assert "found in 1 rows of mention.text" in done.err  # this post still waits for an answer
+    assert "found 1 times in" in done.err
+    assert "old.jsonl" in done.err
+
+
+def test_a_proof_knows_what_consent_needs(filled):
+    with closing(Database(f"sqlite:///{filled.home}/data/scrubjay.db")) as db, db.write() as tx:
+        consent.stop(tx, IRIS, datetime.now(UTC))
+    done = filled("memory", "forget", IRIS, "--yes", "--prove")
+    assert done.code == 0, done.err
+    assert "found in 1 rows of stop.did, where consent needs it" in done.err
