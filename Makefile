@@ -33,11 +33,12 @@ lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files again
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest --noconftest tests/test_lock.py
 
-bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz for memory's)
+bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz, SHARED=spaces.jsonl.gz)
 	@$(BIN)/python -m benchmarks.turn --json
 	@$(BIN)/python -m benchmarks.ingest --json
 	@$(BIN)/python -m benchmarks.outside --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
+	@$(if $(SHARED),$(BIN)/python -m benchmarks.governance --data $(SHARED) --json,echo "governance's needs SHARED=FILE" >&2)
 
 docs: $(ENV)  ## write the tables of docs/ anew, from the code
 	@$(BIN)/python tests/test_docs.py

@@ -70,7 +70,7 @@ class Dialogue:
         return did_of(f"{self.name}/{turn['author']}")
 
     def uri(self, turn: dict[str, Any]) -> str:
-        key = _letters(f"{self.name}/{turn['i']}", 13)
+        key = letters(f"{self.name}/{turn['i']}", 13)
         return f"at://{self.did}/app.bsky.feed.post/{key}"
 
     def passages(self) -> list[Passage]:
@@ -94,7 +94,7 @@ class Dialogue:
         for number, query in enumerate(self.queries):
             key = f"{self.name}/asked/{number}"
             thread, at = thread_id(key), begin + timedelta(minutes=number + 1)
-            uri = f"at://{self.did}/app.bsky.feed.post/{_letters(key, 13)}"
+            uri = f"at://{self.did}/app.bsky.feed.post/{letters(key, 13)}"
             words = NOT_KNOWN[number % len(NOT_KNOWN)].format(query.text)
             said += [
                 Passage(self.did, "said", self.did, query.text, thread, uri, at),
@@ -125,10 +125,10 @@ def load(path: Path) -> list[Dialogue]:
 
 
 def did_of(name: str) -> str:
-    return f"did:plc:{_letters(name, 24)}"
+    return f"did:plc:{letters(name, 24)}"
 
 
-def _letters(name: str, count: int) -> str:
+def letters(name: str, count: int) -> str:
     return base64.b32encode(hashlib.sha256(name.encode()).digest()).decode().lower()[:count]
 
 

@@ -19,6 +19,7 @@ SMALL = {
     "turn": ["--network", "memory", "--rounds", "1", "--mentions", "2", "--workers", "1"],
     "ingest": ["--made-up", "--count", "100", "--repeat", "1", "--rounds", "1"],
     "memory": ["--data", "talk.jsonl"],
+    "governance": ["--data", "space.jsonl"],
     "outside": ["--mentions", "30"],
 }
 MUST_BE_ZERO = (
@@ -29,6 +30,35 @@ TALK = [
     {"kind": "turn", "i": 0, "author": "user", "text": "I live in Lisbon with my dog Biscuit."},
     {"kind": "turn", "i": 1, "author": "assistant", "text": "What a name!"},
     {"kind": "query", "text": "What is my dog called?", "gold": [0], "category": "single"},
+]
+SPACE = [
+    {"kind": "turn", "i": 0, "author": "ana", "text": "My door code is 4711."},
+    {"kind": "turn", "i": 1, "author": "ben", "text": "My door code is 0815, Ana."},
+    {
+        "kind": "query",
+        "until": 1,
+        "asker": "ana",
+        "type": "utility",
+        "text": "my door code?",
+        "include": ["47\\d+"],
+    },
+    {
+        "kind": "query",
+        "until": 1,
+        "asker": "ana",
+        "type": "privacy",
+        "text": "Ben's code?",
+        "protected": ["0815"],
+    },
+    {
+        "kind": "query",
+        "until": 1,
+        "asker": "ben",
+        "type": "privacy",
+        "text": "the code?",
+        "protected": ["0815"],
+    },
+    {"kind": "query", "until": 1, "asker": "eve", "type": "utility", "text": "a code?", "include": ["4711"]},
 ]
 
 
@@ -97,3 +127,12 @@ def test_the_script_of_a_fortnight_has_every_fault_and_is_that_of_its_seed():
     assert sorted(slot.fault for slot in script.slots) == sorted(fortnight.FAULTS)
     assert script.silent.isdisjoint(said.who for said in script.said)
     assert all(earlier.end <= later.begin for earlier, later in pairwise(script.slots))
+
+
+def test_what_was_said_in_a_shared_space_is_useful_to_its_author_only_and_gone_when_deleted(tmp_path):
+    blank = {"corpus": "a", "time": None, "role": "person", "include": [], "protected": []}
+    (tmp_path / "space.jsonl").write_text("\n".join(json.dumps(blank | line) for line in SPACE))
+    found = run("governance", tmp_path)
+    assert (found["usefulness"], found["usefulness_of_all_own_words"]) == (0.5, 0.5)
+    assert found["protected_in_own_words_shown"] == 0.5
+    assert (found["foreign_rows"], found["deleted_strings"], found["deleted_strings_shown"]) == (0, 1, 0)
