@@ -22,10 +22,11 @@ from memory.people import HIDDEN, PERSON, People
 from memory.recollection import Recollection, render
 from memory.retrieval import NO_NAMES, Retrieval
 from memory.rows import notes as rows
-from memory.rows import passages
+from memory.rows import passages, shingles
 from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
+from memory.shingles import of_reply
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
@@ -126,6 +127,13 @@ class Memory:
         Who is known without a post stands there once, with the time of the first contact.
         """
         return forgetting.held_posts(tx, did)
+
+    def is_others(self, tx: Tx, did: str, text: str, own: Collection[str] = ()) -> bool:
+        """Whether `text` repeats a note of somebody else; a note that three others have is nobody's own.
+
+        `own` are texts of the person whose words may be repeated.
+        """
+        return shingles.others(tx, did, of_reply(text, own))
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""
