@@ -135,6 +135,11 @@ class Memory:
         """
         return shingles.others(tx, did, of_reply(text, own))
 
+    def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
+        """The last answers to this person since then, oldest first."""
+        where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)
+        return tuple(each.text for each in passages.find(tx, *where, limit=limit, newest=True))
+
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""
         notes = rows.by_id(self.notes(tx, self.note(tx, note_id).did))

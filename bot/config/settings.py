@@ -158,6 +158,7 @@ class Settings(BaseSettings):
         "Hosts that a reply may link to, exactly; a subdomain is another host",
         ["bsky.app", "example.org"],
     )
+    allow_tags: bool = _field(False, "Let replies have tags, such as #birds", True)
 
     workers: Annotated[int, Field(ge=1, le=64)] = _field(2, "Mentions worked on at the same time", 2)
     lease: Seconds = _field(30.0, "Seconds after which the mention of a dead worker is taken over", 30.0)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
 import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from bot.domain import outgoing
+from bot.domain import gate, outgoing
+from bot.domain.gate import Gate
 from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
 from memory.edits import propose
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from memory.recollection import Recollection
 
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
+    IsOthers: TypeAlias = Callable[[str], Awaitable[bool]]
 
 ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
@@ -74,6 +76,8 @@ class Overlay:
         reply_limit: int,
         search: Search,
         tools: Sequence[str] = (),
+        gate: Gate = Gate(),  # noqa: B008 - frozen
+        is_others: IsOthers | None = None,
     ) -> None:
         self.notes = recollection.notes
         self.reply: str | None = None
@@ -85,15 +89,21 @@ class Overlay:
         self._reply_limit = reply_limit
         self._search = search
         self._tools = tools
+        self._gate = gate
+        self._is_others = is_others
 
-    def set_reply(self, text: str) -> None:
-        """Raises ToolRefused if the gate finds no sentence in `text`, or if it is too long."""
+    async def set_reply(self, text: str) -> None:
+        """Raises ToolRefused if the gate refuses `text`, or if it is too long."""
         text = _sentence(text, self._tools)
         count = len(regex.findall(r"\X", text))
         if count > self._reply_limit:
             raise ToolRefused(
                 f"the reply has {count} characters, {self._reply_limit} are allowed. Say it in fewer."
             )
+        if fault := self._gate.reply_fault(text):
+            raise ToolRefused(fault)
+        if self._is_others and await self._is_others(text):
+            raise ToolRefused(gate.OTHERS)
         self.reply, self.silence = text, None
 
     def set_silence(self, why: str) -> None:
