@@ -56,17 +56,17 @@ def of_note(text: str) -> frozenset[int]:
     return frozenset(hash_64(each) for each in (*runs, *_codes(text)))
 
 
-def of_reply(text: str, own: Iterable[str] = ()) -> frozenset[int]:
+def of_text(text: str, own: Iterable[str] = (), shortest: int = SHORTEST) -> frozenset[int]:
     """The hashes of all notes that may stand in this text.
 
     A run that has only common words, and words of `own` texts, is not among them: who is answered may be told
-    their own words.
+    their own words. Notes of fewer than `shortest` letters are left out.
     """
     known = stems(own)
     parts = words(text)
     new = "".join(("0" if is_known(word, known) else "1") * len(word) for word in parts)
     run = "".join(parts)
-    found = (run[at:end] for at, end in _spans(parts) if "1" in new[at:end])
+    found = (run[at:end] for at, end in _spans(parts, shortest) if "1" in new[at:end])
     codes = (code for code in _codes(text) if code not in known)
     return frozenset(hash_64(each) for each in (*found, *codes))
 
@@ -99,7 +99,7 @@ def _grams(run: str) -> set[str]:
     return {run[at : at + LIKENESS] for at in range(len(run) - LIKENESS + 1)}
 
 
-def _spans(parts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+def _spans(parts: tuple[str, ...], shortest: int) -> Iterator[tuple[int, int]]:
     """Where a stored run may stand: of LENGTH letters anywhere, and shorter ones from word to word."""
     ends, total = [], 0
     for part in parts:
@@ -111,7 +111,7 @@ def _spans(parts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         for end in ends[first : first + LENGTH]:
             if end - start >= LENGTH:
                 break
-            if end - start >= SHORTEST:
+            if end - start >= shortest:
                 yield start, end
 
 

@@ -26,7 +26,7 @@ from memory.rows import passages, shingles
 from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.shingles import of_reply
+from memory.shingles import SHORTEST, of_text
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
@@ -128,12 +128,15 @@ class Memory:
         """
         return forgetting.held_posts(tx, did)
 
-    def is_others(self, tx: Tx, did: str, text: str, own: Collection[str] = ()) -> bool:
+    def is_others(
+        self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST
+    ) -> bool:
         """Whether `text` repeats a note of somebody else; a note that three others have is nobody's own.
 
-        `own` are texts of the person whose words may be repeated.
+        `own` are texts of the person whose words may be repeated. Notes of fewer than `shortest` letters do
+        not count.
         """
-        return shingles.others(tx, did, of_reply(text, own))
+        return shingles.others(tx, did, of_text(text, own, shortest))
 
     def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
         """The last answers to this person since then, oldest first."""

@@ -14,6 +14,7 @@ from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
 from memory.edits import propose
 from memory.model import Forget, Passage, Remember, Revise
+from memory.shingles import LENGTH, SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from memory.recollection import Recollection
 
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
-    IsOthers: TypeAlias = Callable[[str], Awaitable[bool]]
+    IsOthers: TypeAlias = Callable[[str, int], Awaitable[bool]]
 
 ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
@@ -102,9 +103,19 @@ class Overlay:
             )
         if fault := self._gate.reply_fault(text):
             raise ToolRefused(fault)
-        if self._is_others and await self._is_others(text):
+        if self._is_others and await self._is_others(text, SHORTEST):
             raise ToolRefused(gate.OTHERS)
         self.reply, self.silence = text, None
+
+    async def check_note(self, text: str) -> None:
+        """Raises ToolRefused if the gate refuses `text` as a note of the person.
+
+        Of somebody else's notes only the longer ones count: many people live in Lisbon.
+        """
+        if fault := self._gate.note_fault(text):
+            raise ToolRefused(fault)
+        if self._is_others and await self._is_others(text, LENGTH):
+            raise ToolRefused(gate.OTHERS_NOTE)
 
     def set_silence(self, why: str) -> None:
         self.reply, self.silence = None, why

@@ -153,8 +153,10 @@ async def _ask_brain(
     allowed = _allowed(services, profile)
     gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=options.reply_parts)
 
-    async def is_others(text: str) -> bool:
-        return await services.read(lambda tx: services.memory.is_others(tx, mention.did, text, gate.own))
+    async def is_others(text: str, shortest: int) -> bool:
+        return await services.read(
+            lambda tx: services.memory.is_others(tx, mention.did, text, gate.own, shortest)
+        )
 
     tools = Toolbox(
         recollection,

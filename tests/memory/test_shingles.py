@@ -12,7 +12,7 @@ from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
 
 from memory.model import Remember, Revise
 from memory.rows import shingles as rows
-from memory.shingles import COMMON, LENGTH, STRIDE, letters, likeness, of_note, of_reply, without_known
+from memory.shingles import COMMON, LENGTH, STRIDE, letters, likeness, of_note, of_text, without_known
 from memory.tables import ShingleRow
 
 if TYPE_CHECKING:
@@ -35,26 +35,26 @@ SECRET = "keeps the spare key in the blue flowerpot"
     ],
 )
 def test_a_note_is_recognised_however_it_is_written(text):
-    assert of_note(SECRET) & of_reply(text)
+    assert of_note(SECRET) & of_text(text)
 
 
 @pytest.mark.parametrize(
     "note", ["is hiv positive", "owes Ben money", "東京に住んでいる", "code canary-7f3a9"]
 )
 def test_a_short_note_is_recognised_as_a_whole(note):
-    assert of_note(note) & of_reply(f"I know: {note}!")
-    assert not of_note(note) & of_reply("I know nothing of it, and it is late.")
+    assert of_note(note) & of_text(f"I know: {note}!")
+    assert not of_note(note) & of_text("I know nothing of it, and it is late.")
 
 
 def test_a_code_is_recognised_alone():
-    assert of_note("has the door code canary-7f3a9") & of_reply("It is canary-7f3a9.")
+    assert of_note("has the door code canary-7f3a9") & of_text("It is canary-7f3a9.")
 
 
 def test_what_has_only_the_readers_own_words_is_theirs():
     own = ("I'm a software engineer and I live in Lisbon, door 7f3a9c",)
     for note in ("works as a software engineer", "lives in Lisbon", "7f3a9c"):
-        assert not of_note(note) & of_reply(note, own)
-        assert of_note(f"{note} with Zebulon") & of_reply(f"{note} with Zebulon", own)
+        assert not of_note(note) & of_text(note, own)
+        assert of_note(f"{note} with Zebulon") & of_text(f"{note} with Zebulon", own)
 
 
 text = st.lists(st.sampled_from(["moon", "river", "stone", "ключ", "鍵", "über", "a", "42"]), min_size=1).map(
@@ -65,7 +65,7 @@ text = st.lists(st.sampled_from(["moon", "river", "stone", "ключ", "鍵", "�
 @given(text, text, text)
 def test_whatever_repeats_nineteen_letters_of_a_note_shares_a_hash(before, note, after):
     if len(letters(note)) >= LENGTH + STRIDE - 1:
-        assert of_note(note) & of_reply(before + " " + note + " " + after)
+        assert of_note(note) & of_text(before + " " + note + " " + after)
 
 
 @given(text)
