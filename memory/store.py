@@ -22,11 +22,10 @@ from memory.people import HIDDEN, PERSON, People
 from memory.recollection import Recollection, render
 from memory.retrieval import NO_NAMES, Retrieval
 from memory.rows import notes as rows
-from memory.rows import passages, shingles
+from memory.rows import passages
 from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.shingles import SHORTEST, of_text
 from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
@@ -127,21 +126,6 @@ class Memory:
         Who is known without a post stands there once, with the time of the first contact.
         """
         return forgetting.held_posts(tx, did)
-
-    def is_others(
-        self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST
-    ) -> bool:
-        """Whether `text` repeats a note of somebody else; a note that three others have is nobody's own.
-
-        `own` are texts of the person whose words may be repeated. Notes of fewer than `shortest` letters do
-        not count.
-        """
-        return shingles.others(tx, did, of_text(text, own, shortest))
-
-    def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
-        """The last answers to this person since then, oldest first."""
-        where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)
-        return tuple(each.text for each in passages.find(tx, *where, limit=limit, newest=True))
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
         """The note, all that it replaced and all that replaced it, oldest first. Raises UnknownNote."""

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from bot.domain.prompt import Prompt, ToolSpec
 
-# Of 2,000 ordinary replies none shares 28 letters with the default persona, the rules and the tools; the
-# longest run, of 21 letters, is "how something really works" and the like.
+# long enough for the persona's name and short phrases; benchmarks.hostile measures what it refuses wrongly
 OPERATOR_LETTERS = 28
 REPEAT_LETTERS = 24  # a shorter answer, such as "You're welcome.", may be given again
 REPEAT_LIKENESS = 0.7
+LONG = 60  # characters of a text that is not said twice, though it has hardly a letter
 
 INTRODUCTION = regex.compile(
     r"(?i:\bI['\u2019]?m|\bI am|\bname(?:['\u2019]s| is)|\bcalls? me|\bis called|\bgoes by"
@@ -80,6 +80,8 @@ class Gate:
 
     def _repeats(self, text: str) -> bool:
         """Whether an earlier post was alike. The asker's own words do not count: they may be told twice."""
+        if _is_wall(text):
+            return any(map(_is_wall, self.earlier))
         new = without_known(text, self.own)
         if len(new) < REPEAT_LETTERS:
             return False
@@ -130,6 +132,11 @@ def _names(prompt: Prompt) -> Iterator[str]:
 
 def _runs(text: str) -> Iterator[str]:
     return (text[at : at + OPERATOR_LETTERS] for at in range(len(text) - OPERATOR_LETTERS + 1))
+
+
+def _is_wall(text: str) -> bool:
+    """Whether it is long and has hardly a letter, as a wall of emoji has."""
+    return len(text) >= LONG and len(letters(text)) < REPEAT_LETTERS
 
 
 @lru_cache(maxsize=8)  # the operator's sections are the same in every turn

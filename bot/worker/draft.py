@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bot.domain.mention import Claim, Mention, Post, Profile
     from bot.domain.prompt import ThreadPost, TurnResult
     from bot.services import Services
+    from bot.tools.overlay import IsOthers
     from bot.worker.preflight import Preflight
     from memory.db import Tx
     from memory.model import Limits
@@ -152,12 +153,6 @@ async def _ask_brain(
     prompt = await reader.fetch_images(prompt)
     allowed = _allowed(services, profile)
     gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=options.reply_parts)
-
-    async def is_others(text: str, shortest: int) -> bool:
-        return await services.read(
-            lambda tx: services.memory.is_others(tx, mention.did, text, gate.own, shortest)
-        )
-
     tools = Toolbox(
         recollection,
         _receipt(mention),
@@ -166,7 +161,7 @@ async def _ask_brain(
         search=search,
         reply_limit=reply_limit,
         gate=gate,
-        is_others=is_others,
+        is_others=_others_notes(services, mention.did, gate),
     )
     recorder = Recorder(tools, services.clock, found)
     told = turn.turn_input(prompt, limits, reply_limit, allowed)
@@ -174,6 +169,16 @@ async def _ask_brain(
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
     return result, gate
+
+
+def _others_notes(services: Services, did: str, gate: Gate) -> IsOthers:
+    """Ask memory whether a text repeats a note of somebody else than `did`."""
+    retrieval = services.memory.retrieval
+
+    async def is_others(text: str, shortest: int) -> bool:
+        return await services.read(lambda tx: retrieval.is_others(tx, did, text, gate.own, shortest))
+
+    return is_others
 
 
 def _allowed(services: Services, asker: Profile) -> links.Allowed:
@@ -197,7 +202,7 @@ def _compile_memory(
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    answers = memory.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
+    answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
     return known, memory.remaining_limits(tx, mention.did, now), answers
 
 

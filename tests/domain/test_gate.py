@@ -53,6 +53,12 @@ def test_a_short_answer_and_the_askers_own_words_may_be_said_again():
     assert Gate(earlier=("You're welcome.",)).reply_fault("You're welcome.") is None
 
 
+def test_a_wall_of_emoji_is_not_built_twice():
+    wall = "👩‍👩‍👧‍👦" * 40
+    assert Gate(earlier=(wall,)).reply_fault(wall) == gate.REPEAT
+    assert Gate(earlier=("🙂",)).reply_fault("🙂") is None
+
+
 def test_posts_are_counted_after_splitting_with_the_notice():
     text = "word " * 160
     assert Gate(parts=3).reply_fault(text) is None

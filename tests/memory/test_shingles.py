@@ -83,7 +83,7 @@ def test_common_words_are_written_as_they_are_compared():
 
 def is_others(db: Database, did: str, text: str, *own: str) -> bool:
     with db.read() as tx:
-        return MEMORY.is_others(tx, did, text, own)
+        return MEMORY.retrieval.is_others(tx, did, text, own)
 
 
 def count(db: Database) -> int:
