@@ -176,7 +176,7 @@ async def _refresh_zeitgeist(services: Services, scheduler: Scheduler) -> None:
     while True:
         wakeup.clear()
         with suppress(*DATABASE_ERRORS):  # tried again next time
-            await services.read(services.memory.zeitgeist.refresh)
+            await services.read(lambda tx: services.memory.zeitgeist.refresh(tx, services.clock()))
         await wakeup.wait()
 
 

@@ -248,6 +248,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             prompt_tokens=settings.prompt_tokens,
             vision=settings.vision,
             retain_turns=timedelta(days=settings.retain_turns),
+            allow_tags=settings.allow_tags,
         ),
         tracked=Tracked(network.did),
     )

@@ -27,7 +27,8 @@ class TurnOptions:
     """Options of one turn.
 
     `persona`: its text in the prompt. `thread_posts`: how many posts above the mention are read.
-    `reply_parts`: how many posts a reply may have. `link_hosts`: the hosts that a reply may link to.
+    `reply_parts`: how many posts a reply may have. `link_hosts`: the hosts that a reply may link to;
+    `allow_tags`: whether it may have tags.
     `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
@@ -40,6 +41,7 @@ class TurnOptions:
     prompt_tokens: int = 12_000
     vision: bool = False
     retain_turns: timedelta = timedelta(days=30)
+    allow_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

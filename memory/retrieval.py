@@ -11,16 +11,17 @@ from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
 from memory.model import Passage
 from memory.people import PERSON
-from memory.rows import notes, passages
+from memory.rows import notes, passages, shingles
 from memory.rows.notes import LARGEST_ID
 from memory.rows.passages import PASSAGE
 from memory.search.index import IndexCache
 from memory.search.ranking import best, parse_query, score
 from memory.search.stems import pack, read
+from memory.shingles import SHORTEST, of_text
 from memory.tables import EPOCH, MICROSECOND, IndexStampRow, PersonRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from memory.db import Database, Tx
@@ -112,6 +113,21 @@ class Retrieval:
     def erase_answers(self, tx: Tx, uris: Sequence[str]) -> int:
         """Erase the bot's answers to these posts. Returns how many."""
         return passages.erase(tx, PASSAGE.key.in_([passages.key_of("answer", uri) for uri in uris]))
+
+    def is_others(
+        self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST
+    ) -> bool:
+        """Whether `text` repeats a note of somebody else; a note that three others have is nobody's own.
+
+        `own` are texts of the person whose words may be repeated. Notes of fewer than `shortest` letters do
+        not count.
+        """
+        return shingles.others(tx, did, of_text(text, own, shortest))
+
+    def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
+        """The last answers to this person since then, oldest first."""
+        where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)
+        return tuple(each.text for each in passages.find(tx, *where, limit=limit, newest=True))
 
     def drop_index(self, did: str) -> None:
         """Keep nothing of this person in this process."""

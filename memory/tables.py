@@ -145,6 +145,21 @@ class NoteRow(Base):
     )
 
 
+class ShingleRow(Base):
+    """A hash of `memory.shingles.of_note`, by which a note is recognised. `who` is the hash of its DID.
+
+    It is erased together with its note.
+    """
+
+    __tablename__ = "note_shingle"
+
+    hash: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    who: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    note_id: Mapped[int] = mapped_column(ForeignKey("note.id", ondelete="CASCADE"), primary_key=True)
+
+    __table_args__ = (Index(None, "note_id"),)
+
+
 class ReceiptRow(Base):
     """A further post that said the same as a note."""
 

@@ -5,22 +5,24 @@ To compute it reads all notes, so nothing that answers a person does that.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, or_, select
 
-from memory.people import HIDDEN, PERSON
+from memory.people import PERSON
 from memory.rows.notes import ACTIVE, NOTE
 from memory.rules.consolidation import gist
 from memory.rules.zeitgeist import PEOPLE_AT_LEAST, shared, words
 from memory.tables import HandleRow, NoteRow
 
 if TYPE_CHECKING:
-    from sqlalchemy import Executable, ScalarSelect
+    from sqlalchemy import ColumnElement, Executable, ScalarSelect
 
     from memory.db import Tx
 
 Lines: TypeAlias = tuple[tuple[str, int], ...]  # each with how many people say it
+KNOWN_FOR = timedelta(days=1)  # accounts made for it do not make a line
 MOST_LINES = 20  # more would fit no prompt
 MOST_COUNTED = 50  # people that a reading counts for a line; of more it knows the number of the last refresh
 
@@ -31,10 +33,14 @@ class Zeitgeist:
     def __init__(self) -> None:
         self._last: tuple[Lines, Executable] = ((), select())
 
-    def refresh(self, tx: Tx) -> None:
+    def refresh(self, tx: Tx, now: datetime | None = None) -> None:
         """Compute the lines. Reads the notes of everybody: for a reading transaction in the background."""
-        found = find(tx)
-        self._last = found, select(*(_people(text) for text, _ in found))  # kept: to build it takes longest
+        now = now or datetime.now(UTC)
+        found = find(tx, now)
+        self._last = (
+            found,
+            select(*(_people(text, now) for text, _ in found)),
+        )  # kept: to build it takes longest
 
     def lines(self, tx: Tx) -> Lines:
         """The lines that at least three people say in this transaction, each with how many do.
@@ -52,20 +58,29 @@ class Zeitgeist:
         return tuple(line for line in lines if line[1] >= PEOPLE_AT_LEAST)
 
 
-def _people(text: str) -> ScalarSelect[int]:
+def _people(text: str, now: datetime) -> ScalarSelect[int]:
     """How many people say this, at most MOST_COUNTED."""
-    visible = select(PERSON.did).where(PERSON.did == NOTE.did, PERSON.status.is_(None)).correlate(NoteRow)
+    visible = select(PERSON.did).where(PERSON.did == NOTE.did, *_known(now)).correlate(NoteRow)
     said = select(NOTE.did).where(*ACTIVE, NOTE.gist == gist(text), visible.exists())
     people = said.distinct().limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(people).scalar_subquery()
 
 
-def find(tx: Tx) -> Lines:
-    """What at least three people say, each with how many do, most people first.
+def _known(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for who counts. The first post has the author's date, the first answer the bot's own."""
+    since = now - KNOWN_FOR
+    answered = or_(PERSON.introduced_at.is_(None), PERSON.introduced_at <= since)
+    return PERSON.status.is_(None), PERSON.first_seen <= since, answered
 
+
+def find(tx: Tx, now: datetime | None = None) -> Lines:
+    """What at least three people say whom the bot has known for a day, each with how many, most first.
+
+    `now` is the system's time if it is not given.
     SQL selects candidates by the hash `gist`; `memory.rules.zeitgeist.shared` decides.
     """
-    visible = (*ACTIVE, NOTE.did.not_in(HIDDEN))
+    now = now or datetime.now(UTC)
+    visible = (*ACTIVE, NOTE.did.in_(select(PERSON.did).where(*_known(now))))
     frequent = select(NOTE.gist).where(*visible).group_by(NOTE.gist)
     frequent = frequent.having(func.count(NOTE.did.distinct()) >= PEOPLE_AT_LEAST)
     found = tx.execute(select(NOTE.did, NOTE.text).where(*visible, NOTE.gist.in_(frequent))).all()

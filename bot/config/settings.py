@@ -153,7 +153,12 @@ class Settings(BaseSettings):
         "wordllama", "The encoder for search; e5 needs scrubjay[e5]", "e5"
     )
     thread_context: Annotated[int, Field(ge=0, le=80)] = _field(20, "Posts above a mention that are read", 20)
-    link_hosts: Hosts = _field(("bsky.app",), "Hosts that a reply may link to", ["bsky.app", "example.org"])
+    link_hosts: Hosts = _field(
+        ("bsky.app",),
+        "Hosts that a reply may link to, exactly; a subdomain is another host",
+        ["bsky.app", "example.org"],
+    )
+    allow_tags: bool = _field(False, "Let replies have tags, such as #birds", True)
 
     workers: Annotated[int, Field(ge=1, le=64)] = _field(2, "Mentions worked on at the same time", 2)
     lease: Seconds = _field(30.0, "Seconds after which the mention of a dead worker is taken over", 30.0)

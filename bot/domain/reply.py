@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import regex
 
+from bot.domain import links
 from bot.domain.uris import POST, record_key
 from memory.text import visible
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 MAX_GRAPHEMES, MAX_BYTES = 300, 3000  # the lexicon of app.bsky.feed.post
 GRAPHEME = regex.compile(r"\X")
 SENTENCE = re.compile(r".*(?:[.!?…][\"'”’»)\]]*\s|[。！？」]|\n)", re.DOTALL)  # noqa: RUF001 - Japanese
-LINK = re.compile(
-    r"(?<!\w)https://(?P<host>[A-Za-z0-9.-]++)(?::[0-9]{1,5})?+(?:[/?#][^\s<>\"\\]*+)?+(?![\w@\\]|:\S)"
-)
-LINK_TAIL = ".,;:!?'\"]}*_"
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -98,10 +95,12 @@ def facets(
 ) -> tuple[dict[str, Any], ...]:
     """The facets of a text (app.bsky.richtext.facet), with indexes in UTF-8 bytes.
 
-    Only the asker is mentioned. Only `link_hosts` (lower case) and their subdomains are linked.
+    Only the asker is mentioned. Only `link_hosts` (lower case) are linked, not their subdomains.
     """
+    handles = frozenset({asker_handle.lower()} if asker_handle else ())
+    allowed = links.Allowed(link_hosts, handles, frozenset({asker_did.lower()}))
     found = sorted(
-        [*_links(text, link_hosts), *_mentions(text, asker_did, asker_handle)], key=lambda each: each[:2]
+        [*_links(text, allowed), *_mentions(text, asker_did, asker_handle)], key=lambda each: each[:2]
     )
     return tuple(
         {
@@ -112,21 +111,15 @@ def facets(
     )
 
 
-def _links(text: str, hosts: frozenset[str]) -> Iterator[tuple[int, int, dict[str, str]]]:
-    for link in LINK.finditer(text):
-        host = link["host"].rstrip(".").lower()
-        if not any(host == allowed or host.endswith(f".{allowed}") for allowed in hosts):
-            continue
-        uri = link[0].rstrip(LINK_TAIL)
-        uri = uri if "(" in uri else uri.rstrip(LINK_TAIL + ")")
-        yield link.start(), link.start() + len(uri), {"$type": "app.bsky.richtext.facet#link", "uri": uri}
+def _links(text: str, allowed: links.Allowed) -> Iterator[tuple[int, int, dict[str, str]]]:
+    for start, end in links.find(text, allowed):
+        yield start, end, {"$type": "app.bsky.richtext.facet#link", "uri": text[start:end]}
 
 
 def _mentions(text: str, did: str, handle: str | None) -> Iterator[tuple[int, int, dict[str, str]]]:
     if handle is None:
         return
-    written = rf"(?<!\S)[(]?(@(?ai:{re.escape(handle)}))(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
-    for found in re.finditer(written, text):
+    for found in links.mention_pattern(handle).finditer(text):
         yield found.start(1), found.end(1), {"$type": "app.bsky.richtext.facet#mention", "did": did}
 
 

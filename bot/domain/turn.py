@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.embeds import Media  # noqa: TC001
+from bot.domain.links import NONE
 from bot.domain.mention import Mention  # noqa: TC001
 from bot.domain.prompt import Section, ThreadPost  # noqa: TC001
 from memory.model import Limits, Person  # noqa: TC001
@@ -15,6 +16,7 @@ from memory.model import Limits, Person  # noqa: TC001
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from bot.domain.links import Allowed
     from bot.domain.prompt import Prompt
     from memory.model import Edit, Passage
 
@@ -46,7 +48,7 @@ class TurnInput:
 
     `notes` are the ids of all notes at that time, `shown` the ids of those in the prompt. The texts of notes
     are not copied here, so that they are erased in one place, memory. `images` were sent with the prompt;
-    their bytes are not kept.
+    their bytes are not kept. `link_hosts` and `allow_tags` are those of the gate.
     """
 
     sections: tuple[Section, ...]
@@ -61,6 +63,8 @@ class TurnInput:
     reply_limit: int
     post: ThreadPost | None = None
     images: tuple[Media, ...] = ()
+    link_hosts: tuple[str, ...] = ()
+    allow_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class TurnRecord:
         return self.told is None
 
 
-def turn_input(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
+def turn_input(prompt: Prompt, limits: Limits, reply_limit: int, allowed: Allowed = NONE) -> TurnInput:
     recollection = prompt.recollection
     return TurnInput(
         sections=prompt.sections,
@@ -110,6 +114,8 @@ def turn_input(prompt: Prompt, limits: Limits, reply_limit: int) -> TurnInput:
         reply_limit=reply_limit,
         post=prompt.post,
         images=prompt.images,
+        link_hosts=tuple(sorted(allowed.hosts)),
+        allow_tags=allowed.tags,
     )
 
 

@@ -32,6 +32,7 @@ class RecallArguments(Arguments):
 @tool(RememberArguments)
 async def remember(overlay: Overlay, arguments: RememberArguments) -> str:
     """Keep one lasting fact that the person told about themselves in this post."""
+    await overlay.check_note(arguments.text)
     note = overlay.edit(Remember(arguments.text))
     assert note is not None
     if note.id > 0:
@@ -44,6 +45,7 @@ async def remember(overlay: Overlay, arguments: RememberArguments) -> str:
 @tool(ReviseArguments)
 async def revise(overlay: Overlay, arguments: ReviseArguments) -> str:
     """Correct a note: it is no longer so, and the new text takes its place. Its history is kept."""
+    await overlay.check_note(arguments.text)
     note = overlay.edit(Revise(parse_note_name(arguments.note), arguments.text))
     assert note is not None
     return f"Revised; it is now {note.name}."

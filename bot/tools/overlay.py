@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeAlias, TypeVar
 import regex
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from bot.domain import outgoing
+from bot.domain import gate, outgoing
+from bot.domain.gate import Gate
 from bot.domain.prompt import ToolSpec
 from bot.errors import ToolRefused
 from memory.edits import propose
 from memory.model import Forget, Passage, Remember, Revise
+from memory.shingles import LENGTH, SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from memory.recollection import Recollection
 
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
+    IsOthers: TypeAlias = Callable[[str, int], Awaitable[bool]]
 
 ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
@@ -74,6 +77,8 @@ class Overlay:
         reply_limit: int,
         search: Search,
         tools: Sequence[str] = (),
+        gate: Gate = Gate(),  # noqa: B008 - frozen
+        is_others: IsOthers | None = None,
     ) -> None:
         self.notes = recollection.notes
         self.reply: str | None = None
@@ -85,16 +90,32 @@ class Overlay:
         self._reply_limit = reply_limit
         self._search = search
         self._tools = tools
+        self._gate = gate
+        self._is_others = is_others
 
-    def set_reply(self, text: str) -> None:
-        """Raises ToolRefused if the gate finds no sentence in `text`, or if it is too long."""
+    async def set_reply(self, text: str) -> None:
+        """Raises ToolRefused if the gate refuses `text`, or if it is too long."""
         text = _sentence(text, self._tools)
         count = len(regex.findall(r"\X", text))
         if count > self._reply_limit:
             raise ToolRefused(
                 f"the reply has {count} characters, {self._reply_limit} are allowed. Say it in fewer."
             )
+        if fault := self._gate.reply_fault(text):
+            raise ToolRefused(fault)
+        if self._is_others and await self._is_others(text, SHORTEST):
+            raise ToolRefused(gate.OTHERS)
         self.reply, self.silence = text, None
+
+    async def check_note(self, text: str) -> None:
+        """Raises ToolRefused if the gate refuses `text` as a note of the person.
+
+        Of somebody else's notes only the longer ones count: many people live in Lisbon.
+        """
+        if fault := self._gate.note_fault(text):
+            raise ToolRefused(fault)
+        if self._is_others and await self._is_others(text, LENGTH):
+            raise ToolRefused(gate.OTHERS_NOTE)
 
     def set_silence(self, why: str) -> None:
         self.reply, self.silence = None, why

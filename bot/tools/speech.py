@@ -22,7 +22,7 @@ class SilenceArguments(Arguments):
 async def reply(overlay: Overlay, arguments: ReplyArguments) -> str:
     """Answer the post. Call it once; a second reply takes the place of the first."""
     replaced = overlay.reply is not None
-    overlay.set_reply(arguments.text)
+    await overlay.set_reply(arguments.text)
     return "This will be posted instead of your earlier reply." if replaced else "This will be posted."
 
 

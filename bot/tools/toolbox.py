@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bot.domain.data_text import decoded
+from bot.domain.gate import Gate
 from bot.domain.prompt import ToolResult, TurnResult, Usage
 from bot.errors import ToolRefused
 from bot.tools import notes, speech
@@ -23,7 +24,7 @@ from memory.errors import EditRefused
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.tools.overlay import Search
+    from bot.tools.overlay import IsOthers, Search
     from memory.model import Limits, Receipt
     from memory.recollection import Recollection
 
@@ -41,8 +42,9 @@ class Toolbox:
     """The tools of one turn about one person (`bot.ports.Toolbox`).
 
     `receipt` names the post that every new note comes from. `search` finds passages of this person. `limits`
-    are memory's, with `per_exchange` lowered by the caller to what the day has left. After `calls` calls
-    every tool refuses.
+    are memory's, with `per_exchange` lowered by the caller to what the day has left. `gate` judges what is
+    said; `is_others` tells whether a text repeats a note of somebody else. After `calls` calls every tool
+    refuses.
     """
 
     specs = tuple(tool.spec for tool in TOOLS.values())
@@ -57,8 +59,13 @@ class Toolbox:
         search: Search,
         reply_limit: int = MAX_REPLY_GRAPHEMES,
         calls: int = MAX_CALLS,
+        gate: Gate = Gate(),  # noqa: B008 - frozen
+        is_others: IsOthers | None = None,
     ) -> None:
-        self._overlay = Overlay(recollection, receipt, now, limits, reply_limit, search, tuple(TOOLS))
+        names = tuple(TOOLS)
+        self._overlay = Overlay(
+            recollection, receipt, now, limits, reply_limit, search, names, gate, is_others
+        )
         self._calls_left = calls
         self._spent = Usage()
 

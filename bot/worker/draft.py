@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import commands, policy, reply, turn
+from bot.domain import commands, links, policy, reply, turn
+from bot.domain.gate import of_prompt
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
@@ -29,13 +31,19 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.budget import ReadBudget
+    from bot.domain.gate import Gate
     from bot.domain.mention import Claim, Mention, Post, Profile
     from bot.domain.prompt import ThreadPost, TurnResult
     from bot.services import Services
+    from bot.tools.overlay import IsOthers
     from bot.worker.preflight import Preflight
     from memory.db import Tx
     from memory.model import Limits
     from memory.recollection import Recollection
+
+
+REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again so soon
+REPEATS_AMONG = 12  # their last answers
 
 
 async def draft(services: Services, claim: Claim) -> Step:
@@ -61,8 +69,8 @@ async def draft(services: Services, claim: Claim) -> Step:
     if refused:
         return refused
     assert preflight.post is not None
-    result = await _ask_brain(services, claim, preflight.post, profile, budget)
-    return await services.write(lambda tx: _store(services, tx, claim, profile, result))
+    result, gate = await _ask_brain(services, claim, preflight.post, profile, budget)
+    return await services.write(lambda tx: _store(services, tx, claim, profile, result, gate.notice))
 
 
 def _admit(
@@ -115,11 +123,11 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
 async def _ask_brain(
     services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget
-) -> TurnResult:
+) -> tuple[TurnResult, Gate]:
     mention, options, found = claim.mention, services.options, list[Passage]()
     reader = thread.ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
     above, shown = await reader.read(mention, post, options.thread_posts)
-    recollection, limits = await services.write(
+    recollection, limits, answers = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)
     )
 
@@ -144,13 +152,42 @@ async def _ask_brain(
         vision=options.vision,
     )
     prompt = await reader.fetch_images(prompt)
-    receipt = _receipt(mention)
-    tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
+    allowed = _allowed(services, profile)
+    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=options.reply_parts)
+    tools = Toolbox(
+        recollection,
+        _receipt(mention),
+        now,
+        limits=limits,
+        search=search,
+        reply_limit=reply_limit,
+        gate=gate,
+        is_others=_others_notes(services, mention.did, gate),
+    )
     recorder = Recorder(tools, services.clock, found)
-    async with record_turn(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
+    told = turn.turn_input(prompt, limits, reply_limit, allowed)
+    async with record_turn(services, claim, prompt, told, recorder):
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
-    return result
+    return result, gate
+
+
+def _others_notes(services: Services, did: str, gate: Gate) -> IsOthers:
+    """Ask memory whether a text repeats a note of somebody else than `did`."""
+    retrieval = services.memory.retrieval
+
+    async def is_others(text: str, shortest: int) -> bool:
+        return await services.read(lambda tx: retrieval.is_others(tx, did, text, gate.own, shortest))
+
+    return is_others
+
+
+def _allowed(services: Services, asker: Profile) -> links.Allowed:
+    """The addresses that may be said: hosts of the list, the asker's handle and DID, and the bot's own."""
+    me, options = services.network, services.options
+    handles = frozenset(handle.lower() for handle in (asker.handle, me.handle) if handle)
+    dids = frozenset({asker.did.lower(), me.did.lower()})
+    return links.Allowed(options.link_hosts, handles, dids, options.allow_tags)
 
 
 def _is_erased(services: Services, post: Post) -> bool:
@@ -160,8 +197,8 @@ def _is_erased(services: Services, post: Post) -> bool:
 
 def _compile_memory(
     services: Services, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
-) -> tuple[Recollection, Limits]:
-    """Store that the person was met; return what memory puts into the prompt, and the limits of notes."""
+) -> tuple[Recollection, Limits, tuple[str, ...]]:
+    """Store that the person was met. Returns what memory puts into the prompt, limits, last answers."""
     now, memory = services.clock(), services.memory
     memory.people.meet(tx, mention.did, mention.said_at)
     if profile.handle:
@@ -171,7 +208,8 @@ def _compile_memory(
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    return known, memory.remaining_limits(tx, mention.did, now)
+    answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
+    return known, memory.remaining_limits(tx, mention.did, now), answers
 
 
 def _names(services: Services) -> dict[str, str]:
@@ -188,8 +226,10 @@ def _receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
-def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: TurnResult) -> Step:
-    """Store the edits of memory and the parts of the reply, in one transaction."""
+def _store(
+    services: Services, tx: Tx, claim: Claim, profile: Profile, result: TurnResult, notice: str
+) -> Step:
+    """Store the edits of memory and the parts of the reply with its notice, in one transaction."""
     now, mention = services.clock(), claim.mention
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
@@ -207,9 +247,9 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: T
     if not text:
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         return Step(State.SILENT, result.why)
-    if services.memory.people.get(tx, mention.did).introduced_at is None:
-        text = commands.introduce(text, commands.NOTICE)
+    if notice:
         services.memory.people.mark_introduced(tx, mention.did, now)
+    text = commands.introduce(text, notice)
     parts = _make_parts(text, profile, services.options.link_hosts)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 

@@ -6,7 +6,10 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bot.domain.gate import of_prompt
+from bot.domain.links import Allowed
 from bot.domain.prompt import Prompt
+from bot.domain.reply import MAX_GRAPHEMES
 from bot.errors import NotFound, TransientBrainError
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, make_turn_record
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from bot.clock import Clock
+    from bot.domain.gate import Gate
     from bot.domain.turn import TurnInput, TurnRecord
     from bot.ports import Brain
     from memory.db import Tx
@@ -71,7 +75,7 @@ async def replay(
     if turn_input is None:
         raise NotFound(f"prompt of the turn over {turn.uri} any more: its words were erased.")
     prompt = _rebuild_prompt(turn_input, notes, persona)
-    tools = _make_tools(turn_input, prompt.recollection)
+    tools = _make_tools(turn_input, prompt)
     recorder, started = Recorder(tools, clock, []), clock()
     error: Exception | None = None
     try:
@@ -111,7 +115,9 @@ def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str
     )
 
 
-def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
+def _make_tools(turn_input: TurnInput, prompt: Prompt) -> Toolbox:
+    known = prompt.recollection
+
     async def search(query: str) -> tuple[Passage, ...]:
         return tuple(map(Passage.of_note, keywords.search(known.notes, query, MAX_FOUND)))
 
@@ -124,7 +130,18 @@ def _make_tools(turn_input: TurnInput, known: Recollection) -> Toolbox:
         limits=turn_input.limits,
         search=search,
         reply_limit=turn_input.reply_limit,
+        gate=_make_gate(turn_input, prompt),
     )
+
+
+def _make_gate(turn_input: TurnInput, prompt: Prompt) -> Gate:
+    """The gate of that turn, but for the answers that the asker had got elsewhere."""
+    handles = frozenset(filter(None, (prompt.person.handle,)))
+    allowed = Allowed(
+        frozenset(turn_input.link_hosts), handles, frozenset({prompt.person.did}), tags=turn_input.allow_tags
+    )
+    parts = max(1, turn_input.reply_limit // MAX_GRAPHEMES)
+    return of_prompt(prompt, Toolbox.specs, allowed, parts=parts)
 
 
 def _compare(

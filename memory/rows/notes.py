@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, insert, or_, select, update
 
 from memory.db import mark_erased
 from memory.model import Note, Receipt, Revision
-from memory.rows import passages
+from memory.rows import passages, shingles
 from memory.rules.consolidation import gist
 from memory.tables import NoteRow, ReceiptRow, RevisionRow
 
@@ -78,6 +78,7 @@ def add(tx: Tx, note: Note) -> int:
         )
     for more in note.also:
         add_receipt(tx, new, more)
+    shingles.add(tx, new, note)
     return new
 
 

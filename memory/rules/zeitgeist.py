@@ -2,7 +2,7 @@
 
 A statement that may name somebody is never shared. Scripts that have capitals write names with one, so a
 capital inside the text excludes it. In a script without capitals nothing distinguishes a name from a word, so
-statements in it are excluded. So are numbers, links and handles.
+statements in it are excluded. So are numbers, links and handles, and sensitive kinds (`memory.sensitive`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import regex
 
+from memory.sensitive import kinds
 from memory.text import STATEMENT_ENDS, folded
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ def shared(statements: Iterable[tuple[str, str]], names: Collection[str] = ()) -
     found = [
         (text, len(dids))
         for text, dids in people.items()
-        if len(dids) >= PEOPLE_AT_LEAST and text not in excluded and not forbidden & set(words(text))
+        if len(dids) >= PEOPLE_AT_LEAST
+        and text not in excluded
+        and not forbidden & set(words(text))
+        and not kinds(text)
     ]
     return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
 

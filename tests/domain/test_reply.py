@@ -14,7 +14,7 @@ from bot.domain.mention import StrongRef
 from bot.domain.reply import clean, facets, is_reply_to, record, reserved_key, split, tid_time
 
 ME, ALICE = "did:plc:scrubjay", "did:plc:alice"
-HOSTS = frozenset({"bsky.app", "example.com"})
+HOSTS = frozenset({"bsky.app", "example.com", "docs.example.com"})
 URI = f"at://{ALICE}/app.bsky.feed.post/3lbmkqzuwuc2c"
 FAMILY = "👨‍👩‍👧‍👦"
 
@@ -112,6 +112,15 @@ def test_facets_count_bytes():
     )
 
 
+def test_a_link_is_a_facet_of_the_lexicon():
+    assert facets("é https://example.com/a!", ALICE, None, HOSTS) == (
+        {
+            "index": {"byteStart": 3, "byteEnd": 24},
+            "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://example.com/a"}],
+        },
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -139,7 +148,7 @@ def test_the_asker_is_mentioned_by_their_handle(text: str):
     [
         ("see https://bsky.app/profile/x.", "https://bsky.app/profile/x"),
         ("(https://docs.example.com/a?b=c#d)", "https://docs.example.com/a?b=c#d"),
-        ("https://EXAMPLE.com:8443/é, ok", "https://EXAMPLE.com:8443/é"),
+        ("https://EXAMPLE.com/é, ok", "https://EXAMPLE.com/é"),
         ("https://example.com.", "https://example.com"),
         ("https://example.com: see", "https://example.com"),
         ("https://example.com/a_(b)", "https://example.com/a_(b)"),
@@ -154,6 +163,10 @@ def test_a_link_to_an_allowed_host_is_one(text: str, uri: str):
     [
         "http://example.com",
         "https://evil.test",
+        "https://www.example.com",
+        "https://example.com:8443/",
+        "https://example.com/r?url=evil",
+        "https://example.com/to/evil.test",
         "https://notexample.com",
         "https://example.com.evil.test/",
         "https://example.com@evil.test/",

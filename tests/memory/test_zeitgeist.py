@@ -40,6 +40,29 @@ def test_zeitgeist_is_told_while_three_people_say_so(known: Database):
         assert zeitgeist.find(tx) == ()
 
 
+def test_who_is_known_for_less_than_a_day_is_not_counted(known: Database):
+    fresh = "did:plc:carol"
+    with known.write() as tx:
+        MEMORY.people.meet(tx, fresh, NOW)
+    for did in (ALICE, BOB, fresh):
+        say(known, Remember("rides a bicycle"), did=did)
+    with known.write() as tx:
+        assert zeitgeist.find(tx, later(23)) == ()
+        assert zeitgeist.find(tx, later(25)) == (("rides a bicycle", 3),)
+        MEMORY.people.mark_introduced(tx, fresh, later(10))  # its first post was dated back
+        assert zeitgeist.find(tx, later(25)) == ()
+        assert zeitgeist.find(tx, later(35)) == (("rides a bicycle", 3),)
+
+
+def test_nothing_sensitive_is_in_the_zeitgeist(known: Database):
+    with known.write() as tx:
+        MEMORY.people.meet(tx, "did:plc:carol", NOW)
+    for did in (ALICE, BOB, "did:plc:carol"):
+        say(known, Remember("is hiv positive"), did=did)
+    with known.read() as tx:
+        assert zeitgeist.find(tx) == ()
+
+
 def test_who_is_hidden_is_not_counted_in_the_zeitgeist(known: Database):
     dids = [ALICE, BOB, "did:plc:carol"]
     with known.write() as tx:

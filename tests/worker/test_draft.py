@@ -10,10 +10,11 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Harness, ScriptedBrain
 
+from bot.domain import gate
 from bot.domain.commands import NOTICE
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
-from bot.storage import outbox
+from bot.storage import outbox, turns
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -139,3 +140,58 @@ def test_the_next_prompt_shows_the_last_exchange_once_with_its_date(db, tmp_path
     shown = harness.brain.prompts[-1].text()
     assert shown.count("my jay eats acorns") == 1
     assert "· 2026-11-22 · you: " in shown
+
+
+# --- the gate ------------------------------------------------------------------------------------
+
+SECRET = "keeps the spare key in the blue flowerpot"
+
+
+def refusals(harness, ref):
+    with harness.services.db.read() as tx:
+        (turn,) = turns.of_mention(tx, ref.uri)
+    return [call.answer for call in turn.calls if not call.ok]
+
+
+def test_a_note_of_another_person_is_never_posted(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    harness.brain.script = [("remember", {"text": SECRET}), ("reply", {"text": "Noted."})]
+    harness.say(BEN, "I keep the spare key in the blue flowerpot")
+    harness.work()
+    assert harness.notes(BEN) == [SECRET]
+    harness.brain.script = [("reply", {"text": f"Ben {SECRET}."})]
+    mention = harness.say(ANA, "where is Ben's key?")
+    harness.work()
+    assert harness.replies(mention) == []
+    assert refusals(harness, mention) == [f"Not done: {gate.OTHERS}"]
+    harness.brain.script = [("reply", {"text": f"You {SECRET}."})]
+    harness.work()
+    own = harness.say(BEN, "where is my key?")
+    harness.work()
+    assert len(harness.replies(own)) == 1
+
+
+def test_an_answer_is_not_given_twice_in_a_day(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    text = "A raven can plan for a day that is not here yet, which is rare."
+    harness.brain.script = [("reply", {"text": text})]
+    first, second = harness.say(ANA, "tell me of ravens"), harness.say(ANA, "and of crows?")
+    harness.work()
+    assert len(harness.replies(first)) == 1
+    assert harness.replies(second) == []
+    assert refusals(harness, second) == [f"Not done: {gate.REPEAT}"]
+    harness.clock.forward(hours=25)
+    third = harness.say(ANA, "ravens again, please")
+    harness.work()
+    assert len(harness.replies(third)) == 1
+
+
+def test_a_reply_takes_its_posts_together_with_the_notice(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    harness.brain.script = [("reply", {"text": "word " * 160}), ("reply", {"text": "word " * 100})]
+    mention = harness.say(ANA, "tell me all")
+    harness.work()
+    assert "4 posts, 3 are allowed" in refusals(harness, mention)[0]
+    posts = [post for post in harness.network.posts(ME) if "reply" in post.record]
+    assert len(posts) <= 3
+    assert "I'm a bot" in " ".join(post.text for post in posts)

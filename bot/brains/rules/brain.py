@@ -42,8 +42,9 @@ class Rules:
             await tools.call("stay_silent", {"reason": reason})
             return
         text = await _Turn(prompt, tools, parsed).answer()
-        if not (await tools.call("reply", {"text": text})).ok:
-            await tools.call("reply", {"text": _shorten(text)})
+        for attempt in (text, _shorten(text), wording.SHORTEST):
+            if (await tools.call("reply", {"text": attempt})).ok:
+                return
 
     async def forget(self) -> None:
         """Nothing is held about anyone."""
@@ -71,7 +72,8 @@ def _reason_for_silence(parsed: ParsedPost, prompt: Prompt) -> str:
 
 
 def _shorten(text: str) -> str:
-    return "".join(regex.findall(r"\X", text)[: SHORT_REPLY - 1]).rstrip() + "…"
+    graphemes = regex.findall(r"\X", text)
+    return text if len(graphemes) < SHORT_REPLY else "".join(graphemes[: SHORT_REPLY - 1]).rstrip() + "…"
 
 
 class _Turn:

@@ -79,8 +79,9 @@ CANNOT_ANSWER = (
     "That's beyond me, I'm afraid. What I can do is remember what you tell me about yourself.",
     "I honestly don't know. Ask me about something you've told me, and I'll do better.",
 )
+SHORTEST = "I hear you."  # the gate of what is said never refuses it
 LISTENING = (
-    "I hear you.",
+    SHORTEST,
     "I'm listening, though I understand only simple sentences.",
     "Thank you for telling me.",
 )
