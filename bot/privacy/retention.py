@@ -9,6 +9,7 @@ import structlog
 
 from bot.privacy.erasure import erase_outside_memory
 from bot.storage import mentions, turns
+from bot.storage.spending_days import roll_up
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def apply_retention(
         for did in erased.people:
             erase_outside_memory(tx, ledger, did, now)
         count = mentions.erase_texts(tx, now - policy.text)
+        roll_up(tx, now)
         turns.expire(tx, now - policy.text)  # a turn's prompt has the same words
     log.info("memory.retained", passages=erased.passages, people=len(erased.people), mentions=count)
     return erased

@@ -93,6 +93,10 @@ class Journal:
         wish = self.erased_at(name, tx)
         return wish if wish is not None and is_before(said, wish) else None
 
+    def pseudonym(self, name: str) -> str:
+        """A hash that stands for this name, the same on all machines of one database."""
+        return self._file.hash(name)
+
     def __len__(self) -> int:
         """How many people, posts and notes it names."""
         self._refresh()

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply, turn
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
-from bot.storage import mentions, outbox, outcomes
+from bot.storage import mentions, outbox, outcomes, spending
 from bot.storage.ledger import EntryKind
+from bot.storage.spending import SpendKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
 from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
 from bot.worker.recorder import Recorder, record_turn
+from bot.worker.reserving import reserve_more
 from bot.worker.step import Step
-from memory.db import lock
 from memory.identifiers import thread_id
 from memory.model import Forget, Passage, Receipt
+from memory.recollection import Shown
 from memory.text import tokens
 
 if TYPE_CHECKING:
@@ -43,9 +47,9 @@ async def draft(services: Services, claim: Claim) -> Step:
     Raises NetworkError, BrainError and FenceLost.
     """
     mention = claim.mention
-    refused = await services.write(lambda tx: _admit(services, tx, claim))
-    if refused:
-        return refused
+    admitted = await services.write(lambda tx: _admit(services, tx, claim))
+    if isinstance(admitted, Step):
+        return admitted
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
@@ -56,11 +60,11 @@ async def draft(services: Services, claim: Claim) -> Step:
         return edited
     async with in_time(budget):
         profile = await services.network.profile(mention.did, budget=budget)
-    refused = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
-    if refused:
-        return refused
+    admitted = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
+    if isinstance(admitted, Step):
+        return admitted
     assert preflight.post is not None
-    result = await _ask_brain(services, claim, preflight.post, profile, budget)
+    result = await _ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
     return await services.write(lambda tx: _store(services, tx, claim, profile, result))
 
 
@@ -70,16 +74,19 @@ def _admit(
     claim: Claim,
     preflight: Preflight | None = None,
     labels: frozenset[str] | None = None,
-) -> Step | None:
-    """Ask policy, and reserve the place among the limits. None: go on."""
-    lock(tx, "admit")
+) -> Step | policy.Go:
+    """Ask policy, and reserve what the turn may take: it counts whatever comes of the turn."""
+    spending.lock_limits(tx)
     now, mention = services.clock(), claim.mention
+    who = spending.attempt(services.journal, mention, claim.fence)
+    spending.release(tx, who)  # of an earlier attempt the place of its reply, of this one all: decided anew
     known = decision_facts(services, tx, mention, preflight, now)
-    allowed = mention.did in services.options.allowed_bots
-    match policy.decide(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
-        case policy.Go():
+    known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
+    match policy.decide(known, services.limits, now):
+        case policy.Go() as go:
             mentions.admit(tx, claim, now)
-            return None
+            spending.reserve(tx, who, known, services.limits, now, SpendKind.TURN)
+            return go
         case policy.Later(until, why, scope):
             mentions.postpone(tx, claim, until, why, failed=False)
             if scope is not policy.Scope.MENTION:
@@ -113,7 +120,7 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
 
 async def _ask_brain(
-    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget
+    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
 ) -> TurnResult:
     mention, options, found = claim.mention, services.options, list[Passage]()
     reader = thread.ThreadReader(services.network, mention.did, budget)
@@ -121,8 +128,12 @@ async def _ask_brain(
     recollection, limits = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)
     )
+    if short:
+        recollection = replace(recollection, recalled=Shown(), archived=Shown())
 
     async def search(query: str) -> tuple[Passage, ...]:
+        if short:
+            return ()
         passages = await services.read(
             lambda tx: services.memory.retrieval.find(
                 tx, mention.did, query, now=services.clock(), names=_names(services)
@@ -131,7 +142,7 @@ async def _ask_brain(
         found.extend(passages)
         return passages
 
-    now, reply_limit = services.clock(), options.reply_parts * reply.MAX_GRAPHEMES
+    now, reply_limit = services.clock(), (1 if short else options.reply_parts) * reply.MAX_GRAPHEMES
     prompt = compose.compose(
         options.persona,
         recollection,
@@ -145,7 +156,7 @@ async def _ask_brain(
     prompt = await reader.fetch_images(prompt)
     receipt = _receipt(mention)
     tools = Toolbox(recollection, receipt, now, limits=limits, search=search, reply_limit=reply_limit)
-    recorder = Recorder(tools, services.clock, found)
+    recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
     async with record_turn(services, claim, prompt, turn.turn_input(prompt, limits, reply_limit), recorder):
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
@@ -199,12 +210,15 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, result: T
     text = reply.clean(result.reply or "")
     _record_exchange(services, tx, mention, result, text, now)
     if not text:
+        spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         return Step(State.SILENT, result.why)
     if services.memory.people.get(tx, mention.did).introduced_at is None:
         text = commands.introduce(text, commands.NOTICE)
         services.memory.people.mark_introduced(tx, mention.did, now)
     parts = _make_parts(text, profile, services.options.link_hosts)
+    who = spending.attempt(services.journal, mention, claim.fence)
+    spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 
