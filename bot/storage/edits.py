@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage.outcomes import decline
+from bot.storage.queue import enqueue
 from bot.storage.rows import post_columns
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import mark_erased
@@ -69,6 +70,8 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}
     tx.execute(update(MentionRow).where(MentionRow.uri == mention.uri).values(**values))
+    if "state" in values:
+        enqueue(tx, mention.did, due_at)
     mark_erased(tx)
     return state
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from bot.domain.mention import OPEN, State
 from bot.storage import outbox
 from bot.storage.mentions import update_claimed
+from bot.storage.queue import drop_idle
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import after_commit, mark_erased
@@ -53,9 +54,11 @@ def anonymize(tx: Tx, uris: list[str], pseudonym: Callable[[str], str], now: dat
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
     erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
+    dids = tx.execute(select(MentionRow.did).where(MentionRow.uri.in_(uris)).distinct()).scalars().all()
     for uri in uris:
         name = pseudonym(uri)
         tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **erased))
+    drop_idle(tx, dids)
 
 
 def log_outcomes(tx: Tx, uris: Iterable[str]) -> None:

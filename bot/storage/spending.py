@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
 
-from bot.domain.mention import State
 from bot.domain.policy import Facts, Spent, Window
-from bot.storage.tables import MentionRow, SpendRow
+from bot.storage.queue import is_newcomer
+from bot.storage.tables import SpendRow
 from memory.db import lock
 
 if TYPE_CHECKING:
@@ -130,10 +130,6 @@ def with_spending(
 ) -> Facts:
     """`facts` with all that was spent. Call `lock_limits` before, if something is spent upon them."""
     person = SpendRow.person == who.person
-    answered = select(MentionRow.uri).where(
-        MentionRow.did == mention.did, MentionRow.state == State.ANSWERED.value
-    )
-    newcomer = tx.execute(answered.limit(1)).first() is None
     thread = SpendRow.thread == who.thread
     in_thread = _sum(SpendRow.posts, now - DAY)
     return replace(
@@ -141,7 +137,7 @@ def with_spending(
         thread=max(facts.thread, int(tx.execute(select(in_thread).where(thread)).scalar_one())),
         partner=_partner(tx, now - limits.partner_window, person, thread),
         person=_spent(tx, now, person),
-        newcomers=_spent(tx, now, SpendRow.newcomer.is_(True)) if newcomer else None,
+        newcomers=_spent(tx, now, SpendRow.newcomer.is_(True)) if is_newcomer(tx, mention.did) else None,
         everyone=_spent(tx, now),
     )
 

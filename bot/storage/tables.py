@@ -62,6 +62,19 @@ class MentionRow(Base):
             postgresql_where=sql("state IN ('thinking', 'posting')"),
         ),
         Index(
+            "ix_mention_waiting_did_due_at",
+            "did",
+            "due_at",
+            sqlite_where=sql("state = 'waiting'"),
+            postgresql_where=sql("state = 'waiting'"),
+        ),
+        Index(
+            "ix_mention_under_way_due_at",
+            "due_at",
+            sqlite_where=sql("state IN ('thinking', 'drafted', 'posting')"),
+            postgresql_where=sql("state IN ('thinking', 'drafted', 'posting')"),
+        ),
+        Index(
             "ix_mention_answered_did",
             "did",
             sqlite_where=sql("state = 'answered'"),
@@ -75,6 +88,23 @@ class MentionRow(Base):
         Index(None, "root_uri"),
         Index(None, "post_at"),
     )
+
+
+class PersonQueueRow(Base):
+    """A person whose mentions wait. The earliest `turn_at` comes first; a turn that is over moves it to now.
+
+    The row of the empty DID is that of all newcomers together.
+    """
+
+    __tablename__ = "person_queue"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    newcomer: Mapped[bool]  # had no answer yet
+    turn_at: Mapped[datetime]
+    served: Mapped[int]
+    held: Mapped[bool]  # until `turn_at`, by a limit
+
+    __table_args__ = (Index(None, "newcomer", "turn_at", "served"),)
 
 
 class OutboxRow(Base):

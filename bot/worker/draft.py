@@ -13,7 +13,7 @@ from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
-from bot.storage import mentions, outbox, outcomes, spending
+from bot.storage import mentions, outbox, outcomes, queue, spending
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.tools.toolbox import Toolbox
@@ -89,15 +89,25 @@ def _admit(
             return go
         case policy.Later(until, why, scope):
             mentions.postpone(tx, claim, until, why, failed=False)
-            if scope is not policy.Scope.MENTION:
-                mentions.postpone_waiting(
-                    tx, until, why, mention.did if scope is policy.Scope.PERSON else None
-                )
+            _hold(tx, mention, until, scope)
             return Step(State.WAITING, why, until)
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
             erase_if_deleted(services, tx, mention, preflight)
             return Step(state, why)
+
+
+def _hold(tx: Tx, mention: Mention, until: datetime, scope: policy.Scope) -> None:
+    """Let all wait whom the limit concerns, so that none is judged in vain."""
+    match scope:
+        case policy.Scope.PERSON:
+            queue.hold(tx, until, mention.did)
+        case policy.Scope.NEWCOMERS:
+            queue.hold(tx, until, queue.NEWCOMERS)
+        case policy.Scope.ALL:
+            queue.hold(tx, until)
+        case policy.Scope.MENTION:
+            pass
 
 
 async def _adopt(services: Services, claim: Claim) -> Step | None:

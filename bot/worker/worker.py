@@ -24,7 +24,7 @@ from bot.errors import (
     TransientNetworkError,
 )
 from bot.log import log_bug
-from bot.storage import mentions, outcomes, spending
+from bot.storage import mentions, outcomes, queue, spending
 from bot.worker.draft import draft
 from bot.worker.publish import publish
 from bot.worker.step import Step
@@ -154,7 +154,7 @@ class Worker:
         def give_back(tx: Tx) -> None:
             self._release(tx, claim, unasked=True)
             mentions.postpone(tx, claim, until, why, failed=False)
-            mentions.postpone_waiting(tx, until, why, None)
+            queue.hold(tx, until)
 
         return Step(claim.state, why, until) if await self._settle(give_back) else None
 

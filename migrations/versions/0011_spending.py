@@ -1,4 +1,7 @@
-"""What was spent, for the limits and by day. What was admitted within the last day goes on counting."""
+"""What was spent, for the limits and by day, and whose turn it is.
+
+What was admitted within the last day goes on counting; whoever has a waiting mention has a turn.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,11 @@ depends_on = None
 
 COUNTS = ("replies", "posts", "points", "calls")
 SUMS = ("tokens_in", "tokens_out", "money")
-ANSWERED = sa.text("state = 'answered'")
+PARTIAL_INDEXES = (
+    ("ix_mention_answered_did", ["did"], "state = 'answered'"),
+    ("ix_mention_waiting_did_due_at", ["did", "due_at"], "state = 'waiting'"),
+    ("ix_mention_under_way_due_at", ["due_at"], "state IN ('thinking', 'drafted', 'posting')"),
+)
 
 
 def _amounts() -> list[sa.Column[int]]:
@@ -36,8 +43,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spend")),
         sqlite_autoincrement=True,
     )
-    for columns in (("at",), ("person", "at"), ("thread", "at"), ("mention", "fence")):
-        op.create_index(op.f(f"ix_spend_{'_'.join(columns)}"), "spend", list(columns))
+    for spend in (("at",), ("person", "at"), ("thread", "at"), ("mention", "fence")):
+        op.create_index(op.f(f"ix_spend_{'_'.join(spend)}"), "spend", list(spend))
     op.create_table(
         "spend_day",
         sa.Column("day", sa.Text(), nullable=False),
@@ -45,10 +52,26 @@ def upgrade() -> None:
         *_amounts(),
         sa.PrimaryKeyConstraint("day", "kind", name=op.f("pk_spend_day")),
     )
-    op.create_index(
-        "ix_mention_answered_did", "mention", ["did"], sqlite_where=ANSWERED, postgresql_where=ANSWERED
+    op.create_table(
+        "person_queue",
+        sa.Column("did", sa.Text(), nullable=False),
+        sa.Column("newcomer", sa.Boolean(), nullable=False),
+        sa.Column("turn_at", Instant(timezone=True), nullable=False),
+        sa.Column("served", sa.Integer(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("did", name=op.f("pk_person_queue")),
     )
+    turns = ["newcomer", "turn_at", "served"]
+    op.create_index(op.f("ix_person_queue_newcomer_turn_at_served"), "person_queue", turns)
+    for name, columns, where in PARTIAL_INDEXES:
+        rows = sa.text(where)
+        op.create_index(name, "mention", columns, sqlite_where=rows, postgresql_where=rows)
     _keep_counting()
+    op.execute(
+        "INSERT INTO person_queue (did, newcomer, turn_at, served, held) SELECT did, NOT EXISTS (SELECT 1 "
+        "FROM mention AS a WHERE a.did = mention.did AND a.state = 'answered'), min(due_at), 0, false "
+        "FROM mention WHERE state = 'waiting' GROUP BY did"
+    )
 
 
 def _keep_counting() -> None:
@@ -86,6 +109,8 @@ def _keep_counting() -> None:
 
 
 def downgrade() -> None:
-    op.drop_index("ix_mention_answered_did", "mention")
+    for name, _, _ in PARTIAL_INDEXES:
+        op.drop_index(name, "mention")
+    op.drop_table("person_queue")
     op.drop_table("spend_day")
     op.drop_table("spend")
