@@ -37,6 +37,7 @@ bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl
 	@$(BIN)/python -m benchmarks.turn --json
 	@$(BIN)/python -m benchmarks.ingest --json
 	@$(BIN)/python -m benchmarks.outside --json
+	@$(BIN)/python -m benchmarks.limits --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
 
 docs: $(ENV)  ## write the tables of docs/ anew, from the code

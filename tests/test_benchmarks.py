@@ -20,6 +20,7 @@ SMALL = {
     "ingest": ["--made-up", "--count", "100", "--repeat", "1", "--rounds", "1"],
     "memory": ["--data", "talk.jsonl"],
     "outside": ["--mentions", "30"],
+    "limits": ["--one", "14", "--fresh", "14", "--minutes", "2"],
 }
 MUST_BE_ZERO = (
     *("erased_wrongly", "posted_wrongly", "lost", "double"),
@@ -97,3 +98,12 @@ def test_the_script_of_a_fortnight_has_every_fault_and_is_that_of_its_seed():
     assert sorted(slot.fault for slot in script.slots) == sorted(fortnight.FAULTS)
     assert script.silent.isdisjoint(said.who for said in script.said)
     assert all(earlier.end <= later.begin for earlier, later in pairwise(script.slots))
+
+
+def test_limits_are_kept_in_each_flood_and_a_regular_is_served(tmp_path):
+    found = run("limits", tmp_path)
+    assert found["kept"]
+    assert len(found["runs"]) == 8
+    for one in found["runs"]:
+        assert 0 < one["calls_in_an_hour"] <= one["calls_allowed"]
+        assert one["regular_waited_s"] < 120
