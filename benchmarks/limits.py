@@ -1,9 +1,9 @@
 """Floods the bot, and counts spending and a regular's waits: `python -m benchmarks.limits --json`.
 
-Mentions of one person, or each of a person never seen, come within an hour of a fake clock (`--minutes`), while
-a brain is silent about them, answers, fails, or they are wishes to be forgotten. A regular posts every ten
-minutes. The network is in memory, the database is SQLite, there are no planned pauses. The exit code is 1 if a
-limit was passed, or the regular waited two minutes.
+Mentions of one person, or each of a person never seen, come within an hour of a fake clock (`--minutes`).
+A brain is silent about them, answers, fails, or they are wishes to be forgotten. A regular posts every ten
+minutes. The network is in memory, the database is SQLite, there are no planned pauses. The exit code is 1 if
+a limit was passed, or the regular waited two minutes.
 """
 
 from __future__ import annotations

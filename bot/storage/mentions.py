@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Boolean, literal_column, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
 from bot.errors import FenceLost
 from bot.storage import queue
+from bot.storage.queue import literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import insert, mark_erased
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 CLAIM_TRIES = 5
 PUBLISHING = frozenset({State.DRAFTED, State.POSTING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
-UNDER_WAY = literal_column("mention.state IN ('thinking', 'drafted', 'posting')", Boolean())  # as its index
+UNDER_WAY = frozenset({State.THINKING, *PUBLISHING})  # few at a time: the limits allow no more
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
@@ -54,10 +55,9 @@ def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bo
 
 def _under_way(now: datetime, states: Collection[State] | None) -> Select[Any]:
     """The mentions that a worker has drafted, or had when it died, and that are due."""
-    due = select(MentionRow.__table__).where(UNDER_WAY, MentionRow.due_at <= now)
-    return (
-        due if states is None else due.where((MentionRow.state + "").in_(states))
-    )  # so it has one index to use
+    wanted = UNDER_WAY if states is None else UNDER_WAY & set(states)
+    found = select(MentionRow.__table__).where(MentionRow.state.in_(wanted))
+    return found.where(MentionRow.due_at <= now)
 
 
 def _may_wait(states: Collection[State] | None) -> bool:
@@ -126,7 +126,9 @@ def _next_ready(
     """The mention in a state of this kind (and of `states`) that is due longest."""
     other = aliased(MentionRow)
     served = select(other.uri).where(
-        other.did == MentionRow.did, other.state.in_(ACTIVE), other.uri != MentionRow.uri
+        other.did == MentionRow.did,
+        other.state.in_(literals("thinking", "posting")),
+        other.uri != MentionRow.uri,
     )
     wanted = set(kind) if states is None else set(kind) & set(states)
     ready = _under_way(now, wanted).where(~served.exists()).order_by(MentionRow.due_at).limit(1)

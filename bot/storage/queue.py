@@ -14,17 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from sqlalchemy import Row, Select
+    from sqlalchemy import ColumnElement, Row, Select
 
     from memory.db import Tx
 
 NEWCOMERS = ""  # the row of the lane that all newcomers share
 MAX_EMPTY = 100  # people looked at in one claim who have nothing due
 COLUMNS = PersonQueueRow.did, PersonQueueRow.turn_at, PersonQueueRow.served, PersonQueueRow.held
-# as they stand in the indexes, for SQLite uses a partial one only for the very same words
+
+
+def literals(*states: str) -> list[ColumnElement[str]]:
+    """These states as they stand in an index: SQLite uses a partial one only for the very same words."""
+    return [literal_column(f"'{state}'") for state in states]
+
+
 WAITING = MentionRow.state == literal_column("'waiting'")
 ANSWERED = MentionRow.state == literal_column("'answered'")
-ACTIVE = MentionRow.state.in_([literal_column("'thinking'"), literal_column("'posting'")])
+ACTIVE = MentionRow.state.in_(literals("thinking", "posting"))
 
 
 def is_newcomer(tx: Tx, did: str) -> bool:
@@ -71,7 +77,7 @@ def next_waiting(tx: Tx, now: datetime) -> Row[Any] | None:
         if did is None:
             return None
         waiting = select(MentionRow.__table__).where(MentionRow.did == did, WAITING)
-        head = waiting.order_by(MentionRow.due_at, MentionRow.seen_at).limit(1)
+        head = waiting.order_by(MentionRow.due_at).limit(1)
         row = tx.execute(head.with_for_update(skip_locked=True)).first()
         if row is not None and row.due_at <= now:
             _end_turn(tx, did, now)

@@ -69,12 +69,6 @@ class MentionRow(Base):
             postgresql_where=sql("state = 'waiting'"),
         ),
         Index(
-            "ix_mention_under_way_due_at",
-            "due_at",
-            sqlite_where=sql("state IN ('thinking', 'drafted', 'posting')"),
-            postgresql_where=sql("state IN ('thinking', 'drafted', 'posting')"),
-        ),
-        Index(
             "ix_mention_answered_did",
             "did",
             sqlite_where=sql("state = 'answered'"),

@@ -22,7 +22,6 @@ SUMS = ("tokens_in", "tokens_out", "money")
 PARTIAL_INDEXES = (
     ("ix_mention_answered_did", ["did"], "state = 'answered'"),
     ("ix_mention_waiting_did_due_at", ["did", "due_at"], "state = 'waiting'"),
-    ("ix_mention_under_way_due_at", ["due_at"], "state IN ('thinking', 'drafted', 'posting')"),
 )
 
 

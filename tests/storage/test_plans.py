@@ -33,7 +33,10 @@ STATEMENTS = {
     "the people seen last": MEMORY.people.recent,
     "the turns with a post are redacted": lambda tx: turns.redact(tx, ["at://x/y/z"]),
     "a mention is due": lambda tx: mentions.is_due(tx, NOW),
-    "a mention is claimed": lambda tx: mentions._claim(tx, "w", NOW, timedelta(seconds=1), None),
+    "whose turn it is": lambda tx: (
+        mentions.accept(tx, mention(1), now=NOW, due_at=NOW),
+        queue.next_waiting(tx, NOW),
+    ),
     "a person has a turn": lambda tx: (queue.enqueue(tx, ANA, NOW), queue._next_person(tx, NOW)),
     "a person is a newcomer": lambda tx: queue.is_newcomer(tx, ANA),
     "what was spent": lambda tx: spending.with_spending(
