@@ -34,7 +34,8 @@ from bot.domain.events import AccountChanged, Blocked, PostCreated, RepoSync
 from bot.domain.mention import OPEN, State
 from bot.domain.threadgate import GATE
 from bot.domain.uris import BLOCK, POST, record_key
-from bot.storage.tables import JobRow, MentionRow
+from bot.storage.queue import NEWCOMERS
+from bot.storage.tables import JobRow, MentionRow, PersonQueueRow
 from memory.db import DATABASE_ERRORS, Database
 
 if TYPE_CHECKING:
@@ -156,7 +157,10 @@ async def exhaust(runner: Any, steps: int = 500) -> None:
 
 def next_due(world: World) -> datetime | None:
     with Database.read(world.db) as tx:
-        due = [tx.execute(select(func.min(row.due_at))).scalar() for row in (MentionRow, JobRow)]
+        under_way = MentionRow.due_at, MentionRow.state != State.WAITING
+        turns = PersonQueueRow.turn_at, PersonQueueRow.did != NEWCOMERS
+        found = (under_way, turns, (JobRow.due_at, JobRow.due_at.is_not(None)))
+        due = [tx.execute(select(func.min(at)).where(which)).scalar() for at, which in found]
     return min((at for at in due if at), default=None)
 
 

@@ -51,6 +51,7 @@ async def run(settings: Settings, role: Role) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
+    factory.make_limits(settings)  # a limit that cannot be kept is told before anything is reached
     brain = factory.make_brain(settings)
     db = await asyncio.to_thread(factory.open_database, settings)
     network = await _unless_stopped(stopping, factory.connect(settings, db))
@@ -204,7 +205,13 @@ async def _run_retention(settings: Settings, services: Services, scheduler: Sche
     wakeup = scheduler.every("retain", timedelta(days=1))
     wakeup.set()  # at start, too
     await run_retention(
-        services.db, services.memory, services.ledger, settings.retention, services.clock, wakeup
+        services.db,
+        services.memory,
+        services.ledger,
+        services.journal,
+        settings.retention,
+        services.clock,
+        wakeup,
     )
 
 

@@ -13,6 +13,7 @@ ScrubjayError
  |    +-- TransientBrainError      try again
  |    |    +-- BrainTimeout     it took too long
  |    |    +-- BreakerOpen      it failed too often, and is not asked for a while
+ |    +-- LimitReached     a limit allows no further request in this turn
  |    +-- PermanentBrainError      trying again will not help
  +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
  +-- FenceLost         another worker has the mention now, or it has ended
@@ -115,6 +116,10 @@ class BrainTimeout(TransientBrainError):
 
 class BreakerOpen(TransientBrainError):
     """The brain is left alone for a while:"""
+
+
+class LimitReached(BrainError):
+    """The brain was not asked again:"""
 
 
 class PermanentBrainError(BrainError):

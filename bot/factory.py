@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ import structlog
 
 from bot import brains, clock
 from bot.brains.guard import Guarded
+from bot.brains.prices import known_price
 from bot.domain.tracked import Tracked
 from bot.errors import SettingsError, TransientBrainError, TransientNetworkError
 from bot.prompt import persona
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bot.config.settings import Settings
+    from bot.domain.limits import Limits
     from bot.ingest.handler import EventHandler
     from bot.network.bluesky import Bluesky
     from bot.ports import Brain, EventStream, Network
@@ -146,6 +149,28 @@ def make_brain(settings: Settings) -> Brain:
     return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + TIMEOUT_GRACE), clock=clock.now)
 
 
+def make_limits(settings: Settings) -> Limits:
+    """All limits. Raises SettingsError if a limit of money is set that cannot be kept."""
+    price = known_price(settings)
+    if price is None and settings.money_per_day is None:
+        return settings.limits
+    if price is None:
+        raise SettingsError(
+            f"SCRUBJAY_MONEY_PER_DAY={settings.money_per_day} cannot be kept: the price of the model is not "
+            "known. Set SCRUBJAY_PRICE_IN and SCRUBJAY_PRICE_OUT, in US dollars for a million tokens "
+            "(example: SCRUBJAY_PRICE_IN=3.0 and SCRUBJAY_PRICE_OUT=15.0), or let SCRUBJAY_TOKENS_PER_DAY be "
+            "the only limit."
+        )
+    turn_money = price.of(settings.prompt_tokens, settings.model_max_tokens)
+    limits = replace(settings.limits, price=price, turn_money=turn_money)
+    if limits.day_money is not None and turn_money > limits.day_money:
+        raise SettingsError(
+            f"SCRUBJAY_MONEY_PER_DAY={settings.money_per_day} is less than one request may cost "
+            f"({turn_money / 1_000_000:.4f}). Set more, or a smaller SCRUBJAY_PROMPT_TOKENS."
+        )
+    return limits
+
+
 async def start_brain(brain: Brain) -> None:
     """Start the brain. Raises PermanentBrainError. A transient error is logged: the brain may recover."""
     try:
@@ -236,7 +261,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
         network=network,
         brain=brain,
         clock=clock.now,
-        limits=settings.limits,
+        limits=make_limits(settings),
         pace=settings.pace,
         options=TurnOptions(
             persona=read_persona(settings.persona_file).text(),
@@ -263,6 +288,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
         ledger=services.ledger,
         journal=services.journal,
         bot_did=services.network.did,
+        limits=services.limits,
         pace=services.pace,
         tracked=services.tracked,
         counts=Counter(),

@@ -103,6 +103,13 @@ class Toolbox(Protocol):
         """Run the tool. `arguments`: a mapping, or JSON text. Invalid ones are refused in the answer."""
         ...
 
+    async def reserve(self, *, again: bool = False) -> None:
+        """Reserve what one more request of this turn may cost. `again`: the turn begins once more.
+
+        Raises LimitReached. The first request of a turn is reserved already.
+        """
+        ...
+
     def add_usage(self, usage: Usage) -> None:
         """Add what a request cost. Call it as soon as that is known: it counts however the turn ends."""
         ...

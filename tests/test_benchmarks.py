@@ -22,6 +22,7 @@ SMALL = {
     "governance": ["--data", "space.jsonl"],
     "outside": ["--mentions", "30"],
     "hostile": ["--corpus", "hostile.jsonl", "--ordinary", "200"],
+    "limits": ["--one", "14", "--fresh", "14", "--minutes", "2"],
 }
 MUST_BE_ZERO = (
     *("erased_wrongly", "posted_wrongly", "lost", "double"),
@@ -154,3 +155,12 @@ def test_what_was_said_in_a_shared_space_is_useful_to_its_author_only_and_gone_w
     assert (found["usefulness"], found["usefulness_of_all_own_words"]) == (0.5, 0.5)
     assert found["protected_in_own_words_shown"] == 0.5
     assert (found["foreign_rows"], found["deleted_strings"], found["deleted_strings_shown"]) == (0, 1, 0)
+
+
+def test_limits_are_kept_in_each_flood_and_a_regular_is_served(tmp_path):
+    found = run("limits", tmp_path)
+    assert found["kept"]
+    assert len(found["runs"]) == 8
+    for one in found["runs"]:
+        assert 0 < one["calls_in_an_hour"] <= one["calls_allowed"]
+        assert one["regular_waited_s"] < 120

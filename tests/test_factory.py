@@ -65,3 +65,25 @@ async def test_a_brain_in_trouble_is_waited_for_and_told():
     with capture_logs() as logs:
         await factory.start_brain(Sick(TransientBrainError("away")))
     assert [line["event"] for line in logs] == ["brain.unwell"]
+
+
+def test_a_limit_of_money_without_a_known_price_is_refused_with_what_to_set(tmp_path):
+    letta = {"SCRUBJAY_BRAIN": "letta", "SCRUBJAY_LETTA_MODEL": "x/y", "SCRUBJAY_MONEY_PER_DAY": "2"}
+    with pytest.raises(SettingsError, match=r"Set SCRUBJAY_PRICE_IN and SCRUBJAY_PRICE_OUT.*TOKENS_PER_DAY"):
+        factory.make_limits(settings(tmp_path, **letta))
+
+    priced = settings(tmp_path, **letta, SCRUBJAY_PRICE_IN="3", SCRUBJAY_PRICE_OUT="15")
+    limits = factory.make_limits(priced)
+    assert (limits.day_money, limits.turn_money) == (2_000_000, 12_000 * 3 + 400 * 15)
+    assert factory.make_limits(settings(tmp_path, SCRUBJAY_BRAIN="letta")).day_money is None
+    with pytest.raises(SettingsError, match="less than one request may cost"):
+        factory.make_limits(priced.model_copy(update={"money_per_day": 0.01}))
+
+
+def test_the_price_of_a_known_model_need_not_be_set(tmp_path):
+    known = {"SCRUBJAY_BRAIN": "model", "SCRUBJAY_MODEL": "anthropic:claude-sonnet-4-5"}
+    limits = factory.make_limits(settings(tmp_path, **known, SCRUBJAY_MONEY_PER_DAY="2"))
+    assert (limits.price.tokens_in, limits.price.tokens_out) == pytest.approx((3, 15))
+    own = {**known, "SCRUBJAY_MODEL": "openai-compatible:mine", "SCRUBJAY_MONEY_PER_DAY": "2"}
+    with pytest.raises(SettingsError, match="SCRUBJAY_PRICE_IN"):
+        factory.make_limits(settings(tmp_path, **own))

@@ -75,6 +75,8 @@ class Guarded:
             wait_max=LONGEST_WAIT,
         ):
             with attempt:
+                if attempt.num > 1:
+                    await tools.reserve(again=True)
                 await self._try(prompt, tools)
 
     async def _try(self, prompt: Prompt, tools: Toolbox) -> None:
@@ -125,6 +127,9 @@ class WatchedTools:
     async def call(self, name: str, arguments: object) -> ToolResult:
         self.called = True
         return await self._tools.call(name, arguments)
+
+    async def reserve(self, *, again: bool = False) -> None:
+        await self._tools.reserve(again=again)
 
     def add_usage(self, usage: Usage) -> None:
         self._tools.add_usage(usage)

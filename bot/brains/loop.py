@@ -71,7 +71,9 @@ class Conversation(Protocol):
 async def run(conversation: Conversation, tools: Toolbox) -> None:
     """Let the model call tools until it has replied or chosen silence. Raises BrainError."""
     ended, corrections = False, 0
-    for _ in range(MAX_REQUESTS):
+    for number in range(MAX_REQUESTS):
+        if number:
+            await tools.reserve()
         response = await conversation.ask()
         if response.calls:
             results = [(call, await _result(call, tools)) for call in response.calls]

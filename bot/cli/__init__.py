@@ -17,6 +17,7 @@ from bot.cli.persona import persona
 from bot.cli.post import post
 from bot.cli.replay import replay
 from bot.cli.run import chat, demo, doctor, record, run
+from bot.cli.stats import stats
 from bot.cli.turn import turn
 
 
@@ -53,6 +54,7 @@ for command in (
     turn,
     replay,
     persona,
+    stats,
 ):
     main.add_command(command)
 memory.add_command(reindex)

@@ -23,6 +23,7 @@ from bot.config.types import (
     DatabaseUrl,
     Days,
     Dids,
+    Dollars,
     Handle,
     Hosts,
     HttpUrl,
@@ -32,7 +33,7 @@ from bot.config.types import (
     SocketUrls,
     SourceName,
 )
-from bot.domain.limits import Limits, Pace
+from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
 from bot.errors import SettingsError
 from memory.model import Limits as MemoryLimits
 from memory.model import RetentionPolicy
@@ -40,7 +41,7 @@ from memory.model import RetentionPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-POINTS_PER_POST = 2  # rate limit points of one putRecord
+POINTS_PER_PUT = 2  # rate limit points of one putRecord
 
 ACCOUNT_HELP = {
     "handle": "SCRUBJAY_HANDLE is not set: the bot's account. Example: SCRUBJAY_HANDLE=scrubjay.bsky.social",
@@ -131,6 +132,14 @@ class Settings(BaseSettings):
     person_per_hour: Count = _field(10, "Replies to one person in an hour", 10)
     person_per_day: Count = _field(30, "Replies to one person in a day", 30)
     person_tokens_per_day: Count = _field(60_000, "Tokens spent on one person in a day", 60_000)
+    person_calls_per_hour: Count = _field(20, "Calls of the brain for one person in an hour", 20)
+    calls_per_hour: Count = _field(120, "Calls of the brain in an hour, whatever comes of them", 120)
+    tokens_per_day: Count = _field(3_000_000, "Tokens spent on all in a day", 3_000_000)
+    money_per_day: Dollars | None = _field(None, "US dollars spent in a day; none: tokens are the limit", 2.0)
+    price_in: Dollars | None = _field(
+        None, "US dollars for a million tokens of a prompt, if the model's price is not known", 3.0
+    )
+    price_out: Dollars | None = _field(None, "US dollars for a million tokens of an answer, likewise", 15.0)
     thread_posts: Count = _field(8, "Posts of the bot in one thread", 8)
     partner_posts: Count = _field(3, "Replies to one person in one thread within `partner_window`", 3)
     partner_window: Seconds = _field(600.0, "Seconds over which `partner_posts` are counted", 600.0)
@@ -178,6 +187,9 @@ class Settings(BaseSettings):
 
     @property
     def limits(self) -> Limits:
+        """All limits; those of money by the price that is set (see `bot.factory.make_limits`)."""
+        price = self.price or Price(0, 0)
+        tokens = min(self.prompt_tokens + self.model_max_tokens, self.person_tokens_per_day)
         return Limits(
             person_hour=self.person_per_hour,
             person_day=self.person_per_day,
@@ -188,7 +200,22 @@ class Settings(BaseSettings):
             hour=self.per_hour,
             day=self.per_day,
             max_age=timedelta(seconds=self.max_age),
+            person_hour_calls=self.person_calls_per_hour,
+            hour_calls=self.calls_per_hour,
+            day_tokens=self.tokens_per_day,
+            day_money=None if self.money_per_day is None else int(self.money_per_day * 1_000_000),
+            price=price,
+            turn_tokens=min(tokens, self.tokens_per_day),
+            turn_money=price.of(self.prompt_tokens, self.model_max_tokens),
+            reply_points=self.reply_parts * POINTS_PER_POST,
         )
+
+    @property
+    def price(self) -> Price | None:
+        """The price that is set, if one is."""
+        if self.price_in is None or self.price_out is None:
+            return None
+        return Price(self.price_in, self.price_out)
 
     @property
     def pace(self) -> Pace:
@@ -258,7 +285,7 @@ def load(env: Mapping[str, str] | None = None, config: Path | None = None, home:
 def _too_many_writes(settings: Settings) -> Iterator[str]:
     """The bot may use a fifth of the points that a PDS allows an account (docs.bsky.app, rate limits)."""
     for name, window, points in (("per_hour", "an hour", 5_000), ("per_day", "a day", 35_000)):
-        most = points // 5 // (POINTS_PER_POST * settings.reply_parts)
+        most = points // 5 // (POINTS_PER_PUT * settings.reply_parts)
         if (given := getattr(settings, name)) > most:
             yield (
                 f"SCRUBJAY_{name.upper()}={given} with SCRUBJAY_REPLY_PARTS={settings.reply_parts} may take "

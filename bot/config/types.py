@@ -75,6 +75,7 @@ MAX_NUMBER = 10**9  # keeps times within what a datetime can hold
 Seconds = Annotated[float, Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
 Pause = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=MAX_NUMBER)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
 SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]

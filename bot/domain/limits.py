@@ -1,17 +1,45 @@
-"""How much and how fast the bot may post."""
+"""How much the bot may spend, and how fast it may post."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from bot.domain.prompt import Usage
+
+POINTS_PER_POST = 3  # rate limit points of a new record (docs.bsky.app, rate limits)
+POINTS_PER_DELETION = 1
+POINTS_PER_HOUR, POINTS_PER_DAY = 5_000 // 5, 35_000 // 5  # a fifth of what a PDS allows an account
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for a million tokens, which is millionths of a dollar for one."""
+
+    tokens_in: float
+    tokens_out: float
+
+    def of(self, tokens_in: int, tokens_out: int) -> int:
+        """In millionths of a US dollar, rounded up."""
+        return math.ceil(tokens_in * self.tokens_in + tokens_out * self.tokens_out)
+
+    def complete(self, usage: Usage) -> int:
+        """What the provider says that it cost; else by this price."""
+        return self.of(usage.tokens_in, usage.tokens_out) if usage.cost is None else usage.cost
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many posts and tokens are allowed, in sliding windows. docs/settings.md describes each limit."""
+    """What is allowed, in sliding windows. docs/settings.md describes each limit.
+
+    `day_money` is in millionths of a US dollar; None if money has no limit. `turn_tokens` and `turn_money`
+    are what one request to the model may take, and are reserved before it; `turn_calls` are the calls that a
+    turn takes. `reply_points` are the write points of a whole reply.
+    """
 
     person_hour: int
     person_day: int
@@ -22,6 +50,15 @@ class Limits:
     hour: int
     day: int
     max_age: timedelta
+    person_hour_calls: int = 20
+    hour_calls: int = 120
+    day_tokens: int = 3_000_000
+    day_money: int | None = None
+    price: Price = Price(0, 0)
+    turn_calls: int = 1
+    turn_tokens: int = 1
+    turn_money: int = 0
+    reply_points: int = POINTS_PER_POST
 
 
 @dataclass(frozen=True, slots=True)

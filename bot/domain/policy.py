@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from bot.domain.limits import POINTS_PER_DAY, POINTS_PER_HOUR
 from bot.domain.mention import State
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 BOT_LABEL = "bot"
 ALLOWED_BOT_POSTS = 2  # in one thread with an allow-listed bot
+SHORT_FROM = 0.8  # of the day's money: from here on answers are short, without recall
+NEWCOMERS_SHARE = 0.75  # of what is for all: people who had no answer yet take at most so much together
 
 
 class PolicyReason(StrEnum):
@@ -36,28 +39,50 @@ class PolicyReason(StrEnum):
     PERSON_HOUR = "person hour limit"
     PERSON_DAY = "person day limit"
     PERSON_TOKENS = "person token limit"
+    PERSON_CALLS = "person call limit"
     PARTNER = "partner limit"
     HOUR = "hour limit"
     DAY = "day limit"
+    CALLS = "call limit"
+    TOKENS = "token limit"
+    MONEY = "money limit"
+    POINTS = "write limit"
 
 
 class Scope(StrEnum):
-    """What has to wait: only this mention, all mentions of this person, or all mentions."""
+    """What has to wait: only this mention, all mentions of this person, of all newcomers, or all mentions."""
 
     MENTION = "mention"
     PERSON = "person"
+    NEWCOMERS = "newcomers"
     ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What counts in a sliding window: how many replies or tokens, and the time of the oldest."""
+    """What counts in a sliding window: how many replies, calls, tokens ..., and the time of the oldest."""
 
     count: int = 0
     oldest: datetime | None = None
 
 
 EMPTY = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What was spent within an hour or 24 hours, for all or for some. Reservations count as spent."""
+
+    hour: Window = EMPTY
+    day: Window = EMPTY
+    hour_calls: Window = EMPTY
+    day_tokens: Window = EMPTY
+    day_money: Window = EMPTY
+    hour_points: Window = EMPTY
+    day_points: Window = EMPTY
+
+
+NOTHING = Spent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +94,8 @@ class Facts:
     blocks the bot. `hidden`: the asker's account is not active.
 
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
-    thread within the partner window. The other windows are of one hour or 24 hours.
+    thread within the partner window. The other windows are of one hour or 24 hours. `newcomers` is what all
+    people without an answer yet have spent together; None if the asker is none of them.
     """
 
     age: timedelta
@@ -83,16 +109,16 @@ class Facts:
     allowed_bot: bool = False
     thread: int = 0
     partner: Window = field(default=EMPTY)
-    person_hour: Window = field(default=EMPTY)
-    person_day: Window = field(default=EMPTY)
-    person_tokens: Window = field(default=EMPTY)
-    hour: Window = field(default=EMPTY)
-    day: Window = field(default=EMPTY)
+    person: Spent = field(default=NOTHING)
+    newcomers: Spent | None = None
+    everyone: Spent = field(default=NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Answer it."""
+    """Answer it. `short`: without recall, in one post, because the day's money runs out."""
+
+    short: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +141,20 @@ class No:
 Decision: TypeAlias = Go | Later | No
 
 
-def decide(facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False) -> Decision:
+def decide(
+    facts: Facts, limits: Limits, now: datetime, *, admitted: bool = False, thinking: bool = True
+) -> Decision:
     """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
 
-    Limits do not refuse an admitted mention: it counts against them already.
+    Limits do not refuse an admitted mention: it counts against them already. Without `thinking` the program
+    itself answers: calls, tokens and money are not asked for.
     """
     refusal = _refusal(facts, limits)
     if refusal or admitted:
         return refusal or Go()
     if facts.thread >= _thread_posts(facts, limits):
         return No(PolicyReason.THREAD, State.DECLINED)
-    return _wait(facts, limits, now)
+    return _wait(facts, limits, now, thinking=thinking)
 
 
 def _refusal(facts: Facts, limits: Limits) -> No | None:
@@ -154,32 +183,79 @@ def _thread_posts(facts: Facts, limits: Limits) -> int:
     return min(limits.thread_posts, ALLOWED_BOT_POSTS) if _is_bot(facts) else limits.thread_posts
 
 
-def _wait(facts: Facts, limits: Limits, now: datetime) -> Decision:
+def _wait(facts: Facts, limits: Limits, now: datetime, *, thinking: bool) -> Decision:
     """The longest wait that a full window asks for; a No if the mention would be too old by then."""
-    waits = list(_waits(facts, limits))
+    waits = [wait for rule in _rules(facts, limits, thinking=thinking) if (wait := rule.wait())]
     for wait in waits:
         if isinstance(wait, No):
             return wait
     longest = max((wait for wait in waits if isinstance(wait, Later)), key=lambda w: w.until, default=None)
     if longest is None:
-        return Go()
+        return Go(short=thinking and _is_dear(facts, limits))
     if longest.until > now + limits.max_age - facts.age:
         return No(longest.reason, State.EXPIRED)
     return longest
 
 
-def _waits(facts: Facts, limits: Limits) -> Iterator[Later | No]:
-    for reason, scope, window, limit, length in (
-        (PolicyReason.PARTNER, Scope.MENTION, facts.partner, limits.partner_posts, limits.partner_window),
-        (PolicyReason.PERSON_HOUR, Scope.PERSON, facts.person_hour, limits.person_hour, HOUR),
-        (PolicyReason.PERSON_DAY, Scope.PERSON, facts.person_day, limits.person_day, DAY),
-        (PolicyReason.PERSON_TOKENS, Scope.PERSON, facts.person_tokens, limits.person_day_tokens, DAY),
-        (PolicyReason.HOUR, Scope.ALL, facts.hour, limits.hour, HOUR),
-        (PolicyReason.DAY, Scope.ALL, facts.day, limits.day, DAY),
-    ):
-        if window.count < limit:
-            continue
-        if window.oldest is None:  # a limit of zero: no wait will help
-            yield No(reason, State.DECLINED)
-        else:
-            yield Later(window.oldest + length, reason, scope)
+def _is_dear(facts: Facts, limits: Limits) -> bool:
+    money = facts.everyone.day_money.count
+    return limits.day_money is not None and money >= SHORT_FROM * limits.day_money
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A window with its limit. `need` is what one more answer takes."""
+
+    reason: PolicyReason
+    scope: Scope
+    window: Window
+    limit: int
+    length: timedelta
+    need: int = 1
+
+    def wait(self) -> Later | No | None:
+        if self.window.count + self.need <= self.limit:
+            return None
+        if self.window.oldest is None:  # the limit is too low: no wait will help
+            return No(self.reason, State.DECLINED)
+        return Later(self.window.oldest + self.length, self.reason, self.scope)
+
+
+def _rules(facts: Facts, limits: Limits, *, thinking: bool) -> Iterator[_Rule]:
+    person, partner = facts.person, (limits.partner_posts, limits.partner_window)
+    yield _Rule(PolicyReason.PARTNER, Scope.MENTION, facts.partner, *partner)
+    yield _Rule(PolicyReason.PERSON_HOUR, Scope.PERSON, person.hour, limits.person_hour, HOUR)
+    yield _Rule(PolicyReason.PERSON_DAY, Scope.PERSON, person.day, limits.person_day, DAY)
+    if thinking:
+        calls, tokens = limits.person_hour_calls, limits.person_day_tokens
+        yield _Rule(
+            PolicyReason.PERSON_CALLS, Scope.PERSON, person.hour_calls, calls, HOUR, limits.turn_calls
+        )
+        yield _Rule(
+            PolicyReason.PERSON_TOKENS, Scope.PERSON, person.day_tokens, tokens, DAY, limits.turn_tokens
+        )
+    yield from _rules_for_all(facts.everyone, limits, Scope.ALL, 1, thinking=thinking)
+    if facts.newcomers is not None:
+        yield from _rules_for_all(
+            facts.newcomers, limits, Scope.NEWCOMERS, NEWCOMERS_SHARE, thinking=thinking
+        )
+
+
+def _rules_for_all(
+    spent: Spent, limits: Limits, scope: Scope, share: float, *, thinking: bool
+) -> Iterator[_Rule]:
+    """The limits of all answers together, of which these people may take `share`, and at least one answer."""
+
+    def rule(reason: PolicyReason, window: Window, limit: int, length: timedelta, need: int = 1) -> _Rule:
+        return _Rule(reason, scope, window, min(limit, max(int(limit * share), need)), length, need)
+
+    yield rule(PolicyReason.HOUR, spent.hour, limits.hour, HOUR)
+    yield rule(PolicyReason.DAY, spent.day, limits.day, DAY)
+    yield rule(PolicyReason.POINTS, spent.hour_points, POINTS_PER_HOUR, HOUR, limits.reply_points)
+    yield rule(PolicyReason.POINTS, spent.day_points, POINTS_PER_DAY, DAY, limits.reply_points)
+    if not thinking:
+        return
+    yield rule(PolicyReason.CALLS, spent.hour_calls, limits.hour_calls, HOUR, limits.turn_calls)
+    yield rule(PolicyReason.TOKENS, spent.day_tokens, limits.day_tokens, DAY, limits.turn_tokens)
+    if limits.day_money is not None:
+        yield rule(PolicyReason.MONEY, spent.day_money, limits.day_money, DAY, limits.turn_money)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain import commands
+from bot.domain import commands, policy
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import OPEN, Command, Ignored, Part
 from bot.domain.said import wished_at
 from bot.domain.uris import author, is_by
 from bot.privacy.erasure import erase, propagate_erasure
 from bot.privacy.repeats import erase_repeats
-from bot.storage import consent, edits, outbox
+from bot.storage import consent, edits, facts, mentions, outbox, spending
+from bot.storage.spending import SpendKind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.domain.limits import Limits
     from bot.domain.mention import Mention, StrongRef
     from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
@@ -41,16 +44,22 @@ def carry_out_command(
     memory: Memory,
     ledger: Ledger,
     journal: Journal,
+    limits: Limits,
     mention: Mention,
     now: datetime,
     *,
     answer: bool = True,
 ) -> None:
-    """Carry out the command of a mention, if it has one. `answer`: the mention may still be answered."""
+    """Carry out the command of a mention, if it has one. `answer`: the mention may still be answered.
+
+    A command is obeyed always, but answered only as often as the limits allow.
+    """
     match mention.command:
         case Command.FORGET:
+            to_answer = set(mentions.open_wishes(tx, mention.did)) - {mention.uri} if answer else ()
+            answer = answer and _reserve_answer(tx, journal, limits, mention, now)
             wish = wished_at(mention.uri, mention.said_at, now)
-            keep = [mention.uri] if answer else []
+            keep = [mention.uri] if answer else to_answer
             erase(tx, memory, ledger, journal, mention.did, now, wished_at=wish, keep=keep)
             if answer:
                 outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
@@ -64,11 +73,25 @@ def carry_out_command(
             pass
 
 
+def _reserve_answer(tx: Tx, journal: Journal, limits: Limits, mention: Mention, now: datetime) -> bool:
+    """Whether the program may answer by itself; then it is reserved."""
+    spending.lock_limits(tx)
+    who = spending.attempt(journal, mention)
+    spending.release_reply(tx, who)
+    known = facts.gather(tx, mention, who, limits, now)
+    if not isinstance(policy.decide(known, limits, now, thinking=False), policy.Go):
+        return False
+    one_post = replace(limits, reply_points=POINTS_PER_POST)
+    spending.reserve(tx, who, known, one_post, now, SpendKind.COMMAND)
+    return True
+
+
 def apply_edit(
     tx: Tx,
     memory: Memory,
     ledger: Ledger,
     journal: Journal,
+    limits: Limits,
     ref: StrongRef,
     verdict: Mention | Ignored,
     now: datetime,
@@ -84,5 +107,5 @@ def apply_edit(
     before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
-        carry_out_command(tx, memory, ledger, journal, verdict, now, answer=waiting)
+        carry_out_command(tx, memory, ledger, journal, limits, verdict, now, answer=waiting)
     return EditResult(before is not None, waiting, erased)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from bot.domain.addressing import Verdict
     from bot.domain.events import Event
-    from bot.domain.limits import Pace
+    from bot.domain.limits import Limits, Pace
     from bot.domain.tracked import Tracked
     from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
@@ -60,6 +60,7 @@ class EventHandler:
     ledger: Ledger
     journal: Journal
     bot_did: str
+    limits: Limits
     pace: Pace
     tracked: Tracked
     counts: Counter[str]
@@ -137,7 +138,7 @@ class EventHandler:
         self.tracked.add_posts([verdict.root.uri] if verdict.root.uri != verdict.uri else [])
         fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
         after_commit(tx, partial(log.info, "mention.accepted", **fields))
-        carry_out_command(tx, self.memory, self.ledger, self.journal, verdict, now)
+        self._carry_out(tx, verdict, now)
         return now if verdict.command is Command.FORGET else due_at
 
     def _forget_without_answer(self, tx: Tx, wish: Mention, now: datetime) -> None:
@@ -147,7 +148,7 @@ class EventHandler:
             self.counts["repeated"] += 1
             return
         self.counts["forgotten again"] += 1
-        carry_out_command(tx, self.memory, self.ledger, self.journal, wish, now, answer=False)
+        self._carry_out(tx, wish, now, answer=False)
 
     def _is_late(self, tx: Tx, event: PostCreated, mention: Mention, now: datetime) -> bool:
         """Whether it was said before a wish to erase it or its author. Of such posts only a `stop` counts."""
@@ -156,8 +157,12 @@ class EventHandler:
         lock_person(tx, mention.did)
         late = self.journal.names_post(mention.uri, event.record.get("createdAt"), now, tx)
         if late and mention.command is Command.STOP:
-            carry_out_command(tx, self.memory, self.ledger, self.journal, mention, now)
+            self._carry_out(tx, mention, now)
         return late
+
+    def _carry_out(self, tx: Tx, mention: Mention, now: datetime, *, answer: bool = True) -> None:
+        parts = self.memory, self.ledger, self.journal, self.limits
+        carry_out_command(tx, *parts, mention, now, answer=answer)
 
     def _handle_edit(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         """Replace the stored post. A post that addresses the bot only since the edit is a new mention."""
@@ -165,7 +170,8 @@ class EventHandler:
         if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
-        edit = apply_edit(tx, self.memory, self.ledger, self.journal, event.ref, verdict, now)
+        parts = self.memory, self.ledger, self.journal, self.limits
+        edit = apply_edit(tx, *parts, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
             return now

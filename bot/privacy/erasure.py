@@ -45,7 +45,7 @@ def erase(
     answers = outbox.posted_to(tx, mentions.uris_of(tx, did))  # they may be quoted later
     journal.add(tx, wished_at or now, did, *answers)
     erased = memory.erase(tx, did)
-    erase_outside_memory(tx, memory, ledger, did, now, keep=keep)
+    erase_outside_memory(tx, memory, ledger, journal, did, now, keep=keep)
     return erased
 
 
@@ -55,7 +55,14 @@ def lock_person(tx: Tx, did: str) -> None:
 
 
 def erase_outside_memory(
-    tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, *, keep: Collection[str] = ()
+    tx: Tx,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    did: str,
+    now: datetime,
+    *,
+    keep: Collection[str] = (),
 ) -> None:
     """Erase what the rest of the bot has of a person whom memory has erased.
 
@@ -64,7 +71,7 @@ def erase_outside_memory(
     """
     theirs, threads = mentions.uris_of(tx, did), redaction.in_threads_of(tx, did)
     erase_repeats(tx, memory, [*theirs, *threads, *turns.sources_by(tx, did)], did, now)
-    redaction.hide_threads(tx, threads, ledger.pseudonym)
+    redaction.hide_threads(tx, threads, journal.pseudonym)
     forget_mentions(tx, ledger, [uri for uri in theirs if uri not in keep], now)
     turns.erase(tx, did)
     jobs.cancel_all(tx, did)

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage.outcomes import decline
+from bot.storage.queue import enqueue
 from bot.storage.redaction import WHY_WITHOUT_WORDS
 from bot.storage.rows import post_columns
 from bot.storage.tables import MentionRow, OutboxRow
@@ -65,6 +66,8 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}
     tx.execute(update(MentionRow).where(MentionRow.uri == mention.uri).values(**values))
+    if "state" in values:
+        enqueue(tx, mention.did, due_at)
     mark_erased(tx)
     return state
 
@@ -78,7 +81,9 @@ def think_again(tx: Tx, uris: Collection[str], now: datetime) -> None:
     found = tx.scalars(select(MentionRow.uri).where(begun)).all()
     found = [uri for uri in found if not _has_posted_part(tx, uri)]
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(found)))
-    tx.execute(update(MentionRow).where(MentionRow.uri.in_(found)).values(_as_waiting(now)))
+    again = update(MentionRow).where(MentionRow.uri.in_(found)).values(_as_waiting(now))
+    for did in set(tx.scalars(again.returning(MentionRow.did))):
+        enqueue(tx, did, now)
 
 
 def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:

@@ -3,56 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
 from bot.domain.mention import State
-from bot.domain.policy import Facts, Window
+from bot.domain.policy import Facts
 from bot.domain.uris import author
 from bot.storage.consent import gate_of
 from bot.storage.outbox import bot_posts_in_thread
+from bot.storage.spending import with_spending
 from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy import ColumnElement
+    from datetime import datetime, timedelta
 
     from bot.domain.limits import Limits
     from bot.domain.mention import Mention
+    from bot.storage.spending import Attempt
     from memory.db import Tx
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 COUNTED_STATES = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
 
 
-def gather(tx: Tx, mention: Mention, limits: Limits, now: datetime) -> Facts:
-    """The facts for a decision about this mention. An admitted mention counts as a reply."""
-    person = MentionRow.did == mention.did
-    thread = MentionRow.root_uri == mention.root.uri
-
-    def window(span: timedelta, *which: ColumnElement[bool]) -> Window:
-        recent = select(func.count(), func.min(MentionRow.admitted_at)).where(
-            MentionRow.admitted_at > now - span,
-            MentionRow.uri != mention.uri,
-            MentionRow.state.in_(COUNTED_STATES),
-            *which,
-        )
-        return Window(*tx.execute(recent).one())
-
-    facts = Facts(
-        age=_age(tx, mention, now),
-        thread=_thread_posts(tx, mention),
-        partner=window(limits.partner_window, person, thread),
-        person_hour=window(HOUR, person),
-        person_day=window(DAY, person),
-        person_tokens=_tokens(tx, mention.did, now),
-        hour=window(HOUR),
-        day=window(DAY),
-    )
-    return with_consent(tx, mention, facts)
+def gather(tx: Tx, mention: Mention, who: Attempt, limits: Limits, now: datetime) -> Facts:
+    """The facts for a decision about this mention. What it has reserved itself counts as well."""
+    facts = Facts(age=_age(tx, mention, now), thread=_thread_posts(tx, mention.root.uri, who.thread))
+    return with_consent(tx, mention, with_spending(tx, mention, who, facts, limits, now))
 
 
 def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
@@ -61,22 +38,13 @@ def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
     return now - (retried or mention.said_at)
 
 
-def _tokens(tx: Tx, did: str, now: datetime) -> Window:
-    """The tokens spent on this person in a day, also on turns that ended in silence."""
-    spent = select(
-        func.coalesce(func.sum(MentionRow.tokens_in + MentionRow.tokens_out), 0),
-        func.min(MentionRow.admitted_at),
-    ).where(MentionRow.did == did, MentionRow.admitted_at > now - DAY)
-    return Window(*tx.execute(spent).one())
-
-
-def _thread_posts(tx: Tx, mention: Mention) -> int:
-    """Count the bot's posts in this thread, planned ones included."""
+def _thread_posts(tx: Tx, *roots: str) -> int:
+    """Count the bot's posts in the thread with one of these names, planned ones included."""
     planned = (
         select(func.count())
         .select_from(OutboxRow)
         .join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
-        .where(MentionRow.root_uri == mention.root.uri, MentionRow.state.in_(COUNTED_STATES))
+        .where(MentionRow.root_uri.in_(roots), MentionRow.state.in_(COUNTED_STATES))
     )
     return int(tx.execute(planned).scalar_one())
 

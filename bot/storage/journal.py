@@ -102,6 +102,10 @@ class Journal:
         said = said_at(uri, created_at, now)
         return any(self.wish_after(name, said, tx) for name in (author(uri), uri))
 
+    def pseudonym(self, name: str) -> str:
+        """A hash that stands for this name, the same on all machines of one database."""
+        return self._file.hash(name)
+
     def __len__(self) -> int:
         """How many people, posts and notes it names."""
         self._refresh()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
 from bot.errors import FenceLost
+from bot.storage import queue
+from bot.storage.queue import literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow
 from memory.db import insert
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime, timedelta
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Row, Select
 
     from bot.domain.prompt import Usage
     from memory.db import Database, Tx
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 CLAIM_TRIES = 5
 PUBLISHING = frozenset({State.DRAFTED, State.POSTING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
+UNDER_WAY = frozenset({State.THINKING, *PUBLISHING})  # few at a time: the limits allow no more
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
@@ -34,8 +37,10 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: st
     fresh = post_columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
     counters = dict.fromkeys(("fence", "attempts", "post_failures", "tokens_in", "tokens_out", "cost"), 0)
     row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
-    added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri))
-    return added.first() is not None
+    added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri)).first()
+    if added is not None:
+        queue.enqueue(tx, mention.did, due_at)
+    return added is not None
 
 
 def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bool:
@@ -43,13 +48,20 @@ def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bo
 
     It may still not be claimable, if its person is being served.
     """
-    return tx.execute(select(MentionRow.uri).where(*_due(now, states)).limit(1)).first() is not None
+    if tx.execute(_under_way(now, states).limit(1)).first() is not None:
+        return True
+    return _may_wait(states) and queue.has_turn(tx, now)
 
 
-def _due(now: datetime, states: Collection[State] | None) -> Iterator[ColumnElement[bool]]:
-    yield MentionRow.due_at <= now
-    if states is not None:
-        yield MentionRow.state.in_(states)
+def _under_way(now: datetime, states: Collection[State] | None) -> Select[Any]:
+    """The mentions that a worker has drafted, or had when it died, and that are due."""
+    wanted = UNDER_WAY if states is None else UNDER_WAY & set(states)
+    found = select(MentionRow.__table__).where(MentionRow.state.in_(wanted))
+    return found.where(MentionRow.due_at <= now)
+
+
+def _may_wait(states: Collection[State] | None) -> bool:
+    return states is None or State.WAITING in states
 
 
 def claim(
@@ -60,9 +72,10 @@ def claim(
     lease: timedelta,
     states: Collection[State] | None = None,
 ) -> Claim | None:
-    """Claim the mention that is due longest, of a person whom no worker serves. None if there is none.
+    """Claim a mention that is due, of a person whom no worker serves. None if there is none.
 
-    Replies that are ready come before mentions to think about. `states` limits what may be claimed.
+    Replies that are ready come before mentions to think about; of these, people take turns. `states` limits
+    what may be claimed.
     """
     for _ in range(CLAIM_TRIES):
         try:
@@ -76,17 +89,9 @@ def claim(
 def _claim(
     tx: Tx, worker: str, now: datetime, lease: timedelta, states: Collection[State] | None
 ) -> Claim | None:
-    other = aliased(MentionRow)
-    served = select(other.uri).where(
-        other.did == MentionRow.did, other.state.in_(ACTIVE), other.uri != MentionRow.uri
-    )
-    row = tx.execute(
-        select(MentionRow.__table__)
-        .where(*_due(now, states), ~served.exists())
-        .order_by(case((MentionRow.state.in_(PUBLISHING), 0), else_=1), MentionRow.due_at, MentionRow.seen_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    ).first()
+    row = _next_ready(tx, now, PUBLISHING, states) or _next_ready(tx, now, {State.THINKING}, states)
+    if row is None and _may_wait(states):
+        row = queue.next_waiting(tx, now)
     if row is None:
         return None
     before = State(row.state)
@@ -113,6 +118,21 @@ def _claim(
         post_at=row.post_at,
         post_failures=failures,
     )
+
+
+def _next_ready(
+    tx: Tx, now: datetime, kind: Collection[State], states: Collection[State] | None
+) -> Row[Any] | None:
+    """The mention in a state of this kind (and of `states`) that is due longest."""
+    other = aliased(MentionRow)
+    served = select(other.uri).where(
+        other.did == MentionRow.did,
+        other.state.in_(literals("thinking", "posting")),
+        other.uri != MentionRow.uri,
+    )
+    wanted = set(kind) if states is None else set(kind) & set(states)
+    ready = _under_way(now, wanted).where(~served.exists()).order_by(MentionRow.due_at).limit(1)
+    return tx.execute(ready.with_for_update(skip_locked=True)).first() if wanted else None
 
 
 def update_claimed(tx: Tx, claim: Claim, **values: object) -> None:
@@ -180,12 +200,8 @@ def postpone(
         attempts=claim.attempts if failed else claim.attempts - 1,
         post_failures=claim.post_failures + post_suspected,
     )
-
-
-def postpone_waiting(tx: Tx, until: datetime, why: str, did: str | None) -> None:
-    """Let all waiting mentions (of this person) wait until then, so that none is judged in vain."""
-    waiting = update(MentionRow).where(MentionRow.state == State.WAITING, MentionRow.due_at < until)
-    tx.execute((waiting.where(MentionRow.did == did) if did else waiting).values(due_at=until, why=why))
+    if claim.state is State.THINKING:
+        queue.enqueue(tx, claim.mention.did, until)
 
 
 def uris_of(tx: Tx, did: str) -> list[str]:

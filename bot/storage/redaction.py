@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, delete, or_, select, update
 
 from bot.domain.mention import OPEN, State
+from bot.storage.queue import drop_idle
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import mark_erased
 
@@ -67,9 +68,11 @@ def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) ->
     erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
     erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
     erased["why"] = WHY_WITHOUT_WORDS
+    dids = tx.scalars(select(MentionRow.did).where(MentionRow.uri.in_(uris)).distinct()).all()
     for uri in uris:
         name = pseudonym(uri)
         tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(uri=name, did=name, **erased))
+    drop_idle(tx, dids)
 
 
 def in_threads_of(tx: Tx, did: str) -> list[str]:

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import NotFound
 from bot.storage.outcomes import log_outcomes
+from bot.storage.queue import enqueue
 from bot.storage.tables import MentionRow
 from bot.storage.views import entry
 
@@ -27,6 +28,7 @@ def retry(tx: Tx, uri: str, now: datetime) -> None:
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
     state = State.DRAFTED if found.parts else State.WAITING
+    enqueue(tx, found.mention.did, now)
     _set(
         tx, uri, state=state, due_at=now, ended_at=None, why=None, attempts=0, post_failures=0, retried_at=now
     )

@@ -1,4 +1,4 @@
-"""The tables of the bot: mentions, outbox, cursors, consent, gaps, jobs, sessions, turns and erasures."""
+"""The tables of the bot: mentions, outbox, spending, cursors, consent, gaps, jobs, turns and erasures."""
 
 from __future__ import annotations
 
@@ -62,6 +62,19 @@ class MentionRow(Base):
             sqlite_where=sql("state IN ('thinking', 'posting')"),
             postgresql_where=sql("state IN ('thinking', 'posting')"),
         ),
+        Index(
+            "ix_mention_waiting_did_due_at",
+            "did",
+            "due_at",
+            sqlite_where=sql("state = 'waiting'"),
+            postgresql_where=sql("state = 'waiting'"),
+        ),
+        Index(
+            "ix_mention_answered_did",
+            "did",
+            sqlite_where=sql("state = 'answered'"),
+            postgresql_where=sql("state = 'answered'"),
+        ),
         Index(None, "due_at"),
         Index(None, "did", "seen_at"),
         Index(None, "seen_at"),
@@ -70,6 +83,23 @@ class MentionRow(Base):
         Index(None, "root_uri"),
         Index(None, "post_at"),
     )
+
+
+class PersonQueueRow(Base):
+    """A person whose mentions wait. The earliest `turn_at` comes first; a turn that is over moves it to now.
+
+    The row of the empty DID is that of all newcomers together.
+    """
+
+    __tablename__ = "person_queue"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    newcomer: Mapped[bool]  # had no answer yet
+    turn_at: Mapped[datetime]
+    served: Mapped[int]
+    held: Mapped[bool]  # until `turn_at`, by a limit
+
+    __table_args__ = (Index(None, "newcomer", "turn_at", "served"),)
 
 
 class OutboxRow(Base):
@@ -91,6 +121,55 @@ class OutboxRow(Base):
     withdrawn_at: Mapped[datetime | None]  # when the bot learned that the post was deleted
 
     __table_args__ = (Index(None, "uri"), Index(None, "rkey"), Index(None, "posted_at", "part"))
+
+
+class SpendRow(Base):
+    """What one attempt at an answer has reserved or spent. Who it was for stands as salted hashes only.
+
+    An attempt is a claim of a mention (`mention`, `fence`); what the program does by itself has rows, too.
+    """
+
+    __tablename__ = "spend"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str]  # of SpendKind
+    person: Mapped[str]
+    thread: Mapped[str]
+    mention: Mapped[str]
+    fence: Mapped[int]
+    newcomer: Mapped[bool]  # had no answer yet
+    replies: Mapped[int]
+    posts: Mapped[int]
+    points: Mapped[int]
+    calls: Mapped[int]
+    tokens_in: Mapped[int] = mapped_column(BigInteger)
+    tokens_out: Mapped[int] = mapped_column(BigInteger)
+    money: Mapped[int] = mapped_column(BigInteger)  # millionths of a US dollar
+
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "person", "at"),
+        Index(None, "thread", "at"),
+        Index(None, "mention", "fence"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class SpendDayRow(Base):
+    """What was spent on one day, UTC, once its rows of `spend` are removed."""
+
+    __tablename__ = "spend_day"
+
+    day: Mapped[str] = mapped_column(primary_key=True)  # 2026-11-22
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    replies: Mapped[int]
+    posts: Mapped[int]
+    points: Mapped[int]
+    calls: Mapped[int]
+    tokens_in: Mapped[int] = mapped_column(BigInteger)
+    tokens_out: Mapped[int] = mapped_column(BigInteger)
+    money: Mapped[int] = mapped_column(BigInteger)
 
 
 class CursorRow(Base):

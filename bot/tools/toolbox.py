@@ -82,6 +82,9 @@ class Toolbox:
             text += f" ({self._calls_left} calls left in this turn.)"
         return ToolResult(text, ok)
 
+    async def reserve(self, *, again: bool = False) -> None:
+        """Nothing is reserved here: the bot's worker does."""
+
     def add_usage(self, usage: Usage) -> None:
         self._spent += usage
 

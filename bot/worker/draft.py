@@ -11,20 +11,23 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands, links, policy, reply, turn
 from bot.domain.gate import of_prompt
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
 from bot.prompt import compose
-from bot.storage import mentions, outbox, outcomes, redaction
+from bot.storage import mentions, outbox, outcomes, queue, redaction, spending
 from bot.storage.ledger import EntryKind
+from bot.storage.spending import SpendKind
 from bot.tools.toolbox import Toolbox
 from bot.worker import thread
 from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
 from bot.worker.recorder import Recorder, record_turn
+from bot.worker.reserving import reserve_more
 from bot.worker.step import Step
-from memory.db import lock
 from memory.identifiers import thread_id
 from memory.model import Forget, Passage, Receipt
+from memory.recollection import Shown
 from memory.text import tokens
 
 if TYPE_CHECKING:
@@ -52,9 +55,9 @@ async def draft(services: Services, claim: Claim) -> Step:
     Raises NetworkError, BrainError and FenceLost.
     """
     mention = claim.mention
-    refused = await services.write(lambda tx: _admit(services, tx, claim))
-    if refused:
-        return refused
+    admitted = await services.write(lambda tx: _admit(services, tx, claim))
+    if isinstance(admitted, Step):
+        return admitted
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
@@ -65,11 +68,11 @@ async def draft(services: Services, claim: Claim) -> Step:
         return edited
     async with in_time(budget):
         profile = await services.network.profile(mention.did, budget=budget)
-    refused = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
-    if refused:
-        return refused
+    admitted = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
+    if isinstance(admitted, Step):
+        return admitted
     assert preflight.post is not None
-    result, gate = await _ask_brain(services, claim, preflight.post, profile, budget)
+    result, gate = await _ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
     return await services.write(lambda tx: _store(services, tx, claim, profile, result, gate.notice))
 
 
@@ -79,27 +82,40 @@ def _admit(
     claim: Claim,
     preflight: Preflight | None = None,
     labels: frozenset[str] | None = None,
-) -> Step | None:
-    """Ask policy, and reserve the place among the limits. None: go on."""
-    lock(tx, "admit")
+) -> Step | policy.Go:
+    """Ask policy, and reserve what the turn may take: it counts whatever comes of the turn."""
+    spending.lock_limits(tx)
     now, mention = services.clock(), claim.mention
+    who = spending.attempt(services.journal, mention, claim.fence)
+    spending.release(tx, who)  # of an earlier attempt the place of its reply, of this one all: decided anew
     known = decision_facts(services, tx, mention, preflight, now)
-    allowed = mention.did in services.options.allowed_bots
-    match policy.decide(replace(known, labels=labels, allowed_bot=allowed), services.limits, now):
-        case policy.Go():
+    known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
+    match policy.decide(known, services.limits, now):
+        case policy.Go() as go:
             mentions.admit(tx, claim, now)
-            return None
+            spending.reserve(tx, who, known, services.limits, now, SpendKind.TURN)
+            return go
         case policy.Later(until, why, scope):
             mentions.postpone(tx, claim, until, why, failed=False)
-            if scope is not policy.Scope.MENTION:
-                mentions.postpone_waiting(
-                    tx, until, why, mention.did if scope is policy.Scope.PERSON else None
-                )
+            _hold(tx, mention, until, scope)
             return Step(State.WAITING, why, until)
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
             erase_if_deleted(services, tx, mention, preflight)
             return Step(state, why)
+
+
+def _hold(tx: Tx, mention: Mention, until: datetime, scope: policy.Scope) -> None:
+    """Let all wait whom the limit concerns, so that none is judged in vain."""
+    match scope:
+        case policy.Scope.PERSON:
+            queue.hold(tx, until, mention.did)
+        case policy.Scope.NEWCOMERS:
+            queue.hold(tx, until, queue.NEWCOMERS)
+        case policy.Scope.ALL:
+            queue.hold(tx, until)
+        case policy.Scope.MENTION:
+            pass
 
 
 async def _adopt(services: Services, claim: Claim) -> Step | None:
@@ -122,7 +138,7 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
 
 async def _ask_brain(
-    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget
+    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
 ) -> tuple[TurnResult, Gate]:
     mention, options, found = claim.mention, services.options, list[Passage]()
     reader = thread.ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
@@ -130,8 +146,12 @@ async def _ask_brain(
     recollection, limits, answers = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above)
     )
+    if short:
+        recollection = replace(recollection, recalled=Shown(), archived=Shown())
 
     async def search(query: str) -> tuple[Passage, ...]:
+        if short:
+            return ()
         passages = await services.read(
             lambda tx: services.memory.retrieval.find(
                 tx, mention.did, query, now=services.clock(), names=_names(services)
@@ -140,7 +160,8 @@ async def _ask_brain(
         found.extend(passages)
         return passages
 
-    now, reply_limit = services.clock(), options.reply_parts * reply.MAX_GRAPHEMES
+    parts = 1 if short else options.reply_parts
+    now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
     prompt = compose.compose(
         options.persona,
         recollection,
@@ -153,7 +174,7 @@ async def _ask_brain(
     )
     prompt = await reader.fetch_images(prompt)
     allowed = _allowed(services, profile)
-    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=options.reply_parts)
+    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=parts)
     tools = Toolbox(
         recollection,
         _receipt(mention),
@@ -164,7 +185,7 @@ async def _ask_brain(
         gate=gate,
         is_others=_others_notes(services, mention.did, gate),
     )
-    recorder = Recorder(tools, services.clock, found)
+    recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
     told = turn.turn_input(prompt, limits, reply_limit, allowed)
     async with record_turn(services, claim, prompt, told, recorder):
         await services.brain.think(prompt, recorder)
@@ -245,12 +266,15 @@ def _store(
     text = reply.clean(result.reply or "")
     _record_exchange(services, tx, mention, result, text, now)
     if not text:
+        spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         return Step(State.SILENT, result.why)
     if notice:
         services.memory.people.mark_introduced(tx, mention.did, now)
     text = commands.introduce(text, notice)
     parts = _make_parts(text, profile, services.options.link_hosts)
+    who = spending.attempt(services.journal, mention, claim.fence)
+    spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 

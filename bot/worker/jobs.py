@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, assert_never
 import structlog
 
 from bot.domain import pacing
+from bot.domain.limits import POINTS_PER_DELETION
 from bot.errors import AccountTrouble, BrainError, PermanentNetworkError, TransientNetworkError
 from bot.ingest.recheck import recheck, refresh_handle
 from bot.log import log_bug
 from bot.privacy.erasure import erase
-from bot.storage import jobs, outbox
+from bot.storage import jobs, outbox, spending
 from bot.storage.jobs import JobKind
+from bot.storage.spending import SpendKind
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class JobRunner:
     async def _withdraw(self, job: Job, now: datetime) -> datetime | None:
         """Delete a post. A put that is under way may come after it, so delete once more when none can be."""
         rkey = job.subject
+        await self.services.write(self._count_deletion)
         await self.services.network.delete(rkey)
         settled = await self.services.read(lambda tx: outbox.is_posted(tx, rkey))
         if not settled and now < job.at + LONGEST_CALL:
@@ -103,6 +106,9 @@ class JobRunner:
         await self.services.write(lambda tx: outbox.mark_withdrawn(tx, rkey, self.services.clock()))
         log.info("post.withdrawn", rkey=rkey)
         return None
+
+    def _count_deletion(self, tx: Tx) -> None:
+        spending.add_points(tx, self.services.clock(), SpendKind.DELETION, POINTS_PER_DELETION)
 
     async def _purge(self, did: str) -> None:
         """Erase the person, if their own server confirms that the account is gone."""

@@ -15,7 +15,7 @@ from bot.domain.uris import is_by
 from bot.errors import TransientNetworkError
 from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
-from bot.storage import consent, edits, facts, mentions, outbox
+from bot.storage import consent, edits, facts, mentions, outbox, spending
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def decision_facts(
     services: Services, tx: Tx, mention: Mention, preflight: Preflight | None, now: datetime
 ) -> policy.Facts:
     """Return what policy decides by. `preflight` is None as long as the network was not asked."""
-    known = facts.gather(tx, mention, services.limits, now)
+    who = spending.attempt(services.journal, mention)
+    known = facts.gather(tx, mention, who, services.limits, now)
     known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
     if preflight is None:
         return known
@@ -85,7 +86,8 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     def store_edit(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
-        edit = apply_edit(tx, services.memory, services.ledger, services.journal, post.ref, verdict, now)
+        parts = services.memory, services.ledger, services.journal, services.limits
+        edit = apply_edit(tx, *parts, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
     return await services.write(store_edit)

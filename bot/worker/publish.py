@@ -9,19 +9,21 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain import pacing, policy, reply
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, State
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
-from bot.storage import consent, jobs, mentions, outbox, outcomes, views
+from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
+from bot.storage.spending import SpendKind
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Claim, Part, StrongRef
+    from bot.domain.mention import Claim, Mention, Part, StrongRef
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from memory.db import Tx
@@ -45,7 +47,10 @@ async def publish(services: Services, claim: Claim) -> Step:
     preflight = await run_preflight(services, mention, new_budget())
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
-    refused = edited or await services.write(lambda tx: _last_check(services, tx, claim, parts, preflight))
+    labels = await _labels(services, mention)
+    refused = edited or await services.write(
+        lambda tx: _last_check(services, tx, claim, parts, preflight, labels)
+    )
     if refused:
         return refused
     parent = mention.ref
@@ -53,6 +58,11 @@ async def publish(services: Services, claim: Claim) -> Step:
         parent = part.ref or await _put_part(services, claim, part, parent)
     await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
     return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
+
+
+async def _labels(services: Services, mention: Mention) -> frozenset[str] | None:
+    """The asker's labels, if no turn has looked at them: the program itself answers a command."""
+    return (await services.network.profile(mention.did)).labels if mention.command else None
 
 
 async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
@@ -72,13 +82,18 @@ async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) 
 
 
 def _last_check(
-    services: Services, tx: Tx, claim: Claim, parts: tuple[Part, ...], preflight: Preflight
+    services: Services,
+    tx: Tx,
+    claim: Claim,
+    parts: tuple[Part, ...],
+    preflight: Preflight,
+    labels: frozenset[str] | None,
 ) -> Step | None:
     """Ask policy once more. On a no the parts that stand already count as the answer. None: go on."""
     now, mention = services.clock(), claim.mention
-    verdict = policy.decide(
-        decision_facts(services, tx, mention, preflight, now), services.limits, now, admitted=True
-    )
+    known = decision_facts(services, tx, mention, preflight, now)
+    known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
+    verdict = policy.decide(known, services.limits, now, admitted=True)
     if not isinstance(verdict, policy.No):
         return None
     consent.withdraw(tx, mention.uri, now)
@@ -86,6 +101,7 @@ def _last_check(
     if put:
         step = _finish(services, tx, claim, State.ANSWERED, f"{verdict.reason}: {put} of {len(parts)} parts")
     else:
+        spending.release_reply(tx, spending.attempt(services.journal, mention))
         step = _finish(services, tx, claim, verdict.state, verdict.reason)
     erase_if_deleted(services, tx, mention, preflight)
     return step
@@ -100,6 +116,8 @@ async def _put_part(services: Services, claim: Claim, part: Part, parent: Strong
         rkey, record = part.rkey, part.record
         assert rkey is not None
         assert record is not None
+        if part.ref is None and claim.attempts > 1:
+            await services.write(partial(_count_repeated_put, services))
         try:
             ref = part.ref or await network.put(rkey, record)
         except KeyTaken:
@@ -121,6 +139,10 @@ async def _fix_record(services: Services, claim: Claim, part: Part, parent: Stro
     fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
     await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
     return fixed
+
+
+def _count_repeated_put(services: Services, tx: Tx) -> None:
+    spending.add_points(tx, services.clock(), SpendKind.REPEATED_PUT, POINTS_PER_POST)
 
 
 def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:

@@ -11,12 +11,14 @@ import structlog
 
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
-from bot.errors import PermanentBrainError, ScrubjayError, TransientBrainError
+from bot.errors import BrainTimeout, LimitReached, PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, redaction, turns
+from bot.storage import mentions, redaction, spending, turns
+from memory.db import DATABASE_ERRORS
+from memory.text import tokens
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from datetime import datetime
 
     from bot.clock import Clock
@@ -37,10 +39,16 @@ class Recorder:
     """The Toolbox of a turn, which also lists its calls.
 
     `spent` is the usage that is known by now. `found` collects the passages that searches returned. `result`
-    is set when the brain is done.
+    is set when the brain is done. `reserve` is given what was spent and the number of the call.
     """
 
-    def __init__(self, tools: Toolbox, clock: Clock, found: list[Passage]) -> None:
+    def __init__(
+        self,
+        tools: Toolbox,
+        clock: Clock,
+        found: list[Passage],
+        reserve: Callable[[Usage, int], Awaitable[None]] | None = None,
+    ) -> None:
         self.specs = tools.specs
         self.calls: list[Call] = []
         self.spent = Usage()
@@ -48,6 +56,8 @@ class Recorder:
         self.result: TurnResult | None = None
         self._tools = tools
         self._clock = clock
+        self._reserve = reserve
+        self._tries = 1
 
     async def call(self, name: str, arguments: object) -> ToolResult:
         started = self._clock()
@@ -59,6 +69,11 @@ class Recorder:
     def add_usage(self, usage: Usage) -> None:
         self.spent += usage
         self._tools.add_usage(usage)
+
+    async def reserve(self, *, again: bool = False) -> None:
+        self._tries += again
+        if self._reserve is not None:
+            await self._reserve(self.spent, self._tries)
 
 
 @asynccontextmanager
@@ -84,6 +99,7 @@ async def record_turn(
             started=started,
             ended=services.clock(),
         )
+        await _settle(services, claim, prompt, recorder, error)
         await _store(services, claim, prompt, recorder, turn)
 
     try:
@@ -133,7 +149,7 @@ def turn_outcome(result: TurnResult | None, error: BaseException | None) -> Turn
     match error:
         case None:
             return TurnOutcome.REPLY if result and result.reply is not None else TurnOutcome.SILENCE
-        case TransientBrainError() | asyncio.CancelledError():
+        case TransientBrainError() | LimitReached() | asyncio.CancelledError():
             return TurnOutcome.TRANSIENT
         case PermanentBrainError():
             return TurnOutcome.PERMANENT
@@ -177,6 +193,24 @@ async def _store(
         await services.write(write)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
+
+
+async def _settle(
+    services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, error: BaseException | None
+) -> None:
+    """Replace what was reserved by what was spent, also if the person was forgotten meanwhile.
+
+    If that cannot be stored, the reservation stands. Of a request that was broken off nothing is told, but
+    it may have been paid for: then it is estimated.
+    """
+    who = spending.attempt(services.journal, claim.mention, claim.fence)
+    spent = recorder.spent
+    if isinstance(error, BrainTimeout | asyncio.CancelledError) and spent.model:
+        spent += Usage(tokens_in=tokens(prompt.text()), cost=None)
+    try:
+        await services.write(lambda tx: spending.settle(tx, who, spent, services.limits.price))
+    except DATABASE_ERRORS as trouble:
+        log.warning("spending.not_settled", uri=claim.mention.uri, error=type(trouble).__name__)
 
 
 def _arguments(arguments: object) -> object:

@@ -16,6 +16,7 @@ from bot.errors import (
     AccountTrouble,
     BreakerOpen,
     FenceLost,
+    LimitReached,
     PermanentBrainError,
     PermanentNetworkError,
     ScrubjayError,
@@ -23,7 +24,7 @@ from bot.errors import (
     TransientNetworkError,
 )
 from bot.log import log_bug
-from bot.storage import mentions, outcomes
+from bot.storage import mentions, outcomes, queue, spending
 from bot.worker.draft import draft
 from bot.worker.publish import publish
 from bot.worker.step import Step
@@ -93,8 +94,8 @@ class Worker:
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
-        except (BreakerOpen, AccountTrouble) as error:
-            return await self._pause(claim, str(error), error.retry_after or 0)
+        except (BreakerOpen, AccountTrouble, LimitReached) as error:
+            return await self._wait(claim, error)
         except (TransientNetworkError, TransientBrainError, *DATABASE_ERRORS) as error:
             suspected = getattr(error, "post_suspected", False)
             return await self._retry(claim, _reason(error), _retry_after(error), suspected=suspected)
@@ -121,32 +122,55 @@ class Worker:
         return await self._postpone(claim, why, retry_after, post_suspected=suspected)
 
     async def _postpone(
-        self, claim: Claim, why: str | None, retry_after: float | None, *, post_suspected: bool = False
+        self,
+        claim: Claim,
+        why: str | None,
+        retry_after: float | None,
+        *,
+        failed: bool = True,
+        post_suspected: bool = False,
     ) -> Step | None:
         now = self._services.clock()
-        until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if why else now
-        postponed = await self._settle(
-            lambda tx: mentions.postpone(
-                tx, claim, until, why, failed=why is not None, post_suspected=post_suspected
-            )
-        )
+        failed = failed and why is not None
+        until = pacing.retry_at(now, claim.attempts, retry_after, self._chance()) if failed else now
+
+        def give_back(tx: Tx) -> None:
+            self._release(tx, claim)
+            mentions.postpone(tx, claim, until, why, failed=failed, post_suspected=post_suspected)
+
+        postponed = await self._settle(give_back)
         return Step(claim.state, why, until) if postponed else None
+
+    async def _wait(self, claim: Claim, error: BreakerOpen | AccountTrouble | LimitReached) -> Step | None:
+        """Give the mention back, which failed in nothing."""
+        if isinstance(error, LimitReached):  # policy says until when
+            return await self._postpone(claim, str(error), None, failed=False)
+        return await self._pause(claim, str(error), error.retry_after or 0)
 
     async def _pause(self, claim: Claim, why: str, seconds: float) -> Step | None:
         """Postpone all waiting mentions, for this concerns them all. It does not count as an attempt."""
         until = self._services.clock() + timedelta(seconds=seconds)
 
         def give_back(tx: Tx) -> None:
+            self._release(tx, claim, unasked=True)
             mentions.postpone(tx, claim, until, why, failed=False)
-            mentions.postpone_waiting(tx, until, why, None)
+            queue.hold(tx, until)
 
         return Step(claim.state, why, until) if await self._settle(give_back) else None
 
     async def _fail(self, claim: Claim, why: str) -> Step | None:
-        failed = await self._settle(
-            lambda tx: outcomes.finish(tx, claim, State.FAILED, why, self._services.clock())
-        )
-        return Step(State.FAILED, why) if failed else None
+        def end(tx: Tx) -> None:
+            self._release(tx, claim)
+            outcomes.finish(tx, claim, State.FAILED, why, self._services.clock())
+
+        return Step(State.FAILED, why) if await self._settle(end) else None
+
+    def _release(self, tx: Tx, claim: Claim, *, unasked: bool = False) -> None:
+        """Nobody waits for the place that was reserved for a reply; `unasked`: nor for that of the call."""
+        if claim.state is not State.THINKING:
+            return
+        who = spending.attempt(self._services.journal, claim.mention, claim.fence)
+        (spending.release if unasked else spending.release_reply)(tx, who)
 
     async def _settle(self, write: Callable[[Tx], None]) -> bool:
         """Write what became of the mention. If that fails, its lease ends and another worker claims it."""

@@ -29,6 +29,9 @@ class Tools:
     def add_usage(self, usage):
         self.spent += usage
 
+    async def reserve(self, *, again=False):
+        self.again = again
+
     async def call(self, name, arguments):
         return ToolResult("done")
 

@@ -39,6 +39,9 @@ class Tools:
     def __init__(self):
         self.called = []
 
+    async def reserve(self, *, again=False):
+        pass
+
     async def call(self, name, arguments):
         self.called.append(name)
         ok = any(arguments.values())

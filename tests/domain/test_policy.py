@@ -2,17 +2,32 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from support.factory import LIMITS, NOW
 
+from bot.domain.limits import POINTS_PER_DAY, POINTS_PER_HOUR
 from bot.domain.mention import State
-from bot.domain.policy import Facts, Go, Later, No, PolicyReason, Scope, Window, decide
+from bot.domain.policy import (
+    NEWCOMERS_SHARE,
+    Facts,
+    Go,
+    Later,
+    No,
+    PolicyReason,
+    Scope,
+    Spent,
+    Window,
+    decide,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FRESH = Facts(age=timedelta(minutes=1))
-WINDOWS = ("partner", "person_hour", "person_day", "person_tokens", "hour", "day")
 
 
 def ago(**length: float) -> datetime:
@@ -38,29 +53,38 @@ TABLE = [
     (replace(FRESH, age=timedelta(hours=24, seconds=1)), No(PolicyReason.TOO_OLD, State.EXPIRED)),
     (replace(FRESH, thread=7), Go()),
     (replace(FRESH, thread=8), No(PolicyReason.THREAD, State.DECLINED)),
-    (replace(FRESH, person_hour=Window(9, ago(minutes=59))), Go()),
-    (replace(FRESH, person_hour=FULL), Later(ago(minutes=-40), PolicyReason.PERSON_HOUR, Scope.PERSON)),
+    (replace(FRESH, person=Spent(hour=Window(9, ago(minutes=59)))), Go()),
     (
-        replace(FRESH, person_day=Window(30, ago(hours=23))),
+        replace(FRESH, person=Spent(hour=FULL)),
+        Later(ago(minutes=-40), PolicyReason.PERSON_HOUR, Scope.PERSON),
+    ),
+    (
+        replace(FRESH, person=Spent(day=Window(30, ago(hours=23)))),
         Later(ago(hours=-1), PolicyReason.PERSON_DAY, Scope.PERSON),
     ),
     (
-        replace(FRESH, person_tokens=Window(60_000, ago(hours=5))),
+        replace(FRESH, person=Spent(day_tokens=Window(60_000, ago(hours=5)))),
         Later(ago(hours=-19), PolicyReason.PERSON_TOKENS, Scope.PERSON),
     ),
     (
         replace(FRESH, partner=Window(3, ago(minutes=9))),
         Later(ago(minutes=-1), PolicyReason.PARTNER, Scope.MENTION),
     ),
-    (replace(FRESH, hour=Window(60, ago(minutes=1))), Later(ago(minutes=-59), PolicyReason.HOUR, Scope.ALL)),
-    (replace(FRESH, day=Window(300, ago(hours=20))), Later(ago(hours=-4), PolicyReason.DAY, Scope.ALL)),
     (
-        replace(FRESH, age=timedelta(hours=23, minutes=30), person_hour=FULL),
+        replace(FRESH, everyone=Spent(hour=Window(60, ago(minutes=1)))),
+        Later(ago(minutes=-59), PolicyReason.HOUR, Scope.ALL),
+    ),
+    (
+        replace(FRESH, everyone=Spent(day=Window(300, ago(hours=20)))),
+        Later(ago(hours=-4), PolicyReason.DAY, Scope.ALL),
+    ),
+    (
+        replace(FRESH, age=timedelta(hours=23, minutes=30), person=Spent(hour=FULL)),
         No(PolicyReason.PERSON_HOUR, State.EXPIRED),
     ),
     (replace(FRESH, stopped=True, gone=True, thread=9), No(PolicyReason.STOPPED, State.DECLINED)),
     (
-        replace(FRESH, person_hour=FULL, day=Window(300, ago(hours=20))),
+        replace(FRESH, person=Spent(hour=FULL), everyone=Spent(day=Window(300, ago(hours=20)))),
         Later(ago(hours=-4), PolicyReason.DAY, Scope.ALL),
     ),
 ]
@@ -75,6 +99,27 @@ def test_a_limit_of_zero_declines_instead_of_waiting_for_ever():
     assert No(PolicyReason.HOUR, State.DECLINED) == decide(FRESH, replace(LIMITS, hour=0), NOW)
 
 
+SMALL = replace(
+    LIMITS,
+    person_day_tokens=5,
+    partner_posts=5,
+    hour_calls=5,
+    person_hour_calls=5,
+    day_tokens=5,
+    day_money=5,
+    turn_money=1,
+)
+LIMIT_OF = {
+    "hour": SMALL.hour,
+    "day": SMALL.day,
+    "hour_calls": 5,
+    "day_tokens": 5,
+    "day_money": 5,
+    "hour_points": POINTS_PER_HOUR,
+    "day_points": POINTS_PER_DAY,
+}
+
+
 def counts(limit: int) -> st.SearchStrategy[Window]:
     return st.builds(
         Window,
@@ -83,6 +128,10 @@ def counts(limit: int) -> st.SearchStrategy[Window]:
     )
 
 
+SPENT = st.sampled_from(sorted(LIMIT_OF)).flatmap(
+    lambda name: st.builds(Spent, **{name: counts(LIMIT_OF[name])})
+)
+GROUPS = {"person": SPENT, "newcomers": st.none() | SPENT, "everyone": SPENT}
 FACTS = st.builds(
     Facts,
     age=st.builds(timedelta, hours=st.integers(0, 30)),
@@ -91,16 +140,29 @@ FACTS = st.builds(
     labels=st.none() | st.frozensets(st.sampled_from(["bot", "porn"])),
     allowed_bot=st.booleans(),
     thread=st.integers(0, 10),
-    **{name: counts(getattr(LIMITS, name, 5)) for name in WINDOWS},
+    partner=counts(5),
+    **GROUPS,
 )
 LIVELY = st.builds(
     replace,
     st.just(FRESH),
     age=st.builds(timedelta, hours=st.integers(0, 24)),
     thread=st.integers(0, 7),
-    **{name: counts(getattr(LIMITS, name, 5)) for name in WINDOWS},
+    partner=counts(5),
+    **GROUPS,
 )
-SMALL = replace(LIMITS, person_day_tokens=5, partner_posts=5)
+
+
+def changed(facts: Facts, change: Callable[[Window, str], Window]) -> Facts:
+    """`facts` with each window changed; the second argument of `change` is its name in `Spent`."""
+
+    def spent(group: Spent | None) -> Spent | None:
+        return group and Spent(**{name: change(getattr(group, name), name) for name in LIMIT_OF})
+
+    groups = {name: spent(getattr(facts, name)) for name in GROUPS}
+    return replace(facts, partner=change(facts.partner, "partner"), **groups)
+
+
 RARE = settings(suppress_health_check=[HealthCheck.filter_too_much])  # a wait is one verdict of three
 
 
@@ -121,23 +183,16 @@ def test_whoever_does_not_want_it_is_not_answered_before_and_after_admission(fac
     assert decide(facts, LIMITS, NOW, admitted=admitted) == No(why, State.DECLINED)
 
 
-@given(LIVELY, st.data())
-def test_fewer_replies_never_turn_a_go_into_something_else(facts, data):
-    assume(isinstance(decide(facts, SMALL, NOW), Go))
-    fewer = replace(
-        facts,
-        thread=data.draw(st.integers(0, facts.thread)),
-        **{
-            name: replace(getattr(facts, name), count=data.draw(st.integers(0, getattr(facts, name).count)))
-            for name in WINDOWS
-        },
-    )
+@given(st.builds(replace, st.just(FRESH), **GROUPS), st.data())
+def test_whoever_has_less_to_his_account_is_never_treated_worse(facts, data):
+    assume(decide(facts, SMALL, NOW) == Go())
+    fewer = changed(facts, lambda window, _: replace(window, count=data.draw(st.integers(0, window.count))))
     assert Go() == decide(fewer, SMALL, NOW)
 
 
 @given(FACTS)
 def test_an_admitted_mention_is_not_refused_by_what_it_was_counted_against(facts):
-    quiet = replace(facts, thread=0, **dict.fromkeys(WINDOWS, Window()))
+    quiet = replace(facts, thread=0, partner=Window(), person=Spent(), newcomers=None, everyone=Spent())
     assert decide(quiet, SMALL, NOW) == decide(facts, SMALL, NOW, admitted=True)
 
 
@@ -151,32 +206,50 @@ def test_a_wait_lies_ahead_and_ends_before_the_mention_is_too_old(facts):
 
 @RARE
 @given(LIVELY)
-def test_after_the_wait_a_window_that_was_just_full_lets_it_through(facts):
-    exact = replace(
-        facts,
-        **{
-            name: replace(getattr(facts, name), count=min(getattr(facts, name).count, limit))
-            for name, limit in {
-                "partner": SMALL.partner_posts,
-                "person_hour": SMALL.person_hour,
-                "person_day": SMALL.person_day,
-                "person_tokens": SMALL.person_day_tokens,
-                "hour": SMALL.hour,
-                "day": SMALL.day,
-            }.items()
-        },
-    )
-    verdict = decide(exact, SMALL, NOW)
+def test_after_the_wait_windows_that_were_just_full_let_it_through(facts):
+    verdict = decide(facts, SMALL, NOW)
     assume(isinstance(verdict, Later))
-    freed = replace(
-        exact,
-        age=exact.age + (verdict.until - NOW),
-        **{
-            name: replace(getattr(exact, name), count=max(0, getattr(exact, name).count - 1))
-            for name in WINDOWS
-        },
-    )
+    freed = changed(replace(facts, age=facts.age + (verdict.until - NOW)), lambda *_: Window())
     assert Go() == decide(freed, SMALL, verdict.until)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("name", LIMIT_OF)
+def test_each_window_that_is_full_stops_it_and_one_below_does_not(group, name):
+    limit, need = LIMIT_OF[name], SMALL.reply_points if "points" in name else 1
+    if group == "person" and name in {"day_money", "hour_points", "day_points"}:
+        pytest.skip("is of all people together")
+    limit = (
+        {"hour": SMALL.person_hour, "day": SMALL.person_day}.get(name, limit) if group == "person" else limit
+    )
+    limit = int(limit * NEWCOMERS_SHARE) if group == "newcomers" else limit
+
+    def verdict(count: int) -> object:
+        spent = Spent(**{name: Window(count, ago(minutes=5))})
+        return decide(replace(FRESH, **{group: spent}), SMALL, NOW)
+
+    assert isinstance(verdict(limit - need), Go)
+    assert isinstance(verdict(limit - need + 1), Later)
+
+
+def test_a_command_is_answered_though_no_call_token_or_money_is_left():
+    gone = Window(10**9, ago(minutes=5))
+    spent = Spent(hour_calls=gone, day_tokens=gone, day_money=gone)
+    facts = replace(FRESH, person=spent, newcomers=spent, everyone=spent)
+
+    assert decide(facts, SMALL, NOW, thinking=False) == Go()
+    assert isinstance(decide(facts, SMALL, NOW), Later)
+
+
+def test_from_four_fifths_of_the_days_money_on_answers_are_short_and_at_its_end_there_are_none():
+    limits = replace(LIMITS, day_money=1000, turn_money=10)
+
+    def verdict(count: int) -> object:
+        spent = Spent(day_money=Window(count, ago(hours=1)))
+        return decide(replace(FRESH, everyone=spent), limits, NOW)
+
+    assert [verdict(count) for count in (799, 800, 990)] == [Go(), Go(short=True), Go(short=True)]
+    assert verdict(991) == Later(ago(hours=-23), PolicyReason.MONEY, Scope.ALL)
 
 
 @given(FACTS)
@@ -187,4 +260,5 @@ def test_looking_it_up_only_ever_adds_a_refusal(facts):
 
 
 def test_every_window_of_the_facts_is_judged():
-    assert set(WINDOWS) == {f.name for f in fields(Facts) if getattr(FRESH, f.name) == Window()}
+    assert set(LIMIT_OF) == {f.name for f in fields(Spent)}
+    assert set(GROUPS) == {f.name for f in fields(Facts) if "Spent" in str(f.type)}

@@ -83,7 +83,9 @@ def the_account_is_deleted(harness):
 
 def its_time_is_over(harness):
     parts, now = harness.services, harness.clock.forward(days=400)
-    apply_retention(parts.db, parts.memory, parts.ledger, RetentionPolicy(idle=timedelta(days=30)), now)
+    apply_retention(
+        parts.db, parts.memory, parts.ledger, parts.journal, RetentionPolicy(idle=timedelta(days=30)), now
+    )
 
 
 @pytest.mark.slow

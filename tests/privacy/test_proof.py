@@ -35,7 +35,8 @@ IMPERSONAL = {
     *("revision.actor", "revision.source_uri", "revision.key", "passage.did", "passage.kind"),
     *("passage.author", "passage.source", "passage.lang", "passage.emb_model", "shelf.did"),
     *("stop.did", "block.uri", "block.did", "gate.uri", "gate.post", "gate.record"),
-    *("thread_stop.root_uri", "thread_stop.did"),
+    *("thread_stop.root_uri", "thread_stop.did", "person_queue.did", "spend_day.day", "spend_day.kind"),
+    *("spend.kind", "spend.person", "spend.thread", "spend.mention"),
 }
 
 
@@ -96,7 +97,7 @@ def account_is_deleted(harness):
 def retention_is_over(harness):
     parts, now = harness.services, harness.clock.forward(days=400)
     policy = RetentionPolicy(idle=timedelta(days=30))
-    apply_retention(parts.db, parts.memory, parts.ledger, policy, now)
+    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, policy, now)
 
 
 def forgotten_and_imported(harness):

@@ -105,7 +105,7 @@ def test_a_reason_of_a_silence_is_not_kept_longer_than_texts(db, tmp_path):
     harness.work()
     parts, now = harness.services, harness.clock.forward(days=31)
     policy = RetentionPolicy(text=timedelta(days=30), idle=timedelta(days=300))
-    apply_retention(parts.db, parts.memory, parts.ledger, policy, now)
+    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, policy, now)
     assert found(harness) == []
 
 
@@ -171,7 +171,7 @@ def test_who_waits_in_the_thread_of_a_forgotten_person_is_answered_and_then_name
     (answer,) = harness.replies(asked)
     assert answer.record["reply"]["root"]["uri"] == harness.told.uri
     parts, now = harness.services, harness.clock.forward(days=1)
-    apply_retention(parts.db, parts.memory, parts.ledger, RetentionPolicy(), now)
+    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, RetentionPolicy(), now)
     assert found(harness, ANA) == []
 
 

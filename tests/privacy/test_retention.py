@@ -15,6 +15,7 @@ from bot.privacy.retention import apply_retention, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import steering
 from bot.storage.ledger import EntryKind
+from bot.storage.spending_days import roll_up
 from memory.errors import UnknownPerson
 from memory.model import RetentionPolicy
 
@@ -33,7 +34,9 @@ def harness(db, tmp_path) -> Harness:
 
 def run(harness: Harness):
     services = harness.services
-    return apply_retention(services.db, services.memory, services.ledger, KEEP, harness.clock())
+    return apply_retention(
+        services.db, services.memory, services.ledger, services.journal, KEEP, harness.clock()
+    )
 
 
 def test_after_its_time_no_word_is_left_but_the_note_and_the_outcome(harness):
@@ -46,6 +49,8 @@ def test_after_its_time_no_word_is_left_but_the_note_and_the_outcome(harness):
 
 def test_before_its_time_nothing_is_erased_and_again_means_nothing_more(harness):
     harness.clock.forward(days=29)
+    with harness.services.db.write() as tx:
+        roll_up(tx, harness.clock())  # what was spent is another matter
     before = everything(harness.services.db)
     assert run(harness) == run(harness)
     assert everything(harness.services.db) == before
@@ -81,7 +86,9 @@ async def test_the_clockwork_retains_at_its_start(harness):
     wakeup = scheduler.every("retain", timedelta(days=1))
     wakeup.set()
     house = asyncio.create_task(
-        run_retention(services.db, services.memory, services.ledger, KEEP, harness.clock, wakeup)
+        run_retention(
+            services.db, services.memory, services.ledger, services.journal, KEEP, harness.clock, wakeup
+        )
     )
     while "acorns" in await asyncio.to_thread(everything, services.db):
         await asyncio.sleep(0.01)

@@ -167,6 +167,7 @@ def test_what_ended_before_is_told_no_more(harness):
             harness.services.db,
             harness.services.memory,
             harness.services.ledger,
+            harness.services.journal,
             RetentionPolicy(),
             harness.clock.forward(days=400),
         )

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
-from support.factory import ANA
+from support.factory import ANA, LIMITS, mention
 from support.memory_people import MEMORY, NOW
 
 from bot.domain.mention import State
-from bot.storage import jobs, mentions, outbox, turns, views
+from bot.domain.policy import Facts
+from bot.storage import jobs, mentions, outbox, queue, spending, turns, views
+from bot.storage.spending import Attempt
 from memory.db import Database
 
 if TYPE_CHECKING:
@@ -32,6 +34,15 @@ STATEMENTS = {
     "the people seen last": MEMORY.people.recent,
     "the turns with a post are redacted": lambda tx: turns.redact(tx, ["at://x/y/z"]),
     "a mention is due": lambda tx: mentions.is_due(tx, NOW),
+    "whose turn it is": lambda tx: (
+        mentions.accept(tx, mention(1), now=NOW, due_at=NOW),
+        queue.next_waiting(tx, NOW),
+    ),
+    "a person has a turn": lambda tx: (queue.enqueue(tx, ANA, NOW), queue._next_person(tx, NOW)),
+    "a person is a newcomer": lambda tx: queue.is_newcomer(tx, ANA),
+    "what was spent": lambda tx: spending.with_spending(
+        tx, mention(1), Attempt("p", "t", "m", 1), Facts(timedelta(0)), LIMITS, NOW
+    ),
     "a job is due": lambda tx: jobs.is_due(tx, NOW),
     "a job is claimed": lambda tx: jobs.claim(tx, NOW, timedelta(seconds=1)),
 }

@@ -111,6 +111,7 @@ class Harness:
             ledger=self.services.ledger,
             journal=self.services.journal,
             bot_did=self.network.did,
+            limits=self.limits,
             pace=NO_PAUSE,
             tracked=self.services.tracked,
             counts=Counter(),

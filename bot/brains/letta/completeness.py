@@ -61,5 +61,8 @@ class ClientTools:
             arguments = {key: value for key, value in arguments.items() if key != COMPLETE}
         return await self._tools.call(name, arguments)
 
+    async def reserve(self, *, again: bool = False) -> None:
+        await self._tools.reserve(again=again)
+
     def add_usage(self, usage: Usage) -> None:
         self._tools.add_usage(usage)

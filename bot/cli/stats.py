@@ -1,0 +1,40 @@
+"""What the bot did and spent, by day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli import output
+from bot.cli.context import App, json_option, pass_app
+
+if TYPE_CHECKING:
+    from bot.storage.stats import Day
+
+
+@click.command()
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="Today and before.")
+@json_option
+@pass_app
+def stats(app: App, days: int, *, as_json: bool) -> None:
+    """What it answered, refused and spent, day by day in UTC, the latest first."""
+    from bot.clock import now
+    from bot.storage import stats as storage
+
+    with app.database.read() as tx:
+        found = storage.by_day(tx, now() - timedelta(days=days - 1))
+    if as_json:
+        output.print_json(found)
+    elif found:
+        head = ("day", "replies", "posts", "calls", "tokens", "dollars", "refused")
+        output.Page().table(head, map(_row, found), fold=("refused",))
+    else:
+        output.message("Nothing happened in these days.")
+
+
+def _row(day: Day) -> tuple[str, ...]:
+    refused = ", ".join(f"{reason}: {count}" for reason, count in sorted(day.refusals.items()))
+    amounts = day.replies, day.posts, day.calls, day.tokens_in + day.tokens_out
+    return (day.day, *map(str, amounts), f"{day.money / 1_000_000:.4f}", refused or "-")

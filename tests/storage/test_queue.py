@@ -1,0 +1,80 @@
+"""People take turns, whoever has how much waiting."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from support.factory import ANA, BEN, NOW, mention
+from support.queue import accept, claim_next
+
+from bot.domain.mention import State
+from bot.storage import mentions, outcomes, queue, redaction
+from bot.storage.tables import PersonQueueRow
+
+REGULAR = "did:plc:regular"
+
+
+def serve(db, state=State.SILENT, at=NOW):
+    claim = claim_next(db, at)
+    if claim is None:
+        return None
+    with db.write() as tx:
+        outcomes.finish(tx, claim, state, None, at)
+    return claim.mention.did
+
+
+@pytest.fixture
+def known(db):
+    """A regular, who had an answer."""
+    accept(db, mention(900, REGULAR))
+    assert serve(db, State.ANSWERED) == REGULAR
+    return db
+
+
+def test_a_flood_of_one_person_takes_every_other_turn(known):
+    accept(known, *(mention(number) for number in range(5)), mention(50, REGULAR), mention(51, REGULAR))
+
+    assert [serve(known) for _ in range(8)] == [REGULAR, ANA, REGULAR, ANA, ANA, ANA, ANA, None]
+
+
+def test_newcomers_share_a_lane_however_many_they_are(known):
+    accept(known, *(mention(number, f"did:plc:fresh{number}") for number in range(6)))
+    accept(known, mention(50, REGULAR), mention(51, REGULAR))
+
+    served = [serve(known) for _ in range(8)]
+    assert [did == REGULAR for did in served] == [True, False, True, False, False, False, False, False]
+    assert len(set(served)) == 7
+
+
+def test_newcomers_that_are_held_let_regulars_pass(known):
+    accept(known, mention(1), mention(2, BEN), mention(50, REGULAR))
+    with known.write() as tx:
+        queue.hold(tx, NOW + timedelta(hours=1), queue.NEWCOMERS)
+
+    assert [serve(known), serve(known)] == [REGULAR, None]
+    assert [serve(known, at=NOW + timedelta(hours=1)) for _ in range(3)] == [ANA, BEN, None]
+
+
+def test_who_is_held_waits_and_what_comes_later_is_looked_at(known):
+    accept(known, mention(50, REGULAR))
+    with known.write() as tx:
+        queue.hold(tx, NOW + timedelta(hours=1), REGULAR)
+    assert serve(known) is None
+    accept(known, mention(51, REGULAR), due_at=NOW + timedelta(seconds=2))
+
+    assert serve(known, at=NOW + timedelta(seconds=2)) == REGULAR
+
+
+def test_nobody_stands_in_the_queue_of_whom_nothing_waits(db):
+    accept(db, mention(1), mention(2))
+    assert [serve(db), serve(db), serve(db)] == [ANA, ANA, None]
+    accept(db, mention(3, BEN))
+    with db.write() as tx:
+        uris = mentions.uris_of(tx, BEN)
+        outcomes.decline_all(tx, uris, "forgotten", NOW)
+        redaction.anonymize(tx, uris, lambda uri: f"x{len(uri)}")
+        left = tx.execute(select(PersonQueueRow.did)).scalars().all()
+
+    assert left == [queue.NEWCOMERS]
