@@ -91,7 +91,7 @@ class Facts:
 
     `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate does not
     allow the bot to reply, or hides one of its replies. `blocked`: the asker or the thread's first author
-    blocks the bot. `hidden`: the asker's account is not active.
+    blocks the bot. `hidden`: the asker's account is not active. `automatic`: it answers as a program does.
 
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
     thread within the partner window. The other windows are of one hour or 24 hours. `newcomers` is what all
@@ -106,6 +106,7 @@ class Facts:
     gated: bool = False
     gone: bool | None = None
     labels: frozenset[str] | None = None
+    automatic: bool = False
     allowed_bot: bool = False
     thread: int = 0
     partner: Window = field(default=EMPTY)
@@ -176,7 +177,7 @@ def _refusal(facts: Facts, limits: Limits) -> No | None:
 
 
 def _is_bot(facts: Facts) -> bool:
-    return BOT_LABEL in (facts.labels or ())
+    return facts.automatic or BOT_LABEL in (facts.labels or ())
 
 
 def _thread_posts(facts: Facts, limits: Limits) -> int:

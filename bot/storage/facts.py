@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from bot.domain.behaviour import Answer, is_automatic
 from bot.domain.mention import State
 from bot.domain.policy import Facts
 from bot.domain.uris import author
@@ -16,20 +18,40 @@ from bot.storage.spending import with_spending
 from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from bot.domain.limits import Limits
     from bot.domain.mention import Mention
     from bot.storage.spending import Attempt
     from memory.db import Tx
 
+DAY = timedelta(days=1)
+RECENT = 30  # answers of one person; they are at most so many a day
 COUNTED_STATES = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
 
 
 def gather(tx: Tx, mention: Mention, who: Attempt, limits: Limits, now: datetime) -> Facts:
     """The facts for a decision about this mention. What it has reserved itself counts as well."""
-    facts = Facts(age=_age(tx, mention, now), thread=_thread_posts(tx, mention.root.uri, who.thread))
+    facts = Facts(
+        age=_age(tx, mention, now),
+        thread=_thread_posts(tx, mention.root.uri, who.thread),
+        automatic=is_automatic(_answers(tx, mention, now)),
+    )
     return with_consent(tx, mention, with_spending(tx, mention, who, facts, limits, now))
+
+
+def _answers(tx: Tx, mention: Mention, now: datetime) -> list[Answer]:
+    """What this person answered to posts of the bot in a day, in its order."""
+    answered = (
+        select(MentionRow.text, MentionRow.seen_at, OutboxRow.posted_at)
+        .join(OutboxRow, OutboxRow.uri == MentionRow.parent_uri)
+        .where(MentionRow.did == mention.did, MentionRow.seen_at > now - DAY)
+        .where(OutboxRow.posted_at.is_not(None))
+        .order_by(MentionRow.seen_at.desc())
+        .limit(RECENT)
+    )
+    rows = tx.execute(answered).all()
+    return [Answer(row.text, row.seen_at - row.posted_at) for row in reversed(rows)]
 
 
 def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:

@@ -42,6 +42,8 @@ TABLE = [
     (replace(FRESH, stopped=True), No(PolicyReason.STOPPED, State.DECLINED)),
     (replace(FRESH, gone=True), No(PolicyReason.GONE, State.DECLINED)),
     (replace(FRESH, labels=frozenset({"bot"})), No(PolicyReason.BOT, State.DECLINED)),
+    (replace(FRESH, automatic=True), No(PolicyReason.BOT, State.DECLINED)),
+    (replace(FRESH, automatic=True, allowed_bot=True, thread=1), Go()),
     (replace(FRESH, labels=frozenset({"!no-unauthenticated"})), Go()),
     (replace(FRESH, labels=frozenset({"bot"}), allowed_bot=True, thread=1), Go()),
     (
