@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import memory_history, memory_transfer, output
+from bot.cli import memory_forget, memory_history, memory_transfer, output
 from bot.cli.context import (
     OPERATOR,
     App,
-    confirm,
     json_option,
     limit_option,
     now,
     pass_app,
     post_link,
     who_argument,
-    yes_option,
 )
+from bot.cli.memory_forget import note_id
 from bot.errors import NotFound
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.model import Note
 
-NOTE = re.compile(r"n?\d+", re.IGNORECASE)
 PASSAGE = re.compile(r"p\d{1,9}", re.IGNORECASE)
 note_argument = click.argument("name", metavar="NOTE")
 
@@ -38,6 +36,7 @@ def memory() -> None:
 
 
 for command in (
+    memory_forget.forget,
     memory_history.at,
     memory_history.diff,
     memory_history.rollback,
@@ -74,7 +73,7 @@ def list_(app: App, who: str, *, as_json: bool) -> None:
 def show(app: App, name: str, *, as_json: bool) -> None:
     """One note."""
     with app.database.read() as tx:
-        note = app.memory.note(tx, _note_id(name))
+        note = app.memory.note(tx, note_id(name))
         who = app.full_name(tx, note.did)
     if as_json:
         output.print_json(_note_json(note))
@@ -96,7 +95,7 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         _why_passage(app, name, as_json=as_json)
         return
     with app.database.read() as tx:
-        note = app.memory.note(tx, _note_id(name))
+        note = app.memory.note(tx, note_id(name))
         who = app.full_name(tx, note.did)
         older = [old for old in app.memory.chain(tx, note.id) if old.id < note.id]
         answer = _answer(tx, note.receipt.uri)
@@ -207,89 +206,9 @@ def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) 
 def edit(app: App, name: str, text: str) -> None:
     """Replace a note; the old text stays as history."""
     with app.database.write() as tx:
-        note = app.memory.edit(tx, _note_id(name), text, actor=OPERATOR, at=now())
+        note = app.memory.edit(tx, note_id(name), text, actor=OPERATOR, at=now())
     output.message(f"{name} is replaced.")
     click.echo(f"{note.name} · {output.escape(note.text)}")
-
-
-@memory.command()
-@click.argument("what", metavar="WHO|NOTE")
-@click.option("--prove", is_flag=True, help="Then search the database and all files for the words.")
-@yes_option
-@pass_app
-def forget(app: App, what: str, *, prove: bool, yes: bool) -> None:
-    """Erase a note, or all about a person."""
-    words = (_forget_note if NOTE.fullmatch(what) else _forget_person)(app, what, yes=yes)
-    if prove:
-        _prove(app, words)
-
-
-def _forget_note(app: App, name: str, *, yes: bool) -> frozenset[str]:
-    """Erase the note. Returns the texts that must be gone now."""
-    from bot.privacy import proof
-
-    with app.database.read() as tx:
-        note = app.memory.note(tx, _note_id(name))
-        who = app.name(tx, note.did)
-        words = proof.words_of_note(tx, app.memory, note)
-    confirm(
-        f"Erase {note.name} of {who} ({output.escape(note.text)}) and all it replaced, for good?", yes=yes
-    )
-    from bot.privacy.erasure import propagate_erasure
-
-    at = now()
-    with app.database.write() as tx, propagate_erasure(tx, app.memory, app.journal, note.did, at):
-        erased = app.memory.forget_note(tx, note.id, actor=OPERATOR, at=at)
-    output.message(f"Erased {erased} {'note' if erased == 1 else 'notes'}.")
-    return words
-
-
-def _forget_person(app: App, who: str, *, yes: bool) -> frozenset[str]:
-    """Erase the person. Returns the texts that must be gone now."""
-    from bot.privacy import proof
-
-    with app.database.read() as tx:
-        did = app.did(tx, who)
-        name = app.full_name(tx, did)
-        words = proof.words_of_person(tx, app.memory, did)
-    confirm(f"Erase all that is held about {name}, for good?", yes=yes)
-    from bot.privacy.erasure import erase_person
-
-    erased = erase_person(app.database, app.memory, app.ledger, app.journal, did, now())
-    output.message(
-        f"Erased all about {name}: {erased} rows of memory, and their words in the queue and in turns."
-    )
-    return words
-
-
-def _prove(app: App, words: frozenset[str]) -> None:
-    """Tell where the words are found. Exits with 1 if they are where nothing needs them."""
-    from bot.privacy import proof
-
-    app.database.scrub(wait=5)
-    server = proof.server_folder(app.database)
-    rows = proof.find_in_rows(app.database, words)
-    files, unread = proof.find_in_files([app.settings.data_dir, *([server] if server else [])], words)
-    for trace in rows:
-        needed = ", where consent needs it" if trace.needed else ""
-        output.message(f"found in {trace.count} rows of {trace.place}{needed}")
-    for trace in files:
-        output.message(f"found {trace.count} times in {trace.place}")
-    for path in unread:
-        output.message(f"not read: {path}")
-    if not app.database.is_sqlite and server is None:
-        output.message("The server's files cannot be read from here; docs/operating.md tells what they keep.")
-    if left := [trace for trace in rows if not trace.needed] or (not rows and files):
-        raise click.ClickException(f"the words are left in {len(left)} places.")
-    output.message(f"{len(words)} texts and names were searched for: none is left that nothing needs.")
-
-
-def _note_id(name: str) -> int:
-    if not NOTE.fullmatch(name):
-        raise click.UsageError(
-            f"{output.escape(name)!r} is no note's name. `scrubjay memory list WHO` shows them: n12."
-        )
-    return int(name.lower().removeprefix("n"))
 
 
 def _note_json(note: Note) -> dict[str, Any]:

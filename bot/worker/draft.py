@@ -1,52 +1,34 @@
-"""From a claimed mention to a stored reply: check policy, compose the prompt, ask the brain, store."""
+"""From a claimed mention to a stored reply: check policy, ask the brain, store."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
-from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import commands, links, policy, reply, turn
-from bot.domain.gate import of_prompt
+from bot.domain import commands, policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
-from bot.prompt import compose
 from bot.storage import mentions, outbox, outcomes, queue, redaction, spending
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
-from bot.tools.toolbox import Toolbox
-from bot.worker import thread
+from bot.worker.ask import ask_brain, receipt
 from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
-from bot.worker.recorder import Recorder, record_turn
-from bot.worker.reserving import reserve_more
 from bot.worker.step import Step
+from bot.worker.thread import new_budget
 from memory.identifiers import thread_id
-from memory.model import Forget, Passage, Receipt
-from memory.recollection import Shown
-from memory.text import tokens
+from memory.model import Forget, Passage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.budget import ReadBudget
-    from bot.domain.gate import Gate
-    from bot.domain.mention import Claim, Mention, Post, Profile
-    from bot.domain.prompt import ThreadPost, TurnResult
+    from bot.domain.mention import Claim, Mention, Profile
+    from bot.domain.prompt import TurnResult
     from bot.services import Services
-    from bot.tools.overlay import IsOthers
     from bot.worker.preflight import Preflight
     from memory.db import Tx
-    from memory.model import Limits
-    from memory.recollection import Recollection
-
-
-REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again so soon
-REPEATS_AMONG = 12  # their last answers
 
 
 async def draft(services: Services, claim: Claim) -> Step:
@@ -61,7 +43,7 @@ async def draft(services: Services, claim: Claim) -> Step:
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
-    budget = thread.new_budget()
+    budget = new_budget()
     preflight = await run_preflight(services, mention, budget)
     edited = await requeue_if_edited(services, claim, preflight)
     if edited:
@@ -72,7 +54,7 @@ async def draft(services: Services, claim: Claim) -> Step:
     if isinstance(admitted, Step):
         return admitted
     assert preflight.post is not None
-    result, gate = await _ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
+    result, gate = await ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
     return await services.write(lambda tx: _store(services, tx, claim, profile, result, gate.notice))
 
 
@@ -137,116 +119,6 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
     return await services.write(store)
 
 
-async def _ask_brain(
-    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
-) -> tuple[TurnResult, Gate]:
-    mention, options, found = claim.mention, services.options, list[Passage]()
-    reader = thread.ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
-    above, shown = await reader.read(mention, post, options.thread_posts)
-    recollection, limits, answers = await services.write(
-        lambda tx: _compile_memory(services, tx, mention, profile, above)
-    )
-    if short:
-        recollection = replace(recollection, recalled=Shown(), archived=Shown())
-
-    async def search(query: str) -> tuple[Passage, ...]:
-        if short:
-            return ()
-        passages = await services.read(
-            lambda tx: services.memory.retrieval.find(
-                tx, mention.did, query, now=services.clock(), names=_names(services)
-            )
-        )
-        found.extend(passages)
-        return passages
-
-    parts = 1 if short else options.reply_parts
-    now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
-    prompt = compose.compose(
-        options.persona,
-        recollection,
-        above,
-        mention,
-        now,
-        post=shown,
-        total=_prompt_tokens(services),
-        vision=options.vision,
-    )
-    prompt = await reader.fetch_images(prompt)
-    allowed = _allowed(services, profile)
-    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=parts)
-    tools = Toolbox(
-        recollection,
-        _receipt(mention),
-        now,
-        limits=limits,
-        search=search,
-        reply_limit=reply_limit,
-        gate=gate,
-        is_others=_others_notes(services, mention.did, gate),
-    )
-    recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
-    told = turn.turn_input(prompt, limits, reply_limit, allowed)
-    async with record_turn(services, claim, prompt, told, recorder):
-        await services.brain.think(prompt, recorder)
-        recorder.result = result = tools.thought()
-    return result, gate
-
-
-def _others_notes(services: Services, did: str, gate: Gate) -> IsOthers:
-    """Ask memory whether a text repeats a note of somebody else than `did`."""
-    retrieval = services.memory.retrieval
-
-    async def is_others(text: str, shortest: int) -> bool:
-        return await services.read(lambda tx: retrieval.is_others(tx, did, text, gate.own, shortest))
-
-    return is_others
-
-
-def _allowed(services: Services, asker: Profile) -> links.Allowed:
-    """The addresses that may be said: hosts of the list, the asker's handle and DID, and the bot's own."""
-    me, options = services.network, services.options
-    handles = frozenset(handle.lower() for handle in (asker.handle, me.handle) if handle)
-    dids = frozenset({asker.did.lower(), me.did.lower()})
-    return links.Allowed(options.link_hosts, handles, dids, options.allow_tags)
-
-
-def _is_erased(services: Services, post: Post) -> bool:
-    """Whether somebody wished this post to be forgotten. On the network it may still stand."""
-    return services.journal.names_post(post.ref.uri, post.record.get("createdAt"), services.clock())
-
-
-def _compile_memory(
-    services: Services, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
-) -> tuple[Recollection, Limits, tuple[str, ...]]:
-    """Store that the person was met. Returns what memory puts into the prompt, limits, last answers."""
-    now, memory = services.clock(), services.memory
-    memory.people.meet(tx, mention.did, mention.said_at)
-    if profile.handle:
-        memory.people.rename(tx, mention.did, profile.handle, now)
-    seen = {mention.uri, *(post.uri for post in above)}
-    total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
-    known = memory.compile(
-        tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
-    )
-    answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
-    return known, memory.remaining_limits(tx, mention.did, now), answers
-
-
-def _names(services: Services) -> dict[str, str]:
-    return {services.network.did: services.network.handle}
-
-
-def _prompt_tokens(services: Services) -> int:
-    """Return how many tokens a prompt may have, without the descriptions of its tools."""
-    tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
-    return max(0, services.options.prompt_tokens - tools)
-
-
-def _receipt(mention: Mention) -> Receipt:
-    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
-
-
 def _store(
     services: Services, tx: Tx, claim: Claim, profile: Profile, result: TurnResult, notice: str
 ) -> Step:
@@ -258,7 +130,7 @@ def _store(
             tx,
             mention.did,
             result.edits,
-            _receipt(mention),
+            receipt(mention),
             key=f"{mention.uri}@{claim.fence}",  # an edited post can have more than one turn
             actor=f"brain:{services.brain.name}",
             at=now,

@@ -1,0 +1,157 @@
+"""One turn about one mention: read the thread, compile memory, compose the prompt, ask the brain."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bot.domain import links, reply, turn
+from bot.domain.gate import of_prompt
+from bot.prompt import compose
+from bot.tools.toolbox import Toolbox
+from bot.worker.recorder import Recorder, record_turn
+from bot.worker.reserving import reserve_more
+from bot.worker.thread import ThreadReader
+from memory.model import Passage, Receipt
+from memory.recollection import Shown
+from memory.text import tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.domain.budget import ReadBudget
+    from bot.domain.gate import Gate
+    from bot.domain.mention import Claim, Mention, Post, Profile
+    from bot.domain.prompt import ThreadPost, TurnResult
+    from bot.services import Services
+    from bot.tools.overlay import IsOthers
+    from memory.db import Tx
+    from memory.model import Limits
+    from memory.recollection import Recollection
+
+REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again so soon
+REPEATS_AMONG = 12  # their last answers
+
+
+async def ask_brain(
+    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
+) -> tuple[TurnResult, Gate]:
+    """Ask the brain, and record the turn. `short`: without recall, for an answer of one post.
+
+    Returns its result and the gate that the reply has passed. Raises BrainError.
+    """
+    mention, options, found = claim.mention, services.options, list[Passage]()
+    reader = ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
+    above, shown = await reader.read(mention, post, options.thread_posts)
+    recollection, limits, answers = await services.write(
+        lambda tx: _compile_memory(services, tx, mention, profile, above)
+    )
+    if short:
+        recollection = replace(recollection, recalled=Shown(), archived=Shown())
+
+    parts = 1 if short else options.reply_parts
+    now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
+    prompt = compose.compose(
+        options.persona,
+        recollection,
+        above,
+        mention,
+        now,
+        post=shown,
+        total=_prompt_tokens(services),
+        vision=options.vision,
+    )
+    prompt = await reader.fetch_images(prompt)
+    allowed = _allowed(services, profile)
+    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=parts)
+    tools = Toolbox(
+        recollection,
+        receipt(mention),
+        now,
+        limits=limits,
+        search=_no_search if short else _search(services, mention.did, found),
+        reply_limit=reply_limit,
+        gate=gate,
+        is_others=_others_notes(services, mention.did, gate),
+    )
+    recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
+    told = turn.turn_input(prompt, limits, reply_limit, allowed)
+    async with record_turn(services, claim, prompt, told, recorder):
+        await services.brain.think(prompt, recorder)
+        recorder.result = result = tools.thought()
+    return result, gate
+
+
+def _search(
+    services: Services, did: str, found: list[Passage]
+) -> Callable[[str], Awaitable[tuple[Passage, ...]]]:
+    """Search the memory of this person; what was found is added to `found`."""
+    find, names = services.memory.retrieval.find, _names(services)
+
+    async def search(query: str) -> tuple[Passage, ...]:
+        passages = await services.read(lambda tx: find(tx, did, query, now=services.clock(), names=names))
+        found.extend(passages)
+        return passages
+
+    return search
+
+
+async def _no_search(_query: str) -> tuple[Passage, ...]:
+    return ()
+
+
+def _others_notes(services: Services, did: str, gate: Gate) -> IsOthers:
+    """Ask memory whether a text repeats a note of somebody else than `did`."""
+    retrieval = services.memory.retrieval
+
+    async def is_others(text: str, shortest: int) -> bool:
+        return await services.read(lambda tx: retrieval.is_others(tx, did, text, gate.own, shortest))
+
+    return is_others
+
+
+def _allowed(services: Services, asker: Profile) -> links.Allowed:
+    """The addresses that may be said: hosts of the list, the asker's handle and DID, and the bot's own."""
+    me, options = services.network, services.options
+    handles = frozenset(handle.lower() for handle in (asker.handle, me.handle) if handle)
+    dids = frozenset({asker.did.lower(), me.did.lower()})
+    return links.Allowed(options.link_hosts, handles, dids, options.allow_tags)
+
+
+def _is_erased(services: Services, post: Post) -> bool:
+    """Whether somebody wished this post to be forgotten. On the network it may still stand."""
+    return services.journal.names_post(post.ref.uri, post.record.get("createdAt"), services.clock())
+
+
+def _compile_memory(
+    services: Services, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
+) -> tuple[Recollection, Limits, tuple[str, ...]]:
+    """Store that the person was met. Returns what memory puts into the prompt, limits, last answers."""
+    now, memory = services.clock(), services.memory
+    memory.people.meet(tx, mention.did, mention.said_at)
+    if profile.handle:
+        memory.people.rename(tx, mention.did, profile.handle, now)
+    seen = {mention.uri, *(post.uri for post in above)}
+    total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
+    known = memory.compile(
+        tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
+    )
+    answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
+    return known, memory.remaining_limits(tx, mention.did, now), answers
+
+
+def _names(services: Services) -> dict[str, str]:
+    return {services.network.did: services.network.handle}
+
+
+def _prompt_tokens(services: Services) -> int:
+    """Return how many tokens a prompt may have, without the descriptions of its tools."""
+    tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
+    return max(0, services.options.prompt_tokens - tools)
+
+
+def receipt(mention: Mention) -> Receipt:
+    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
