@@ -45,6 +45,7 @@ def test_facts_count_what_was_reserved_and_calls_and_tokens_whatever_came_of_the
 
     with db.read() as tx:
         mine = gather(tx, mention(9, root=mention(1).ref), NOW + timedelta(minutes=10))
+        elsewhere = gather(tx, mention(9), NOW + timedelta(minutes=10))
         other = gather(tx, mention(9, BEN), NOW + timedelta(minutes=10))
         later = gather(tx, mention(9), NOW + timedelta(minutes=61, seconds=30))
         next_day = gather(tx, mention(9), NOW + timedelta(days=1, minutes=4))
@@ -52,6 +53,7 @@ def test_facts_count_what_was_reserved_and_calls_and_tokens_whatever_came_of_the
     first = NOW + timedelta(minutes=1)
     assert (mine.person.hour.count, mine.person.hour.oldest, mine.partner.count) == (2, first, 2)
     assert (mine.thread, mine.person.day_tokens.count, mine.person.hour_calls.count) == (4, 45, 3)
+    assert (elsewhere.person.hour.count, elsewhere.partner.count, elsewhere.thread) == (2, 0, 0)
     assert (other.person.hour.count, other.person.day_tokens.count, other.thread) == (0, 0, 0)
     assert (other.partner.count, other.everyone.hour.count, other.everyone.hour_calls.count) == (0, 2, 3)
     assert (other.everyone.day_tokens.count, other.everyone.day_money.count) == (45, 3 * 40)
