@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.privacy.repeats import erase_repeats
-from bot.storage import edits, jobs, mentions, outbox, outcomes, redaction, turns
+from bot.storage import edits, jobs, mentions, outcomes, redaction, turns
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_key
 from bot.storage.ledger import EntryKind
@@ -42,10 +42,9 @@ def erase(
     `keep` are mentions that are still to be answered.
     """
     lock_person(tx, did)
-    answers = outbox.posted_to(tx, mentions.uris_of(tx, did))  # they may be quoted later
-    journal.add(tx, wished_at or now, did, *answers)
+    journal.add(tx, wished_at or now, did)
     erased = memory.erase(tx, did)
-    erase_outside_memory(tx, memory, ledger, journal, did, now, keep=keep)
+    erase_outside_memory(tx, memory, ledger, journal, did, now, keep=keep, hide=True)
     return erased
 
 
@@ -63,6 +62,7 @@ def erase_outside_memory(
     now: datetime,
     *,
     keep: Collection[str] = (),
+    hide: bool = False,
 ) -> None:
     """Erase what the rest of the bot has of a person whom memory has erased.
 
@@ -70,7 +70,8 @@ def erase_outside_memory(
     told by a job, because it may be unreachable, or run in another process.
     """
     theirs, threads = mentions.uris_of(tx, did), redaction.in_threads_of(tx, did)
-    erase_repeats(tx, memory, [*theirs, *threads, *turns.sources_by(tx, did)], did, now)
+    posts = [*theirs, *threads, *turns.sources_by(tx, did)]
+    erase_repeats(tx, memory, posts, did, now, hide_in=journal if hide else None)
     redaction.hide_threads(tx, threads, journal.pseudonym)
     forget_mentions(tx, ledger, [uri for uri in theirs if uri not in keep], now)
     turns.erase(tx, did)
@@ -87,16 +88,19 @@ def propagate_erasure(tx: Tx, memory: Memory, journal: Journal, did: str, now: d
     erased = [note for number, note in before.items() if number not in left]
     if erased:
         journal.add(tx, now, *(note_key(note.receipt.uri, note.text) for note in erased))
-        _erase_words_of_notes(tx, memory, erased, did, now)
+        _erase_words_of_notes(tx, memory, journal, erased, did, now)
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
 
-def _erase_words_of_notes(tx: Tx, memory: Memory, notes: list[Note], did: str, now: datetime) -> None:
+def _erase_words_of_notes(
+    tx: Tx, memory: Memory, journal: Journal, notes: list[Note], did: str, now: datetime
+) -> None:
     """Erase the posts that the notes come from, and every answer whose turn may have been shown a note."""
     posts = {receipt.uri for note in notes for receipt in note.receipts}
     since = min(receipt.said_at for note in notes for receipt in note.receipts)
     redaction.erase_words(tx, posts)
-    erase_repeats(tx, memory, posts.union(turns.mentions_without(tx, did, since)), did, now)
+    shown = posts.union(turns.mentions_without(tx, did, since))
+    erase_repeats(tx, memory, shown, did, now, hide_in=journal)
 
 
 def _notes(tx: Tx, memory: Memory, did: str) -> dict[int, Note]:
@@ -107,7 +111,7 @@ def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, no
     """Erase what comes from a deleted post of this person. Returns how many notes and turns."""
     with propagate_erasure(tx, memory, journal, did, now):
         notes = memory.forget_post(tx, uri, now)
-    gone = notes + erase_repeats(tx, memory, [uri], did, now)
+    gone = notes + erase_repeats(tx, memory, [uri], did, now, hide_in=journal)
     if gone or edits.cids_of(tx, [uri]):
         journal.add(tx, now, uri)
     return gone

@@ -140,4 +140,4 @@ def erase_again(
         with propagate_erasure(tx, memory, journal, did, wish):
             memory.forget_note(tx, number, actor="journal", at=wish)
     for uri in found.quoted:
-        erase_repeats(tx, memory, [uri], author(uri), now)
+        erase_repeats(tx, memory, [uri], author(uri), now, hide_in=journal)
