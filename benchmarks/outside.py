@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 READS = 10  # of hosts, one after another, in one step
 DEADLINE = READS * TIMEOUT + 1.5 * BRAIN_TIMEOUT + BRAIN_TIMEOUT  # with a last try, and a check of its health
-STEP = timedelta(minutes=1)  # the clock goes on at least so far when nothing is due
+STEP = timedelta(minutes=5)  # the clock goes on at least so far when nothing is due
 QUIET = timedelta(days=1)  # after the script, so that all can end
 RECHECKED = 3  # people of a slot
 MB_ALLOWED = 60
@@ -158,10 +158,20 @@ async def exhaust(runner: Any, steps: int = 500) -> None:
 def next_due(world: World) -> datetime | None:
     with Database.read(world.db) as tx:
         under_way = MentionRow.due_at, MentionRow.state != State.WAITING
-        turns = PersonQueueRow.turn_at, PersonQueueRow.did != NEWCOMERS
-        found = (under_way, turns, (JobRow.due_at, JobRow.due_at.is_not(None)))
-        due = [tx.execute(select(func.min(at)).where(which)).scalar() for at, which in found]
-    return min((at for at in due if at), default=None)
+        regulars = (
+            PersonQueueRow.turn_at,
+            PersonQueueRow.newcomer.is_(False) & (PersonQueueRow.did != NEWCOMERS),
+        )
+        newcomers = PersonQueueRow.turn_at, PersonQueueRow.newcomer.is_(True)
+        held = PersonQueueRow.turn_at, (PersonQueueRow.did == NEWCOMERS) & PersonQueueRow.held.is_(True)
+        jobs_due = JobRow.due_at, JobRow.due_at.is_not(None)
+        found = [
+            tx.execute(select(func.min(at)).where(which)).scalar()
+            for at, which in (under_way, regulars, jobs_due, newcomers, held)
+        ]
+    newcomer, lane = found[3:]
+    stranger = max(newcomer, lane) if newcomer and lane else newcomer
+    return min((at for at in (*found[:3], stranger) if at), default=None)
 
 
 async def play(world: World, script: Script) -> None:

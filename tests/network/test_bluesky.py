@@ -72,7 +72,7 @@ async def test_an_account_without_the_bot_label_is_refused(localnet):
 @pytest.mark.network
 async def test_a_wrong_password_is_refused_with_what_to_do(localnet, robot):
     with pytest.raises(
-        AccountTrouble, match=f"{robot.handle} is not let in with its password. make a new app password"
+        AccountTrouble, match=f"{robot.handle} is not let in with its password. To mend it: make a new"
     ):
         async with connected(localnet, robot, Store(), password="wrong"):
             pass
