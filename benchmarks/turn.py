@@ -53,7 +53,11 @@ if TYPE_CHECKING:
     from bot.domain.mention import Claim, StrongRef
     from bot.ports import Brain, Network
 
-NO_LIMIT = 10**6
+NO_LIMIT = 10**9
+UNLIMITED = (
+    *("person_hour", "person_day", "person_day_tokens", "person_hour_calls"),
+    *("hour", "day", "hour_calls", "day_tokens"),
+)
 OPTIONS = TurnOptions(
     persona="A friendly bird.",
     thread_posts=20,
@@ -239,7 +243,7 @@ def services(db: Database, setup: Setup, brain: Brain, folder: Path) -> Services
         clock=clock.now,
         limits=replace(
             LIMITS,
-            **dict.fromkeys(("person_hour", "person_day", "person_day_tokens", "hour", "day"), NO_LIMIT),
+            **dict.fromkeys(UNLIMITED, NO_LIMIT),
         ),
         pace=NO_PAUSE,
         options=OPTIONS,
