@@ -304,4 +304,7 @@ def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, t
     server = load({**NOWHERE, "SCRUBJAY_DATABASE_URL": postgres()}, home=tmp_path)
     told = local.check_leftovers(server)
     assert local.check_leftovers(sqlite).detail == "none: SQLite overwrites what it erases"
-    assert (told.ok, told.detail) == (True, "in PostgreSQL's log until 1GB more are written")
+    assert (told.ok, told.detail) == (
+        True,
+        "PostgreSQL's log keeps what is erased until about 1GB more is written",
+    )

@@ -163,19 +163,19 @@ def check_journal(settings: Settings) -> Check:
 
 
 def check_leftovers(settings: Settings) -> Check:
-    """Tell how long the database's own files keep what was erased. Nothing can keep it for good."""
+    """Tell how long the database's own files keep what was erased. Fails if nothing ends that."""
     with closing(Database(settings.database)) as db:
         if db.is_sqlite:
             return Check("leftovers", ok=True, detail="none: SQLite overwrites what it erases")
         with db.read() as tx:
             shown = {name: str(tx.exec_driver_sql(f"SHOW {name}").scalar()) for name in WAL_SETTINGS}
             slots = tx.exec_driver_sql("SELECT count(*) FROM pg_replication_slots WHERE NOT active").scalar()
-    detail = f"in PostgreSQL's log until {shown['max_wal_size']} more are written"
+    detail = f"PostgreSQL's log keeps what is erased until about {shown['max_wal_size']} more is written"
     if slots:
         detail = f"{slots} replication slots that nobody reads keep its log without end"
         return Check("leftovers", ok=False, detail=detail, mend="SELECT pg_drop_replication_slot(name)")
     if shown["archive_mode"] != "off":
-        detail += ", and in its archive as long as you keep that"
+        detail += "; its archive, as long as you keep that"
     return Check("leftovers", ok=True, detail=detail)
 
 

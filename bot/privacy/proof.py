@@ -19,20 +19,23 @@ from bot.storage.tables import BlockRow, GateRow, StopRow, ThreadStopRow
 from memory.tables import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement
 
     from memory.db import Database, Tx
     from memory.model import Note
     from memory.store import Memory
 
 MIN_CHARS = 4  # shorter texts stand in other words
+FORMS = 300  # of words in one statement: SQLite takes no condition deeper than 1,000
 CHUNK = 2**20  # bytes of a file that are read at once
 CONSENT = frozenset(row.__tablename__ for row in (StopRow, BlockRow, ThreadStopRow, GateRow))
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where a word was found (`table.column`, or a file's path), and in how many rows, or how often.
+    """Where a word was found: a `table.column` and in how many rows at least, or a file and how often.
 
     `needed`: consent needs it, for example a `stop` that goes on.
     """
@@ -90,15 +93,22 @@ def server_folder(db: Database) -> Path | None:
 
 
 def _find_in_rows(tx: Tx, words: Collection[str]) -> Iterator[Trace]:
-    forms = [form for word in words for form in _forms(word)]
+    forms = sorted({form for word in words for form in _forms(word)})
     for table in Base.metadata.sorted_tables:
         for column in table.columns:
             if not isinstance(column.type, Text):
                 continue
-            has_word = or_(*(column.contains(form, autoescape=True) for form in forms))
-            count = tx.scalar(select(func.count()).select_from(table).where(has_word)) or 0
-            if count:
+            if count := _count_rows(tx, column, forms):
                 yield Trace(f"{table.name}.{column.name}", count, table.name in CONSENT)
+
+
+def _count_rows(tx: Tx, column: ColumnElement[str], forms: Sequence[str]) -> int:
+    """How many rows have one of the forms, as far as one statement can ask: the most that one finds."""
+    counts = (
+        tx.scalar(select(func.count()).where(or_(*(column.contains(form, autoescape=True) for form in some))))
+        for some in (forms[at : at + FORMS] for at in range(0, len(forms), FORMS))
+    )
+    return max((count or 0 for count in counts), default=0)
 
 
 def _forms(word: str) -> set[str]:

@@ -208,3 +208,14 @@ def test_on_postgresql_the_tables_are_vacuumed_by_a_scrub(harness):
     with db.read() as tx:
         left = tx.execute(text("SELECT relname FROM pg_stat_user_tables WHERE last_vacuum IS NULL")).all()
     assert (left, db.needs_scrub) == ([], False)
+
+
+def test_a_word_is_found_among_thousands_that_are_searched_for(harness):
+    words = [f"nothing has word {number}" for number in range(3000)]
+    assert proof.find_in_rows(harness.services.db, words) == []
+    assert "turn.reply" in places(harness, *words, CANARY)[0]
+
+
+def test_nothing_is_found_if_nothing_is_searched_for(harness):
+    assert proof.find_in_rows(harness.services.db, []) == []
+    assert proof.find_in_files([harness.folder], []) == ([], [])
