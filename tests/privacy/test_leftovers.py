@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from support.factory import ANA, BEN
+from support.forgetting import (
+    forget_me,
+    forget_me_found_by_notification,
+    forget_note,
+    its_time_is_over,
+    the_account_is_deleted,
+    the_operator_forgets_the_person,
+)
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.events import AccountChanged, PostDeleted
-from bot.privacy.erasure import propagate_erasure
-from bot.privacy.retention import apply_retention
+from bot.domain.events import PostDeleted
 from memory.db import Database
-from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 
@@ -38,17 +41,6 @@ def copies(folder, word=CANARY):
     return sum(path.read_bytes().lower().count(word.lower().encode()) for path in files)
 
 
-def forget_me(harness):
-    harness.say(ANA, "forget me")
-    harness.work()
-
-
-def forget_me_found_by_notification(harness):
-    harness.say(ANA, "forget me", heard=False)
-    harness.reconcile()
-    harness.work()
-
-
 def a_brain_forgets_the_note(harness):
     harness.brain.script = [("forget", {"note": "n1"}), ("reply", {"text": "Done."})]
     harness.say(ANA, "forget where I live")
@@ -62,30 +54,6 @@ def the_post_is_deleted(harness):
 
 def the_post_is_edited(harness):
     harness.handle(harness.edit(harness.told, "I live somewhere"), edited=True)
-
-
-def the_operator_forgets_the_person(harness):
-    harness.erase(ANA)
-
-
-def the_operator_forgets_the_note(harness):
-    now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, now):
-        memory.forget_note(tx, 1, actor="operator", at=now)
-
-
-def the_account_is_deleted(harness):
-    harness.network.set_status(ANA, "deleted")
-    harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
-    harness.clock.forward(hours=25)
-    harness.run_jobs()
-
-
-def its_time_is_over(harness):
-    parts, now = harness.services, harness.clock.forward(days=400)
-    apply_retention(
-        parts.db, parts.memory, parts.ledger, parts.journal, RetentionPolicy(idle=timedelta(days=30)), now
-    )
 
 
 @pytest.mark.slow
@@ -108,7 +76,7 @@ def test_a_forgotten_person_leaves_no_byte(harness, tmp_path, forget):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "forget",
-    [a_brain_forgets_the_note, the_post_is_deleted, the_post_is_edited, the_operator_forgets_the_note],
+    [a_brain_forgets_the_note, the_post_is_deleted, the_post_is_edited, forget_note],
     ids=lambda path: path.__name__,
 )
 def test_a_forgotten_note_leaves_no_byte_of_its_words(harness, tmp_path, forget):

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import Text, text
 from support.backup import backup, restore
 from support.factory import ANA, BEN
+from support.forgetting import (
+    forget_me,
+    forget_me_found_by_notification,
+    forget_note,
+    its_time_is_over,
+    the_account_is_deleted,
+    the_operator_forgets_the_person,
+)
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.events import AccountChanged, PostDeleted
+from bot.domain.events import PostDeleted
 from bot.privacy import proof
-from bot.privacy.erasure import propagate_erasure
 from bot.privacy.reapplying import apply_journal, import_person
-from bot.privacy.retention import apply_retention
-from memory.model import RetentionPolicy
 from memory.tables import Base
 
 CANARY = "ZEBRAFISH"
@@ -72,34 +76,6 @@ def places(harness, *words):
     return rows, [trace.place for trace in files]
 
 
-def forget_me(harness):
-    harness.say(ANA, "forget me")
-    harness.work()
-
-
-def forget_me_by_notification(harness):
-    harness.say(ANA, "forget me", heard=False)
-    harness.reconcile()
-    harness.work()
-
-
-def operator_forgets_the_person(harness):
-    harness.erase(ANA)
-
-
-def account_is_deleted(harness):
-    harness.network.set_status(ANA, "deleted")
-    harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
-    harness.clock.forward(hours=25)
-    harness.run_jobs()
-
-
-def retention_is_over(harness):
-    parts, now = harness.services, harness.clock.forward(days=400)
-    policy = RetentionPolicy(idle=timedelta(days=30))
-    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, policy, now)
-
-
 def forgotten_and_imported(harness):
     parts = harness.services
     with parts.db.read() as tx:
@@ -123,9 +99,7 @@ def brain_forgets_the_note(harness):
 
 
 def operator_forgets_the_note(harness):
-    now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, now):
-        memory.forget_note(tx, 2, actor="operator", at=now)
+    forget_note(harness, 2)
 
 
 def posts_are_deleted(harness):
@@ -141,10 +115,10 @@ def posts_are_edited(harness):
 
 PERSON = [
     forget_me,
-    forget_me_by_notification,
-    operator_forgets_the_person,
-    account_is_deleted,
-    retention_is_over,
+    forget_me_found_by_notification,
+    the_operator_forgets_the_person,
+    the_account_is_deleted,
+    its_time_is_over,
     forgotten_and_imported,
     forgotten_and_restored,
 ]

@@ -10,9 +10,14 @@ import pytest
 from sqlalchemy import text
 from support.backup import backup, restore
 from support.factory import ANA, BEN
+from support.forgetting import (
+    forget_me,
+    the_account_is_deleted,
+    the_operator_forgets_the_person,
+)
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
-from bot.domain.events import AccountChanged, PostDeleted
+from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.reply import tid
 from bot.domain.uris import record_key
@@ -53,24 +58,10 @@ def rows(harness, table):
     return next(held for each, held in backup(harness.services.db).items() if each.name == table)
 
 
-def forget_me(harness):
-    harness.say(ANA, "forget me")
-    harness.work()
-
-
-def the_operator(harness):
-    harness.erase(ANA)
-
-
-def the_account_is_deleted(harness):
-    harness.network.set_status(ANA, "deleted")
-    harness.send(AccountChanged, ANA, False, "deleted", harness.clock())
-    harness.clock.forward(hours=25)
-    harness.run_jobs()
-
-
 @pytest.mark.parametrize(
-    "wish", [forget_me, the_operator, the_account_is_deleted], ids=lambda wish: wish.__name__
+    "wish",
+    [forget_me, the_operator_forgets_the_person, the_account_is_deleted],
+    ids=lambda wish: wish.__name__,
 )
 def test_who_was_forgotten_is_gone_from_a_database_that_was_restored(harness, tmp_path, wish):
     copy = backup(harness.services.db)

@@ -7,11 +7,14 @@ from datetime import timedelta
 import pytest
 from support.events import rows
 from support.factory import ANA, BEN
+from support.forgetting import (
+    forget_note,
+    the_operator_forgets_the_person,
+)
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
-from bot.privacy.erasure import propagate_erasure
 from bot.privacy.retention import apply_retention
 from memory.model import RetentionPolicy
 
@@ -44,12 +47,6 @@ def under(root, parent):
     return {"reply": {"root": root.to_json(), "parent": parent.to_json()}}
 
 
-def forget_note(harness):
-    now, memory = harness.clock(), harness.services.memory
-    with harness.services.db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, now):
-        memory.forget_note(tx, 1, actor="operator", at=now)
-
-
 def delete_post(harness):
     harness.network.remove(harness.told.uri)
     harness.send(PostDeleted, harness.told.uri, ANA, harness.clock())
@@ -59,11 +56,7 @@ def edit_post(harness):
     harness.handle(harness.edit(harness.told, "I live somewhere"), edited=True)
 
 
-def forget_person(harness):
-    harness.erase(ANA)
-
-
-FORGETTING = [forget_note, delete_post, edit_post, forget_person]
+FORGETTING = [forget_note, delete_post, edit_post, the_operator_forgets_the_person]
 
 
 @pytest.mark.parametrize("forget", FORGETTING)
