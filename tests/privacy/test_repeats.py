@@ -176,3 +176,17 @@ def test_others_keep_what_has_nothing_to_do_with_it(harness):
     (part,) = harness.entry(ref).parts
     assert part.text.startswith("Hello Ben.")
     assert "Hello Ben." in repr([dict(row) for row in rows(harness, "turn")])
+
+
+def test_a_deleted_post_without_a_note_leaves_no_later_answer_that_repeats_it(harness):
+    harness.brain.script = [("reply", {"text": "Which one?"})]
+    said = harness.say(BEN, "my street is AXOLOTL Road")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.brain.script = [("reply", {"text": "It was AXOLOTL Road."})]
+    harness.say(BEN, "which street was it?")
+    harness.work()
+    harness.network.remove(said.uri)
+    harness.send(PostDeleted, said.uri, BEN, harness.clock())
+    assert found(harness, "AXOLOTL") == []
+    assert "which street was it?" in repr(rows(harness, "passage"))
