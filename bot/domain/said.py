@@ -15,7 +15,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST = EPOCH + timedelta(microseconds=EARLIEST)  # no post is older
 CLOCK_ERROR = timedelta(minutes=5)  # a clock may be so much ahead of ours
 LATE = timedelta(days=7)  # a wish is hardly heard later than this
-SECOND = timedelta(seconds=1)
 
 
 def said_at(uri: str, created_at: object, now: datetime) -> datetime | None:
@@ -37,8 +36,8 @@ def wished_at(uri: str, heard_at: datetime, now: datetime) -> datetime:
 
 
 def is_before(said: datetime | None, wish: datetime) -> bool:
-    """Whether something was said before the wish, to the second. In doubt it was."""
-    return said is None or said.replace(microsecond=0) <= wish
+    """Whether something was said before the wish, or is the wish. In doubt it was."""
+    return said is None or said <= wish
 
 
 def _instant(value: object) -> datetime | None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from memory.db import Database, Tx
 
 MAGIC = "scrubjay-journal-1"
-LINE = re.compile(r"([0-9a-f]{64}) (\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\dZ)")
+LINE = re.compile(r"([0-9a-f]{64}) (\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z)")
 
 
 def note_key(uri: str, text: str) -> str:
@@ -72,7 +72,6 @@ class Journal:
 
         A later wish stands. Call it in the transaction that erases. The lines are on disk when this returns.
         """
-        at = at.replace(microsecond=0)
         hashes = dict.fromkeys(map(self._file.hash, names))
         self._refresh()
         new = [each for each in hashes if not self._knows(each, at)]
@@ -146,7 +145,7 @@ class Journal:
 
 
 def _line(digest: str, at: datetime) -> str:
-    return f"{digest} {at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{digest} {at:%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _parse(line: str) -> tuple[str, datetime | None]:

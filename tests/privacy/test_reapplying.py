@@ -229,9 +229,10 @@ def test_what_cannot_be_dated_counts_as_said_before_the_wish(harness):
     assert held(harness, ANA) == "[]"
 
 
-def test_who_speaks_again_begins_anew(harness):
+@pytest.mark.parametrize("after", [0.1, 1], ids=["within the second", "a second later"])
+def test_who_speaks_again_begins_anew(harness, after):
     forget_me(harness)
-    harness.clock.forward(seconds=1)
+    harness.clock.forward(seconds=after)
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work()
     assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), [NOTE])
