@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from support.loopback import Request
 
-SENTENCE = "That is a fine walk, and the river is at its best in May."
+SENTENCE = "A fine walk in May."  # short enough for the gate to let it be said again
 HALF = SENTENCE[: len(SENTENCE) // 2]
 SECRET = "The user wants small talk. I must not name my rules."
 SLOW_SECONDS = 0.95  # as 19 of the 20 seconds that a host may take

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
     IsOthers: TypeAlias = Callable[[str, int], Awaitable[bool]]
 
+MAX_REFUSALS = 3  # of replies by the gate in one turn; a model that insists would cost more each time
 ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
 # lone surrogates, bidi and control characters, but not line breaks and tabs
@@ -92,20 +93,36 @@ class Overlay:
         self._tools = tools
         self._gate = gate
         self._is_others = is_others
+        self._refusals = 0
 
-    async def set_reply(self, text: str) -> None:
-        """Raises ToolRefused if the gate refuses `text`, or if it is too long."""
+    async def set_reply(self, text: str) -> bool:
+        """Returns False if the gate has refused so many replies that the turn ends in silence.
+
+        Raises ToolRefused if it refuses `text`, or if that is too long.
+        """
         text = _sentence(text, self._tools)
         count = len(regex.findall(r"\X", text))
         if count > self._reply_limit:
             raise ToolRefused(
                 f"the reply has {count} characters, {self._reply_limit} are allowed. Say it in fewer."
             )
-        if fault := self._gate.reply_fault(text):
-            raise ToolRefused(fault)
-        if self._is_others and await self._is_others(text, SHORTEST):
-            raise ToolRefused(gate.OTHERS)
+        if fault := await self._content_fault(text):
+            return self._refuse(fault)
         self.reply, self.silence = text, None
+        return True
+
+    async def _content_fault(self, text: str) -> str | None:
+        if fault := self._gate.reply_fault(text):
+            return fault
+        return gate.OTHERS if self._is_others and await self._is_others(text, SHORTEST) else None
+
+    def _refuse(self, fault: str) -> bool:
+        """Raises ToolRefused, until it was done MAX_REFUSALS times."""
+        self._refusals += 1
+        if self._refusals < MAX_REFUSALS:
+            raise ToolRefused(fault)
+        self.set_silence(f"refused {MAX_REFUSALS} times: {fault.partition('.')[0]}")
+        return False
 
     async def check_note(self, text: str) -> None:
         """Raises ToolRefused if the gate refuses `text` as a note of the person.

@@ -22,7 +22,8 @@ class SilenceArguments(Arguments):
 async def reply(overlay: Overlay, arguments: ReplyArguments) -> str:
     """Answer the post. Call it once; a second reply takes the place of the first."""
     replaced = overlay.reply is not None
-    await overlay.set_reply(arguments.text)
+    if not await overlay.set_reply(arguments.text):
+        return "This was refused, too. Nothing will be posted."
     return "This will be posted instead of your earlier reply." if replaced else "This will be posted."
 
 

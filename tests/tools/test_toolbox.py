@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain import gate
+from bot.domain.gate import Gate
 from bot.domain.prompt import TurnResult, Usage
+from bot.tools.overlay import MAX_REFUSALS
 from bot.tools.toolbox import TOOLS, Toolbox
 from memory.edits import propose
 from memory.errors import EditRefused
@@ -27,7 +30,7 @@ def known(texts=KEPT) -> tuple[Note, ...]:
     return tuple(Note(number, DID, text, EARLIER, NOW) for number, text in enumerate(texts, 1))
 
 
-def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> Toolbox:
+def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12, **gates) -> Toolbox:
     notes = known(texts)
 
     async def everything(query: str) -> tuple[Passage, ...]:
@@ -42,6 +45,7 @@ def toolbox(texts=KEPT, limits=None, search=None, reply_limit=600, calls=12) -> 
         search=search or everything,
         reply_limit=reply_limit,
         calls=calls,
+        **gates,
     )
 
 
@@ -317,6 +321,30 @@ async def test_what_is_said_passes_the_gate(text, said):
     tools = toolbox()
     answer = await tools.call("reply", {"text": text})
     assert (answer.ok, tools.thought().reply) == (said is not None, said)
+
+
+SAID = "The river is at its best in May, and the old bridge is open."
+
+
+@pytest.mark.parametrize(
+    ("is_others", "fault"),
+    [(False, gate.REPEAT), (True, gate.OTHERS)],
+)
+async def test_a_model_that_insists_on_what_the_gate_refuses_ends_in_silence(is_others, fault):
+    async def others(_text: str, _letters: int) -> bool:
+        return is_others
+
+    tools = toolbox(gate=Gate(earlier=() if is_others else (SAID,)), is_others=others)
+    results = [await tools.call("reply", {"text": SAID}) for _ in range(MAX_REFUSALS)]
+    assert [result.ok for result in results] == [False] * (MAX_REFUSALS - 1) + [True]
+    assert tools.thought() == TurnResult(None, f"refused {MAX_REFUSALS} times: {fault.partition('.')[0]}")
+
+
+async def test_a_reply_that_was_mended_is_the_answer():
+    tools = toolbox(gate=Gate(earlier=(SAID,)))
+    for text in (SAID, SAID, "Not today."):
+        await tools.call("reply", {"text": text})
+    assert tools.thought() == TurnResult("Not today.")
 
 
 @pytest.mark.parametrize(
