@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,14 +16,16 @@ from support.factory import ANA, BEN, LIMITS, ME, mention
 from support.harness import Harness, ScriptedBrain
 
 from bot.brains.guard import Guarded
+from bot.domain import policy
 from bot.domain.limits import POINTS_PER_DELETION, Price
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
 from bot.domain.prompt import Usage
-from bot.errors import BreakerOpen, TransientBrainError
-from bot.storage import facts, jobs, spending
+from bot.errors import BreakerOpen, LimitReached, TransientBrainError
+from bot.storage import facts, jobs, mentions, spending
 from bot.storage.jobs import JobKind
 from bot.storage.tables import MentionRow, SpendRow
+from bot.worker import draft, reserving
 from bot.worker.worker import Worker
 
 SILENCE = ("stay_silent", {"reason": "noise"})
@@ -219,6 +224,63 @@ def test_only_one_of_several_admissions_at_once_takes_the_last_place(db, tmp_pat
         thread.join()
 
     assert (len(taken), spent(harness, "calls")) == (1, 1)
+
+
+@pytest.fixture
+def meet(monkeypatch):
+    """Let two transactions that ask policy wait for each other, if both can be there at once."""
+    decide, barrier = policy.decide, threading.Barrier(2, timeout=1)
+
+    def decide_together(*args, **options):
+        with suppress(threading.BrokenBarrierError):
+            barrier.wait()
+        return decide(*args, **options)
+
+    def meet(*steps):
+        monkeypatch.setattr(policy, "decide", decide_together)
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(lambda step: step(), steps))
+
+    return meet
+
+
+def test_two_workers_at_once_cannot_both_take_the_last_call(db, tmp_path, meet):
+    harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=2))  # of which newcomers get one
+    for number in range(2):
+        harness.say(fresh(number), "hi")
+    harness.clock.forward(minutes=1)
+    workers = [Worker(name, harness.services, harness.scheduler, lambda: 0.0) for name in "ab"]
+    meet(*(lambda worker=worker: asyncio.run(worker.work()) for worker in workers))
+
+    assert (len(harness.brain.prompts), spent(harness, "calls")) == (1, 1)
+
+
+def test_two_turns_at_once_cannot_both_take_the_last_further_call(db, tmp_path, meet):
+    harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=4))  # of which newcomers get three
+    claims = []
+    for number, name in enumerate("ab"):
+        harness.say(fresh(number), "hi")
+        harness.clock.forward(minutes=1)
+        claims.append(mentions.claim(db, name, now=harness.clock(), lease=timedelta(minutes=1)))
+        with db.write() as tx:
+            assert isinstance(draft._admit(harness.services, tx, claims[-1]), policy.Go)
+
+    def ask_again(claim):
+        try:
+            asyncio.run(reserving.reserve_more(harness.services, claim, Usage(), 2))
+        except LimitReached:
+            return False
+        return True
+
+    assert sorted(meet(*(partial(ask_again, claim) for claim in claims))) == [False, True]
+
+
+def test_two_wishes_heard_at_once_cannot_both_take_the_last_answer(db, tmp_path, meet):
+    harness = Harness(db, tmp_path, limits=replace(LIMITS, hour=2))  # of which newcomers get one
+    refs = [harness.say(fresh(number), "forget me", heard=False) for number in range(2)]
+    meet(*(partial(harness.handle, ref) for ref in refs))
+
+    assert spent(harness, "posts") == 1
 
 
 def test_a_deletion_takes_a_write_point(harness):
