@@ -32,7 +32,6 @@ class StubModel:
             case "GET", "/seen":
                 return Answer(self._seen)
             case "POST", "/script":
-                self._seen.clear()
                 self._model.script(*pickle.loads(request.body))
                 return Answer({})
         shown = request.json
@@ -45,10 +44,12 @@ class StubModel:
 
 
 class RemoteStub:
-    """The same, from the tests' side."""
+    """The same, from the side of one test."""
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._seen_before = 0
+        self._seen_before = len(self.seen)
         self.script()
 
     def script(self, *steps: object) -> None:
@@ -56,7 +57,8 @@ class RemoteStub:
 
     @property
     def seen(self) -> list[str]:
-        return httpx.get(f"{self._url}/seen").json()
+        """What the model was shown since the test began, request by request."""
+        return httpx.get(f"{self._url}/seen").json()[self._seen_before :]
 
 
 if __name__ == "__main__":
