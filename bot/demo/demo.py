@@ -118,9 +118,11 @@ class Demo:
         await killer
 
     async def _post_in_order(self, who: str) -> None:
-        for scripted in SCRIPT:
-            if scripted.who == who:
-                await self._post_and_wait(scripted)
+        """Post one after another. A missing answer that the next post needs ends it: the rest is lost."""
+        for scripted in (each for each in SCRIPT if each.who == who):
+            if any(not self._answers.get(name) for name in (scripted.to, scripted.quote) if name):
+                return
+            await self._post_and_wait(scripted)
 
     async def _post_and_wait(self, scripted: ScriptedPost) -> None:
         actor = self._people[scripted.who]
@@ -192,8 +194,9 @@ class Demo:
         """Compare what is expected with the daemon's database and with the PDS."""
         addressed = [scripted for scripted in SCRIPT if scripted.addressed]
         parents = [_parent(post) for post in self._bot.posts()]
-        replies = {scripted.name: parents.count(self._posted[scripted.name].uri) for scripted in addressed}
-        entries = {scripted.name: self._entry(self._posted[scripted.name].uri) for scripted in addressed}
+        uris = {each.name: self._posted[each.name].uri for each in addressed if each.name in self._posted}
+        replies = {name: parents.count(uri) for name, uri in uris.items()}
+        entries = {each.name: self._entry(uris.get(each.name, "")) for each in addressed}
         wrong = [
             problem for scripted in addressed for problem in self._problems(scripted, entries[scripted.name])
         ]

@@ -26,7 +26,7 @@ from memory.errors import DatabaseUnavailable
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(300)]
 
-PATIENCE = 60
+PATIENCE = 100
 MENTION = "app.bsky.richtext.facet#mention"
 
 
