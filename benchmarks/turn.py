@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from sqlalchemy import delete
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the rigs are those of the tests
 from support.factory import LIMITS, NO_PAUSE
@@ -43,6 +44,7 @@ from bot.services import Services, TurnOptions
 from bot.storage import mentions, views
 from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
+from bot.storage.tables import SpendRow
 from bot.worker.worker import Worker
 from memory.db import Database
 from memory.store import Memory
@@ -115,6 +117,7 @@ async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[fl
         Mention(ref, did, Reason.MENTION, "I live in Lisbon", ref, None, now) for did, ref in refs.items()
     ]
     with services.db.write() as tx:
+        tx.execute(delete(SpendRow))  # the write points of an hour are few
         for mention in asked:
             mentions.accept(tx, mention, now=now, due_at=now)
     team = [Timed(str(number), services, NoScheduler(), random.random) for number in range(workers)]
@@ -130,9 +133,9 @@ async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[fl
     seconds = time.perf_counter() - began
     steps = {key: span for worker in team for key, span in worker.steps.items()}
     with services.db.read() as tx:
-        unanswered = [m.uri for m in asked if views.entry(tx, m.uri).state is not State.ANSWERED]
-    if unanswered:
-        raise SystemExit(f"{len(unanswered)} mentions were not answered")
+        entries = [views.entry(tx, mention.uri) for mention in asked]
+    if unanswered := [f"{one.state} ({one.why})" for one in entries if one.state is not State.ANSWERED]:
+        raise SystemExit(f"{len(unanswered)} mentions were not answered: {Counter(unanswered)}")
     drafted = [steps[m.uri, State.THINKING] for m in asked]
     answered = [steps[m.uri, State.THINKING] + steps[m.uri, State.POSTING] for m in asked]
     return drafted, answered, len(asked) / seconds
