@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from support.factory import ANA, BEN
 from support.harness import Harness
+from support.letta_brain import LIVE
 from support.scripted_brains import NO_MODEL, Cuts, Fails, Hangs, Says, calls, over_brains, replies
 
 from bot.brains.breaker import CHECK_EVERY, FAILURES
@@ -44,7 +45,8 @@ def harness(db, tmp_path, rig):
 
 def guard(harness, step=None):
     """Put the harness's brain behind a guard that waits for it, but not for one that hangs."""
-    seconds = 0.3 if isinstance(step, Hangs) else 30
+    shortest = 5 if LIVE else 0.3  # a live server needs a while to ask its model
+    seconds = shortest if isinstance(step, Hangs) else 30
     return harness.with_brain(Guarded(harness.brain, timeout=timedelta(seconds=seconds), clock=harness.clock))
 
 
