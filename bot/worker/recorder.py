@@ -13,7 +13,7 @@ from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import BrainTimeout, LimitReached, PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, redaction, spending, turns
+from bot.storage import mentions, redaction, sources, spending, turns
 from memory.db import DATABASE_ERRORS
 from memory.text import tokens
 
@@ -172,22 +172,17 @@ def elapsed_ms(start: datetime, end: datetime) -> int:
 async def _store(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
-    sources = source_uris(prompt, recorder.found)
-    shown = {note.id for note in prompt.recollection.block.shown}
-    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
-
     def write(tx: Tx) -> None:
         if recorder.result is None and recorder.spent != Usage():
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
         if not services.options.retain_turns:
             return
         mentions.lock_claimed(tx, claim)
-        existing = {note.id for note in services.memory.notes(tx, turn.did)}
-        deleted = not all(map(services.tracked.has_post, source_uris(prompt, ())))
-        if deleted or not shown <= existing or redaction.is_marked(tx, turn.uri):
-            turns.add(tx, turns.redacted(turn), ())  # something was erased while the brain was thinking
+        if redaction.is_marked(tx, turn.uri):
+            turns.add(tx, turns.redacted(turn))  # something was erased while the brain was thinking
         else:
-            turns.add(tx, turn, sources)
+            sources.add(tx, turn.uri, source_uris(prompt, recorder.found), services.clock())
+            turns.add(tx, turn)
 
     try:
         await services.write(write)

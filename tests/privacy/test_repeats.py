@@ -20,7 +20,7 @@ from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 ECHO = ("reply", {"text": f"You said {CANARY}."})
-TABLES = ("mention", "outbox", "turn", "turn_source", "passage", "note", "revision", "receipt", "errand")
+TABLES = ("mention", "outbox", "turn", "answer_source", "passage", "note", "revision", "receipt", "errand")
 
 
 @pytest.fixture
