@@ -33,7 +33,6 @@ def apply_retention(
         erased = memory.apply_retention(tx, now, policy)
         for did in erased.people:
             erase_outside_memory(tx, memory, ledger, journal, did, now)
-        redaction.hide_marked(tx, journal.pseudonym)
         count = redaction.erase_texts(tx, now - policy.text)
         roll_up(tx, now)
         sources.expire(tx, now - policy.text)

@@ -36,6 +36,7 @@ class MentionRow(Base):
     seen_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]  # by the operator: its age counts from here
     answer_forgotten: Mapped[bool] = mapped_column(server_default=false())  # erase the answer at the end
+    hidden_root: Mapped[str | None]  # what stands for `root_uri` from the end on: a salted hash
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from support.backup import backup, restore
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
@@ -15,7 +16,7 @@ from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.reply import reserved_key, tid, tid_time
 from bot.privacy import proof
-from bot.privacy.reapplying import import_person
+from bot.privacy.reapplying import apply_journal, import_person
 from bot.privacy.retention import apply_retention
 from bot.storage import turns
 from bot.storage.tables import SourceRow
@@ -139,6 +140,22 @@ def test_one_that_is_posted_after_the_wish_is_not_shown_again(harness):
     harness.brain.script = [BLIND]
     ask(harness, BEN, quoting=posted)
     assert places(harness) == []
+
+
+def test_one_that_was_posted_after_the_wish_is_not_shown_by_an_older_database_either(harness):
+    told = ask(harness, ANA, under=harness.root, work=1)
+    drafted = backup(harness.services.db)
+    delete(harness, harness.root)
+    harness.work()
+    posted = answer(harness, told)
+    assert WORD in posted.record["text"]
+    restore(harness.services.db, drafted)
+    parts = harness.services
+    apply_journal(parts.db, parts.memory, parts.ledger, parts.journal, harness.clock())
+    harness.brain.script = [BLIND]
+    harness.work()
+    ask(harness, BEN, quoting=posted)
+    assert (harness.outcome(told)[0], places(harness)) == (State.ANSWERED, [])
 
 
 def test_one_whose_key_has_a_later_time_than_the_wish_is_not_shown_again(harness):
