@@ -75,6 +75,7 @@ def erase_outside_memory(
     redaction.hide_threads(tx, threads, journal.pseudonym)
     forget_mentions(tx, ledger, [uri for uri in theirs if uri not in keep], now)
     turns.erase(tx, did)
+    sources.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 

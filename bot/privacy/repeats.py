@@ -46,12 +46,9 @@ def erase_repeats(
         memory.retrieval.erase_answers(tx, some)
         edits.think_again(tx, [uri for uri in some if not is_by(uri, owner)], now)
     redaction.erase_answers_under_way(tx)
-    if hide_in is None:
-        for some in _batches(posts):
-            sources.drop(tx, some)
-    else:
-        hide_in.add(tx, now, *sorted(answers), *map(answer_key, sorted(posts | mentions)))
-        for some in _batches(posts | mentions):
+    if hide_in is not None:
+        hide_in.add(tx, now, *sorted(answers), *map(answer_key, sorted(mentions)))
+        for some in _batches(mentions):
             sources.drop_lists(tx, some)
     return len(mentions)
 

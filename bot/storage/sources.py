@@ -59,9 +59,10 @@ def drop_lists(tx: Tx, mention_uris: Collection[str]) -> None:
     tx.execute(delete(SourceRow).where(SourceRow.mention_uri.in_(mention_uris)))
 
 
-def drop(tx: Tx, uris: Collection[str]) -> None:
-    """Drop these posts from all lists."""
-    tx.execute(delete(SourceRow).where(SourceRow.uri.in_(uris)))
+def erase(tx: Tx, did: str) -> None:
+    """Drop the lists of this person's mentions, and their posts from all lists."""
+    for column in (SourceRow.mention_uri, SourceRow.uri):
+        tx.execute(delete(SourceRow).where(column.startswith(f"at://{did}/", autoescape=True)))
 
 
 def expire(tx: Tx, before: datetime) -> None:

@@ -260,6 +260,21 @@ def test_an_answer_that_was_shown_nothing_of_it_stays(harness):
     assert "Hello Eve." in [each.text for each in found]
 
 
+def test_a_post_that_no_answer_was_shown_is_not_named_in_the_journal(harness):
+    delete(harness, harness.network.write(BEN, {"text": "oaks", "createdAt": harness.clock().isoformat()}))
+    assert len(harness.services.journal) == 0
+
+
+def test_when_a_person_is_past_their_time_no_list_names_them(harness):
+    ask(harness, BEN, under=harness.root)
+    harness.clock.forward(days=20)
+    ask(harness, ANA, "hello")
+    parts, now = harness.services, harness.clock.forward(days=15)
+    policy = RetentionPolicy(text=timedelta(days=60), idle=timedelta(days=30))
+    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, policy, now)
+    assert places(harness, BEN) == []
+
+
 def test_the_list_names_nobody_who_was_forgotten(harness):
     ask(harness, BEN, under=harness.root)
     harness.erase(ANA)

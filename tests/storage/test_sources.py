@@ -44,10 +44,11 @@ def test_the_posts_of_one_person_are_found(tx):
     assert sources.by_author(tx, BEN) == [TWO]
 
 
-def test_dropping_a_post_leaves_the_others(tx):
+def test_of_an_erased_person_neither_lists_nor_posts_are_left(tx):
     sources.add(tx, ANSWERED, [ONE, TWO], NOW)
-    sources.drop(tx, [ONE])
-    assert sources.all_uris(tx) == [TWO]
+    sources.add(tx, TWO, [ONE, TWO], NOW)
+    sources.erase(tx, ANA)
+    assert (sources.shown(tx, [ONE]), sources.shown(tx, [TWO])) == (set(), {TWO})
 
 
 def test_dropping_a_list_leaves_those_of_other_mentions(tx):
