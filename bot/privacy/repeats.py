@@ -39,13 +39,14 @@ def erase_repeats(
     network: with `hide_in` the journal names them, so that no brain is shown them again.
     """
     posts = frozenset(posts)
+    redaction.erase_answers_under_way(tx)  # before the lists are read: on PostgreSQL they go on
     mentions, answers = _reached(tx, posts)
     for some in _batches(posts | mentions):
         turns.redact(tx, some)
         redaction.erase_answers(tx, some)
         memory.retrieval.erase_answers(tx, some)
         edits.think_again(tx, [uri for uri in some if not is_by(uri, owner)], now)
-    redaction.erase_answers_under_way(tx)
+    redaction.erase_answers_under_way(tx)  # and what was begun meanwhile
     if hide_in is not None:
         hide_in.add(tx, now, *sorted(answers), *map(answer_key, sorted(mentions)))
         for some in _batches(mentions):

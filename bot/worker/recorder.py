@@ -175,19 +175,30 @@ async def _store(
     def write(tx: Tx) -> None:
         if recorder.result is None and recorder.spent != Usage():
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
-        if not services.options.retain_turns:
-            return
         mentions.lock_claimed(tx, claim)
-        if redaction.is_marked(tx, turn.uri):
-            turns.add(tx, turns.redacted(turn))  # something was erased while the brain was thinking
-        else:
+        if _is_outdated(services, tx, prompt, recorder):
+            redaction.erase_answers(tx, [turn.uri])
+        marked = redaction.is_marked(tx, turn.uri)  # something was erased while the brain was thinking
+        if not marked:
             sources.add(tx, turn.uri, source_uris(prompt, recorder.found), services.clock())
-            turns.add(tx, turn)
+        if services.options.retain_turns:
+            turns.add(tx, turns.redacted(turn) if marked else turn)
 
     try:
         await services.write(write)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
+
+
+def _is_outdated(services: Services, tx: Tx, prompt: Prompt, recorder: Recorder) -> bool:
+    """Whether a note or a post is gone that the brain was shown.
+
+    On PostgreSQL memory may have been read while another transaction erased.
+    """
+    shown = {note.id for note in prompt.recollection.block.shown}
+    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
+    existing = {note.id for note in services.memory.notes(tx, prompt.mention.did)}
+    return not (shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))))
 
 
 async def _settle(

@@ -120,6 +120,20 @@ def test_it_goes_though_its_turn_could_not_be_stored(harness, monkeypatch):
     assert places(harness) == []
 
 
+@pytest.mark.parametrize("retain", [True, False])
+def test_it_goes_though_the_post_was_deleted_by_a_transaction_that_it_did_not_see(harness, retain):
+    if not retain:
+        keep_no_turns(harness)
+
+    async def delete_unseen():
+        harness.handler.tracked.drop_post(harness.root.uri)
+
+    harness.brain.script = [delete_unseen, ECHO]
+    asked = ask(harness, BEN, under=harness.root)
+    assert WORD in answer(harness, asked).record["text"]
+    assert places(harness) == []
+
+
 def test_what_an_edit_took_back_is_not_shown_again_though_the_answer_stands(harness):
     harness.brain.script = [ECHO]
     told = ask(harness, BEN, f"I live in {WORD}")
