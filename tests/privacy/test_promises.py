@@ -26,7 +26,6 @@ from support.forgetting import forget_note
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import PostCreated, PostDeleted, RecordDeleted
-from bot.privacy import proof
 from bot.privacy.reapplying import apply_journal, import_person
 from bot.storage import mentions
 from memory.errors import MemoryFault
@@ -166,7 +165,7 @@ class Bot(RuleBasedStateMachine):
             forget_note(self.harness, note, said.who)
         if notes:
             self.forgotten_notes.add(said.token)
-            assert proof.find_in_rows(self.db, [said.token]) == []
+            assert self._held([said.token]) == []
 
     @rule(who=PEOPLE)
     def export(self, who):
@@ -221,8 +220,7 @@ class Bot(RuleBasedStateMachine):
     @invariant()
     def nothing_that_is_gone_is_held(self):
         gone = [*self.taken_back, *(said.token for said in self.said if said.gone)]
-        if gone:
-            assert proof.find_in_rows(self.db, gone) == []
+        assert self._held(gone) == []
 
     @invariant()
     def a_forgotten_note_is_not_noted_again(self):
@@ -252,6 +250,11 @@ class Bot(RuleBasedStateMachine):
         else:
             self.harness.clock.forward(minutes=10)
             self.harness.work(steps=1)
+
+    def _held(self, words):
+        """The tables and words of which a copy is left. Quicker than `proof`, which has tests of its own."""
+        tables = {table.name: str(rows) for table, rows in backup(self.db).items()} if words else {}
+        return [(name, word) for name, rows in tables.items() for word in words if word in rows]
 
     def _answers(self):
         return [post.ref for post in self.harness.network.posts(self.harness.network.did)]
