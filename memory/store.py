@@ -257,7 +257,7 @@ class Memory:
         comes from a post that still stands, so it is active again. A note that other posts said as well
         keeps those as its receipts.
         """
-        passages.erase_with_post(tx, uri)
+        passages.erase(tx, passages.of_post(uri))
         notes = forgetting.notes_of_post(tx, uri, except_cid)
         if not notes:
             return 0

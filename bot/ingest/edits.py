@@ -101,7 +101,7 @@ def apply_edit(
         erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
     if stored_cid != ref.cid:  # otherwise the edit is known, and the turns are about the new text
-        erased += erase_repeats(tx, memory, [ref.uri], author(ref.uri), now)
+        erased += erase_repeats(tx, memory, [ref.uri], author(ref.uri), now, hide_in=journal)
     if isinstance(verdict, Ignored):  # it does not address the bot any more
         return EditResult(edits.retract(tx, ref.uri, "edited", now), waiting=False, erased=erased)
     before = edits.replace(tx, verdict, now)

@@ -29,7 +29,7 @@ from bot.domain.mention import Command, Ignored, Mention
 from bot.domain.uris import record_key
 from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post, lock_person
-from bot.storage import consent, edits, gaps, jobs, mentions, outbox, turns
+from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources
 from bot.storage.jobs import JobKind
 from memory.db import after_commit
 
@@ -70,7 +70,7 @@ class EventHandler:
         """Track all people and posts that storage knows, also those that another process stored."""
         self.tracked.add_people(gaps.tracked_people(tx))
         self.tracked.add_posts(gaps.tracked_posts(tx))
-        self.tracked.add_posts(turns.all_source_uris(tx))
+        self.tracked.add_posts(sources.all_uris(tx))
 
     def judge(self, event: Event) -> Verdict | None:
         """Decide whether a post is a mention, also by the ledger. None if the event is not a post."""
@@ -174,8 +174,7 @@ class EventHandler:
         edit = apply_edit(tx, *parts, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
-            return now
-        if edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
+        if edit.changed or edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):
             return now
         return self._handle_new(tx, event, verdict, now)
 

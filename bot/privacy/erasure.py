@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.privacy.repeats import erase_repeats
-from bot.storage import edits, jobs, mentions, outcomes, redaction, turns
+from bot.storage import edits, jobs, mentions, outcomes, redaction, sources, turns
 from bot.storage.jobs import BRAIN, JobKind
-from bot.storage.journal import note_key
+from bot.storage.journal import note_keys
 from bot.storage.ledger import EntryKind
 from memory.db import lock
 
@@ -70,11 +70,12 @@ def erase_outside_memory(
     told by a job, because it may be unreachable, or run in another process.
     """
     theirs, threads = mentions.uris_of(tx, did), redaction.in_threads_of(tx, did)
-    posts = [*theirs, *threads, *turns.sources_by(tx, did)]
+    posts = [*theirs, *threads, *sources.by_author(tx, did)]
     erase_repeats(tx, memory, posts, did, now, hide_in=journal if hide else None)
     redaction.hide_threads(tx, threads, journal.pseudonym)
     forget_mentions(tx, ledger, [uri for uri in theirs if uri not in keep], now)
     turns.erase(tx, did)
+    sources.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 
@@ -87,20 +88,11 @@ def propagate_erasure(tx: Tx, memory: Memory, journal: Journal, did: str, now: d
     left = _notes(tx, memory, did)
     erased = [note for number, note in before.items() if number not in left]
     if erased:
-        journal.add(tx, now, *(note_key(note.receipt.uri, note.text) for note in erased))
-        _erase_words_of_notes(tx, memory, journal, erased, did, now)
+        journal.add(tx, now, *(key for note in erased for key in note_keys(note)))
+        posts = {receipt.uri for note in erased for receipt in note.receipts}
+        redaction.erase_words(tx, posts)
+        erase_repeats(tx, memory, posts, did, now, hide_in=journal)
         jobs.add(tx, JobKind.FORGET, BRAIN, now)
-
-
-def _erase_words_of_notes(
-    tx: Tx, memory: Memory, journal: Journal, notes: list[Note], did: str, now: datetime
-) -> None:
-    """Erase the posts that the notes come from, and every answer whose turn may have been shown a note."""
-    posts = {receipt.uri for note in notes for receipt in note.receipts}
-    since = min(receipt.said_at for note in notes for receipt in note.receipts)
-    redaction.erase_words(tx, posts)
-    shown = posts.union(turns.mentions_without(tx, did, since))
-    erase_repeats(tx, memory, shown, did, now, hide_in=journal)
 
 
 def _notes(tx: Tx, memory: Memory, did: str) -> dict[int, Note]:

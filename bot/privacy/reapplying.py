@@ -17,8 +17,8 @@ from bot.domain.said import said_at
 from bot.domain.uris import author
 from bot.privacy.erasure import erase, forget_post, propagate_erasure
 from bot.privacy.repeats import erase_repeats
-from bot.storage import edits, mentions, turns
-from bot.storage.journal import note_key
+from bot.storage import edits, mentions, sources, turns
+from bot.storage.journal import answer_key, note_keys
 from memory.errors import UnknownNote
 
 if TYPE_CHECKING:
@@ -36,13 +36,14 @@ log = structlog.get_logger()
 class Erased:
     """What is here though the journal names it: DIDs, AT URIs, ids of notes, each with the time of the wish.
 
-    `quoted`: AT URIs of posts whose words are in turns from before the wish about them or their author.
+    `repeated`: AT URIs of posts that were shown before the wish about them or their author, and of mentions
+    whose answers were erased.
     """
 
     people: dict[str, datetime]
     posts: dict[str, datetime]
     notes: dict[int, datetime]
-    quoted: frozenset[str]
+    repeated: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,10 @@ def apply_journal(db: Database, memory: Memory, ledger: Ledger, journal: Journal
     journal.exchange(db)
     with db.read() as tx:
         found = find_erased(tx, memory, journal, now)
-    if found.people or found.posts or found.notes or found.quoted:
+    if found.people or found.posts or found.notes or found.repeated:
         with db.write() as tx:
             erase_again(tx, memory, ledger, journal, found, now)
-        counts = {name: len(getattr(found, name)) for name in ("people", "posts", "notes", "quoted")}
+        counts = {name: len(getattr(found, name)) for name in ("people", "posts", "notes", "repeated")}
         log.warning("journal.applied", **counts)
     return found
 
@@ -79,9 +80,12 @@ def import_person(
     """Import a document of `Memory.export`, without what the journal names. Raises ImportRefused."""
     fresh = memory.import_(tx, text)
     did = json.loads(text)["person"]["did"]
+    if fresh:
+        for uri, _ in memory.retrieval.answered(tx, did):
+            sources.add(tx, uri, [sources.UNKNOWN], now)
     before = len(memory.notes(tx, did))
     found = find_erased(tx, memory, journal, now, did)
-    if not (found.people or found.posts or found.notes):
+    if not (found.people or found.posts or found.notes or found.repeated):
         return Imported(did, fresh=fresh, known=not fresh)
     erase_again(tx, memory, ledger, journal, found, now)
     left_out, erased = before - len(memory.notes(tx, did)), did in found.people
@@ -100,7 +104,7 @@ def find_erased(tx: Tx, memory: Memory, journal: Journal, now: datetime, did: st
         _note_wish(journal, uri, said, posts)
     for who, uri, at in chain(mentions.posts(tx, did), turns.posts(tx, did)):
         _note_wish(journal, who, said_at(uri, at, now), people)
-    return Erased(people, posts, _notes(tx, memory, journal, did), _quoted(tx, journal, did))
+    return Erased(people, posts, _notes(tx, memory, journal, did), _repeated(tx, memory, journal, did))
 
 
 def _note_wish(journal: Journal, name: str, said: datetime | None, found: dict[str, datetime]) -> None:
@@ -110,16 +114,19 @@ def _note_wish(journal: Journal, name: str, said: datetime | None, found: dict[s
 
 def _notes(tx: Tx, memory: Memory, journal: Journal, did: str | None) -> dict[int, datetime]:
     wishes = (
-        (note.id, journal.wish_after(note_key(note.receipt.uri, note.text), note.written_at))
+        (note.id, journal.wish_after(key, note.written_at))
         for note in memory.notes(tx, did)
+        for key in note_keys(note)
     )
     return {number: wish for number, wish in wishes if wish}
 
 
-def _quoted(tx: Tx, journal: Journal, did: str | None) -> frozenset[str]:
-    sources = turns.sources(tx) if did is None else ()
+def _repeated(tx: Tx, memory: Memory, journal: Journal, did: str | None) -> frozenset[str]:
+    shown = sources.with_times(tx) if did is None else ()
+    answered = memory.retrieval.answered(tx, did)
     return frozenset(
-        uri for uri, at in sources if journal.wish_after(uri, at) or journal.wish_after(author(uri), at)
+        [uri for uri, at in shown if journal.wish_after(uri, at) or journal.wish_after(author(uri), at)]
+        + [uri for uri, at in answered if journal.wish_after(answer_key(uri), at)]
     )
 
 
@@ -139,5 +146,5 @@ def erase_again(
             continue
         with propagate_erasure(tx, memory, journal, did, wish):
             memory.forget_note(tx, number, actor="journal", at=wish)
-    for uri in found.quoted:
+    for uri in found.repeated:
         erase_repeats(tx, memory, [uri], author(uri), now, hide_in=journal)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.privacy.erasure import erase_outside_memory
-from bot.storage import redaction, turns
+from bot.storage import redaction, sources, turns
 from bot.storage.spending_days import roll_up
 from memory.db import DATABASE_ERRORS
 
@@ -33,9 +33,9 @@ def apply_retention(
         erased = memory.apply_retention(tx, now, policy)
         for did in erased.people:
             erase_outside_memory(tx, memory, ledger, journal, did, now)
-        redaction.hide_marked(tx, journal.pseudonym)
         count = redaction.erase_texts(tx, now - policy.text)
         roll_up(tx, now)
+        sources.expire(tx, now - policy.text)
         turns.expire(tx, now - policy.text)  # a turn's prompt has the same words
     log.info("memory.retained", passages=erased.passages, people=len(erased.people), mentions=count)
     return erased

@@ -27,14 +27,20 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from memory.db import Database, Tx
+    from memory.model import Note
 
 MAGIC = "scrubjay-journal-1"
 LINE = re.compile(r"([0-9a-f]{64}) (\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\.\d{6}Z)")
 
 
-def note_key(uri: str, text: str) -> str:
-    """What a note is named by: the post it comes from, and its text. Ids are not the same everywhere."""
-    return f"{uri} {text}"
+def note_keys(note: Note) -> list[str]:
+    """What a note is named by: its text with each post it comes from. Ids are not the same everywhere."""
+    return [f"{receipt.uri} {note.text}" for receipt in note.receipts]
+
+
+def answer_key(mention_uri: str) -> str:
+    """What the bot's answer to a mention is named by."""
+    return f"answer {mention_uri}"
 
 
 def is_shared(db: Database) -> bool:

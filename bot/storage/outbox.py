@@ -120,6 +120,11 @@ def posted_to(tx: Tx, uris: Collection[str]) -> frozenset[str]:
     return frozenset(uri for uri in tx.execute(posted).scalars() if uri)
 
 
+def is_known(tx: Tx, uri: str) -> bool:
+    """Whether this post of the bot is known to be an answer."""
+    return tx.scalar(select(OutboxRow.part).where(OutboxRow.uri == uri).limit(1)) is not None
+
+
 def bot_posts_in_thread(tx: Tx, root_uri: str) -> frozenset[str]:
     """The AT URIs of the bot's posts in this thread."""
     posts = select(OutboxRow.uri).join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)

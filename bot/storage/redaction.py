@@ -12,13 +12,14 @@ from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import mark_erased
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from memory.db import Tx
 
 # A brain that stays silent says why in its own words, which may be the person's.
 WHY_WITHOUT_WORDS = case((MentionRow.state == State.SILENT, None), else_=MentionRow.why)
+NO_THREAD: Any = dict.fromkeys(("parent_uri", "parent_cid", "hidden_root"))
 NOT_DRAFTED = (State.WAITING, State.THINKING)
 
 
@@ -52,9 +53,12 @@ def erase_answers_under_way(tx: Tx) -> None:
     _erase_answers(tx, MentionRow.state == State.THINKING)
 
 
-def erase_marked(tx: Tx, uris: Iterable[str]) -> None:
-    """Erase the answers that had to be posted first, now that these mentions have ended."""
-    _erase_answers(tx, MentionRow.uri.in_(list(uris)) & MentionRow.answer_forgotten)
+def erase_marked(tx: Tx, uris: Collection[str]) -> None:
+    """Erase what had to be kept until these mentions ended: answers, and the posts that they answer."""
+    _erase_answers(tx, MentionRow.uri.in_(uris) & MentionRow.answer_forgotten)
+    hidden = update(MentionRow).where(MentionRow.uri.in_(uris), MentionRow.hidden_root.is_not(None))
+    if tx.execute(hidden.values(root_uri=MentionRow.hidden_root, **NO_THREAD)).rowcount:
+        mark_erased(tx)
 
 
 def is_marked(tx: Tx, uri: str) -> bool:
@@ -66,7 +70,7 @@ def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) ->
     mark_erased(tx)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
-    erased |= dict.fromkeys(("parent_uri", "parent_cid", "command", "worker", "rev"))
+    erased |= dict.fromkeys(("parent_uri", "parent_cid", "hidden_root", "command", "worker", "rev"))
     erased["why"] = WHY_WITHOUT_WORDS
     dids = tx.scalars(select(MentionRow.did).where(MentionRow.uri.in_(uris)).distinct()).all()
     for uri in uris:
@@ -85,21 +89,13 @@ def in_threads_of(tx: Tx, did: str) -> list[str]:
 
 
 def hide_threads(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) -> None:
-    """Hide in these mentions what they answer. Those still open are left: they need it to be answered."""
-    _hide_threads(tx, MentionRow.uri.in_(uris), pseudonym)
-
-
-def hide_marked(tx: Tx, pseudonym: Callable[[str], str]) -> None:
-    """Hide what was answered by mentions that were open when something was erased, and have ended since."""
-    _hide_threads(tx, MentionRow.answer_forgotten, pseudonym)
-
-
-def _hide_threads(tx: Tx, which: Any, pseudonym: Callable[[str], str]) -> None:
-    ended = which & MentionRow.state.not_in(OPEN) & MentionRow.root_uri.startswith("at://")
-    for uri, root in tx.execute(select(MentionRow.uri, MentionRow.root_uri).where(ended)).all():
-        hidden: dict[str, Any] = {"root_uri": pseudonym(root), "parent_uri": None, "parent_cid": None}
-        hidden["answer_forgotten"] = False
-        tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(hidden))
+    """Hide in these mentions what they answer; in those that are open, from their end on."""
+    named = MentionRow.uri.in_(uris) & MentionRow.root_uri.startswith("at://")
+    for root in tx.scalars(select(MentionRow.root_uri).where(named).distinct()).all():
+        hidden = update(MentionRow).where(named, MentionRow.root_uri == root)
+        tx.execute(hidden.values(hidden_root=pseudonym(root)))
+    ended = select(MentionRow.uri).where(MentionRow.uri.in_(uris), MentionRow.state.not_in(OPEN))
+    erase_marked(tx, tx.scalars(ended).all())
 
 
 def _erase_answers(tx: Tx, which: Any) -> None:

@@ -36,6 +36,7 @@ class MentionRow(Base):
     seen_at: Mapped[datetime]
     retried_at: Mapped[datetime | None]  # by the operator: its age counts from here
     answer_forgotten: Mapped[bool] = mapped_column(server_default=false())  # erase the answer at the end
+    hidden_root: Mapped[str | None]  # what stands for `root_uri` from the end on: a salted hash
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]
@@ -296,15 +297,20 @@ class TurnRow(Base):
     )
 
 
-class TurnSourceRow(Base):
-    """A post whose words are in a turn record. When the post is erased, so are the record's texts."""
+class SourceRow(Base):
+    """A post that the bot was shown when it thought about a mention. Empty: nobody knows which ones.
 
-    __tablename__ = "turn_source"
+    When the post is erased, so is what is kept of the answer and of the turns. The mention may be one that
+    only another database has: its answer was imported.
+    """
 
-    turn_id: Mapped[int] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True)
+    __tablename__ = "answer_source"
+
+    mention_uri: Mapped[str] = mapped_column(primary_key=True)
     uri: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "uri"),)
+    __table_args__ = (Index(None, "uri"), Index(None, "at"))
 
 
 class ErasureRow(Base):

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 
 from bot.domain.turn import Call, TurnInput, TurnOutcome, TurnRecord
 from bot.errors import NotFound
-from bot.storage.tables import MentionRow, TurnRow, TurnSourceRow
+from bot.storage.tables import TurnRow
 from memory.db import mark_erased
 from memory.model import Forget, Remember, Revise
 
@@ -30,9 +30,9 @@ EDITS = MappingProxyType({"remember": Remember, "revise": Revise, "forget": Forg
 REDACTED_COLUMNS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits"))
 
 
-def add(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
-    """Store the turn and the AT URIs of the posts whose words it has. Returns its id (not `turn.id`)."""
-    added = tx.execute(
+def add(tx: Tx, turn: TurnRecord) -> None:
+    """Store the turn; its id is a new one."""
+    tx.execute(
         insert(TurnRow).values(
             uri=turn.uri,
             did=turn.did,
@@ -53,11 +53,6 @@ def add(tx: Tx, turn: TurnRecord, sources: Collection[str]) -> int:
             took_ms=turn.took_ms,
         )
     )
-    assert added.inserted_primary_key is not None
-    number: int = added.inserted_primary_key[0]
-    if sources:
-        tx.execute(insert(TurnSourceRow), [{"turn_id": number, "uri": uri} for uri in sorted(sources)])
-    return number
 
 
 def of_mention(tx: Tx, uri: str) -> tuple[TurnRecord, ...]:
@@ -80,11 +75,6 @@ def latest(
     return tuple(map(_turn, tx.execute(rows)))
 
 
-def all_source_uris(tx: Tx) -> list[str]:
-    """The AT URIs of all posts whose words are in a turn record."""
-    return list(tx.scalars(select(TurnSourceRow.uri).distinct()))
-
-
 def posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
     """The mentions that turns of this person (None: of everyone) are about: (DID, AT URI, turn's time)."""
     found = select(TurnRow.did, TurnRow.uri, TurnRow.at)
@@ -92,39 +82,11 @@ def posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
         yield row.did, row.uri, row.at
 
 
-def sources(tx: Tx) -> Iterator[tuple[str, datetime]]:
-    """The AT URI of each post whose words are in a turn record, and the time of that turn."""
-    joined = select(TurnSourceRow.uri, TurnRow.at).join(TurnRow, TurnRow.id == TurnSourceRow.turn_id)
-    for row in tx.execute(joined):
-        yield row.uri, row.at
-
-
-def redact(tx: Tx, uris: Collection[str]) -> list[str]:
-    """Erase all texts from the turns that have words of one of these posts.
-
-    Returns the AT URI of the mention of each redacted turn.
-    """
-    ids = tx.scalars(select(TurnSourceRow.turn_id).where(TurnSourceRow.uri.in_(uris)).distinct()).all()
-    if not ids:
-        return []
-    blanked = update(TurnRow).where(TurnRow.id.in_(ids)).values(REDACTED_COLUMNS).returning(TurnRow.uri)
-    mentions = list(tx.scalars(blanked))
-    tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(ids)))
-    mark_erased(tx)
-    return mentions
-
-
-def sources_by(tx: Tx, did: str) -> list[str]:
-    """The AT URIs of this person's posts whose words are in turn records."""
-    theirs = TurnSourceRow.uri.startswith(f"at://{did}/", autoescape=True)
-    return list(tx.scalars(select(TurnSourceRow.uri).where(theirs).distinct()))
-
-
-def mentions_without(tx: Tx, did: str, since: datetime) -> list[str]:
-    """This person's mentions since then of which no turn is kept: what they were shown is not known."""
-    kept = select(TurnRow.uri).where(TurnRow.did == did)
-    mine = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.said_at >= since)
-    return list(tx.scalars(mine.where(MentionRow.uri.not_in(kept))))
+def redact(tx: Tx, uris: Collection[str]) -> None:
+    """Erase all texts from the turns about these mentions."""
+    blanked = update(TurnRow).where(TurnRow.uri.in_(uris), TurnRow.calls.is_not(None))
+    if tx.execute(blanked.values(REDACTED_COLUMNS)).rowcount:
+        mark_erased(tx)
 
 
 def erase(tx: Tx, did: str) -> None:
@@ -133,8 +95,6 @@ def erase(tx: Tx, did: str) -> None:
     Call it after `outcomes.anonymize`, in the same transaction. Whoever adds a turn locks its mention, so no
     turn can be added meanwhile.
     """
-    own = select(TurnRow.id).where(TurnRow.did == did)
-    tx.execute(delete(TurnSourceRow).where(TurnSourceRow.turn_id.in_(own)))
     tx.execute(delete(TurnRow).where(TurnRow.did == did))
     mark_erased(tx)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.domain import links, reply, turn
 from bot.domain.gate import of_prompt
 from bot.prompt import compose
+from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.reserving import reserve_more
@@ -36,12 +37,21 @@ REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again
 REPEATS_AMONG = 12  # their last answers
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the brain said, the notice that its reply gets, and the AT URIs of the posts that it was shown."""
+
+    result: TurnResult
+    notice: str
+    sources: frozenset[str]
+
+
 async def ask_brain(
     services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
-) -> tuple[TurnResult, Gate]:
+) -> Asked:
     """Ask the brain, and record the turn. `short`: without recall, for an answer of one post.
 
-    Returns its result and the gate that the reply has passed. Raises BrainError.
+    Raises BrainError.
     """
     mention, options, found = claim.mention, services.options, list[Passage]()
     reader = ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
@@ -82,7 +92,7 @@ async def ask_brain(
     async with record_turn(services, claim, prompt, told, recorder):
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
-    return result, gate
+    return Asked(result, gate.notice, turn.source_uris(prompt, found))
 
 
 def _search(
@@ -121,9 +131,22 @@ def _allowed(services: Services, asker: Profile) -> links.Allowed:
     return links.Allowed(options.link_hosts, handles, dids, options.allow_tags)
 
 
-def _is_erased(services: Services, post: Post) -> bool:
+async def _is_erased(services: Services, post: Post) -> bool:
     """Whether somebody wished this post to be forgotten. On the network it may still stand."""
-    return services.journal.names_post(post.ref.uri, post.record.get("createdAt"), services.clock())
+    if post.did == services.network.did:
+        return await services.read(lambda tx: _is_erased_answer(services, tx, post))
+    created_at = post.record.get("createdAt")
+    return services.journal.names_post(post.ref.uri, created_at, services.clock())
+
+
+def _is_erased_answer(services: Services, tx: Tx, post: Post) -> bool:
+    """Whether this answer of the bot may repeat what was forgotten.
+
+    Of an answer that this database does not know, nobody can tell what it repeats.
+    """
+    if "reply" in post.record and not outbox.is_known(tx, post.ref.uri):
+        return bool(services.journal)
+    return services.journal.erased_at(post.ref.uri, tx) is not None
 
 
 def _compile_memory(

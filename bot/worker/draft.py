@@ -10,7 +10,7 @@ from bot.domain import commands, policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
-from bot.storage import mentions, outbox, outcomes, queue, redaction, spending
+from bot.storage import mentions, outbox, outcomes, queue, redaction, sources, spending
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain, receipt
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.domain.mention import Claim, Mention, Profile
     from bot.domain.prompt import TurnResult
     from bot.services import Services
+    from bot.worker.ask import Asked
     from bot.worker.preflight import Preflight
     from memory.db import Tx
 
@@ -54,8 +55,8 @@ async def draft(services: Services, claim: Claim) -> Step:
     if isinstance(admitted, Step):
         return admitted
     assert preflight.post is not None
-    result, gate = await ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
-    return await services.write(lambda tx: _store(services, tx, claim, profile, result, gate.notice))
+    asked = await ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
+    return await services.write(lambda tx: _store(services, tx, claim, profile, asked))
 
 
 def _admit(
@@ -101,7 +102,10 @@ def _hold(tx: Tx, mention: Mention, until: datetime, scope: policy.Scope) -> Non
 
 
 async def _adopt(services: Services, claim: Claim) -> Step | None:
-    """Take over a reply that the bot posted before this database knew of it, if there is one."""
+    """Take over a reply that the bot posted before this database knew of it, if there is one.
+
+    Its text is not stored, as nobody knows any more what it was made of.
+    """
     mention = claim.mention
     rkey, posted = await find_record_key(services.network, mention.uri, mention.uri, 0)
     if posted is None:
@@ -110,8 +114,9 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
     def store(tx: Tx) -> Step:
         now = services.clock()
-        outbox.write_parts(tx, mention.uri, [Part(0, answer.text, ())])
-        outbox.mark_posted(tx, claim, Part(0, answer.text, (), rkey=rkey, ref=answer.ref), now)
+        sources.add(tx, mention.uri, [sources.UNKNOWN], now)
+        outbox.write_parts(tx, mention.uri, [Part(0, "", ())])
+        outbox.mark_posted(tx, claim, Part(0, "", (), rkey=rkey, ref=answer.ref), now)
         outcomes.finish(tx, claim, State.ANSWERED, "adopted", now)
         return Step(State.ANSWERED, "adopted")
 
@@ -119,12 +124,12 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
     return await services.write(store)
 
 
-def _store(
-    services: Services, tx: Tx, claim: Claim, profile: Profile, result: TurnResult, notice: str
-) -> Step:
+def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: Asked) -> Step:
     """Store the edits of memory and the parts of the reply with its notice, in one transaction."""
-    now, mention = services.clock(), claim.mention
+    now, mention, result = services.clock(), claim.mention, asked.result
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
+    if not redaction.is_marked(tx, mention.uri):
+        sources.add(tx, mention.uri, asked.sources, now)
     with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
         services.memory.apply(
             tx,
@@ -141,9 +146,9 @@ def _store(
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         return Step(State.SILENT, result.why)
-    if notice:
+    if asked.notice:
         services.memory.people.mark_introduced(tx, mention.did, now)
-    text = commands.introduce(text, notice)
+    text = commands.introduce(text, asked.notice)
     parts = _make_parts(text, profile, services.options.link_hosts)
     who = spending.attempt(services.journal, mention, claim.fence)
     spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from bot.domain import pacing, policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, State
+from bot.domain.uris import POST
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.privacy.erasure import forget_mentions
+from bot.privacy.repeats import hide_marked_answer
 from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
@@ -137,7 +139,12 @@ async def _fix_record(services: Services, claim: Claim, part: Part, parent: Stro
     rkey, posted = await find_record_key(services.network, claim.mention.uri, parent.uri, part.index)
     record = _make_record(services, claim, part, parent)
     fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
-    await services.write(lambda tx: outbox.fix_record(tx, claim, fixed))
+
+    def fix(tx: Tx) -> None:
+        outbox.fix_record(tx, claim, fixed)
+        _hide_if_marked(services, tx, claim, f"at://{services.network.did}/{POST}/{rkey}")
+
+    await services.write(fix)
     return fixed
 
 
@@ -147,6 +154,13 @@ def _count_repeated_put(services: Services, tx: Tx) -> None:
 
 def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
     outbox.mark_posted(tx, claim, part, services.clock())
+    assert part.ref is not None
+    _hide_if_marked(services, tx, claim, part.ref.uri)
+
+
+def _hide_if_marked(services: Services, tx: Tx, claim: Claim, answer_uri: str) -> None:
+    parts = services.memory, services.journal
+    hide_marked_answer(tx, *parts, claim.mention.uri, answer_uri, services.clock())
 
 
 def _withdraw_if_ended(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:

@@ -13,7 +13,7 @@ from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import BrainTimeout, LimitReached, PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, redaction, spending, turns
+from bot.storage import mentions, redaction, sources, spending, turns
 from memory.db import DATABASE_ERRORS
 from memory.text import tokens
 
@@ -172,27 +172,33 @@ def elapsed_ms(start: datetime, end: datetime) -> int:
 async def _store(
     services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
 ) -> None:
-    sources = source_uris(prompt, recorder.found)
-    shown = {note.id for note in prompt.recollection.block.shown}
-    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
-
     def write(tx: Tx) -> None:
         if recorder.result is None and recorder.spent != Usage():
             mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
-        if not services.options.retain_turns:
-            return
         mentions.lock_claimed(tx, claim)
-        existing = {note.id for note in services.memory.notes(tx, turn.did)}
-        deleted = not all(map(services.tracked.has_post, source_uris(prompt, ())))
-        if deleted or not shown <= existing or redaction.is_marked(tx, turn.uri):
-            turns.add(tx, turns.redacted(turn), ())  # something was erased while the brain was thinking
-        else:
-            turns.add(tx, turn, sources)
+        if _is_outdated(services, tx, prompt, recorder):
+            redaction.erase_answers(tx, [turn.uri])
+        marked = redaction.is_marked(tx, turn.uri)  # something was erased while the brain was thinking
+        if not marked:
+            sources.add(tx, turn.uri, source_uris(prompt, recorder.found), services.clock())
+        if services.options.retain_turns:
+            turns.add(tx, turns.redacted(turn) if marked else turn)
 
     try:
         await services.write(write)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
+
+
+def _is_outdated(services: Services, tx: Tx, prompt: Prompt, recorder: Recorder) -> bool:
+    """Whether a note or a post is gone that the brain was shown.
+
+    On PostgreSQL memory may have been read while another transaction erased.
+    """
+    shown = {note.id for note in prompt.recollection.block.shown}
+    shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
+    existing = {note.id for note in services.memory.notes(tx, prompt.mention.did)}
+    return not (shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))))
 
 
 async def _settle(

@@ -52,7 +52,7 @@ class ThreadReader:
     network: Network
     asker: str
     budget: ReadBudget
-    is_erased: Callable[[Post], bool]
+    is_erased: Callable[[Post], Awaitable[bool]]
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
     async def read(
@@ -117,7 +117,9 @@ class ThreadReader:
             post = await self._in_time(lambda: self.network.post(uri, self.budget))
         except (NetworkError, TimeoutError):
             return ThreadPost(author="", text=None, uri=uri, unread=True)
-        return ThreadPost(author="", text=None, uri=uri) if post is None or self.is_erased(post) else post
+        if post is None or await self.is_erased(post):
+            return ThreadPost(author="", text=None, uri=uri)
+        return post
 
     async def _name(self, did: str) -> str:
         if did == self.network.did:

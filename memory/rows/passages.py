@@ -13,7 +13,6 @@ from memory.errors import EditRefused
 from memory.identifiers import hash_64
 from memory.model import Passage
 from memory.search.index import build
-from memory.search.stems import pack, read, unpack
 from memory.tables import IndexStampRow, NoteRow, PassageRow, ReceiptRow
 
 if TYPE_CHECKING:
@@ -120,36 +119,11 @@ def erase(tx: Tx, *where: Any) -> int:
 
 
 def erase_with_notes(tx: Tx, did: str, note_ids: Collection[int]) -> None:
-    """Erase the passages of these notes, the posts they come from, the answers to those, and repetitions."""
+    """Erase the passages of these notes, the posts they come from, and the answers to those."""
     first = select(NoteRow.source_uri).where(NoteRow.did == did, NoteRow.id.in_(note_ids))
     again = select(ReceiptRow.uri).where(ReceiptRow.did == did, ReceiptRow.note_id.in_(note_ids))
     posts = [of_post(uri) for uri in tx.scalars(first.union(again))]
-    texts = tx.scalars(select(NoteRow.text).where(NoteRow.did == did, NoteRow.id.in_(note_ids)))
-    _erase_with_repetitions(tx, did, or_(PASSAGE.note_id.in_(note_ids), *posts), texts.all())
-
-
-def erase_with_post(tx: Tx, uri: str) -> None:
-    """Erase the passages of this post, the answers to it, and repetitions."""
-    said = tx.execute(select(PASSAGE.did, PASSAGE.text).where(PASSAGE.key == key_of("said", uri))).first()
-    if said is None:
-        erase(tx, of_post(uri))
-    else:
-        _erase_with_repetitions(tx, said.did, of_post(uri), [said.text])
-
-
-def _erase_with_repetitions(tx: Tx, did: str, doomed: ColumnElement[bool], texts: Collection[str]) -> None:
-    """Erase this person's `doomed` passages, and what repeats the texts.
-
-    An answer of the bot counts as a repetition if it has a word of a text that this person's remaining
-    passages do not have.
-    """
-    mine = tx.execute(select(PASSAGE.id, PASSAGE.kind, PASSAGE.stems, doomed).where(PASSAGE.did == did))
-    rows = [(row[0], row[1], frozenset(unpack(row[2])[0].tolist()), bool(row[3])) for row in mine]
-    told = {stem for text in texts for stem in unpack(pack(read(text)))[0].tolist()}
-    remaining = {stem for _, kind, stems, out in rows if not out and kind != "answer" for stem in stems}
-    secret = told - remaining
-    ids = [row for row, kind, stems, out in rows if out or (kind == "answer" and secret & stems)]
-    erase(tx, PASSAGE.did == did, PASSAGE.id.in_(ids))
+    erase(tx, PASSAGE.did == did, or_(PASSAGE.note_id.in_(note_ids), *posts))
 
 
 # --- the index -----------------------------------------------------------------------------------

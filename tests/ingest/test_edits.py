@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.events import addressed, plain, rows
-from support.factory import ANA, ME
+from support.factory import ANA, BEN, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
 from bot.domain.commands import ERASED_REPLY
@@ -183,6 +183,17 @@ def test_a_post_edited_to_speak_to_the_bot_is_answered_once(harness):
         harness.work()
 
     assert (harness.outcome(new), len(harness.replies(new))) == ((State.ANSWERED, None), 1)
+
+
+def test_a_post_that_was_shown_and_is_edited_to_speak_to_the_bot_is_answered(harness):
+    root = harness.network.write(BEN, plain("oaks"))
+    harness.say(ANA, "hm?", reply={"root": root.to_json(), "parent": root.to_json()})
+    harness.work()
+    edited = harness.edit(root, "what do you think?")
+    harness.handle(edited, edited=True)
+    harness.work()
+
+    assert len(harness.replies(edited)) == 1
 
 
 def test_words_edited_into_a_stop_stop_and_into_a_forget_erase(harness, answered):

@@ -12,6 +12,7 @@ from support.backup import backup, restore
 from support.factory import ANA, BEN
 from support.forgetting import (
     forget_me,
+    forget_note,
     the_account_is_deleted,
     the_operator_forgets_the_person,
 )
@@ -301,6 +302,19 @@ def test_an_old_export_brings_no_deleted_post_back(harness):
     with harness.services.db.write() as tx:
         harness.services.memory.erase(tx, ANA)
     assert (imported(harness, document), harness.notes(ANA)) == ((True, 1), [])
+
+
+def test_a_note_that_two_posts_said_is_not_brought_back_by_an_export_from_before_one_was_deleted(harness):
+    harness.say(ANA, "I do live in Lisbon")
+    harness.work()
+    document = exported(harness)
+    the_post_is_deleted(harness)
+    harness.clock.forward(minutes=1)
+    forget_note(harness)
+    with harness.services.db.write() as tx:
+        harness.services.memory.erase(tx, ANA)
+    imported(harness, document)
+    assert harness.notes(ANA) == []
 
 
 def test_an_export_from_after_the_wish_is_taken_in(harness):

@@ -20,7 +20,7 @@ from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 ECHO = ("reply", {"text": f"You said {CANARY}."})
-TABLES = ("mention", "outbox", "turn", "turn_source", "passage", "note", "revision", "receipt", "errand")
+TABLES = ("mention", "outbox", "turn", "answer_source", "passage", "note", "revision", "receipt", "errand")
 
 
 @pytest.fixture
@@ -163,8 +163,6 @@ def test_who_waits_in_the_thread_of_a_forgotten_person_is_answered_and_then_name
     harness.work()
     (answer,) = harness.replies(asked)
     assert answer.record["reply"]["root"]["uri"] == harness.told.uri
-    parts, now = harness.services, harness.clock.forward(days=1)
-    apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, RetentionPolicy(), now)
     assert found(harness, ANA) == []
 
 

@@ -39,8 +39,8 @@ def its_time_is_over(harness):
     apply_retention(parts.db, parts.memory, parts.ledger, parts.journal, policy, now)
 
 
-def forget_note(harness, number=1):
+def forget_note(harness, number=1, did=ANA):
     """What `memory forget n1` does."""
     now, parts = harness.clock(), harness.services
-    with parts.db.write() as tx, propagate_erasure(tx, parts.memory, parts.journal, ANA, now):
+    with parts.db.write() as tx, propagate_erasure(tx, parts.memory, parts.journal, did, now):
         parts.memory.forget_note(tx, number, actor="operator", at=now)

@@ -41,7 +41,11 @@ def written(network, count, text="hi"):
 async def read(network, asked, *, seconds=30.0, count=1_000_000, erased=()):
     budget = ReadBudget(asyncio.get_running_loop().time() + seconds, count)
     own = Post(asked.ref, ANA, {"text": "and you?"})
-    return await ThreadReader(network, ANA, budget, lambda post: post.did in erased).read(asked, own, 20)
+
+    async def is_erased(post):
+        return post.did in erased
+
+    return await ThreadReader(network, ANA, budget, is_erased).read(asked, own, 20)
 
 
 class Slow(InMemoryNetwork):

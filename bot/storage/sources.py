@@ -1,0 +1,71 @@
+"""Which posts each answer was made of: those that the bot was shown when it thought about a mention.
+
+Whatever is kept of an answer is kept together with this list, so that it can go when one of the posts goes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from bot.storage.tables import MentionRow, SourceRow
+from memory.db import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from memory.db import Tx
+
+UNKNOWN = ""  # stands in the list for posts that nobody knows: it may have been any
+
+
+def add(tx: Tx, mention_uri: str, uris: Collection[str], now: datetime) -> None:
+    """List these posts (AT URIs, or UNKNOWN) for the answer to this mention."""
+    rows = [{"mention_uri": mention_uri, "uri": uri, "at": now} for uri in sorted(uris)]
+    statement = insert(tx, SourceRow)
+    again = statement.on_conflict_do_update(
+        index_elements=["mention_uri", "uri"], set_={"at": statement.excluded.at}
+    )
+    if rows:
+        tx.execute(again, rows)
+
+
+def shown(tx: Tx, uris: Collection[str]) -> frozenset[str]:
+    """The AT URIs of the mentions whose answers were made of one of these posts."""
+    return frozenset(tx.scalars(select(SourceRow.mention_uri).where(SourceRow.uri.in_(uris)).distinct()))
+
+
+def all_uris(tx: Tx) -> list[str]:
+    """The AT URIs of all posts that were shown."""
+    return list(tx.scalars(select(SourceRow.uri).where(SourceRow.uri != UNKNOWN).distinct()))
+
+
+def with_times(tx: Tx) -> Iterator[tuple[str, datetime]]:
+    """The AT URI of each post that was shown, and when."""
+    for row in tx.execute(select(SourceRow.uri, SourceRow.at).where(SourceRow.uri != UNKNOWN)):
+        yield row.uri, row.at
+
+
+def by_author(tx: Tx, did: str) -> list[str]:
+    """The AT URIs of this person's posts that were shown."""
+    theirs = SourceRow.uri.startswith(f"at://{did}/", autoescape=True)
+    return list(tx.scalars(select(SourceRow.uri).where(theirs).distinct()))
+
+
+def drop_lists(tx: Tx, mention_uris: Collection[str]) -> None:
+    """Drop the lists of these mentions, of whose answers nothing is kept any more."""
+    tx.execute(delete(SourceRow).where(SourceRow.mention_uri.in_(mention_uris)))
+
+
+def erase(tx: Tx, did: str) -> None:
+    """Drop the lists of this person's mentions, and their posts from all lists."""
+    for column in (SourceRow.mention_uri, SourceRow.uri):
+        tx.execute(delete(SourceRow).where(column.startswith(f"at://{did}/", autoescape=True)))
+
+
+def expire(tx: Tx, before: datetime) -> None:
+    """Drop the lists from before this time, unless texts of the mention are still kept."""
+    kept = select(MentionRow.uri).where(MentionRow.cid != "")
+    tx.execute(delete(SourceRow).where(SourceRow.at < before, SourceRow.mention_uri.not_in(kept)))

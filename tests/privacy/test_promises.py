@@ -1,0 +1,291 @@
+"""Whatever people, the operator and the machine do, in any order: what is known of one is used for one only,
+what is forgotten stays forgotten, and no mention is answered twice."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from support.backup import backup, restore
+from support.events import block
+from support.factory import ANA, BEN
+from support.forgetting import forget_note
+from support.harness import Harness, ScriptedBrain
+
+from bot.domain.events import PostCreated, PostDeleted, RecordDeleted
+from bot.privacy.reapplying import apply_journal, import_person
+from bot.storage import mentions
+from memory.errors import MemoryFault
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+EVE = "did:plc:eve"
+PEOPLE = st.sampled_from([ANA, BEN, EVE])
+TOKEN = re.compile(r"canary[a-z]{8}")
+FOLDERS = count()
+EXAMPLES = 10
+
+
+@dataclass
+class Said:
+    """A post with a word of its own."""
+
+    who: str
+    token: str
+    ref: object
+    gone: bool = False
+    to_bot: bool = True
+
+
+def word(number):
+    return "canary" + "".join(chr(ord("a") + int(digit)) for digit in f"{number:08d}")
+
+
+class Parrot(ScriptedBrain):
+    """Notes the word of the post, and repeats all words that it is shown."""
+
+    async def think(self, prompt, tools):
+        self.prompts.append(prompt)
+        for token in TOKEN.findall(prompt.mention.text):
+            await tools.call("remember", {"text": f"likes {token} very much"})
+        shown = sorted(set(TOKEN.findall(repr(prompt.sections))))
+        text = " and ".join(shown[-3:]) or "nothing"
+        if not (await tools.call("reply", {"text": f"I see {text} number {len(self.prompts)}"})).ok:
+            await tools.call("stay_silent", {"reason": f"not to say {text}"})
+
+
+class Bot(RuleBasedStateMachine):
+    def __init__(self, db, folder, empty):
+        super().__init__()
+        restore(db, empty)
+        place = folder / str(next(FOLDERS))
+        place.mkdir()
+        self.harness = Harness(db, place, Parrot())
+        self.db, self.words = db, count(1)
+        self.said, self.backup, self.exported = [], None, []
+        self.forgotten_notes, self.taken_back = set(), set()
+        for number, who in enumerate([ANA, BEN, EVE]):
+            self.harness.network.set_handle(who, f"person{number}.test")
+
+    # --- what people do ---------------------------------------------------------------------------
+
+    @rule(who=PEOPLE, at_once=st.booleans())
+    def say(self, who, at_once):
+        self._say(who, at_once)
+
+    @precondition(lambda self: self._standing())
+    @rule(who=PEOPLE, data=st.data(), at_once=st.booleans())
+    def reply(self, who, data, at_once):
+        parent = data.draw(st.sampled_from(self._standing()), label="under")
+        self._say(who, at_once, reply={"root": parent.to_json(), "parent": parent.to_json()})
+
+    @precondition(lambda self: self._answers())
+    @rule(who=PEOPLE, data=st.data(), at_once=st.booleans())
+    def quote_an_answer(self, who, data, at_once):
+        quoted = data.draw(st.sampled_from(self._answers()), label="the answer")
+        self._say(who, at_once, embed={"$type": "app.bsky.embed.record", "record": quoted.to_json()})
+
+    @rule(who=PEOPLE)
+    def say_to_others(self, who):
+        token = word(next(self.words))
+        record = {"text": f"I like {token}", "createdAt": self.harness.clock().isoformat()}
+        self.said.append(Said(who, token, self.harness.network.write(who, record), to_bot=False))
+        self.harness.clock.forward(minutes=1)
+
+    @rule(who=PEOPLE)
+    def forget_me(self, who):
+        self.harness.say(who, "forget me")
+        self._forgotten(who)
+        self._go_on()
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def delete_a_post(self, data):
+        said = data.draw(st.sampled_from(self.said))
+        if self._stands(said.ref):
+            self.harness.network.remove(said.ref.uri)
+            self.harness.clock.forward(seconds=1)
+            self.harness.send(PostDeleted, said.ref.uri, said.who, self.harness.clock())
+            said.gone = True
+        self._go_on()
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def edit_a_post(self, data):
+        said = data.draw(st.sampled_from(self.said))
+        if self._stands(said.ref) and not said.gone:
+            old, said.token = said.token, word(next(self.words))
+            said.ref, said.to_bot = self.harness.edit(said.ref, f"I like {said.token}"), True
+            self.harness.handle(said.ref, edited=True)
+            self.taken_back.add(old)
+            self._go_on()
+
+    @rule(one=PEOPLE, other=PEOPLE)
+    def swap_handles(self, one, other):
+        profiles = self.harness.network._profiles
+        first, second = profiles[one].handle, profiles[other].handle
+        self.harness.network.set_handle(one, second)
+        self.harness.network.set_handle(other, first)
+
+    @rule(who=PEOPLE)
+    def block_and_unblock(self, who):
+        uri = f"at://{who}/app.bsky.graph.block/3kabcdefghijk"
+        block(self.harness, uri)
+        self.harness.send(RecordDeleted, uri, who, self.harness.clock())
+
+    # --- what the operator and the machine do -------------------------------------------------------
+
+    @rule(who=PEOPLE)
+    def the_operator_forgets(self, who):
+        self.harness.erase(who)
+        self._forgotten(who)
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def the_operator_forgets_a_note(self, data):
+        said = data.draw(st.sampled_from(self.said))
+        self._go_on()
+        with self.db.read() as tx:
+            notes = self.harness.services.memory.notes(tx, said.who)
+        notes = [note.id for note in notes if said.token in note.text]
+        for note in notes:
+            forget_note(self.harness, note, said.who)
+        if notes:
+            self.forgotten_notes.add(said.token)
+            assert self._held([said.token]) == []
+
+    @rule(who=PEOPLE)
+    def export(self, who):
+        with self.db.read() as tx:
+            try:
+                self.exported.append(json.dumps(self.harness.services.memory.export(tx, who)))
+            except MemoryFault:
+                return
+
+    @precondition(lambda self: self.exported)
+    @rule(data=st.data())
+    def import_an_export(self, data):
+        document, parts = data.draw(st.sampled_from(self.exported)), self.harness.services
+        self.taken_back.clear()  # it may be from before an edit
+        try:
+            with self.db.write() as tx:
+                import_person(tx, parts.memory, parts.ledger, parts.journal, document, self.harness.clock())
+        except MemoryFault:
+            return
+
+    @rule()
+    def make_a_backup(self):
+        self.backup = backup(self.db)
+
+    @precondition(lambda self: self.backup)
+    @rule()
+    def restore_the_backup(self):
+        restore(self.db, self.backup)
+        self.taken_back.clear()
+        parts = self.harness.services
+        apply_journal(self.db, parts.memory, parts.ledger, parts.journal, self.harness.clock())
+        self._go_on()
+
+    @precondition(lambda self: self.said)
+    @rule(data=st.data())
+    def an_event_comes_again(self, data):
+        said = data.draw(st.sampled_from(self.said))
+        post = self.harness.network._posts.get(said.ref.uri)
+        if post and post.ref == said.ref and said.to_bot:
+            self.harness.send(PostCreated, post.ref, post.did, post.record, self.harness.clock())
+        self._go_on()
+
+    @rule()
+    def the_worker_dies_while_it_thinks(self):
+        self.harness.clock.forward(minutes=1)
+        mentions.claim(self.db, "dead", now=self.harness.clock(), lease=timedelta(seconds=30))
+        self.harness.clock.forward(minutes=1)
+        self._go_on()
+
+    # --- what must hold ---------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_that_is_gone_is_held(self):
+        gone = [*self.taken_back, *(said.token for said in self.said if said.gone)]
+        assert self._held(gone) == []
+
+    @invariant()
+    def a_forgotten_note_is_not_noted_again(self):
+        with self.db.read() as tx:
+            notes = self.harness.services.memory.notes(tx, None)
+        assert not [note for note in notes for token in self.forgotten_notes if token in note.text]
+
+    @invariant()
+    def a_prompt_has_notes_of_its_own_person_only(self):
+        owners = {said.token: said.who for said in self.said}
+        for prompt in self.harness.brain.prompts:
+            known = repr((prompt.recollection.block, prompt.recollection.archived))
+            assert {owners[token] for token in TOKEN.findall(known)} <= {prompt.mention.did}
+        self.harness.brain.prompts.clear()
+
+    @invariant()
+    def no_mention_is_answered_twice(self):
+        for said in self.said:
+            assert len(self.harness.replies(said.ref)) <= 1
+
+    def _say(self, who, at_once, **fields):
+        """A post with a new word; the answer is posted `at_once`, or only drafted."""
+        token = word(next(self.words))
+        self.said.append(Said(who, token, self.harness.say(who, f"I like {token}", **fields)))
+        if at_once:
+            self._go_on()
+        else:
+            self.harness.clock.forward(minutes=10)
+            self.harness.work(steps=1)
+
+    def _held(self, words):
+        """The tables and words of which a copy is left. Quicker than `proof`, which has tests of its own."""
+        tables = {table.name: str(rows) for table, rows in backup(self.db).items()} if words else {}
+        return [(name, word) for name, rows in tables.items() for word in words if word in rows]
+
+    def _answers(self):
+        return [post.ref for post in self.harness.network.posts(self.harness.network.did)]
+
+    def _standing(self):
+        """The posts that stand on the network, the bot's among them."""
+        return [*(said.ref for said in self.said if self._stands(said.ref)), *self._answers()]
+
+    def _forgotten(self, who):
+        for said in self.said:
+            said.gone = said.gone or said.who == who
+
+    def _stands(self, ref):
+        return ref.uri in self.harness.network._posts
+
+    def _go_on(self):
+        self.harness.clock.forward(minutes=10)
+        self.harness.work(steps=60)
+        self.harness.run_jobs()
+        self.harness.clock.forward(seconds=2)
+
+
+def test_the_promises_hold_whatever_happens(db, tmp_path):
+    empty = backup(db)
+    run_state_machine_as_test(
+        lambda: Bot(db, tmp_path, empty),
+        settings=settings(
+            max_examples=EXAMPLES,
+            phases=[Phase.generate],  # to shrink a failure takes hours
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

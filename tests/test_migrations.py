@@ -1,0 +1,165 @@
+"""Databases of earlier versions, with what stood in them, go on working."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic import command
+from sqlalchemy import DateTime, Integer, MetaData, Table, Text, insert, select
+from support.factory import ANA, BEN, NOW
+from support.harness import Harness, ScriptedBrain
+
+from bot.domain.events import PostDeleted
+from bot.domain.mention import State
+from bot.privacy import proof
+from bot.storage.tables import MentionRow, PersonQueueRow, SourceRow, SpendRow
+from memory.db import _alembic
+from memory.rows import shingles
+from memory.rows.passages import key_of
+from memory.shingles import of_text
+
+WORD = "ZEBRAFISH"
+EMPTY = {Text: "", Integer: 0, DateTime: NOW}
+FIRST, SECOND, THIRD = (f"at://{ANA}/app.bsky.feed.post/3m5z22222222{number}" for number in "345")
+ROOT = f"at://{BEN}/app.bsky.feed.post/3222222222222"
+
+
+@pytest.fixture
+def older(db):
+    """Brings the database to an earlier version of its schema."""
+
+    def bring(revision):
+        with db.write() as tx:
+            config = _alembic()
+            config.attributes["connection"] = tx
+            command.downgrade(config, revision)
+        return db
+
+    return bring
+
+
+def fill(db, table, **values):
+    """Add a row to this table as it is now. What must be set and is not given is empty."""
+    with db.write() as tx:
+        known = Table(table, MetaData(), autoload_with=tx)
+        empty = {
+            column.name: next(value for kind, value in EMPTY.items() if isinstance(column.type, kind))
+            for column in known.columns
+            if not (column.nullable or column.server_default is not None or column.name == "id")
+            and column.name not in values
+        }
+        tx.execute(insert(known).values(empty | values))
+
+
+def fill_mention(db, uri, did=ANA, **values):
+    said = {"uri": uri, "did": did, "root_uri": uri, "reason": "mention", "cid": "bafy"}
+    fill(db, "mention", **(said | values))
+
+
+def rows(db, table):
+    with db.read() as tx:
+        return tx.execute(select(table.__table__)).all()
+
+
+def places(db):
+    return [trace.place for trace in proof.find_in_rows(db, [WORD])]
+
+
+# --- 0011: the queue of people, and what was spent -------------------------------------------------
+
+
+def test_who_waited_before_there_was_a_queue_of_people_is_answered(older, tmp_path):
+    db = older("0010")
+    harness = Harness(db, tmp_path)
+    refs = [harness.say(ANA, "one", heard=False), harness.say(BEN, "two", heard=False)]
+    for ref, did in zip(refs, (ANA, BEN), strict=True):
+        fill_mention(db, ref.uri, did, cid=ref.cid, state="waiting", due_at=NOW, text="hi")
+    fill_mention(db, FIRST, state="answered", ended_at=NOW)
+    db.upgrade()
+    assert {row.did: row.newcomer for row in rows(db, PersonQueueRow)} == {ANA: False, BEN: True}
+    harness.work()
+    assert [harness.outcome(ref)[0] for ref in refs] == [State.ANSWERED] * 2
+
+
+def test_what_was_admitted_on_the_last_day_counts_against_the_limits(older):
+    db, now = older("0010"), datetime.now(UTC)
+    spent = {"tokens_in": 100, "tokens_out": 20, "cost": 7}
+    fill_mention(db, FIRST, state="answered", admitted_at=now - timedelta(hours=1), **spent)
+    fill_mention(db, SECOND, state="silent", admitted_at=now - timedelta(hours=1), **(spent | {"cost": None}))
+    fill_mention(db, THIRD, state="answered", admitted_at=now - timedelta(days=3), **spent)
+    db.upgrade()
+    counted = [(row.calls, row.replies, row.tokens_in, row.money, row.person) for row in rows(db, SpendRow)]
+    assert sorted(counted) == [(1, 0, 100, 0, ""), (1, 1, 100, 7, "")]
+
+
+# --- 0013: the shingles of notes -----------------------------------------------------------------
+
+
+def test_a_note_from_before_there_were_shingles_is_recognised_as_somebodys(older):
+    db = older("0012")
+    fill(db, "person", did=ANA, first_seen=NOW, last_seen=NOW)
+    note = {"text": "keeps eleven tame zebrafish", "source_uri": FIRST, "said_by": ANA}
+    fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, **note)
+    fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, **(note | {"text": ""}))
+    db.upgrade()
+    with db.read() as tx:
+        said = of_text("She keeps eleven tame zebrafish!")
+        assert (shingles.others(tx, BEN, said), shingles.others(tx, ANA, said)) == (True, False)
+
+
+# --- 0014: what answers were made of -------------------------------------------------------------
+
+
+@pytest.fixture
+def answered(older):
+    """Three answers repeat a post: one's turn tells so, one's lost its words, one's mention is gone."""
+    db = older("0013")
+    fill(db, "person", did=ANA, first_seen=NOW, last_seen=NOW)
+    for uri in (FIRST, SECOND, THIRD):
+        if uri != THIRD:
+            fill_mention(db, uri, state="answered", text="hi", ended_at=NOW)
+            fill(db, "outbox", mention_uri=uri, text=f"It says {WORD}.", facets="[]")
+        said = {
+            "text": f"It says {WORD}.",
+            "source": uri.removeprefix(f"at://{ANA}/"),
+            "key": key_of("answer", uri),
+        }
+        fill(db, "passage", did=ANA, kind="answer", author="did:plc:jay", stems=b"", at=0, thread=0, **said)
+    fill(db, "turn", id=7, uri=FIRST, did=ANA, at=NOW, reply=f"It says {WORD}.", calls="[]", edits="[]")
+    for uri in (FIRST, ROOT):
+        fill(db, "turn_source", turn_id=7, uri=uri)
+    fill(db, "turn", id=8, uri=SECOND, did=ANA, at=NOW)
+    db.upgrade()
+    return db
+
+
+def test_the_posts_that_a_turn_was_shown_are_those_of_its_answer(answered):
+    listed = {(row.mention_uri, row.uri) for row in rows(answered, SourceRow)}
+    assert listed == {(FIRST, FIRST), (FIRST, ROOT), (SECOND, ""), (THIRD, "")}
+
+
+def test_an_answer_of_which_nobody_knows_what_it_was_made_of_goes_with_whatever_is_forgotten(
+    answered, tmp_path
+):
+    harness = Harness(answered, tmp_path, ScriptedBrain())
+    before = places(answered)
+    harness.send(PostDeleted, ROOT, BEN, harness.clock())
+    assert (set(before), places(answered)) == ({"outbox.text", "passage.text", "turn.reply"}, [])
+
+
+# --- 0015: hidden threads --------------------------------------------------------------------------
+
+
+def test_mentions_that_were_to_lose_the_name_of_their_thread_lose_it(older, tmp_path):
+    db, thread = older("0014"), {"root_uri": ROOT, "parent_uri": ROOT, "parent_cid": "bafy"}
+    fill_mention(db, FIRST, state="answered", answer_forgotten=True, ended_at=NOW, **thread)
+    fill_mention(db, SECOND, state="waiting", answer_forgotten=True, due_at=NOW, **thread)
+    fill_mention(db, THIRD, state="answered", ended_at=NOW, **thread)
+    db.upgrade()
+    hidden = {row.uri: row.hidden_root for row in rows(db, MentionRow)}
+    named = {row.uri for row in rows(db, MentionRow) if ROOT in {row.root_uri, row.parent_uri}}
+    assert (named, bool(hidden[SECOND])) == ({SECOND, THIRD}, True)
+    harness = Harness(db, tmp_path)
+    harness.send(PostDeleted, SECOND, ANA, harness.clock())
+    assert {row.uri for row in rows(db, MentionRow) if row.root_uri == ROOT} == {THIRD}
