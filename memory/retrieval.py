@@ -11,6 +11,7 @@ from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
 from memory.model import Passage
 from memory.people import PERSON
+from memory.row_security import for_person
 from memory.rows import notes, passages, shingles
 from memory.rows.notes import LARGEST_ID
 from memory.rows.passages import PASSAGE
@@ -49,6 +50,7 @@ class Retrieval:
         """
         passages.add(tx, self._to_rows(said))
 
+    @for_person
     def sync(self, tx: Tx, did: str) -> None:
         """Bring the passages of this person's notes up to date. Whatever edits notes calls it at the end.
 
@@ -78,6 +80,7 @@ class Retrieval:
 
     # --- finding ---------------------------------------------------------------------------------
 
+    @for_person
     def find(
         self,
         tx: Tx,
@@ -130,6 +133,7 @@ class Retrieval:
         """
         return shingles.others(tx, did, of_text(text, own, shortest))
 
+    @for_person
     def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
         """The last answers to this person since then, oldest first."""
         where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)
