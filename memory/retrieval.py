@@ -117,11 +117,12 @@ class Retrieval:
         """Erase the bot's answers to these posts. Returns how many."""
         return passages.erase(tx, PASSAGE.key.in_([passages.key_of("answer", uri) for uri in uris]))
 
-    def answered(self, tx: Tx, did: str | None) -> Iterator[tuple[str, datetime]]:
+    @for_person
+    def answered(self, tx: Tx, did: str | None) -> list[tuple[str, datetime]]:
         """The posts of this person (None: of everyone) to which an answer is kept: (AT URI, its time)."""
         mine = () if did is None else (PASSAGE.did == did,)
-        for each in passages.find(tx, PASSAGE.kind == "answer", *mine):
-            yield each.uri, each.at
+        found = passages.find(tx, PASSAGE.kind == "answer", *mine)
+        return [(each.uri, each.at) for each in found]
 
     def is_others(
         self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST

@@ -2,7 +2,7 @@
 
 A transaction is the whole store's until it is bound to one person. On PostgreSQL the server then shows it no
 row of anybody else, whatever condition a statement forgets: each table with rows of people has a policy that
-compares the row's DID with the transaction's setting `scrubjay.did` (migration 0014). A superuser passes any
+compares the row's DID with the transaction's setting `scrubjay.did` (migration 0016). A superuser passes any
 policy, so a bound transaction also takes a role that has no other rights, if there is one. SQLite has no such
 thing: there only the binding to a second person is refused.
 """

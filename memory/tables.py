@@ -83,10 +83,11 @@ class Base(DeclarativeBase):
 
 
 def tables_of_people() -> tuple[Table, ...]:
-    """The tables whose rows belong to a person: those with a `did`, and those with parts of such a row."""
+    """The tables whose rows belong to a person: with a `did`, their mention's URI, or parts of such a row."""
     found: list[Table] = []
     for table in Base.metadata.sorted_tables:  # a table comes after those that it refers to
-        if "did" in table.c or any(key.column.table in found for key in table.foreign_keys):
+        named = "did" in table.c or "mention_uri" in table.c
+        if named or any(key.column.table in found for key in table.foreign_keys):
             found.append(table)
     return tuple(found)
 

@@ -115,5 +115,5 @@ def test_on_postgres_nobody_else_is_shown_though_a_condition_is_forgotten(
 def test_the_conditions_are_found():
     functions = {condition.function for condition in CONDITIONS}
     assert {"active", "Retrieval.find", "load_index", "Memory.compile", "latest"} <= functions
-    assert len(CONDITIONS) > 60
+    assert len(CONDITIONS) > 50
     assert len(CONDITIONS) - len(NEEDED) == len(SPARE)

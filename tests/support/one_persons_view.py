@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from bot.domain.limits import Pace
 from bot.domain.mention import Command, State, StrongRef
 from bot.domain.turn import TurnOutcome, TurnRecord
-from bot.storage import consent, edits, facts, mentions, outbox, queue, turns, views
+from bot.storage import consent, edits, facts, mentions, outbox, queue, sources, turns, views
 from bot.storage.spending import Attempt
 from bot.storage.tables import BlockRow, MentionRow, OutboxRow, PersonQueueRow, StopRow, ThreadStopRow
 from memory.model import Forget, Limits, Passage, Remember, Revise
@@ -107,8 +107,9 @@ def speak(tx: Tx, did: str, number: int) -> None:
         *(0, first.uri, did, NOW, "rules", "", "", TurnOutcome.REPLY, None, None, (), "x", None, ()),
         *(1, 1, 0, 1),
     )
-    turns.add(tx, record, [second.uri])
-    turns.add(tx, replace(record, uri=mention(12, MIA).uri if did == BEN else second.uri), [])
+    turns.add(tx, record)
+    sources.add(tx, first.uri, [second.uri], NOW)
+    turns.add(tx, replace(record, uri=mention(12, MIA).uri if did == BEN else second.uri))
     tx.execute(insert(StopRow).values(did=did, at=NOW))
     tx.execute(insert(ThreadStopRow).values(root_uri=first.uri, did=did, at=NOW))
     tx.execute(insert(BlockRow).values(uri=f"at://{did}/app.bsky.graph.block/1", did=did, at=NOW))
@@ -234,9 +235,10 @@ PEOPLE: Mapping[str, Any] = {
     "rename": lambda tx, memory: memory.people.rename(tx, MIA, "mia2.test", later(5)),
 }
 STORAGE: Mapping[str, Any] = {
+    "retrieval.answered": lambda tx, memory: memory.retrieval.answered(tx, MIA),
+    "sources.by_author": lambda tx, _: sources.by_author(tx, MIA),
     "turns.latest": lambda tx, _: turns.latest(tx, did=MIA),
     "turns.posts": lambda tx, _: turns.posts(tx, MIA),
-    "turns.mentions_without": lambda tx, _: turns.mentions_without(tx, MIA, later(-99)),
     "turns.erase": lambda tx, _: turns.erase(tx, MIA),
     "mentions.uris_of": lambda tx, _: mentions.uris_of(tx, MIA),
     "mentions.posts": lambda tx, _: mentions.posts(tx, MIA),
@@ -304,11 +306,13 @@ def rows_of(tx: Tx, dids: tuple[str, ...], *without: Any) -> list[Any]:
         if table in without:
             continue
         rows = select(table)
-        if "did" not in table.c:
+        if "did" in table.c:
+            rows = rows.where(table.c.did.in_(dids))
+        elif table.foreign_keys:
             parent = next(iter(table.foreign_keys)).column.table
             rows = rows.join(parent).where(parent.c.did.in_(dids))
         else:
-            rows = rows.where(table.c.did.in_(dids))
+            rows = rows.where(or_(*(table.c.mention_uri.startswith(f"at://{did}/") for did in dids)))
         found.append((table.name, sorted(tx.execute(rows).all(), key=repr)))
     return found
 

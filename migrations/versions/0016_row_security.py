@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.exc import ProgrammingError
 
-revision = "0014"
-down_revision = "0013"
+revision = "0016"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
@@ -22,9 +22,9 @@ PEOPLES = (
 PARTS = {  # of a row of another table
     "note_shingle": "note.id = note_shingle.note_id",
     "outbox": "mention.uri = outbox.mention_uri",
-    "turn_source": "turn.id = turn_source.turn_id",
 }
-TABLES = (*PEOPLES, *PARTS)
+NAMED = "answer_source"  # its rows are found by the mention's URI
+TABLES = (*PEOPLES, *PARTS, NAMED)
 FORGIVEN = ("42501", "42710", "2BP01")  # not permitted; there already; has rights in another database
 SEQUENCES = ("note_id_seq", "passage_id_seq", "revision_id_seq", "turn_id_seq")
 DID = "(SELECT coalesce(current_setting('scrubjay.did', true), ''))"  # a subquery: once a statement
@@ -37,6 +37,7 @@ def upgrade() -> None:
         _protect(table, f"{DID} IN ('', did)")
     for table, same in PARTS.items():
         _protect(table, f"{DID} = '' OR EXISTS (SELECT FROM {same.split('.')[0]} WHERE {same})")
+    _protect(NAMED, f"{DID} = '' OR starts_with(mention_uri, 'at://' || {DID} || '/')")
     role = _role()
     _try(f"CREATE ROLE {role} NOLOGIN")
     if _is_there():
