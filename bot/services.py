@@ -60,20 +60,20 @@ class Services:
     options: TurnOptions
     tracked: Tracked
 
-    async def read(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a reading transaction, in a thread of its own."""
+    async def read(self, work: Callable[[Tx], T], person: str | None = None) -> T:
+        """Run `work` in a reading transaction, in a thread of its own. `person`: see `Database.read`."""
 
         def run() -> T:
-            with self.db.read() as tx:
+            with self.db.read(person) as tx:
                 return work(tx)
 
         return await asyncio.to_thread(run)
 
-    async def write(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a writing transaction, in a thread of its own."""
+    async def write(self, work: Callable[[Tx], T], person: str | None = None) -> T:
+        """Run `work` in a writing transaction, in a thread of its own. `person`: see `Database.write`."""
 
         def run() -> T:
-            with self.db.write() as tx:
+            with self.db.write(person) as tx:
                 return work(tx)
 
         return await asyncio.to_thread(run)

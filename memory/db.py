@@ -1,7 +1,8 @@
 """The database, SQLite or PostgreSQL: its engine, transactions and schema.
 
-    with db.read() as tx: ...    a consistent snapshot
-    with db.write() as tx: ...   begins IMMEDIATE on SQLite, so that no update is lost
+    with db.read() as tx: ...       a consistent snapshot of the whole store
+    with db.write() as tx: ...      begins IMMEDIATE on SQLite, so that no update is lost
+    with db.read(did) as tx: ...    only this person's rows, and so does `write`; see `memory.row_security`
 
 No transaction may stay open across I/O.
 """
@@ -25,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
+from memory import row_security
 from memory.errors import DatabaseUnavailable, SchemaNewer, SchemaOlder
 
 if TYPE_CHECKING:
@@ -73,18 +75,21 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
-        """A snapshot in which nothing can be written."""
+    def read(self, person: str | None = None) -> Iterator[Tx]:
+        """A snapshot in which nothing can be written; of `person` (a DID) only, if one is named."""
         begin = ("PRAGMA query_only=ON", "BEGIN") if self.is_sqlite else (PG_SNAPSHOT,)
-        with self._transaction(*begin) as tx:
+        with self._transaction(*begin, person=person) as tx:
             yield tx
             tx.rollback()
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
-        """A transaction that commits at the end, or does nothing if an error leaves it."""
+    def write(self, person: str | None = None) -> Iterator[Tx]:
+        """A transaction that commits at the end, or does nothing if an error leaves it.
+
+        If a `person` (a DID) is named, it reads and writes only their rows.
+        """
         begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
-        with self._transaction(*begin) as tx:
+        with self._transaction(*begin, person=person) as tx:
             callbacks = tx.info[AFTER] = []  # `info` is the connection's, so it is set anew
             tx.info[ERASED] = False
             yield tx
@@ -98,12 +103,15 @@ class Database:
             callback()
 
     @contextmanager
-    def _transaction(self, *begin: str) -> Iterator[Tx]:
+    def _transaction(self, *begin: str, person: str | None = None) -> Iterator[Tx]:
         with ExitStack() as stack:
             try:
                 tx = stack.enter_context(self.engine.connect())
+                tx.info.pop(row_security.PERSON, None)  # `info` is the connection's, which had others before
                 for statement in begin:
                     tx.exec_driver_sql(statement)
+                if person is not None:
+                    row_security.bind(tx, person)
             except DBAPIError as error:
                 where = self.engine.url.render_as_string(hide_password=True)
                 raise DatabaseUnavailable(f"{where}: {error.orig}. {EXAMPLES}") from error

@@ -118,6 +118,12 @@ class People:
         return tuple((row.since, row.handle) for row in tx.execute(mine.order_by(HandleRow.since)))
 
 
+def lock_person(tx: Tx, did: str) -> None:
+    """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
+    if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
+        raise UnknownPerson(did)
+
+
 def _with_suggestions(tx: Tx, who: str) -> str:
     """What was asked for, with up to three similar handles."""
     recent = select(PERSON.handle).where(PERSON.handle.is_not(None)).order_by(PERSON.last_seen.desc())

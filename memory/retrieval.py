@@ -11,6 +11,7 @@ from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
 from memory.model import Passage
 from memory.people import PERSON
+from memory.row_security import for_person
 from memory.rows import notes, passages, shingles
 from memory.rows.notes import LARGEST_ID
 from memory.rows.passages import PASSAGE
@@ -49,6 +50,7 @@ class Retrieval:
         """
         passages.add(tx, self._to_rows(said))
 
+    @for_person
     def sync(self, tx: Tx, did: str) -> None:
         """Bring the passages of this person's notes up to date. Whatever edits notes calls it at the end.
 
@@ -78,6 +80,7 @@ class Retrieval:
 
     # --- finding ---------------------------------------------------------------------------------
 
+    @for_person
     def find(
         self,
         tx: Tx,
@@ -114,11 +117,12 @@ class Retrieval:
         """Erase the bot's answers to these posts. Returns how many."""
         return passages.erase(tx, PASSAGE.key.in_([passages.key_of("answer", uri) for uri in uris]))
 
-    def answered(self, tx: Tx, did: str | None) -> Iterator[tuple[str, datetime]]:
+    @for_person
+    def answered(self, tx: Tx, did: str | None) -> list[tuple[str, datetime]]:
         """The posts of this person (None: of everyone) to which an answer is kept: (AT URI, its time)."""
         mine = () if did is None else (PASSAGE.did == did,)
-        for each in passages.find(tx, PASSAGE.kind == "answer", *mine):
-            yield each.uri, each.at
+        found = passages.find(tx, PASSAGE.kind == "answer", *mine)
+        return [(each.uri, each.at) for each in found]
 
     def is_others(
         self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST
@@ -130,6 +134,7 @@ class Retrieval:
         """
         return shingles.others(tx, did, of_text(text, own, shortest))
 
+    @for_person
     def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
         """The last answers to this person since then, oldest first."""
         where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)

@@ -1,7 +1,8 @@
 """Memory: what the bot knows of people, read and written in one place.
 
-Every method takes the caller's transaction first. Those that write need `db.write()`; on PostgreSQL they lock
-the person's row until the transaction ends. They return values: rows of the database stay inside.
+Every method takes the caller's transaction first, and binds it to the person it is given
+(`memory.row_security`). Those that write need `db.write()`; on PostgreSQL they lock the person's row until
+the transaction ends. They return values: rows of the database stay inside.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from sqlalchemy import delete, select
 from memory import forgetting, history, keywords
 from memory.db import mark_erased
 from memory.edits import check_quota, check_receipt, propose
-from memory.errors import EditRefused, UnknownNote, UnknownPerson
+from memory.errors import EditRefused, UnknownNote
 from memory.exchange import Exchange
 from memory.model import Limits, RetentionResult, Revise
-from memory.people import HIDDEN, PERSON, People
+from memory.people import HIDDEN, PERSON, People, lock_person
 from memory.recollection import Recollection, render
 from memory.retrieval import NO_NAMES, Retrieval
+from memory.row_security import for_person, only
 from memory.rows import notes as rows
 from memory.rows import passages
 from memory.rows.notes import LARGEST_ID, NOTE
@@ -64,6 +66,7 @@ class Memory:
 
     # --- reading ---------------------------------------------------------------------------------
 
+    @for_person
     def recall(self, tx: Tx, did: str) -> Recollection:
         """The person's active notes and their block; none while the account is not active.
 
@@ -86,27 +89,29 @@ class Memory:
     ) -> Recollection:
         """What a prompt shows of this person for `total` tokens, when `query` is the post to answer.
 
-        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `Retrieval.find`. How the tokens
-        are shared: see `memory.rules.budget`. Raises UnknownPerson.
+        `seen`: URIs of posts that stand in the prompt anyway. `names`: see `Retrieval.find`. `tx` must not be
+        bound yet: the zeitgeist counts all. `memory.rules.budget` shares the tokens. Raises UnknownPerson.
         """
-        core = replace(POLICY[Tier.CORE], ceiling=self.block_tokens)
-        return compiled(
-            self.recall(tx, did),
-            passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
-            self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
-            [f"{text} ({people} people)" for text, people in self.zeitgeist.lines(tx)],
-            total,
-            seen,
-            {**POLICY, Tier.CORE: core},
-        )
+        tiers = {**POLICY, Tier.CORE: replace(POLICY[Tier.CORE], ceiling=self.block_tokens)}
+        shared = [f"{text} ({people} people)" for text, people in self.zeitgeist.lines(tx)]
+        with only(tx, did):
+            return compiled(
+                self.recall(tx, did),
+                passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
+                self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
+                shared,
+                total,
+                seen,
+                tiers,
+            )
 
     def search(self, tx: Tx, query: str, did: str | None = None, limit: int = 10) -> tuple[Note, ...]:
         """The active notes that share words with the query, best first; not of accounts that are not active.
 
         Without `did` it searches everyone's notes: for the operator only.
         """
-        hidden = set(tx.scalars(HIDDEN))
-        notes = (note for note in rows.active(tx, did) if note.did not in hidden)
+        with only(tx, did):
+            notes = rows.active(tx, did, NOTE.did.not_in(HIDDEN))
         return keywords.search(notes, query, limit)
 
     def note(self, tx: Tx, note_id: int) -> Note:
@@ -116,6 +121,7 @@ class Memory:
             raise UnknownNote(f"n{note_id}")
         return found[0]
 
+    @for_person
     def notes(self, tx: Tx, did: str | None) -> tuple[Note, ...]:
         """Every note of this person (None: of everyone) that was not forgotten, also superseded ones."""
         return rows.find(tx, *(() if did is None else (NOTE.did == did,)))
@@ -133,11 +139,13 @@ class Memory:
         *older, _ = reversed(list(rows.predecessors(notes, note_id)))
         return tuple(notes[each] for each in (*older, *rows.successors(notes, note_id)))
 
+    @for_person
     def source_posts(self, tx: Tx, did: str) -> dict[str, str]:
         """The posts that this person's notes come from: URI to CID."""
         mine = select(NOTE.source_uri, NOTE.source_cid).where(NOTE.did == did).order_by(NOTE.id)
         return {row.source_uri: row.source_cid for row in tx.execute(mine)}
 
+    @for_person
     def remaining_limits(self, tx: Tx, did: str, at: datetime) -> Limits:
         """The limits of an exchange at `at`: `per_exchange` is lowered to what the day has left."""
         left = self.limits.per_day - rows.written_since(tx, did, at - DAY, without=())
@@ -145,31 +153,36 @@ class Memory:
 
     # --- history ---------------------------------------------------------------------------------
 
+    @for_person
     def history(self, tx: Tx, did: str) -> tuple[Revision, ...]:
         """Every revision of this person's notes, oldest first."""
         return rows.history(tx, did)
 
+    @for_person
     def notes_at(self, tx: Tx, did: str, point: Point) -> tuple[Note, ...]:
         """The notes that were active at `point`, without those forgotten since. Raises UnknownRevision."""
         return history.notes_at(tx, did, point)
 
+    @for_person
     def diff(self, tx: Tx, did: str, a: Point, b: Point) -> Diff:
         """What changed from point `a` to point `b`. Raises UnknownRevision."""
         notes = rows.by_id(self.notes(tx, did))
         return history.compare(notes, history.notes_at(tx, did, a), history.notes_at(tx, did, b))
 
+    @for_person
     def rollback(self, tx: Tx, did: str, to: Point, *, actor: str, at: datetime) -> Rollback:
         """Make active again what was active at point `to`, by new revisions: this can be rolled back, too.
 
         What was forgotten since stays forgotten. Raises UnknownPerson, UnknownRevision.
         """
-        _lock(tx, did)
+        lock_person(tx, did)
         done = history.roll_back(tx, did, to, actor=actor, now=at)
         self.retrieval.sync(tx, did)
         return done
 
     # --- editing ---------------------------------------------------------------------------------
 
+    @for_person
     def apply(
         self, tx: Tx, did: str, edits: Sequence[Edit], receipt: Receipt, *, key: str, actor: str, at: datetime
     ) -> tuple[Note, ...]:
@@ -179,7 +192,7 @@ class Memory:
         Negative ids name notes proposed earlier in `edits`, numbered as `propose` does.
         Returns the notes these edits wrote that are still there. Raises EditRefused, UnknownPerson.
         """
-        _lock(tx, did)
+        lock_person(tx, did)
         check_receipt(did, receipt)
         keys = [f"{key}#{index}" for index in range(len(edits))]
         done = rows.applied(tx, keys)
@@ -200,7 +213,7 @@ class Memory:
     def edit(self, tx: Tx, note_id: int, text: str, *, actor: str, at: datetime) -> Note:
         """Correct a note: a new one with the same receipts supersedes it. Raises UnknownNote, EditRefused."""
         did = self.note(tx, note_id).did
-        _lock(tx, did)
+        lock_person(tx, did)
         old = self.note(tx, note_id)
         if old.superseded_by is not None:
             raise EditRefused(f"{old.name} was replaced by n{old.superseded_by}. Edit that one.")
@@ -215,6 +228,7 @@ class Memory:
 
     # --- export and import -----------------------------------------------------------------------
 
+    @for_person
     def export(self, tx: Tx, did: str) -> dict[str, Any]:
         """All that is held about this person, ready for JSON; the form is `memory.transfer.document`'s.
 
@@ -242,7 +256,7 @@ class Memory:
         Raises UnknownNote.
         """
         did = self.note(tx, note_id).did
-        _lock(tx, did)
+        lock_person(tx, did)
         note = self.note(tx, note_id)
         erased = forgetting.forget_note(tx, note, key=f"forget#{note_id}", actor=actor, at=at)
         self.retrieval.sync(tx, did)
@@ -262,7 +276,7 @@ class Memory:
         if not notes:
             return 0
         did = notes[0].did  # the schema lets all notes of a post be by its author
-        _lock(tx, did)
+        lock_person(tx, did)
         erased = forgetting.forget_post(tx, uri, at, except_cid)
         self.retrieval.sync(tx, did)
         return erased
@@ -276,6 +290,7 @@ class Memory:
             self.erase(tx, did)
         return RetentionResult(erased, idle)
 
+    @for_person
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows."""
         mark_erased(tx)
@@ -283,9 +298,3 @@ class Memory:
         self.retrieval.drop_index(did)
         tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
-
-
-def _lock(tx: Tx, did: str) -> None:
-    """Let nobody else edit this person's notes until the transaction ends. Raises UnknownPerson."""
-    if tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update()).first() is None:
-        raise UnknownPerson(did)

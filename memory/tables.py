@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Table,
     Text,
     TypeDecorator,
     UniqueConstraint,
@@ -79,6 +80,16 @@ class Base(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: Instant, str: Text}  # noqa: RUF012
+
+
+def tables_of_people() -> tuple[Table, ...]:
+    """The tables whose rows belong to a person: with a `did`, their mention's URI, or parts of such a row."""
+    found: list[Table] = []
+    for table in Base.metadata.sorted_tables:  # a table comes after those that it refers to
+        named = "did" in table.c or "mention_uri" in table.c
+        if named or any(key.column.table in found for key in table.foreign_keys):
+            found.append(table)
+    return tuple(found)
 
 
 ACTIVE = "superseded_by IS NULL AND withdrawn_at IS NULL"

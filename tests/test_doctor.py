@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -9,17 +10,21 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from sqlalchemy import text
 from support.cli_seed import NOON, fill
-from support.factory import mention
+from support.factory import ANA, mention
+from support.memory_people import MEMORY, receipt
+from support.rows_of_people import new_user
 
 from bot import doctor, factory
 from bot.config.settings import load
 from bot.doctor import local, remote
 from bot.doctor.check import Check
+from bot.doctor.row_security import check_row_security
 from bot.domain.events import Gap
 from bot.errors import BreakerOpen, SettingsError, TransientBrainError, TransientNetworkError
 from bot.network.account import SUSPENDED, trouble
 from bot.storage import gaps, mentions
 from memory.db import Database
+from memory.model import Remember
 
 NOWHERE = {"SCRUBJAY_PDS_URL": "http://127.0.0.1:1", "SCRUBJAY_FIREHOSE_URL": "ws://127.0.0.1:1"}
 NETWORK = {"pds", "clock", "stream"}
@@ -206,7 +211,8 @@ def test_a_damaged_database_is_restored_and_not_upgraded(made, spoil):
     spoil(database_file(made))
 
     found = list(doctor.storage_checks(made))
-    assert [check.name for check in found] == ["database", "journal", "leftovers", "mentions", "gaps"]
+    names = ["database", "journal", "row security", "leftovers", "mentions", "gaps"]
+    assert [check.name for check in found] == names
     assert [check.name for check in found if check.ok or "restore" not in check.mend] == []
 
 
@@ -297,6 +303,54 @@ def test_a_pds_that_does_not_answer_is_no_wrong_password(tmp_path):
     found = remote.check_login(load(env, home=tmp_path))
     assert not found.ok
     assert "see `pds` above" in found.mend
+
+
+def on_server(url, home):
+    return load({**NOWHERE, "SCRUBJAY_DATABASE_URL": url}, home=home)
+
+
+def test_a_user_who_passes_the_policies_is_told_what_a_superuser_must_run(postgres, tmp_path):
+    url = new_user(postgres, "BYPASSRLS")
+    made, server = Database(url), Database(postgres())
+    made.upgrade()
+    name = made.engine.url.database
+    found = check_row_security(on_server(url, tmp_path))
+    assert not found.ok
+    assert found.detail.startswith("the database's user passes the policies of block, handle, ")
+    _, statements, _ = re.split("as a superuser, in this database: |then start scrubjay again", found.mend)
+
+    as_superuser = Database(str(server.engine.url.set(database=name)))
+    with as_superuser.write() as tx:
+        tx.execute(text(statements))
+    assert check_row_security(on_server(url, tmp_path)).detail == f"holds, as the role scrubjay_person_{name}"
+    with made.write(ANA) as tx:
+        MEMORY.people.meet(tx, ANA, NOON)
+        MEMORY.apply(tx, ANA, [Remember("has a dog")], receipt(ANA), key="e", actor="rules", at=NOON)
+    for each in (made, server, as_superuser):
+        each.close()
+
+
+def test_row_security_that_was_switched_off_is_switched_on_again(postgres, tmp_path):
+    url = postgres()
+    assert check_row_security(on_server(url, tmp_path)).ok
+    db = Database(url)
+    with db.write() as tx:
+        tx.execute(text("ALTER TABLE note DISABLE ROW LEVEL SECURITY"))
+    found = check_row_security(on_server(url, tmp_path))
+    assert (found.ok, "policies of note" in found.detail) == (False, True)
+    with db.write() as tx:
+        tx.execute(text(found.mend))
+    assert check_row_security(on_server(url, tmp_path)).ok
+    db.close()
+
+
+def test_a_plain_owner_without_the_role_passes_no_policy(postgres, tmp_path):
+    url = new_user(postgres, "NOCREATEROLE")
+    db = Database(url)
+    db.upgrade()
+    db.close()
+    found = check_row_security(on_server(url, tmp_path))
+    assert (found.ok, found.detail) == (True, "holds: the user passes no policy")
 
 
 def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, tmp_path):

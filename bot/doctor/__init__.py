@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bot.doctor import local, remote
 from bot.doctor.check import ACCOUNT_ADVICE, Check, run_check
+from bot.doctor.row_security import check_row_security
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +48,7 @@ def storage_checks(settings: Settings) -> Iterator[Check]:
     yield database
     for name, check in (
         ("journal", local.check_journal),
+        ("row security", check_row_security),
         ("leftovers", local.check_leftovers),
         ("mentions", local.check_mentions),
         ("gaps", local.check_gaps),

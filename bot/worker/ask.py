@@ -18,6 +18,7 @@ from bot.worker.reserving import reserve_more
 from bot.worker.thread import ThreadReader
 from memory.model import Passage, Receipt
 from memory.recollection import Shown
+from memory.row_security import only
 from memory.text import tokens
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ def _search(
     find, names = services.memory.retrieval.find, _names(services)
 
     async def search(query: str) -> tuple[Passage, ...]:
-        passages = await services.read(lambda tx: find(tx, did, query, now=services.clock(), names=names))
+        passages = await services.read(
+            lambda tx: find(tx, did, query, now=services.clock(), names=names), person=did
+        )
         found.extend(passages)
         return passages
 
@@ -114,7 +117,7 @@ async def _no_search(_query: str) -> tuple[Passage, ...]:
 
 
 def _others_notes(services: Services, did: str, gate: Gate) -> IsOthers:
-    """Ask memory whether a text repeats a note of somebody else than `did`."""
+    """Ask memory whether a text repeats a note of somebody else than `did`: this reads the whole store."""
     retrieval = services.memory.retrieval
 
     async def is_others(text: str, shortest: int) -> bool:
@@ -162,8 +165,9 @@ def _compile_memory(
     known = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
-    return known, memory.remaining_limits(tx, mention.did, now), answers
+    with only(tx, mention.did):
+        answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
+        return known, memory.remaining_limits(tx, mention.did, now), answers
 
 
 def _names(services: Services) -> dict[str, str]:

@@ -20,6 +20,7 @@ from bot.worker.step import Step
 from bot.worker.thread import new_budget
 from memory.identifiers import thread_id
 from memory.model import Forget, Passage
+from memory.row_security import only
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -167,7 +168,8 @@ def _record_exchange(
         mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
     )
     answered = replace(said, kind="answer", author=services.network.did, text=answer, at=now)
-    services.memory.retrieval.record(tx, said, *([answered] if answer else []))
+    with only(tx, mention.did):
+        services.memory.retrieval.record(tx, said, *([answered] if answer else []))
 
 
 def _make_parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

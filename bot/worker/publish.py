@@ -42,7 +42,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     mention = claim.mention
     if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
-    parts = await services.read(lambda tx: outbox.parts(tx, mention.uri))
+    parts = await services.read(lambda tx: outbox.parts(tx, mention.uri), person=mention.did)
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed

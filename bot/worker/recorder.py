@@ -185,7 +185,7 @@ async def _store(
             turns.add(tx, turns.redacted(turn) if marked else turn)
 
     try:
-        await services.write(write)
+        await services.write(write, person=turn.did)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from memory import keywords
 from memory.errors import UnknownNote
 from memory.model import Passage, Receipt
 from memory.recollection import Block, Item, Recollection
+from memory.row_security import only
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -50,11 +52,10 @@ class Replay:
 def notes_of_turn(tx: Tx, memory: Memory, turn_input: TurnInput) -> tuple[Note, ...]:
     """Return the notes that were active at the time of the turn, without those that were erased since."""
     notes = []
-    for number in turn_input.notes:
-        try:
-            notes.append(replace(memory.note(tx, number), superseded_by=None, valid_to=None))
-        except UnknownNote:
-            continue
+    with only(tx, turn_input.person.did):
+        for number in turn_input.notes:
+            with suppress(UnknownNote):
+                notes.append(replace(memory.note(tx, number), superseded_by=None, valid_to=None))
     return tuple(notes)
 
 

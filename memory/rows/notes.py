@@ -37,10 +37,10 @@ def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
     return tuple(_note(row, also.get(row.id, ())) for row in rows)
 
 
-def active(tx: Tx, did: str | None = None) -> tuple[Note, ...]:
-    """The active notes, of one person or of everyone."""
+def active(tx: Tx, did: str | None = None, *where: Any) -> tuple[Note, ...]:
+    """The active notes, of one person or of everyone, that meet every condition."""
     mine = () if did is None else (NOTE.did == did,)
-    return find(tx, *ACTIVE, *mine)
+    return find(tx, *ACTIVE, *mine, *where)
 
 
 def by_source(tx: Tx, uri: str) -> tuple[Note, ...]:

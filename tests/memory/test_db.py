@@ -15,9 +15,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, select, text, update
 from sqlalchemy.exc import DBAPIError
 from support.memory_people import ALICE, NOW, receipt
+from support.migrating import migrate
 
 import bot.storage.tables  # noqa: F401 - registers its tables
-from memory.db import Database, _alembic, lock, make_private_folder
+from memory.db import Database, lock, make_private_folder
 from memory.errors import DatabaseUnavailable, SchemaNewer
 from memory.model import Remember
 from memory.store import Memory
@@ -38,13 +39,6 @@ def empty_url(database_url: str) -> str:
             tx.execute(text("CREATE SCHEMA public"))
         database.close()
     return database_url
-
-
-def migrate(db: Database, direction: str) -> None:
-    with db.write() as tx:
-        config = _alembic()
-        config.attributes["connection"] = tx
-        command.upgrade(config, "head") if direction == "head" else command.downgrade(config, direction)
 
 
 def tables(db: Database) -> set[str]:
