@@ -37,6 +37,7 @@ PEOPLE = st.sampled_from([ANA, BEN, EVE])
 TOKEN = re.compile(r"canary[a-z]{8}")
 FOLDERS = count()
 EXAMPLES = 10
+LAST = 5  # posts that people still talk about
 
 
 @dataclass
@@ -89,13 +90,13 @@ class Bot(RuleBasedStateMachine):
     @precondition(lambda self: self._standing())
     @rule(who=PEOPLE, data=st.data(), at_once=st.booleans())
     def reply(self, who, data, at_once):
-        parent = data.draw(st.sampled_from(self._standing()), label="under")
+        parent = data.draw(st.sampled_from(self._standing()[-LAST:]), label="under")
         self._say(who, at_once, reply={"root": parent.to_json(), "parent": parent.to_json()})
 
     @precondition(lambda self: self._answers())
     @rule(who=PEOPLE, data=st.data(), at_once=st.booleans())
     def quote_an_answer(self, who, data, at_once):
-        quoted = data.draw(st.sampled_from(self._answers()), label="the answer")
+        quoted = data.draw(st.sampled_from(self._answers()[-LAST:]), label="the answer")
         self._say(who, at_once, embed={"$type": "app.bsky.embed.record", "record": quoted.to_json()})
 
     @rule(who=PEOPLE)
@@ -105,58 +106,51 @@ class Bot(RuleBasedStateMachine):
         self.said.append(Said(who, token, self.harness.network.write(who, record), to_bot=False))
         self.harness.clock.forward(minutes=1)
 
-    @rule(who=PEOPLE)
-    def forget_me(self, who):
-        self.harness.say(who, "forget me")
-        self._forgotten(who)
+    @rule(who=PEOPLE, by_command=st.booleans())
+    def forget_a_person(self, who, by_command):
+        if by_command:
+            self.harness.say(who, "forget me")
+        else:
+            self.harness.erase(who)
+        for said in self.said:
+            said.gone = said.gone or said.who == who
         self._go_on()
 
-    @precondition(lambda self: self.said)
+    @precondition(lambda self: self._known())
     @rule(data=st.data())
     def delete_a_post(self, data):
-        said = data.draw(st.sampled_from(self.said))
-        if self._stands(said.ref):
-            self.harness.network.remove(said.ref.uri)
-            self.harness.clock.forward(seconds=1)
-            self.harness.send(PostDeleted, said.ref.uri, said.who, self.harness.clock())
-            said.gone = True
+        said = data.draw(st.sampled_from(self._known()))
+        self.harness.network.remove(said.ref.uri)
+        self.harness.clock.forward(seconds=1)
+        self.harness.send(PostDeleted, said.ref.uri, said.who, self.harness.clock())
+        said.gone = True
         self._go_on()
 
-    @precondition(lambda self: self.said)
+    @precondition(lambda self: self._known())
     @rule(data=st.data())
     def edit_a_post(self, data):
-        said = data.draw(st.sampled_from(self.said))
-        if self._stands(said.ref) and not said.gone:
-            old, said.token = said.token, word(next(self.words))
-            said.ref, said.to_bot = self.harness.edit(said.ref, f"I like {said.token}"), True
-            self.harness.handle(said.ref, edited=True)
-            self.taken_back.add(old)
-            self._go_on()
+        said = data.draw(st.sampled_from(self._known()))
+        old, said.token = said.token, word(next(self.words))
+        said.ref, said.to_bot = self.harness.edit(said.ref, f"I like {said.token}"), True
+        self.harness.handle(said.ref, edited=True)
+        self.taken_back.add(old)
+        self._go_on()
 
     @rule(one=PEOPLE, other=PEOPLE)
-    def swap_handles(self, one, other):
-        profiles = self.harness.network._profiles
+    def swap_handles_and_block(self, one, other):
+        profiles, uri = self.harness.network._profiles, f"at://{one}/app.bsky.graph.block/3kabcdefghijk"
         first, second = profiles[one].handle, profiles[other].handle
         self.harness.network.set_handle(one, second)
         self.harness.network.set_handle(other, first)
-
-    @rule(who=PEOPLE)
-    def block_and_unblock(self, who):
-        uri = f"at://{who}/app.bsky.graph.block/3kabcdefghijk"
         block(self.harness, uri)
-        self.harness.send(RecordDeleted, uri, who, self.harness.clock())
+        self.harness.send(RecordDeleted, uri, one, self.harness.clock())
 
     # --- what the operator and the machine do -------------------------------------------------------
 
-    @rule(who=PEOPLE)
-    def the_operator_forgets(self, who):
-        self.harness.erase(who)
-        self._forgotten(who)
-
-    @precondition(lambda self: self.said)
+    @precondition(lambda self: self._known())
     @rule(data=st.data())
     def the_operator_forgets_a_note(self, data):
-        said = data.draw(st.sampled_from(self.said))
+        said = data.draw(st.sampled_from(self._known()))
         self._go_on()
         with self.db.read() as tx:
             notes = self.harness.services.memory.notes(tx, said.who)
@@ -202,7 +196,7 @@ class Bot(RuleBasedStateMachine):
     @precondition(lambda self: self.said)
     @rule(data=st.data())
     def an_event_comes_again(self, data):
-        said = data.draw(st.sampled_from(self.said))
+        said = data.draw(st.sampled_from(self.said[-LAST:]))
         post = self.harness.network._posts.get(said.ref.uri)
         if post and post.ref == said.ref and said.to_bot:
             self.harness.send(PostCreated, post.ref, post.did, post.record, self.harness.clock())
@@ -260,15 +254,12 @@ class Bot(RuleBasedStateMachine):
         return [post.ref for post in self.harness.network.posts(self.harness.network.did)]
 
     def _standing(self):
-        """The posts that stand on the network, the bot's among them."""
-        return [*(said.ref for said in self.said if self._stands(said.ref)), *self._answers()]
+        """The posts that stand on the network, the bot's among them, in their order."""
+        return [post.ref for post in self.harness.network._posts.values()]
 
-    def _forgotten(self, who):
-        for said in self.said:
-            said.gone = said.gone or said.who == who
-
-    def _stands(self, ref):
-        return ref.uri in self.harness.network._posts
+    def _known(self):
+        """The posts that nobody wished to be forgotten."""
+        return [said for said in self.said if not said.gone]
 
     def _go_on(self):
         self.harness.clock.forward(minutes=10)
