@@ -206,6 +206,17 @@ def test_one_that_this_database_does_not_know_is_not_shown_once_something_was_fo
     assert places(harness) == []
 
 
+def test_what_was_shown_one_that_this_database_does_not_know_goes_with_whatever_is_forgotten(harness):
+    told = ask(harness, BEN, under=harness.root)
+    with harness.services.db.write() as tx:
+        for table in ("outbox", "mention", "turn", "passage", "answer_source"):
+            tx.execute(text(f"DELETE FROM {table}"))
+    ask(harness, "did:plc:eve", quoting=answer(harness, told))
+    before = places(harness)
+    delete(harness, harness.root)
+    assert (before != [], places(harness)) == (True, [])
+
+
 def test_one_that_is_adopted_keeps_no_words_and_is_not_shown_once_something_was_forgotten(harness, tmp_path):
     told = ask(harness, BEN, under=harness.root)
     with harness.services.db.write() as tx:
