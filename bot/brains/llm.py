@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from bot.brains import loop
 from bot.brains.loop import Call, Response
-from bot.domain.prompt import Trust, Usage
+from bot.domain.prompt import Trust, Usage, are_counted
 from bot.errors import BrainError, BrainTimeout, SettingsError, TransientBrainError
 from bot.prompt import images
 from memory.text import tokens
@@ -220,8 +220,8 @@ def _require_whole(response: ModelResponse) -> None:
 
 def _usage(response: ModelResponse, messages: Sequence[ModelMessage]) -> Usage:
     """The tokens that the provider counted, or about as many as the texts have."""
-    usage, counted = response.usage, response.usage.input_tokens + response.usage.output_tokens
-    if counted:
+    usage = response.usage
+    if are_counted(usage.input_tokens, usage.output_tokens):
         return Usage("", usage.input_tokens, usage.output_tokens, _cost(response))
     return Usage("", sum(map(_estimate, messages)), _estimate(response), None)
 

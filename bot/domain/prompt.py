@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from memory.model import Edit, Person
     from memory.recollection import Recollection
 
+MOST_TOKENS = 10_000_000  # of one request; no model takes so many
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadPost:
@@ -131,6 +133,11 @@ class Usage:
             self.tokens_out + other.tokens_out,
             (self.cost or 0) + (other.cost or 0) if known else None,
         )
+
+
+def are_counted(tokens_in: int, tokens_out: int) -> bool:
+    """Whether a provider has counted the tokens of one request: some, and not more than any model takes."""
+    return bool(tokens_in or tokens_out) and all(0 <= n <= MOST_TOKENS for n in (tokens_in, tokens_out))
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,8 +145,18 @@ async def test_a_body_that_is_no_json_is_trouble_and_no_bug(rig, body, kind):
         await think(rig, body, kind=kind)
 
 
-async def test_tokens_are_estimated_where_the_provider_counts_none(rig):
-    answer(rig, changed(rig._completion(CALL), "usage", None))
+@pytest.mark.filterwarnings("ignore:Failed to extract usage")
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        {"prompt_tokens": 10**30, "completion_tokens": 20, "total_tokens": 10**30},
+        {"prompt_tokens": 100, "completion_tokens": -20, "total_tokens": 80},
+    ],
+)
+async def test_tokens_are_estimated_where_the_provider_does_not_count_them(rig, usage):
+    answer(rig, changed(rig._completion(CALL), "usage", usage))
     person = Talker(rig.brain)
     await person.think("hello")
     assert person.spent.tokens_in > 200

@@ -23,7 +23,7 @@ from bot.brains.letta.agent import AgentManager
 from bot.brains.letta.completeness import ClientTools, checked, client_tool
 from bot.brains.letta.responses import read_response, require_whole, translate_errors
 from bot.brains.loop import Response
-from bot.domain.prompt import ToolResult, Trust, Usage
+from bot.domain.prompt import ToolResult, Trust, Usage, are_counted
 from bot.errors import BrainError, BrainTimeout, PermanentBrainError, TransientBrainError
 from bot.prompt.images import attachments
 from memory.text import tokens
@@ -214,7 +214,7 @@ class _Conversation:
 
     def _usage(self, response: LettaResponse) -> Usage:
         """The tokens that Letta counted, or about as many as the texts have."""
-        if response.tokens_in or response.tokens_out:
+        if are_counted(response.tokens_in, response.tokens_out):
             return Usage("", response.tokens_in, response.tokens_out, None)
         wrote = response.text + "".join(str(call.arguments) for call in response.calls)
         return Usage("", tokens(self._system + str(self._messages)), tokens(wrote), None)

@@ -529,8 +529,9 @@ async def test_a_certain_call_in_plain_text_is_run(letta):
     assert (await letta.think(Says(text=text))).reply == "hi"
 
 
-async def test_tokens_are_estimated_where_the_server_counts_none(letta, monkeypatch):
-    monkeypatch.setattr("support.letta_double.TOKENS", (0, 0))
+@pytest.mark.parametrize("counted", [(0, 0), (10**30, 20), (100, -20)])
+async def test_tokens_are_estimated_where_the_server_does_not_count_them(letta, monkeypatch, counted):
+    monkeypatch.setattr("support.letta_double.TOKENS", counted)
     usage = (await letta.think(replies("hi"))).usage
     assert usage.tokens_in > 200
     assert 0 < usage.tokens_out < 50
