@@ -66,15 +66,15 @@ class Unsteady(Database):
             raise OperationalError("COMMIT", {}, Exception("server closed the connection unexpectedly"))
 
     @contextmanager
-    def read(self) -> Iterator[Tx]:
+    def read(self, person: str | None = None) -> Iterator[Tx]:
         self._stumble()
-        with super().read() as tx:
+        with super().read(person) as tx:
             yield tx
 
     @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self, person: str | None = None) -> Iterator[Tx]:
         self._stumble()
-        with super().write() as tx:
+        with super().write(person) as tx:
             yield tx
             self._stumble()
 

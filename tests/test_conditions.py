@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Stores: TypeAlias = tuple[Database, Database]
 CONDITIONS = conditions("memory", "bot/storage")
 SPARE = {  # lines with a condition that has no effect of its own
-    "erase(tx, PASSAGE.did == did, PASSAGE.id.in_(ids))",  # the ids were found by the same condition
     "tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())",  # it only locks
 }
 NEEDED = [condition for condition in CONDITIONS if condition.source not in SPARE]

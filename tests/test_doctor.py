@@ -316,7 +316,7 @@ def test_a_user_who_passes_the_policies_is_told_what_a_superuser_must_run(postgr
     name = made.engine.url.database
     found = check_row_security(on_server(url, tmp_path))
     assert not found.ok
-    assert found.detail.startswith("the database's user passes the policies of block, handle, ")
+    assert found.detail.startswith("the database's user passes the policies of answer_source, block, ")
     _, statements, _ = re.split("as a superuser, in this database: |then start scrubjay again", found.mend)
 
     as_superuser = Database(str(server.engine.url.set(database=name)))
