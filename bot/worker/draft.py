@@ -16,7 +16,6 @@ from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain, receipt
 from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
-from bot.worker.recorder import add_sources
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
 from memory.identifiers import thread_id
@@ -131,7 +130,7 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     now, mention, result = services.clock(), claim.mention, asked.result
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     if not redaction.is_marked(tx, mention.uri):
-        add_sources(services, tx, mention.uri, asked.sources)
+        sources.add(tx, mention.uri, asked.sources, now)
     with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
         services.memory.apply(
             tx,

@@ -11,10 +11,9 @@ import structlog
 
 from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
-from bot.domain.uris import is_by
 from bot.errors import BrainTimeout, LimitReached, PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, outbox, redaction, sources, spending, turns
+from bot.storage import mentions, redaction, sources, spending, turns
 from memory.db import DATABASE_ERRORS
 from memory.text import tokens
 
@@ -181,7 +180,7 @@ async def _store(
             redaction.erase_answers(tx, [turn.uri])
         marked = redaction.is_marked(tx, turn.uri)  # something was erased while the brain was thinking
         if not marked:
-            add_sources(services, tx, turn.uri, source_uris(prompt, recorder.found))
+            sources.add(tx, turn.uri, source_uris(prompt, recorder.found), services.clock())
         if services.options.retain_turns:
             turns.add(tx, turns.redacted(turn) if marked else turn)
 
@@ -189,13 +188,6 @@ async def _store(
         await services.write(write, person=turn.did)
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
         log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
-
-
-def add_sources(services: Services, tx: Tx, mention_uri: str, uris: frozenset[str]) -> None:
-    """List these posts for the answer. What is in an answer of the bot that is lost here, nobody knows."""
-    own = (uri for uri in uris if is_by(uri, services.network.did))
-    lost = not all(outbox.is_known(tx, uri) for uri in own)
-    sources.add(tx, mention_uri, uris | {sources.UNKNOWN} if lost else uris, services.clock())
 
 
 def _is_outdated(services: Services, tx: Tx, prompt: Prompt, recorder: Recorder) -> bool:

@@ -271,6 +271,14 @@ def test_an_answer_that_was_shown_nothing_of_it_stays(harness):
     assert "Hello Eve." in [each.text for each in found]
 
 
+def test_an_answer_that_was_shown_one_to_somebody_else_stays_whatever_a_third_person_has_forgotten(harness):
+    shown = answer(harness, ask(harness, BEN, under=harness.root))
+    harness.brain.script = [("reply", {"text": "Hello Eve."})]
+    ask(harness, "did:plc:eve", "hello", under=shown.ref)
+    harness.erase("did:plc:carol")
+    assert places(harness, "Hello Eve.") != []
+
+
 def test_a_post_that_no_answer_was_shown_is_not_named_in_the_journal(harness):
     delete(harness, harness.network.write(BEN, {"text": "oaks", "createdAt": harness.clock().isoformat()}))
     assert len(harness.services.journal) == 0
