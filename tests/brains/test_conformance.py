@@ -270,6 +270,16 @@ async def test_a_server_that_says_when_to_come_back_is_heeded(rig):
     assert (trouble.value.retry_after, len(rig.requests)) == (30, 1)
 
 
+@over_brains(rules=NO_MODEL)
+@pytest.mark.parametrize(
+    "wish", ["900000", "99999999999999", "Fri, 31 Dec 2037 23:59:59 GMT", "-5", "soon", "inf", "1e300"]
+)
+async def test_no_server_keeps_a_brain_waiting_for_longer_than_a_quarter_of_an_hour(rig, wish):
+    with pytest.raises(TransientBrainError) as trouble:
+        await think(rig, "hello", *[Fails(429, retry_after=wish)] * 3)
+    assert trouble.value.retry_after in (None, 900)
+
+
 # --- whom it knows
 
 
