@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
 import os
 import re
 import tempfile
@@ -11,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from support.cli_seed import NOON, fill
 from support.factory import ANA, mention
@@ -490,3 +493,62 @@ def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, t
         True,
         "PostgreSQL's log keeps what is erased until about 1GB more is written",
     )
+
+
+# --- at a real PDS -------------------------------------------------------------------------------
+
+ROBOTS = itertools.count(2000)
+
+
+@pytest.fixture
+def robot(localnet, tmp_path):
+    """An account with its label, and good settings of a folder that is not there yet."""
+    actor = localnet.actor(f"robot{next(ROBOTS)}")
+    actor.label("bot")
+    env = {
+        "SCRUBJAY_HANDLE": actor.handle,
+        "SCRUBJAY_PASSWORD": actor.account.password,
+        "SCRUBJAY_PDS_URL": localnet.pds_url,
+        "SCRUBJAY_PLC_URL": localnet.plc_url,
+        "SCRUBJAY_SOURCE": "firehose",
+        "SCRUBJAY_FIREHOSE_URL": localnet.firehose_url,
+        "SCRUBJAY_DATA_DIR": str(tmp_path / "data"),
+    }
+    return actor, load(env, home=tmp_path)
+
+
+@pytest.mark.network
+def test_in_a_fresh_folder_with_good_settings_nothing_fails_and_nothing_is_made(robot, tmp_path):
+    found = list(doctor.checks(robot[1]))
+    assert [check for check in found if not check.ok] == []
+    unmade = {check.name for check in found if "`scrubjay run`" in check.detail}
+    assert unmade == {"data", "ledger", "database", "journal"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_a_wrong_password_is_seen_behind_a_stored_session(robot):
+    _, settings = robot
+    with closing(factory.open_database(settings)) as db:
+        asyncio.run(asyncio.wait_for(connect_once(settings, db), 30))
+    wrong = settings.model_copy(update={"password": SecretStr("wrong-wrong-wrong")})
+    with closing(Database(settings.database)) as db:
+        asyncio.run(asyncio.wait_for(connect_once(wrong, db), 30))  # the session lets it in all the same
+    found = remote.check_login(wrong)
+    assert (remote.check_login(settings).ok, found.ok, "new app password" in found.mend) == (
+        True,
+        False,
+        True,
+    )
+
+
+async def connect_once(settings, db):
+    await (await factory.connect(settings, db)).close()
+
+
+@pytest.mark.network
+def test_an_account_without_the_label_is_told_how_to_get_it(robot):
+    actor, settings = robot
+    actor.label("nudity")
+    found = remote.check_login(settings)
+    assert (found.ok, "automation label" in found.mend) == (False, True)
