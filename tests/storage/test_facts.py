@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from support.factory import ANA, BEN, LIMITS, NOW, Clock, mention
+from support.factory import ANA, BEN, LIMITS, ME, NOW, Clock, mention
 from support.queue import LATER, accept, claim_next, draft
 
 from bot.domain.limits import Price
-from bot.domain.mention import Part, State
+from bot.domain.mention import Part, State, StrongRef
 from bot.domain.policy import EMPTY, Spent, Window
 from bot.domain.prompt import Usage
 from bot.domain.threadgate import Gate, gate_uri
@@ -19,7 +19,7 @@ from bot.storage import consent, facts, mentions, outbox, outcomes, spending
 from bot.storage.facts import COUNTED_STATES
 from bot.storage.journal import Journal
 from bot.storage.spending import SpendKind
-from bot.storage.tables import MentionRow
+from bot.storage.tables import MentionRow, OutboxRow
 
 
 @pytest.fixture
@@ -197,6 +197,35 @@ def test_a_mention_is_as_old_as_its_post_or_as_the_operators_last_retry(db, gath
         after = gather(tx, old).age
 
     assert (before, after) == (DAY, HOUR)
+
+
+QUICK = "an answer that takes anybody longer to write than this one took, surely, does it not"
+
+
+@pytest.mark.parametrize(
+    ("did", "ago", "to_the_bot", "automatic"),
+    [
+        (ANA, HOUR, True, True),
+        (ANA, DAY - SECOND, True, True),
+        (ANA, DAY + SECOND, True, False),
+        (BEN, HOUR, True, False),
+        (ANA, HOUR, False, False),
+    ],
+)
+def test_a_program_is_known_by_its_own_answers_to_the_bot_within_a_day(
+    db, gather, did, ago, to_the_bot, automatic
+):
+    with db.write() as tx:
+        for number in range(4):
+            bots = StrongRef(f"at://{ME}/app.bsky.feed.post/{number}", "bafy")
+            answer = mention(number + 10, did, f"{QUICK}, number {number}", parent=bots)
+            mentions.accept(tx, answer, now=NOW - ago, due_at=NOW)
+            outbox.write_parts(tx, answer.uri, [Part(0, "hi", ())])
+            posted = {"posted_at": NOW - ago - SECOND, "uri": bots.uri if to_the_bot else f"{bots.uri}x"}
+            tx.execute(update(OutboxRow).where(OutboxRow.mention_uri == answer.uri).values(**posted))
+        found = gather(tx, MINE)
+
+    assert found.automatic is automatic
 
 
 # --- one table over consent: whose wish holds for whom ---------------------------------------------
