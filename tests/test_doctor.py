@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import asyncio
+import itertools
+import os
 import re
+import tempfile
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import text
 from support.cli_seed import NOON, fill
 from support.factory import ANA, mention
@@ -16,7 +22,7 @@ from support.rows_of_people import new_user
 
 from bot import doctor, factory
 from bot.config.settings import load
-from bot.doctor import local, remote
+from bot.doctor import local, queue, remote
 from bot.doctor.check import Check
 from bot.doctor.row_security import check_row_security
 from bot.domain.events import Gap
@@ -40,13 +46,18 @@ def pds(tmp_path):
     """A PDS that answers, and whose clock may be wrong: `pds(ahead)` returns settings for it."""
     servers = []
 
-    def serve(ahead, body=b'{"did": "did:web:pds", "availableUserDomains": []}'):
+    def serve(ahead, body=b'{"did": "did:web:pds", "availableUserDomains": []}', status=200):
         class Describe(BaseHTTPRequestHandler):
             def do_GET(self):
-                self.send_response_only(200)
+                self.send_response_only(status)
                 self.send_header("Date", format_datetime(datetime.now(UTC) + ahead, usegmt=True))
+                self.send_header("Content-Type", "application/json")
                 self.end_headers()
                 self.wfile.write(body)
+
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.do_GET()
 
             def log_message(self, *_):
                 pass
@@ -54,7 +65,8 @@ def pds(tmp_path):
         server = HTTPServer(("127.0.0.1", 0), Describe)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return load({"SCRUBJAY_PDS_URL": f"http://127.0.0.1:{server.server_port}"}, home=tmp_path)
+        account = {"SCRUBJAY_HANDLE": "jay.test", "SCRUBJAY_PASSWORD": "abcd-efgh-ijkl-mnop"}
+        return load(account | {"SCRUBJAY_PDS_URL": f"http://127.0.0.1:{server.server_port}"}, home=tmp_path)
 
     yield serve
     for server in servers:
@@ -114,13 +126,13 @@ def test_failed_and_late_mentions_are_told(settings):
     settings.data_dir.mkdir()
     db = Database(settings.database)
     db.upgrade()
-    assert local.check_mentions(settings).ok
+    assert queue.check_mentions(settings).ok
     fill(db)
     db.close()
-    found = local.check_mentions(settings, NOON + timedelta(minutes=90))
+    found = queue.check_mentions(settings, NOON + timedelta(minutes=90))
     assert not found.ok
     assert found.detail == "1 failed in a day, 0 left by a worker, the oldest 30 min late"
-    later = local.check_mentions(settings, NOON + timedelta(days=2))
+    later = queue.check_mentions(settings, NOON + timedelta(days=2))
     assert later.detail.startswith("0 failed in a day")
 
 
@@ -142,7 +154,7 @@ def test_mentions_that_wait_for_an_ill_brain_or_the_account_are_told(settings, e
     with db.write() as tx:
         mentions.postpone(tx, claim, NOON + timedelta(minutes=1), str(error), failed=False)
     db.close()
-    found = local.check_mentions(settings, NOON)
+    found = queue.check_mentions(settings, NOON)
     assert (found.ok, found.detail) == (False, f"1 of 1 open ones wait for the {subject}: {error}")
 
 
@@ -157,7 +169,7 @@ def test_a_gap_is_told_while_mentions_in_it_may_still_be_found(settings, age, ok
         gaps.record(tx, Gap(0, "bsky.network", 7, 9, "OutdatedCursor", NOON), NOON)
         gaps.record(tx, Gap(0, "bsky.network", 9, 12, "closed 1001", NOON, replayed=True), NOON)
     db.close()
-    found = local.check_gaps(settings, NOON + age)
+    found = queue.check_gaps(settings, NOON + age)
     assert (found.ok, "OutdatedCursor" in found.detail, "closed" in found.detail) == (ok, not ok, False)
 
 
@@ -169,12 +181,20 @@ def test_the_clock_is_compared_with_the_pds(pds, ahead, ok):
     assert remote.check_clock(settings).ok == ok
 
 
-def test_a_folder_that_cannot_be_written_to_is_told(tmp_path):
-    (tmp_path / "data").write_text("a file")
-    settings = load({"SCRUBJAY_DATA_DIR": "/proc/scrubjay"}, home=tmp_path)
+@pytest.mark.parametrize("place", ["/proc/scrubjay", "a file", "a file/below"])
+def test_a_folder_that_cannot_be_written_to_is_told(tmp_path, place):
+    (tmp_path / "a file").write_text("no folder")
+    settings = load({"SCRUBJAY_DATA_DIR": str(tmp_path / place)}, home=tmp_path)
     found = doctor.run_check("data", local.check_data_dir, settings, "set SCRUBJAY_DATA_DIR")
     assert not found.ok
     assert found.mend == "set SCRUBJAY_DATA_DIR"
+
+
+def test_a_database_that_is_a_folder_is_told(tmp_path):
+    (tmp_path / "scrubjay.db").mkdir()
+    settings = load({**NOWHERE, "SCRUBJAY_DATA_DIR": str(tmp_path)}, home=tmp_path)
+    found = local.check_database(settings)
+    assert (found.ok, "is a folder" in found.detail, found.mend) == (False, True, local.FILE_ADVICE)
 
 
 # --- each fault has its own mend -----------------------------------------------------------------
@@ -267,6 +287,87 @@ def test_a_server_that_is_down_is_started_and_not_upgraded(tmp_path):
     assert "hunter2" not in found.detail
 
 
+@pytest.fixture
+def shared():
+    """Settings of a data directory that another user may look into, with all that a run makes."""
+    with tempfile.TemporaryDirectory(prefix="scrubjay-") as name:
+        home = Path(name)
+        settings = load({**NOWHERE, "SCRUBJAY_DATA_DIR": f"{home}/data"}, home=home)
+        with closing(factory.open_database(settings)) as db:
+            factory.open_journal(settings, db)
+            factory.open_ledger(settings)
+        home.chmod(0o755)
+        for path in (settings.data_dir, *settings.data_dir.iterdir()):
+            path.chmod(0o777)
+        list(doctor.checks(settings))  # all that it imports is imported
+        yield settings
+
+
+@contextmanager
+def another_user():
+    """Within the block this process has the rights of nobody, if it had those of root."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "rights", "failing"),
+    [
+        ("", 0o555, {"data", "database"}),
+        ("", 0o700, {"data", "database"}),
+        ("scrubjay.db", 0o444, {"database"}),
+        ("scrubjay.db", 0o600, {"database"}),
+        ("scrubjay.db-wal", 0o444, {"database"}),
+        ("journal", 0o600, {"journal"}),
+        ("journal", 0o444, {"journal"}),
+        ("ledger", 0o600, {"ledger"}),
+        ("ledger", 0o444, {"ledger"}),
+    ],
+)
+def test_what_may_not_be_read_or_written_is_told_with_the_rights_that_are_missing(
+    shared, name, rights, failing
+):
+    if os.geteuid():
+        rights &= 0o077 << 3 if rights & 0o077 else 0  # the owner asks, and not another user
+    path = shared.data_dir / name
+    path.touch()
+    path.chmod(rights)
+    with another_user():
+        found = [check for check in doctor.checks(shared) if not check.ok]
+    path.chmod(0o777)
+    told = {check.name: check for check in found if "above" not in check.detail}
+    assert told.keys() & {"data", "database", "journal", "ledger"} == failing
+    advice = {check.mend for name, check in told.items() if name in failing - {"data"}}
+    assert advice == {local.RIGHTS_ADVICE}
+
+
+def test_a_server_that_only_reads_is_told_as_such(postgres, tmp_path):
+    url = postgres()
+    with closing(Database(url)) as db, db.engine.connect() as connection:
+        name = db.engine.url.database
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+            f"ALTER DATABASE {name} SET default_transaction_read_only = on"
+        )
+    found = local.check_database(on_server(url, tmp_path))
+    assert not found.ok
+    assert "only reads" in found.detail
+
+
+@pytest.mark.parametrize("spoil", [b"", b"my diary\n", b"\xff" * 100])
+def test_a_ledger_that_cannot_be_read_is_told_and_left_alone(made, spoil):
+    assert local.check_ledger(made).ok
+    path = made.data_dir / "ledger"
+    path.write_bytes(spoil)
+    found = local.check_ledger(made)
+    assert (found.ok, "copy it back" in found.mend, path.read_bytes()) == (False, True, spoil)
+
+
 def test_a_persona_that_is_missing_is_found(tmp_path):
     settings = load({"SCRUBJAY_PERSONA_FILE": str(tmp_path / "nobody.md")}, home=tmp_path)
     found = doctor.run_check("persona", local.check_persona, settings, "mend the file")
@@ -292,10 +393,40 @@ def test_a_database_that_others_can_read_is_found(made):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("body", [b"<html>log in to the hotel's network</html>", b"[]", b'{"ok": true}'])
-def test_a_server_that_is_no_pds_is_told_as_such(pds, body):
-    found = remote.check_pds(pds(timedelta(0), body))
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, b"<html>log in to the hotel's network</html>"),
+        (200, b"[]"),
+        (200, b'{"ok": true}'),
+        (301, b""),
+        (403, b"<html>"),
+        (404, b"<html>"),
+        (404, b'{"error": "XRPCNotSupported", "message": "x"}'),
+        (501, b'{"error": "MethodNotImplemented"}'),
+    ],
+)
+def test_a_server_that_is_no_pds_is_told_as_such_and_not_as_a_wrong_password(pds, status, body):
+    settings = pds(timedelta(0), body, status)
+    found = remote.check_pds(settings)
     assert (found.ok, found.mend) == (False, "set SCRUBJAY_PDS_URL to the account's PDS")
+    login = remote.check_login(settings)
+    assert (login.ok, "see `pds` above" in login.mend) == (False, True)
+
+
+@pytest.mark.slow
+def test_a_pds_in_trouble_is_no_wrong_address(pds):
+    settings = pds(timedelta(0), b"", 502)
+    found = next(check for check in doctor.checks(settings) if check.name == "pds")
+    assert (found.ok, "check the network" in found.mend) == (False, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("status", "error"), [(401, "AuthenticationRequired"), (400, "InvalidPassword")])
+def test_a_wrong_password_is_told_as_such(pds, status, error):
+    body = f'{{"error": "{error}", "message": "Invalid identifier or password"}}'.encode()
+    found = remote.check_login(pds(timedelta(0), body, status))
+    assert (found.ok, "make a new app password" in found.mend) == (False, True)
 
 
 def test_a_pds_that_does_not_answer_is_no_wrong_password(tmp_path):
@@ -362,3 +493,62 @@ def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, t
         True,
         "PostgreSQL's log keeps what is erased until about 1GB more is written",
     )
+
+
+# --- at a real PDS -------------------------------------------------------------------------------
+
+ROBOTS = itertools.count(2000)
+
+
+@pytest.fixture
+def robot(localnet, tmp_path):
+    """An account with its label, and good settings of a folder that is not there yet."""
+    actor = localnet.actor(f"robot{next(ROBOTS)}")
+    actor.label("bot")
+    env = {
+        "SCRUBJAY_HANDLE": actor.handle,
+        "SCRUBJAY_PASSWORD": actor.account.password,
+        "SCRUBJAY_PDS_URL": localnet.pds_url,
+        "SCRUBJAY_PLC_URL": localnet.plc_url,
+        "SCRUBJAY_SOURCE": "firehose",
+        "SCRUBJAY_FIREHOSE_URL": localnet.firehose_url,
+        "SCRUBJAY_DATA_DIR": str(tmp_path / "data"),
+    }
+    return actor, load(env, home=tmp_path)
+
+
+@pytest.mark.network
+def test_in_a_fresh_folder_with_good_settings_nothing_fails_and_nothing_is_made(robot, tmp_path):
+    found = list(doctor.checks(robot[1]))
+    assert [check for check in found if not check.ok] == []
+    unmade = {check.name for check in found if "`scrubjay run`" in check.detail}
+    assert unmade == {"data", "ledger", "database", "journal"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.network
+def test_a_wrong_password_is_seen_behind_a_stored_session(robot):
+    _, settings = robot
+    with closing(factory.open_database(settings)) as db:
+        asyncio.run(asyncio.wait_for(connect_once(settings, db), 30))
+    wrong = settings.model_copy(update={"password": SecretStr("wrong-wrong-wrong")})
+    with closing(Database(settings.database)) as db:
+        asyncio.run(asyncio.wait_for(connect_once(wrong, db), 30))  # the session lets it in all the same
+    found = remote.check_login(wrong)
+    assert (remote.check_login(settings).ok, found.ok, "new app password" in found.mend) == (
+        True,
+        False,
+        True,
+    )
+
+
+async def connect_once(settings, db):
+    await (await factory.connect(settings, db)).close()
+
+
+@pytest.mark.network
+def test_an_account_without_the_label_is_told_how_to_get_it(robot):
+    actor, settings = robot
+    actor.label("nudity")
+    found = remote.check_login(settings)
+    assert (found.ok, "automation label" in found.mend) == (False, True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 from bot.brains import loop
 from bot.brains.loop import Call, Response
 from bot.domain.prompt import Trust, Usage, are_counted
+from bot.domain.retry_after import bounded
 from bot.errors import BrainError, BrainTimeout, SettingsError, TransientBrainError
 from bot.prompt import images
 from memory.text import tokens
@@ -251,6 +252,7 @@ def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> Bra
     """
     status = f" (HTTP {error.status_code})" if isinstance(error, exceptions.ModelHTTPError) else ""
     advice = next((words for kind, words in OPERATOR_ERRORS if isinstance(error, kind)), None)
+    wait = bounded(getattr(error, "retry_after", None))
     match error:
         case exceptions.ModelRequestTimeout():
             return BrainTimeout("it took too long")
@@ -265,12 +267,10 @@ def _to_brain_error(error: exceptions.AgentRunError, *, has_images: bool) -> Bra
             )
         case exceptions.ModelServerError() if has_images:
             why = f"the provider fails at a request with pictures{status}"
-            return TransientBrainError(
-                f"{why}. {images.VISION_HINT}", retry_after=error.retry_after, post_suspected=True
-            )
+            return TransientBrainError(f"{why}. {images.VISION_HINT}", retry_after=wait, post_suspected=True)
         case _:
             why = advice or f"the provider is in trouble: {type(error).__name__}"
-            return TransientBrainError(why + status, retry_after=getattr(error, "retry_after", None))
+            return TransientBrainError(why + status, retry_after=wait)
 
 
 def _make_model(options: ModelOptions) -> ProviderModel:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.doctor import local, remote
+from bot.doctor import local, queue, remote
 from bot.doctor.check import ACCOUNT_ADVICE, Check, run_check
 from bot.doctor.row_security import check_row_security
 
@@ -24,6 +24,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("data", local.check_data_dir, "set SCRUBJAY_DATA_DIR to a folder that you may write to"),
         ("secrets", local.check_secrets, "chmod 600 the files"),
         ("disk", local.check_disk, "make room, or set SCRUBJAY_DATA_DIR to another disk"),
+        ("ledger", local.check_ledger, local.LEDGER_ADVICE),
     ):
         yield run_check(name, check, settings, mend)
     yield from storage_checks(settings)
@@ -50,8 +51,8 @@ def storage_checks(settings: Settings) -> Iterator[Check]:
         ("journal", local.check_journal),
         ("row security", check_row_security),
         ("leftovers", local.check_leftovers),
-        ("mentions", local.check_mentions),
-        ("gaps", local.check_gaps),
+        ("mentions", queue.check_mentions),
+        ("gaps", queue.check_gaps),
     ):
         if database.ok:
             yield run_check(name, check, settings, mend)

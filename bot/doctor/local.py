@@ -1,4 +1,4 @@
-"""Checks of this machine: Python, settings, files, the database and what waits in it."""
+"""Checks of this machine: Python, settings, files and the database."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import sqlite3
 import sys
 import tempfile
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -19,8 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot import factory
 from bot.doctor.check import ACCOUNT_ADVICE, UPGRADE_ADVICE, Check, describe
-from bot.domain.mention import ACTIVE, OPEN, State
-from bot.errors import AccountTrouble, BreakerOpen, JournalUnavailable, TransientBrainError
+from bot.errors import JournalUnavailable, LedgerUnavailable
 from bot.storage.journal import is_shared
 from memory.db import Database
 from memory.errors import MemoryFault, SchemaNewer
@@ -30,22 +27,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bot.config.settings import Settings
-    from bot.domain.mention import Entry
 
 PYTHON = (3, 11)
 MIN_FREE_BYTES = 500 * 2**20  # for a week of a busy bot, with its backup
 WAL_SETTINGS = ("max_wal_size", "archive_mode")
 OTHERS = 0o077  # the rights of everybody but the owner
-DAY = timedelta(days=1)
-MAX_DELAY = timedelta(minutes=5)
-MAX_ROWS = 1000
-GAP_ADVICE = "scrubjay run, on a PDS with an AppView; `scrubjay gap list --open` tells more"
 RESTORE_ADVICE = "move the file away and restore the last backup; `docs/operating.md` tells how"
 JOURNAL_ADVICE = (
     "copy it back from where you keep it, before the bot runs; if it is lost, move away what is left of it: "
     "`scrubjay run` begins a new one, and `docs/operating.md` tells what that means"
 )
+LEDGER_ADVICE = (
+    "copy it back from where you keep it, before the bot runs; if it is lost, move away what is left of it: "
+    "`scrubjay run` begins a new one"
+)
 RIGHTS_ADVICE = "see that its folder and file are yours: you must be able to write to both"
+FILE_ADVICE = "set SCRUBJAY_DATABASE_URL to a file"
+STANDBY_ADVICE = "set SCRUBJAY_DATABASE_URL to the server that takes writes"
 SQLITE_ADVICE: Mapping[int, str] = MappingProxyType(
     {
         sqlite3.SQLITE_CORRUPT: RESTORE_ADVICE,
@@ -72,7 +70,7 @@ def check_account(settings: Settings) -> Check:
 
 def check_data_dir(settings: Settings) -> Check:
     folder = settings.data_dir.absolute()
-    with tempfile.TemporaryFile(dir=_nearest_folder(folder)):
+    with tempfile.TemporaryFile(dir=_nearest(folder)):
         made = "is writable" if folder.is_dir() else "not yet, `scrubjay run` makes it"
         return Check("data", ok=True, detail=f"{folder}: {made}")
 
@@ -85,7 +83,7 @@ def check_secrets(settings: Settings) -> Check:
         settings.data_dir / "journal",
         *_sqlite_files(settings),
     ]
-    open_to_others = [path for path in places if path.is_file() and path.stat().st_mode & OTHERS]
+    open_to_others = [path for path in places if _exists(path) and path.stat().st_mode & OTHERS]
     if not open_to_others:
         return Check("secrets", ok=True, detail="no other user can read them")
     names = " ".join(str(path) for path in open_to_others)
@@ -105,35 +103,87 @@ def _sqlite_files(settings: Settings) -> list[Path]:
 
 
 def check_disk(settings: Settings) -> Check:
-    free = shutil.disk_usage(_nearest_folder(settings.data_dir)).free
+    free = shutil.disk_usage(_nearest(settings.data_dir)).free
     detail = f"{free / 2**30:.1f} GiB free"
     mend = f"make room: at least {MIN_FREE_BYTES // 2**20} MiB" if free < MIN_FREE_BYTES else None
     return Check("disk", free >= MIN_FREE_BYTES, detail, mend)
 
 
-def _nearest_folder(path: Path) -> Path:
-    """Return the folder, or the nearest parent of `path` that exists."""
+def _nearest(path: Path) -> Path:
+    """What stands there, or the nearest parent of `path` that does."""
     path = path.absolute()
-    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path(os.sep))
+    return next(place for place in (path, *path.parents) if _exists(place))
+
+
+def _exists(path: Path) -> bool:
+    """Whether something stands there, as far as this user is told."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises what a closed folder says
+
+
+def _is_closed(path: Path) -> bool:
+    """Whether this user may not read and write the file, or not make it."""
+    place = _nearest(path)
+    rights = os.R_OK | os.W_OK | (os.X_OK if place.is_dir() else 0)
+    return not os.access(place, rights, effective_ids=os.access in os.supports_effective_ids)
+
+
+def check_ledger(settings: Settings) -> Check:
+    """Look whether the ledger of what was answered can be read and written."""
+    path = settings.data_dir / "ledger"
+    if not _exists(path):
+        return Check("ledger", ok=True, detail="none yet, `scrubjay run` begins it")
+    if _is_closed(path):
+        return Check("ledger", ok=False, detail=f"{path}: it is not yours", mend=RIGHTS_ADVICE)
+    try:
+        factory.open_ledger(settings)
+    except LedgerUnavailable as error:
+        return Check("ledger", ok=False, detail=describe(error), mend=LEDGER_ADVICE)
+    return Check("ledger", ok=True, detail=str(path))
 
 
 def check_database(settings: Settings) -> Check:
     """Read all of it: pages that were overwritten are found when they are read, which may be weeks later."""
     place = make_url(settings.database).render_as_string(hide_password=True)
+    if closed := _check_files(settings, place):
+        return closed
     with closing(Database(settings.database)) as db:
         if not db.exists():
             return Check("database", ok=True, detail=f"{place}: not yet, `scrubjay run` makes it")
         try:
-            found, head = db.check()
-            damage = db.damage()
+            return _read_all(db, place)
         except (MemoryFault, DBAPIError) as error:
             return Check("database", ok=False, detail=describe(error), mend=_database_advice(error))
-    if damage:
+
+
+def _check_files(settings: Settings, place: str) -> Check | None:
+    """The failed check, if SQLite could not write to its files or make them."""
+    files = _sqlite_files(settings)
+    if any(map(os.path.isdir, files)):
+        return Check("database", ok=False, detail=f"{place} is a folder", mend=FILE_ADVICE)
+    if any(map(_is_closed, [*files, *(file.parent for file in files)])):
+        return Check("database", ok=False, detail=f"{place}: it is not yours", mend=RIGHTS_ADVICE)
+    return None
+
+
+def _read_all(db: Database, place: str) -> Check:
+    """Raises MemoryFault and DBAPIError."""
+    found, head = db.check()
+    if damage := db.damage():
         return Check("database", ok=False, detail=f"{place} is damaged: {damage}", mend=RESTORE_ADVICE)
     if found != head:
         detail = f"{place}: schema {found or 'none'}, {head} is wanted"
         return Check("database", ok=False, detail=detail, mend=UPGRADE_ADVICE)
+    if _only_reads(db):
+        return Check("database", ok=False, detail=f"{place}: the server only reads", mend=STANDBY_ADVICE)
     return Check("database", ok=True, detail=f"{place}, schema {found}")
+
+
+def _only_reads(db: Database) -> bool:
+    """Whether the server takes no writes, as a standby of PostgreSQL."""
+    if db.is_sqlite:
+        return False
+    with db.write() as tx:
+        return tx.exec_driver_sql("SHOW transaction_read_only").scalar() == "on"
 
 
 def _database_advice(error: Exception) -> str:
@@ -148,8 +198,10 @@ def _database_advice(error: Exception) -> str:
 def check_journal(settings: Settings) -> Check:
     """Look whether the journal of erasures is there and can be read, and how many lines it has."""
     path = settings.data_dir / "journal"
+    if _exists(path) and _is_closed(path):
+        return Check("journal", ok=False, detail=f"{path}: it is not yours", mend=RIGHTS_ADVICE)
     with closing(Database(settings.database)) as db:
-        if not path.exists():
+        if not _exists(path):
             if not db.exists():
                 return Check("journal", ok=True, detail="none yet, `scrubjay run` begins it")
             if is_shared(db):
@@ -177,81 +229,3 @@ def check_leftovers(settings: Settings) -> Check:
     if shown["archive_mode"] != "off":
         detail += "; its archive, as long as you keep that"
     return Check("leftovers", ok=True, detail=detail)
-
-
-def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
-    """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
-    if not _has_database(settings):
-        return Check("mentions", ok=True, detail="none yet")
-    from bot.storage import views
-
-    now, db = now or datetime.now(UTC), Database(settings.database)
-    with db.read() as tx:
-        lists = [views.entries(tx, state=state, limit=MAX_ROWS) for state in (*OPEN, State.FAILED)]
-    db.close()
-    entries = list(chain.from_iterable(lists))
-    failed = sum(entry.state == State.FAILED and _ended_at(entry) > now - DAY for entry in entries)
-    open_count = sum(entry.state in OPEN for entry in entries)
-    overdue = sum(
-        entry.state in ACTIVE and entry.due_at is not None and entry.due_at < now for entry in entries
-    )
-    delays = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
-    oldest = max([*delays, timedelta()])
-    if waiting := _find_common_cause([entry for entry in entries if entry.state in OPEN]):
-        return waiting
-    if not (failed or overdue or oldest > MAX_DELAY):
-        return Check("mentions", ok=True, detail=f"{open_count} open, none stuck")
-    minutes = round(oldest.total_seconds() / 60)
-    detail = f"{failed} failed in a day, {overdue} left by a worker, the oldest {minutes} min late"
-    mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"
-    return Check("mentions", ok=False, detail=detail, mend=mend)
-
-
-def _find_common_cause(entries: list[Entry]) -> Check | None:
-    """The account or the brain, if mentions wait for one of them: it concerns them all."""
-    for subject, check, waits in (
-        ("account", "login", _waits_for_account),
-        ("brain", "brain", _waits_for_brain),
-    ):
-        whys = [entry.why for entry in entries if entry.why and waits(entry.why)]
-        if whys:
-            detail = f"{len(whys)} of {len(entries)} open ones wait for the {subject}: {whys[0]}"
-            mend = f"see `{check}` below; they are tried again"
-            return Check("mentions", ok=False, detail=detail, mend=mend)
-    return None
-
-
-def check_gaps(settings: Settings, now: datetime | None = None) -> Check:
-    """Look for gaps that may hide mentions which can still be answered; older mentions would expire."""
-    if not _has_database(settings):
-        return Check("gaps", ok=True, detail="none yet")
-    from bot.storage import gaps
-
-    now, db = now or datetime.now(UTC), Database(settings.database)
-    with db.read() as tx:
-        still_open = gaps.latest(tx, limit=MAX_ROWS, still_open=True)
-    db.close()
-    soon = timedelta(seconds=3 * settings.reconcile_every)
-    overdue = [gap for gap in still_open if soon < now - gap.at < settings.limits.max_age]
-    if not overdue:
-        return Check("gaps", ok=True, detail=f"{len(still_open)} open, none for long")
-    last = overdue[0]
-    detail = f"{len(overdue)} open, the last since {last.at:%Y-%m-%d %H:%M}Z ({last.host}: {last.why})"
-    return Check("gaps", ok=False, detail=detail, mend=GAP_ADVICE)
-
-
-def _has_database(settings: Settings) -> bool:
-    with closing(Database(settings.database)) as db:
-        return db.exists()
-
-
-def _waits_for_account(why: str) -> bool:
-    return why.startswith(str(AccountTrouble.__doc__).split("\n")[0])
-
-
-def _waits_for_brain(why: str) -> bool:
-    return why.startswith((str(TransientBrainError()).strip(), str(BreakerOpen()).strip()))
-
-
-def _ended_at(entry: Entry) -> datetime:
-    return entry.ended_at or entry.seen_at

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
-from bot.errors import AccountTrouble, NetworkError, TransientNetworkError
+from bot.errors import AccountTrouble, NetworkError
 
 if TYPE_CHECKING:
     import httpx2
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
 BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
+IN_TROUBLE = frozenset({429, 500, 502, 503, 504})  # what a PDS may answer, too
 MAX_SKEW = timedelta(minutes=1)
 
 
 def check_pds(settings: Settings) -> Check:
     response = _describe(settings)
+    if response.status_code in IN_TROUBLE:
+        response.raise_for_status()
     if not _is_pds(response):
         detail = f"{settings.pds_url} answers, but not as a PDS does"
         return Check("pds", ok=False, detail=detail, mend="set SCRUBJAY_PDS_URL to the account's PDS")
@@ -32,6 +35,8 @@ def check_pds(settings: Settings) -> Check:
 
 def check_clock(settings: Settings) -> Check:
     response = _describe(settings)
+    if "date" not in response.headers:
+        return Check("clock", ok=False, detail="the PDS names no time", mend="see `pds` above")
     theirs = parsedate_to_datetime(response.headers["date"])
     skew = abs(datetime.now(UTC) - theirs)
     ok = skew <= MAX_SKEW
@@ -43,7 +48,7 @@ def _describe(settings: Settings) -> httpx2.Response:
     import httpx2
 
     url = f"{settings.pds_url}/xrpc/com.atproto.server.describeServer"
-    return httpx2.get(url, timeout=NETWORK_TIMEOUT).raise_for_status()
+    return httpx2.get(url, timeout=NETWORK_TIMEOUT)
 
 
 def _is_pds(response: httpx2.Response) -> bool:
@@ -64,11 +69,9 @@ def check_login(settings: Settings) -> Check:
         did = asyncio.run(asyncio.wait_for(_login(settings, handle, password), NETWORK_TIMEOUT))
     except AccountTrouble as error:
         return Check("login", ok=False, detail=error.what, mend=error.mend)
-    except (TransientNetworkError, TimeoutError) as error:
+    except (NetworkError, TimeoutError) as error:
         advice = "see `pds` above; nothing is known of the password"
         return Check("login", ok=False, detail=describe(error), mend=advice)
-    except NetworkError as error:
-        return Check("login", ok=False, detail=str(error), mend="check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD")
     return Check("login", ok=True, detail=f"@{handle} is {did}, labelled as a bot")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.call_values import ARGUMENT_KEYS, LIST_KEYS, NAME_KEYS
 from bot.domain.model_text import mask_quoted, unescape
-from bot.domain.text_calls import MARKER, without_dsml
+from bot.domain.text_calls import MARKER, in_plain_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def looks_like_call(text: str, names: Sequence[str]) -> bool:
     """Whether a text holds something like a call of these tools, outside of code spans."""
     one_of = "|".join(map(re.escape, names))
-    masked = mask_quoted(without_dsml(unescape(text)))
+    masked = mask_quoted(in_plain_dialect(unescape(text)))
     return any(found["open"] for found in MARKER.finditer(masked)) or bool(_suspicious(one_of).search(masked))
 
 
@@ -30,12 +30,14 @@ def _suspicious(names: str) -> re.Pattern[str]:
         rf"[\"'](?:{'|'.join(NAME_KEYS)})[\"']\s*:\s*[\"']{prefixed}[\"']"
         rf"|[{{,]\s*[\"'](?:{keys})[\"']\s*:\s*[\[{{\"']"
         rf"|[{{\[]\s*[\"'](?:{names})[\"']\s*:\s*[\[{{\"']"
-        rf"|(?<![\w'’])(?:print\(\s*)?{prefixed}\((?:\s*\w+\s*=|\s*[\"'“{{\[]|\s*\))"  # noqa: RUF001
-        rf"|(?<!\w){prefixed}\s*\{{\s*[\"'\w]"
+        rf"|(?<![\w'’])(?:print\(\s*)?{prefixed}(?:\*\*|__)?\((?:\s*\w+\s*[=:]|\s*[\"'“{{\[]|\s*\))"  # noqa: RUF001
+        rf"|(?<!\w){prefixed}\s*:?\s*\{{\s*[\"'\w]"
         rf"|\bto=functions\.|\b(?:functions|default_api)\.(?:{names})\b|\b(?:{underscored})\b"
         rf"|^\s*(?:\*\*)?(?:Action|Tool|Function|(?:Tool|Function)[ _]call|Calling(?: tool)?)"
         rf"(?:[ _]name)?(?:\*\*)?"
         rf"[ \t]*:[ \t]*[\"'`*]*(?:{names})\b"
+        rf"|^\s*(?:{'|'.join(NAME_KEYS)})[ \t]*:[ \t]*[\"']?(?:{names})[\"']?[ \t]*\n"
+        rf"\s*(?:{'|'.join(ARGUMENT_KEYS)})\s*:"
         rf"|^\s*(?:\*\*)?Action[ _]Input(?:\*\*)?\s*:"
         rf"|</?(?:{names})(?:[\s/][^<>]*)?>|<(?:function|tool)(?:=|\s+name=)|<(?:[a-z]+:)?invoke\b"
         rf"|^\s*[/@!](?:{names})\b|\[(?:{names})(?:[\s:(].*?)?\]\s*\Z"

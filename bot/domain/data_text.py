@@ -18,6 +18,7 @@ BEGUN_DATA = re.compile(r"[\[{]\s*(?:[\[{]\s*)*(?:[\"'][^\"'\n]{0,80}(?:[\"']\s*
 TEXT_KEY = re.compile(
     r"[\[{\s]*[\"'](?:text|reply|message|content|response|answer|name|tool|action|type)[\"']\s*:"
 )
+FIELD = re.compile(TEXT_KEY.pattern.replace(r"[\[{\s]*", "", 1) + r"\s*[\"'\[{]")  # its braces were dropped
 CLOSED_DATA = re.compile(r"[\"'”’]\s*[}\]][}\]\s]*\Z|\}\s*\}\s*\Z")  # noqa: RUF001
 
 
@@ -26,7 +27,7 @@ def is_data(text: str) -> bool:
     inner = text.strip()
     if fenced := FENCED.fullmatch(inner):
         inner = fenced["text"].strip()
-    if inner.casefold() in NO_WORDS or EVENT_STREAM.match(inner):
+    if inner.casefold() in NO_WORDS or EVENT_STREAM.match(inner) or FIELD.match(inner):
         return True
     if not inner.startswith(("{", "[")):
         unbalanced = any(inner.count(end) > inner.count(begin) for begin, end in ("{}", "[]"))

@@ -49,6 +49,16 @@ THOUGHT_LABEL = re.compile(
     ),
     re.IGNORECASE,
 )
+UNLABELLED_THOUGHT = re.compile(  # how models begin to think aloud, where a server left the tags out
+    r"\s*(?:[(\[*_#]+[ \t]*(?:thoughts?|thinking|reasoning|(?:inner|internal) (?:thoughts?|monologue))"
+    r"(?:[ \t]*:|(?:\*\*|__)?[ \t]*\n)"
+    r"|(?:(?:ok(?:ay)?|al+right|hm+|so|well|now|first|let me think)[,.:]*\s+)?"
+    r"(?:the user(?:['’]s| (?:is|was|wants?|wanted|asks?|asked|says?|said|seems|has|just|may|might|would"  # noqa: RUF001
+    r"|appears|needs?|mention(?:s|ed)|tells|told|likes?|greet(?:s|ed)|repl(?:ies|ied)|wrote|writes"
+    r"|post(?:s|ed)|shares?|shared|thank(?:s|ed)|responds?|responded))"
+    r"|(?:we|i) need to (?:reply|respond|answer)|we should (?:reply|respond|answer))\b)",
+    re.IGNORECASE,
+)
 ANSWER_LABEL = re.compile(
     r"(?:^|\n)"
     + LABEL.format(
@@ -91,7 +101,8 @@ END_TOKEN = re.compile(
     r"|<\|(?:im_end|eot_id|eom_id|end_?of_?text|end_?of_?turn(?:_token)?|end|return|call|eos|eot|eod|pad|im_sep"
     r"|end_of_(?:sentence|solution|box|message|response|role)|end_(?:response|text)|endofprompt)\|>"
     rf"|{TURN_OF.format(OTHERS)}"
-    r"|\[(?:eos|inst|pad|unused_token_\d+)\]|<<sys>>|<reserved_\d+>|<extra_id_\d+>|<0x0a>",
+    r"|\[(?:eos|inst|pad|unused_token_\d+)\]|<<sys>>|<reserved_\d+>|<extra_id_\d+>|<0x0a>"
+    r"|(?:\[(?:/s|eot|done)\]|<(?:end|stop|sep)>)(?=\s*\Z)",
     re.IGNORECASE,
 )
 LEFT_HEADER = re.compile(r"\s*(?:assistant|model)[ \t]*\n\s*(?=\S)")  # where its tokens were dropped
@@ -117,8 +128,10 @@ MARKUP = re.compile(
     r"(?:[\s=][^<>\n]{0,200})?/?>"
     rf"|{OPENING}|{CLOSING}|{EMPTY}"
     rf"|<\|[^<>|\n]{{0,60}}\Z|</?(?:{THOUGHT}|tool_calls?|function_calls?|invoke)\Z"  # cut at the end
-    r"|<extra_id_\d+>|<!doctype html|</?html[\s>]",
-    re.IGNORECASE,
+    r"|<extra_id_\d+>|<!doctype html|</?(?:html|details|summary)[\s>]"
+    r"|</?[a-z]{1,30}(?:_[a-z0-9]{1,30}){1,5}(?:[\s=][^<>\n]{0,200})?/?>|\\boxed\{"
+    r"|\A\s*<\w+\s*/?>\s*\Z|\A\s*<(?P<all>\w+)>.*</(?P=all)>\s*\Z",  # nothing but one tag
+    re.IGNORECASE | re.DOTALL,
 )
 WIDE_TOKEN = re.compile(r"[<＜][|｜]([^<>＜＞|｜\n]{1,80})[|｜][>＞]")  # noqa: RUF001 - DeepSeek's
 LESS, MORE = (
@@ -199,8 +212,8 @@ def without_tokens(text: str) -> str:
 
 
 def begins_with_thought(text: str) -> bool:
-    """Whether the text is labelled as a thought, such as "Thought: ..." of ReAct."""
-    return bool(THOUGHT_LABEL.match(text))
+    """Whether the text begins as a thought does: "Thought: ..." of ReAct, "Okay, the user says ..."."""
+    return bool(THOUGHT_LABEL.match(text) or UNLABELLED_THOUGHT.match(text))
 
 
 def has_markup(text: str) -> bool:
@@ -224,7 +237,7 @@ def _final_channel(text: str) -> str:
 
 
 def _without_labelled_thought(text: str) -> str:
-    if begins_with_thought(text) and (answers := list(ANSWER_LABEL.finditer(text))):
+    if THOUGHT_LABEL.match(text) and (answers := list(ANSWER_LABEL.finditer(text))):
         return text[answers[-1].end() :]
     return text
 

@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from bot.domain.call_values import TextCall
 
 SHOWN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
+SILENCE = regex.compile(
+    r"[\p{P}\p{S}\s]*(?:no[ _-]?(?:reply|response|answer)"
+    r"|(?:stay|remain|keep)(?:s|ing)?[ _-]?(?:silent|quiet)"
+    r"|(?<=[(\[{<*_])(?:silence|silent|skip|pass|nothing|ignored?)(?=[)\]}>*_]))[\p{P}\p{S}\s]*",
+    regex.IGNORECASE,
+)
 MAX_CHARS = 20_000  # beyond them a text is not even read
 TOO_LONG = "the reply is far too long. Say it in fewer words."
 NOTHING = "the reply is empty. Say something, or call stay_silent."
+SAYS_NOTHING = "the reply says that nothing is said. Call stay_silent instead."
 NOTHING_LEFT = "the reply is only a thought or markup. Give the answer itself, as plain text."
 CALL = "the reply holds a tool call written as text. Call the tool itself, and give `reply` only the answer."
 MARKUP = "the reply holds markup of a chat template. Give the answer itself, as plain text."
@@ -87,6 +94,8 @@ def _fault(text: str, tools: Sequence[str]) -> str | None:
         return NOTHING_LEFT
     if call_signs.looks_like_call(text, tools):
         return CALL
+    if SILENCE.fullmatch(text):
+        return SAYS_NOTHING
     if model_text.begins_with_thought(text):
         return THOUGHT
     if model_text.has_markup(text):

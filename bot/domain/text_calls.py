@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bot.domain.call_values import FENCE, MALFORMED, CallValues, TextCall, all_of, read_arguments
@@ -33,8 +34,12 @@ SEPARATOR = re.compile(
     r"<\|tool_(?:sep|call_argument_begin)\|>|\[args\]|<tool_sep>|\[call_id\]\w+", re.IGNORECASE
 )
 DSML = re.compile(r"(</?)[|｜]\s*DSML\s*[|｜]", re.IGNORECASE)  # noqa: RUF001 - as DeepSeek writes it
+QWEN_AGENT = MappingProxyType(
+    {"FUNCTION": "Action", "ARGS": "Action Input", "RESULT": "Observation", "RETURN": "Final Answer"}
+)
+QWEN_LABEL = re.compile(r"✿(FUNCTION|ARGS|RESULT|RETURN)✿")
 NAMED_JSON = re.compile(
-    r"(?:function\s+)?(?:call:)?(?P<name>[\w.:/]*[A-Za-z_])(?::\d+)?\s*(?:json\s*)?(?P<json>\{.*\})",
+    r"(?:function\s+)?(?:call:)?(?P<name>[\w.:/]*[A-Za-z_])(?::\d+)?:?\s*(?:json\s*)?(?P<json>\{.*\})",
     re.DOTALL,
 )
 NEXT_NAMED = re.compile(r"(?<=\})\s+(?=[\w.:]+\s*\{)")
@@ -88,7 +93,7 @@ def find(text: str, names: Iterable[str]) -> tuple[TextCall, ...]:
     Words before the calls, and after calls in tags, are left aside.
     """
     reader = _Reader(frozenset(names))
-    text = ENDS.sub("", without_dsml(text)).strip()
+    text = ENDS.sub("", in_plain_dialect(text)).strip()
     for read in (
         reader.harmony,
         reader.marked,
@@ -105,7 +110,7 @@ def find(text: str, names: Iterable[str]) -> tuple[TextCall, ...]:
 
 def begins_with_call(text: str) -> bool:
     """Whether the text may begin with a call."""
-    text = without_dsml(text).lstrip()
+    text = in_plain_dialect(text).lstrip()
     return text.startswith(("{", "[")) or bool(MARKER.match(text))
 
 
@@ -114,9 +119,10 @@ def has_recipient(text: str) -> bool:
     return bool(RECIPIENT.search(text))
 
 
-def without_dsml(text: str) -> str:
-    """`text` with plain tokens, and without the prefix of DeepSeek's tags."""
-    return plain_tokens(DSML.sub(r"\1", text))
+def in_plain_dialect(text: str) -> str:
+    """`text` with plain tokens, without the prefix of DeepSeek's tags, and with ReAct's labels for Qwen's."""
+    labelled = QWEN_LABEL.sub(lambda found: f"\n{QWEN_AGENT[found[1]]}", text)
+    return plain_tokens(DSML.sub(r"\1", labelled))
 
 
 class _Reader:

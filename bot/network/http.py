@@ -17,10 +17,10 @@ import httpcore2
 import orjson
 
 from bot.domain.records import MAX_DEPTH, is_shallow
+from bot.domain.retry_after import retry_after
 from bot.errors import ReadRefused, TransientNetworkError
 from bot.network.addresses import Origin, origin_to_visit, target
 from bot.network.backend import PinnedBackend
-from bot.network.retry_after import retry_after
 
 if TYPE_CHECKING:
     import ssl

@@ -13,9 +13,9 @@ import httpx
 import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
+from bot.domain.retry_after import retry_after
 from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
 from bot.network import account, xrpc
-from bot.network.retry_after import retry_after
 
 log = structlog.get_logger()
 

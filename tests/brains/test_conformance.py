@@ -33,7 +33,8 @@ from support.scripted_brains import (
 from support.talker import Talker, above
 
 from bot.brains import BRAINS
-from bot.brains.guard import Guarded
+from bot.brains.breaker import FAILURES
+from bot.brains.guard import TRIES, Guarded
 from bot.errors import TransientBrainError
 from memory.model import Forget, Limits, Remember, Revise
 
@@ -268,6 +269,29 @@ async def test_a_server_that_says_when_to_come_back_is_heeded(rig):
     with pytest.raises(TransientBrainError) as trouble:
         await think(rig, "hello", Fails(429, retry_after=30))
     assert (trouble.value.retry_after, len(rig.requests)) == (30, 1)
+
+
+@over_brains(rules=NO_MODEL)
+@pytest.mark.parametrize(
+    "wish", ["900000", "99999999999999", "Fri, 31 Dec 2037 23:59:59 GMT", "-5", "soon", "inf", "1e300"]
+)
+async def test_no_server_keeps_a_brain_waiting_for_longer_than_a_quarter_of_an_hour(rig, wish):
+    with pytest.raises(TransientBrainError) as trouble:
+        await think(rig, "hello", *[Fails(429, retry_after=wish)] * 3)
+    assert trouble.value.retry_after in (None, 900)
+
+
+@over_brains(rules=NO_MODEL)
+@pytest.mark.parametrize("step", [Fails(413), Fails(400)], ids=str)
+async def test_a_request_that_is_refused_for_its_size_or_form_is_put_down_to_its_post(rig, step):
+    guarded = Guarded(rig.brain, timeout=TURN_TIMEOUT, clock=Clock())
+    for _ in range(2 * FAILURES):
+        rig.script(*[step] * TRIES, Says(text="ok"))  # and the brain is healthy right after
+        with pytest.raises(TransientBrainError) as trouble:
+            await Talker(guarded).think("hello")
+        assert trouble.value.post_suspected
+    rig.script(replies("hi"))
+    assert (await Talker(guarded).think("hello")).reply == "hi"
 
 
 # --- whom it knows

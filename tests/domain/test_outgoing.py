@@ -73,6 +73,13 @@ def test_no_part_of_a_call_that_was_cut_is_said(text):
         "stay_silent: noise",
         "<|foo|>",
         "</s>",
+        '"reply": "Hello"',
+        "'text': 'Hello'",
+        "<use_mcp_tool><tool_name>reply</tool_name></use_mcp_tool>",
+        "<action>reply</action><action_input>Hello</action_input>",
+        "<silent/>",
+        "<b>Hello</b>",
+        "\\boxed{Hello}",
     ],
 )
 def test_what_cannot_be_said_is_a_fault_that_tells_how_to_write_it(text):
@@ -152,7 +159,73 @@ def test_what_a_model_repeats_of_others_before_its_turn_is_not_said(text):
         'data: {"text": "Hello"}',
         "<html><body>502</body></html>",
         "analysis<|message|>secret",
+        '<details type="reasoning" done="true"><summary>3 s</summary>secret</details>Hello',
+        "<thinking_content>secret</thinking_content>Hello",
+        "Hello <no_reply>",
     ],
 )
 def test_what_a_template_or_a_server_left_is_a_fault(text):
     assert isinstance(read(text), Fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no_reply",
+        "NO_REPLY",
+        "[no reply]",
+        "(No response.)",
+        "*stays silent*",
+        "Stay silent.",
+        "[SILENT]",
+        "<silence>",
+        "**[silence]**",
+        "(remaining silent)",
+        "staySilent()",
+    ],
+)
+def test_words_for_saying_nothing_are_not_said(text):
+    assert isinstance(read(text), Fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Thinking**\nsecret\n\n**Answer**\nHello",
+        "# Thoughts\nsecret\n# Response\nHello",
+        "(thinking: secret) Hello",
+        "[Reasoning: secret] Hello",
+        "Okay, the user says hello. I should be kind.\n\nHello!",
+        "The user wants to know my name. Hello!",
+        "Hmm, we need to reply within 300 characters.\n\nHello!",
+        "We should respond kindly. Hello!",
+    ],
+)
+def test_what_begins_as_a_thought_without_a_tag_is_not_said(text):
+    assert isinstance(read(text), Fault)
+
+
+@pytest.mark.parametrize("token", ["[/s]", "[EOT]", "[DONE]", "<end>", "<stop>", "<sep>"])
+def test_an_end_that_a_server_left_behind_a_sentence_is_cut_off(token):
+    assert read(f"Hello, you!{token}") == Sentence("Hello, you!")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Silence is golden.",
+        "I got no reply.",
+        "Stay silent and listen: that is a jay.",
+        "No response is a response, too!",
+        "The users of this network are many.",
+        "We need to talk about acorns.",
+        "Thinking of you!",
+        "(Thinking about it, yes.)",
+        "Thoughts on acorns: many.",
+        "My name: Jay.",
+        "The end>start rule is odd.",
+        "A “text”: what is that?",
+    ],
+)
+def test_a_sentence_with_such_words_passes(text):
+    assert read(text) == Sentence(text)

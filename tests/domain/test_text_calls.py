@@ -130,6 +130,8 @@ DIALECTS = {
     "gemma, assigned": '```tool_code\nresult = reply(text="Hello, you!")\n```',
     "gemma 4": '<|tool_call>call:reply{text:<|"|>Hello, you!<|"|>}<tool_call|>',
     "cline": tag("reply", "\n<text>Hello, you!</text>\n"),
+    "qwen agent": f"✿FUNCTION✿: reply\n✿ARGS✿: {ARGUMENTS}\n✿RESULT✿: ",
+    "name, colon, json": f"reply: {ARGUMENTS}",
 }  # fmt: skip
 
 
@@ -209,6 +211,10 @@ UNCERTAIN = {
     "escaped": '&lt;tool_call&gt;{"name": "reply", "arguments": {}}&lt;/tool_call&gt;',
     "named in brackets": "[stay_silent: an ok]",
     "with a colon": "stay_silent: an ok",
+    "a colon for an equals sign": 'reply(text: "hi")',
+    "emphasised": '**reply**(text="hi")',
+    "yaml": "name: reply\narguments:\n  text: hi",
+    "yaml in a fence": "```yaml\ntool: reply\nparameters:\n  text: hi\n```",
 }
 
 

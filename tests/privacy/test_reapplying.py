@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -17,6 +19,7 @@ from support.forgetting import (
     the_operator_forgets_the_person,
 )
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
+from support.races import at_once
 
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
@@ -24,6 +27,7 @@ from bot.domain.reply import tid
 from bot.domain.uris import record_key
 from bot.privacy.erasure import propagate_erasure
 from bot.privacy.reapplying import apply_journal, import_person
+from bot.storage.journal import Journal
 from memory.db import Database
 from memory.errors import UnknownPerson
 
@@ -221,6 +225,38 @@ def test_what_was_said_before_the_wish_and_is_heard_after_it_is_not_stored(harne
     harness.work()
     assert (held(harness, ANA), harness.replies(late)) == ("[]", [])
     assert harness.handler.counts["ignored.said before an erasure"] == 2
+
+
+def test_a_mention_that_got_no_answer_is_settled_when_its_author_is_erased(harness):
+    harness.brain.script = [("stay_silent", {"reason": "noise"})]
+    ahead = harness.clock() + timedelta(minutes=5)  # of a phone: it seems to be said after the wish
+    silent = harness.say(ANA, "I have a dog", rkey=tid(ahead))
+    harness.work()
+    harness.erase(ANA)
+    harness.clock.forward(hours=1)
+    harness.handle(silent)
+    assert (held(harness, ANA), harness.handler.counts["ignored.in the ledger"]) == ("[]", 1)
+
+
+def test_what_is_heard_while_its_author_is_erased_is_not_stored(harness, monkeypatch):
+    late = harness.say(ANA, "I have a dog", heard=False)
+    harness.clock.forward(seconds=1)
+    judged, erased, names_post = threading.Event(), threading.Event(), Journal.names_post
+
+    def slowly(*values):
+        found = names_post(*values)
+        judged.set()
+        erased.wait(1)
+        return found
+
+    def erase():
+        judged.wait(10)
+        harness.erase(ANA)
+        erased.set()
+
+    monkeypatch.setattr(Journal, "names_post", slowly)
+    at_once(partial(harness.handle, late), erase)
+    assert held(harness, ANA) == "[]"
 
 
 def test_what_cannot_be_dated_counts_as_said_before_the_wish(harness):

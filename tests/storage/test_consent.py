@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import update
 from support.events import BLOCK, FOLLOWED, MENTIONED, NOBODY, addressed, block, gate, jobs, rows, thread
 from support.factory import ANA, BEN, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
@@ -12,8 +13,9 @@ from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from bot.domain.events import Blocked, GateChanged, PostCreated, RecordDeleted
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
-from bot.domain.threadgate import GATE, gate_uri
+from bot.domain.threadgate import GATE, Gate, gate_uri
 from bot.errors import TransientNetworkError
+from bot.storage.tables import GateRow
 
 
 @pytest.fixture
@@ -127,6 +129,21 @@ def test_what_a_crash_left_half_put_is_taken_back_after_a_stop(harness):
     assert (stood, harness.replies(ref), harness.entry(ref).state) == (1, [], State.DECLINED)
 
 
+@pytest.mark.parametrize("gone", ["deleted", "hidden"])
+def test_what_a_timeout_left_half_put_is_taken_back_when_its_mention_is_gone(harness, gone):
+    ref = harness.say(ANA, "hi")
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    harness.work()
+    stood = len(harness.replies(ref))
+    harness.network.remove(ref.uri) if gone == "deleted" else harness.network.set_status(ANA, "deactivated")
+    harness.clock.forward(minutes=5)
+    harness.work()
+    harness.run_jobs()
+
+    assert (stood, harness.outcome(ref)) == (1, (State.DECLINED, PolicyReason.GONE))
+    assert harness.network.posts(ME) == []
+
+
 @pytest.mark.slow
 def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(harness):
     root = harness.say(ANA, "hello all")
@@ -142,6 +159,28 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
 
     assert outcomes == [(State.DECLINED, PolicyReason.THREAD_STOPPED), (State.ANSWERED, None)]
     assert harness.outcome(again) == (State.ANSWERED, None)
+
+
+def test_somebody_elses_start_opens_no_thread_that_its_author_stopped(harness):
+    root = harness.say(ANA, "hello all")
+    harness.work()
+    in_thread = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
+    harness.say(ANA, "stop", **in_thread)
+    harness.say(BEN, "start", **in_thread)
+    ref = harness.say(BEN, "and me?", **in_thread)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.THREAD_STOPPED)
+
+
+def test_whoever_blocks_the_bot_is_answered_nowhere_and_nobody_is_in_their_thread(harness):
+    _, in_thread = thread(harness)
+    block(harness, f"at://{BEN}/app.bsky.graph.block/3kabcdefghijk")
+    refs = [harness.say(ANA, "hi", **in_thread), harness.say(BEN, "hi"), harness.say(ANA, "elsewhere")]
+    harness.work()
+
+    blocked = (State.DECLINED, PolicyReason.BLOCKED)
+    assert [harness.outcome(ref) for ref in refs] == [blocked, blocked, (State.ANSWERED, None)]
 
 
 def test_somebody_elses_stop_ends_no_thread(harness):
@@ -237,6 +276,27 @@ def test_a_hidden_reply_of_the_bot_ends_the_thread(harness):
     gate(harness, root, {"$type": GATE, "hiddenReplies": [reply.ref.uri]})
 
     assert harness.outcome(second) == (State.DECLINED, PolicyReason.GATED)
+
+
+def test_whom_a_gate_hides_besides_the_bot_is_named_nowhere(harness):
+    root, in_thread = thread(harness)
+    ref = harness.say(ANA, "hi", **in_thread)
+    gate(harness, root, {"$type": GATE, "hiddenReplies": [ref.uri]})
+
+    assert ANA not in str(rows(harness, "gate"))
+
+
+def test_a_gate_of_an_earlier_version_names_no_hidden_person_who_was_forgotten(harness):
+    root, in_thread = thread(harness)
+    ref = harness.say(ANA, "hi", **in_thread)
+    other = ref.uri.replace(ANA, f"{ANA}2")
+    gate(harness, root, NOBODY)
+    with harness.services.db.write() as tx:
+        old = Gate(frozenset(), frozenset({ref.uri, other}))
+        tx.execute(update(GateRow).values(record=old.to_json()))
+    harness.erase(ANA)
+
+    assert [row["record"] for row in rows(harness, "gate")] == [Gate(old.allow, frozenset({other})).to_json()]
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):

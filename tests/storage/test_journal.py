@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 from support.factory import ANA, BEN, NOW, Clock
+from support.races import at_once, meet_after
 
 from bot.errors import JournalUnavailable
+from bot.storage import salted_file
 from bot.storage.journal import Journal
 from bot.storage.ledger import KEEP_FOR
 from memory.db import Database
@@ -167,3 +170,14 @@ def test_a_transaction_that_fails_leaves_its_line_in_the_file_alone(shared, tmp_
     add(shared, journal, ANA)
     again = erased_at(shared, opened(tmp_path / "c", shared), ANA)
     assert (len(lines(tmp_path)), in_database, again) == (1, None, NOW)
+
+
+def test_machines_that_begin_together_share_one_salt(postgres, tmp_path, monkeypatch):
+    url, names = postgres(), [tmp_path / name for name in "ab"]
+    meet_after(monkeypatch, salted_file, "new_salt")
+
+    def begin(folder):
+        with closing(Database(url)) as db:
+            return Journal(folder / "journal", Clock(), db).pseudonym(ANA)
+
+    assert len(set(at_once(*(partial(begin, folder) for folder in names)))) == 1

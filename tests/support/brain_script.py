@@ -41,7 +41,7 @@ class Fails:
     """The server answers with this status, and perhaps when to come back (seconds)."""
 
     status: int
-    retry_after: int | None = None
+    retry_after: int | str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +12,7 @@ import pytest
 from sqlalchemy import select
 from support.factory import ANA, BEN, LIMITS, ME, mention
 from support.harness import Harness, ScriptedBrain
+from support.races import at_once, meet_after
 
 from bot.brains.guard import Guarded
 from bot.domain import policy
@@ -229,17 +228,10 @@ def test_only_one_of_several_admissions_at_once_takes_the_last_place(db, tmp_pat
 @pytest.fixture
 def meet(monkeypatch):
     """Let two transactions that ask policy wait for each other, if both can be there at once."""
-    decide, barrier = policy.decide, threading.Barrier(2, timeout=1)
-
-    def decide_together(*args, **options):
-        with suppress(threading.BrokenBarrierError):
-            barrier.wait()
-        return decide(*args, **options)
 
     def meet(*steps):
-        monkeypatch.setattr(policy, "decide", decide_together)
-        with ThreadPoolExecutor(2) as pool:
-            return list(pool.map(lambda step: step(), steps))
+        meet_after(monkeypatch, policy, "decide")
+        return at_once(*steps)
 
     return meet
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import httpx
 from letta_client import APIStatusError, LettaError
 
 from bot.brains.loop import Call
+from bot.domain.retry_after import retry_after
 from bot.errors import BrainError, PermanentBrainError, TransientBrainError
 from bot.prompt.images import VISION_HINT
 
@@ -104,9 +106,8 @@ def to_brain_error(
     )
     if advice := POST_ERRORS.get(error_type) or POST_ERRORS.get(status):
         return TransientBrainError(said, advice, *hint, post_suspected=True)
-    return TransientBrainError(
-        said, *hint, retry_after=_seconds(headers.get("retry-after")), post_suspected=bool(hint)
-    )
+    wait = retry_after(headers, datetime.now(UTC))
+    return TransientBrainError(said, *hint, retry_after=wait, post_suspected=bool(hint))
 
 
 async def read_response(stream: AsyncIterable[Any], *, has_images: bool = False) -> LettaResponse:
@@ -172,7 +173,3 @@ def _error_type(body: object) -> str:
         if isinstance(error_type, str) and ERROR_TYPE.fullmatch(error_type):
             return error_type
     return ""
-
-
-def _seconds(value: str | None) -> float | None:
-    return float(value) if value and value.isascii() and value.isdigit() else None

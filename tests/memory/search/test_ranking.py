@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -64,9 +65,51 @@ def test_names_of_those_who_spoke_are_left_out_of_what_is_meant():
     assert (query.unnamed, query.named) == (("dog", "eat"), {ALICE})
 
 
-def test_a_month_finds_what_was_said_in_it(known: Database):
-    record(known, said("bought a kayak", thread="a"), said("bought a canoe", thread="b", hours=24 * 40))
-    assert find(known, "what in April 2026?", hours=9999)[0] == "bought a canoe"
+BOATS = {
+    "bought a kayak": datetime(2024, 2, 29, 23, 59, 59, tzinfo=UTC),
+    "bought a canoe": datetime(2024, 3, 1, tzinfo=UTC),
+    "bought a raft": datetime(2025, 3, 31, 23, 59, 59, tzinfo=UTC),
+    "bought a punt": datetime(2025, 12, 31, 23, 59, 59, tzinfo=UTC),
+    "bought a ship": datetime(2026, 1, 1, tzinfo=UTC),
+    "bought a ferry": datetime(2026, 2, 15, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize(
+    ("question", "boats"),
+    [
+        ("what in January?", {"ship"}),
+        ("what in February?", {"kayak", "ferry"}),
+        ("what in March?", {"canoe", "raft"}),
+        ("what in December?", {"punt"}),
+        ("what in November?", set()),
+        ("what in 2023?", set()),
+        ("what in 2024?", {"kayak", "canoe"}),
+        ("what in 2025?", {"raft", "punt"}),
+        ("what in 2026?", {"ship", "ferry"}),
+    ],
+)
+def test_a_month_and_a_year_find_what_was_said_in_them_and_nothing_else(known: Database, question, boats):
+    record(known, *(replace(said(text, thread=text), at=at) for text, at in BOATS.items()))
+    found = find(known, question, memory=WORDS_ALONE)
+    assert {text.removeprefix("bought a ") for text in found} == boats
+
+
+@pytest.mark.parametrize(
+    ("question", "boat"),
+    [
+        ("what on 29 February?", "kayak"),
+        ("what on March 1?", "canoe"),
+        ("what on 31 March?", "raft"),
+        ("what on December 31?", "punt"),
+        ("what on 15 February?", "ferry"),
+        ("what in February 2024?", "kayak"),
+        ("what in March 2025?", "raft"),
+    ],
+)
+def test_a_day_or_month_of_a_year_finds_what_was_said_on_it_first(known: Database, question, boat):
+    record(known, *(replace(said(text, thread=text), at=at) for text, at in BOATS.items()))
+    assert find(known, question, memory=WORDS_ALONE)[0] == f"bought a {boat}"
 
 
 def test_of_equals_the_newest_comes_first(known: Database):

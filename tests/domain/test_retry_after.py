@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain import pacing
-from bot.network.retry_after import MAX_SECONDS, retry_after
+from bot.domain.retry_after import MAX_SECONDS, bounded, retry_after
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 EPOCH = int(NOW.timestamp())
@@ -30,7 +30,10 @@ def date(**delta):
         ({"retry-after": "9" * 400}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "soon"}, None),
-        ({"retry-after": "1.5"}, None),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "+7"}, None),
+        ({"retry-after": "7s"}, None),
+        ({"retry-after": "1_000"}, None),
         ({"retry-after": "1e9"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "nan"}, None),
@@ -46,11 +49,17 @@ def date(**delta):
         ({"retry-after": "Mon, 01 Jan 0001 00:00:00 +2359"}, None),
         ({"retry-after": date(seconds=-90)}, None),
         ({"retry-after": "Sat, 28 Nov 2026 12:01:30 -0000"}, 90),
+        ({"retry-after": "Saturday, 28-Nov-26 12:01:30 GMT"}, 90),
+        ({"retry-after": "Sat Nov 28 12:01:30 2026"}, 90),
+        ({"retry-after": "2026-11-28T12:01:30Z"}, None),
         ({"retry-after": "Mon, 99 Nov 2026 12:00:00 GMT"}, None),
         ({"ratelimit-reset": str(EPOCH + 300)}, 300),
         ({"ratelimit-reset": str(EPOCH + 3000)}, MAX_SECONDS),
         ({"ratelimit-reset": str(EPOCH - 1)}, None),
-        ({"ratelimit-reset": "30"}, None),
+        ({"ratelimit-reset": "30"}, 30),
+        ({"ratelimit-reset": "86400"}, MAX_SECONDS),
+        ({"ratelimit-reset": f"{EPOCH + 300}.5"}, 300.5),
+        ({"ratelimit-reset": str((EPOCH + 300) * 1000)}, MAX_SECONDS),
         ({"ratelimit-reset": "99999999999999"}, MAX_SECONDS),
         ({"ratelimit-reset": "-5"}, None),
         ({"ratelimit-reset": "tomorrow"}, None),
@@ -61,6 +70,15 @@ def date(**delta):
 )
 def test_a_server_is_heeded_within_bounds(headers, seconds):
     assert retry_after(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "kept"),
+    [(None, None), (0.0, 0), (7.5, 7.5), (1e14, MAX_SECONDS), (float("inf"), MAX_SECONDS), (-5.0, None),
+     (float("nan"), None)],
+)  # fmt: skip
+def test_a_wait_that_a_library_read_is_kept_within_the_same_bounds(seconds, kept):
+    assert bounded(seconds) == kept
 
 
 VALUES = (

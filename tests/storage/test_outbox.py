@@ -1,0 +1,42 @@
+"""Times to post, when two workers look for one at the same moment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+from support.factory import BEN, NOW, mention
+from support.queue import accept, claim_next, draft
+from support.races import at_once, meet_after
+
+from bot.domain import pacing
+from bot.domain.limits import Pace
+from bot.storage import outbox
+
+PACE = Pace(timedelta(0), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=2))
+
+
+def test_two_drafts_at_once_do_not_take_the_same_time_to_post(db, monkeypatch):
+    accept(db, mention(1), mention(2, BEN))
+    claims = claim_next(db), claim_next(db)
+    meet_after(monkeypatch, pacing, "post_at")
+    first, second = sorted(at_once(*(partial(draft, db, claim, "hi", pace=PACE) for claim in claims)))
+
+    assert (first, second - first) == (NOW + PACE.post_delay, PACE.spacing)
+
+
+def test_two_that_missed_their_time_do_not_take_the_same_one_anew(db, monkeypatch):
+    accept(db, mention(1), mention(2, BEN))
+    for _ in range(2):
+        draft(db, claim_next(db), "hi", pace=PACE)
+    late = NOW + timedelta(hours=1)
+    claims = claim_next(db, late), claim_next(db, late)
+
+    def reschedule(claim):
+        with db.write() as tx:
+            return outbox.reschedule(tx, claim, PACE, late)
+
+    meet_after(monkeypatch, pacing, "post_at")
+    first, second = sorted(at_once(*(partial(reschedule, claim) for claim in claims)))
+
+    assert (first, second - first) == (late, PACE.spacing)
