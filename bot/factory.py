@@ -274,6 +274,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             vision=settings.vision,
             retain_turns=timedelta(days=settings.retain_turns),
             allow_tags=settings.allow_tags,
+            consent=settings.consent,
         ),
         tracked=Tracked(network.did),
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from bot.domain.consent import Consent
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,7 +30,7 @@ class TurnOptions:
 
     `persona`: its text in the prompt. `thread_posts`: how many posts above the mention are read.
     `reply_parts`: how many posts a reply may have. `link_hosts`: the hosts that a reply may link to;
-    `allow_tags`: whether it may have tags.
+    `allow_tags`: whether it may have tags. `consent`: when people are remembered.
     `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
@@ -42,6 +44,7 @@ class TurnOptions:
     vision: bool = False
     retain_turns: timedelta = timedelta(days=30)
     allow_tags: bool = False
+    consent: Consent = Consent.ASK
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ class Person:
     """Someone who spoke to the bot. The key is the DID: a handle may change owners, a DID never does.
 
     `status` is None while the account is active. Otherwise it says what the account is since `status_at`:
-    takendown, suspended, deactivated or deleted.
+    takendown, suspended, deactivated or deleted. Who was introduced was told what the bot is, and that it
+    remembers, unless `told_of_memory` is False: then it did not remember people at that time.
     """
 
     did: str
@@ -38,6 +39,7 @@ class Person:
     introduced_at: datetime | None = None
     status: str | None = None
     status_at: datetime | None = None
+    told_of_memory: bool = True
 
 
 @dataclass(frozen=True, slots=True)

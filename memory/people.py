@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from memory.db import insert
 from memory.errors import UnknownPerson
@@ -76,13 +76,16 @@ class People:
         """The status of an account that is not active; None for an active one, and for unknown people."""
         return tx.scalar(select(PERSON.status).where(PERSON.did == did))
 
-    def mark_introduced(self, tx: Tx, did: str, at: datetime) -> None:
-        """Store that the person was told that this is a bot which remembers. The first time counts."""
-        tx.execute(
-            update(PersonRow)
-            .where(PersonRow.did == did, PersonRow.introduced_at.is_(None))
-            .values(introduced_at=at)
+    def mark_introduced(self, tx: Tx, did: str, at: datetime, *, of_memory: bool = True) -> None:
+        """Store that the person was told that this is a bot and, `of_memory`, that it remembers.
+
+        The first time counts; who was told of memory later was told of it.
+        """
+        told = {"introduced_at": func.coalesce(PersonRow.introduced_at, at), "told_of_memory": of_memory}
+        untold = or_(
+            PersonRow.introduced_at.is_(None), *([PersonRow.told_of_memory.is_(False)] if of_memory else ())
         )
+        tx.execute(update(PersonRow).where(PersonRow.did == did, untold).values(**told))
 
     def get(self, tx: Tx, who: str) -> Person:
         """The person of this DID or handle ('@' or not, upper or lower case).

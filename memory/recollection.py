@@ -101,6 +101,11 @@ class Recollection:
     archived: Shown = Shown()
 
 
+def bare(recollection: Recollection) -> Recollection:
+    """Only who the person is, of whom nothing is to be shown."""
+    return Recollection(recollection.person, (), render((), 0))
+
+
 def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:
     """The block of `notes` within `budget` tokens: the newest that fit, in the order they were said."""
     chosen: list[Note] = []

@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -108,6 +109,7 @@ class PersonRow(Base):
     first_seen: Mapped[datetime]
     last_seen: Mapped[datetime]
     introduced_at: Mapped[datetime | None]
+    told_of_memory: Mapped[bool] = mapped_column(server_default=true())  # at the introduction
     status: Mapped[str | None]  # of an account that is not active: takendown, suspended, deactivated, deleted
     status_at: Mapped[datetime | None]
 

@@ -33,6 +33,7 @@ from bot.config.types import (
     SocketUrls,
     SourceName,
 )
+from bot.domain.consent import Consent
 from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
 from bot.errors import SettingsError
 from memory.model import Limits as MemoryLimits
@@ -151,6 +152,12 @@ class Settings(BaseSettings):
     )
 
     reply_parts: Annotated[int, Field(ge=1, le=10)] = _field(3, "Posts that one reply may be split over", 3)
+    consent: Consent = _field(
+        Consent.ASK,
+        "When people are remembered: `ask`: from the reply on that tells them; `opt-in`: once they write "
+        "“remember me”; `off`: never",
+        "opt-in",
+    )
     note_chars: Annotated[int, Field(ge=20, le=2000)] = _field(280, "Characters of one note", 280)
     notes_per_person: Count = _field(60, "Notes kept about one person", 60)
     notes_per_exchange: Count = _field(3, "New notes from one mention", 3)

@@ -17,11 +17,6 @@ ERASED_REPLY = (
 )
 
 
-def introduce(reply: str, notice: str = NOTICE) -> str:
-    """The first reply to a person, with the notice that they talk to a bot."""
-    return f"{reply}\n\n{notice}" if notice else reply
-
-
 HANDLE = re.compile(r"@[\w.-]+")
 HANDLES = re.compile(rf"^\W*?{HANDLE.pattern}|{HANDLE.pattern}\W*$")
 MAX_CHARS = 200  # characters; no command is longer

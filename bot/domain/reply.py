@@ -33,22 +33,24 @@ def clean(text: str) -> str:
     return visible(text).strip()
 
 
-def split(text: str, limit: int = MAX_GRAPHEMES) -> tuple[str, ...]:
+def split(text: str, limit: int = MAX_GRAPHEMES, *, notice: str = "") -> tuple[str, ...]:
     """Split into parts of at most `limit` graphemes and 3000 bytes. No part is blank.
 
     A part ends after a sentence, else after a word. Only whitespace between parts is lost. A grapheme is cut
-    only if it is too long for any post.
+    only if it is too long for any post. The `notice` stands under the first part, whatever becomes of the
+    others.
     """
     graphemes, parts, start = list(_graphemes(text)), [], 0
+    under = f"\n\n{notice}" if notice else ""
     while start < len(graphemes):
         if graphemes[start].isspace():
             start += 1
             continue
-        end = _longest_end(graphemes, start, limit)
+        end = _longest_end(graphemes, start, limit, under)
         if end < len(graphemes):
             end = _break_point(graphemes, start, end)
-        parts.append("".join(graphemes[start:end]).rstrip())
-        start = end
+        parts.append("".join(graphemes[start:end]).rstrip() + under)
+        start, under = end, ""
     return tuple(parts)
 
 
@@ -62,9 +64,9 @@ def _graphemes(text: str) -> Iterator[str]:
             yield from (grapheme[i : i + longest] for i in range(0, len(grapheme), longest))
 
 
-def _longest_end(graphemes: Sequence[str], start: int, limit: int) -> int:
-    """The end of the longest allowed part from `start`."""
-    end, size = start, 0
+def _longest_end(graphemes: Sequence[str], start: int, limit: int, under: str) -> int:
+    """The end of the longest allowed part from `start`, with the text that stands under it."""
+    end, size, limit = start, len(under.encode()), limit - len(GRAPHEME.findall(under))
     while end < len(graphemes) and end - start < limit:
         size += len(graphemes[end].encode())
         if size > MAX_BYTES:

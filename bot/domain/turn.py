@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from bot.domain.embeds import Media  # noqa: TC001
-from bot.domain.links import NONE
 from bot.domain.mention import Mention  # noqa: TC001
 from bot.domain.prompt import Section, ThreadPost  # noqa: TC001
 from memory.model import Limits, Person  # noqa: TC001
@@ -16,7 +15,7 @@ from memory.model import Limits, Person  # noqa: TC001
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bot.domain.links import Allowed
+    from bot.domain.gate import Gate
     from bot.domain.prompt import Prompt
     from memory.model import Edit, Passage
 
@@ -43,12 +42,21 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """What memory learns from a turn: its edits, made once under their key, and the answer (empty: none)."""
+
+    key: str
+    edits: tuple[Edit, ...]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnInput:
     """What a brain was given: the prompt as it was sent, and what is needed to ask again.
 
     `notes` are the ids of all notes at that time, `shown` the ids of those in the prompt. The texts of notes
     are not copied here, so that they are erased in one place, memory. `images` were sent with the prompt;
-    their bytes are not kept. `link_hosts` and `allow_tags` are those of the gate.
+    their bytes are not kept. `link_hosts` and what follows are those of the gate.
     """
 
     sections: tuple[Section, ...]
@@ -65,6 +73,8 @@ class TurnInput:
     images: tuple[Media, ...] = ()
     link_hosts: tuple[str, ...] = ()
     allow_tags: bool = False
+    notice: str = ""
+    remembers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ class TurnRecord:
         return self.told is None
 
 
-def turn_input(prompt: Prompt, limits: Limits, reply_limit: int, allowed: Allowed = NONE) -> TurnInput:
+def turn_input(prompt: Prompt, limits: Limits, reply_limit: int, gate: Gate) -> TurnInput:
     recollection = prompt.recollection
     return TurnInput(
         sections=prompt.sections,
@@ -114,8 +124,10 @@ def turn_input(prompt: Prompt, limits: Limits, reply_limit: int, allowed: Allowe
         reply_limit=reply_limit,
         post=prompt.post,
         images=prompt.images,
-        link_hosts=tuple(sorted(allowed.hosts)),
-        allow_tags=allowed.tags,
+        link_hosts=tuple(sorted(gate.allowed.hosts)),
+        allow_tags=gate.allowed.tags,
+        notice=gate.notice,
+        remembers=gate.remembers,
     )
 
 

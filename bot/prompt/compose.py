@@ -48,6 +48,7 @@ what you know of them lightly, and only where it helps.
 You are a bot. Never claim to be human, or to have done what a bot cannot do."""
 
 NOTHING_KNOWN = "Nothing yet."
+NOT_REMEMBERED = "This person is not remembered: note nothing, and do not say that you will remember it."
 NO_THREAD = "The post starts the thread."
 PROMPT_TOKENS = 12_000
 POST_TOKENS = 800  # of one post in the thread; 3000 bytes are the lexicon's limit
@@ -85,11 +86,13 @@ def compose(
     post: ThreadPost | None = None,
     total: int = PROMPT_TOKENS,
     vision: bool = False,
+    remembers: bool = True,
 ) -> Prompt:
     """The prompt for one mention, of about `total` tokens at most.
 
     `thread` has the posts above the mention, oldest first. `post` is the mention with its embeds. With
     `vision`, the prompt refers to the nearest images: of the post, of what it quotes, of the post above.
+    Unless the bot `remembers` the person, the brain is told so.
     """
     post = replace(post or ThreadPost("", None, by_asker=True), text=mention.text, at=mention.said_at)
     operator = _operator_sections(persona)
@@ -98,7 +101,7 @@ def compose(
     remembered = Section(
         "What you know of this person",
         Trust.MEMORY,
-        _memory_text(recollection),
+        _memory_text(recollection) if remembers else NOT_REMEMBERED,
         "your own notes of what they said",
     )
     answered = Section("The post to answer", Trust.ASKER, _post_text(post, mention, now, budget.post), "them")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
+from bot.storage import introductions
 from bot.storage.outcomes import decline
 from bot.storage.queue import enqueue
 from bot.storage.redaction import WHY_WITHOUT_WORDS
@@ -61,7 +62,7 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
         return None
     state = State(row.state)
     if state in OPEN and not _has_posted_part(tx, mention.uri):
-        tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri == mention.uri))
+        _discard_draft(tx, [mention.uri])
         values = post_columns(mention) | _as_waiting(due_at)
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}
@@ -80,7 +81,7 @@ def think_again(tx: Tx, uris: Collection[str], now: datetime) -> None:
     begun = MentionRow.uri.in_(uris) & MentionRow.state.in_((State.THINKING, State.DRAFTED))
     found = tx.scalars(select(MentionRow.uri).where(begun)).all()
     found = [uri for uri in found if not _has_posted_part(tx, uri)]
-    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(found)))
+    _discard_draft(tx, found)
     again = update(MentionRow).where(MentionRow.uri.in_(found)).values(_as_waiting(now))
     for did in set(tx.scalars(again.returning(MentionRow.did))):
         enqueue(tx, did, now)
@@ -104,6 +105,11 @@ def _as_waiting(due_at: datetime) -> dict[str, Any]:
     counters = dict.fromkeys(("attempts", "post_failures"), 0)
     state = {"state": State.WAITING, "due_at": due_at, "answer_forgotten": False}
     return unset | counters | state | {"fence": MentionRow.fence + 1}
+
+
+def _discard_draft(tx: Tx, uris: Collection[str]) -> None:
+    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
+    introductions.drop(tx, uris)
 
 
 def _has_posted_part(tx: Tx, uri: str) -> bool:

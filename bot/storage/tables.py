@@ -124,6 +124,19 @@ class OutboxRow(Base):
     __table_args__ = (Index(None, "uri"), Index(None, "rkey"), Index(None, "posted_at", "part"))
 
 
+class IntroductionRow(Base):
+    """What a turn wants remembered of a person, until the reply is posted that tells them of it."""
+
+    __tablename__ = "introduction"
+
+    mention_uri: Mapped[str] = mapped_column(
+        ForeignKey("mention.uri", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    key: Mapped[str | None]  # null: the person is told, but not remembered
+    edits: Mapped[str]  # JSON
+    answer: Mapped[str]
+
+
 class SpendRow(Base):
     """What one attempt at an answer has reserved or spent. Who it was for stands as salted hashes only.
 

@@ -46,7 +46,7 @@ def add(tx: Tx, turn: TurnRecord) -> None:
             calls=_dump(CALLS, turn.calls),
             reply=turn.reply,
             why=turn.why,
-            edits=_dump_edits(turn.edits),
+            edits=dump_edits(turn.edits),
             tokens_in=turn.tokens_in,
             tokens_out=turn.tokens_out,
             cost=turn.cost,
@@ -118,7 +118,7 @@ def _turn(row: Any) -> TurnRecord:
             "outcome": TurnOutcome(row.outcome),
             "told": _load(TURN_INPUT, row.told) if row.told else None,
             "calls": _load(CALLS, row.calls) if row.calls else (),
-            "edits": _load_edits(row.edits) if row.edits else (),
+            "edits": load_edits(row.edits) if row.edits else (),
         }
     )
 
@@ -136,9 +136,9 @@ def _load(kind: TypeAdapter[T], text: str) -> T:
     return kind.validate_python(json.loads(text))
 
 
-def _dump_edits(edits: Iterable[Edit]) -> str:
+def dump_edits(edits: Iterable[Edit]) -> str:
     return json.dumps([{"op": type(edit).__name__.lower(), **asdict(edit)} for edit in edits])
 
 
-def _load_edits(text: str) -> tuple[Edit, ...]:
+def load_edits(text: str) -> tuple[Edit, ...]:
     return tuple(EDITS[edit.pop("op")](**edit) for edit in json.loads(text))

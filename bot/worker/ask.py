@@ -8,16 +8,17 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import links, reply, turn
+from bot.domain import consent, links, reply, turn
 from bot.domain.gate import of_prompt
 from bot.prompt import compose
 from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
+from bot.worker.learning import receipt
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.reserving import reserve_more
 from bot.worker.thread import ThreadReader
-from memory.model import Passage, Receipt
-from memory.recollection import Shown
+from memory.model import Passage
+from memory.recollection import Shown, bare
 from memory.row_security import only
 from memory.text import tokens
 
@@ -40,11 +41,29 @@ REPEATS_AMONG = 12  # their last answers
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the brain said, the notice that its reply gets, and the AT URIs of the posts that it was shown."""
+    """What the brain said, the notice that its reply gets, and the AT URIs of the posts that it was shown.
+
+    `remembers`: whether anything may be kept of the person.
+    """
 
     result: TurnResult
     notice: str
     sources: frozenset[str]
+    remembers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What memory has for one turn: what the prompt shows, what may be written, the asker's last answers.
+
+    `notice`: what the reply must tell the person; `remembers`: whether anything may be kept of them.
+    """
+
+    recollection: Recollection
+    limits: Limits
+    answers: tuple[str, ...]
+    notice: str
+    remembers: bool
 
 
 async def ask_brain(
@@ -57,43 +76,48 @@ async def ask_brain(
     mention, options, found = claim.mention, services.options, list[Passage]()
     reader = ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
     above, shown = await reader.read(mention, post, options.thread_posts)
-    recollection, limits, answers = await services.write(
-        lambda tx: _compile_memory(services, tx, mention, profile, above)
+    known = await services.write(
+        lambda tx: _compile_memory(services, tx, mention, profile, above, short=short)
     )
-    if short:
-        recollection = replace(recollection, recalled=Shown(), archived=Shown())
-
     parts = 1 if short else options.reply_parts
     now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
     prompt = compose.compose(
         options.persona,
-        recollection,
+        known.recollection,
         above,
         mention,
         now,
         post=shown,
         total=_prompt_tokens(services),
         vision=options.vision,
+        remembers=known.remembers,
     )
     prompt = await reader.fetch_images(prompt)
-    allowed = _allowed(services, profile)
-    gate = of_prompt(prompt, Toolbox.specs, allowed, answers=answers, parts=parts)
+    gate = of_prompt(
+        prompt,
+        Toolbox.specs,
+        _allowed(services, profile),
+        answers=known.answers,
+        parts=parts,
+        notice=known.notice,
+        remembers=known.remembers,
+    )
     tools = Toolbox(
-        recollection,
+        known.recollection,
         receipt(mention),
         now,
-        limits=limits,
-        search=_no_search if short else _search(services, mention.did, found),
+        limits=known.limits,
+        search=_no_search if short or not known.remembers else _search(services, mention.did, found),
         reply_limit=reply_limit,
         gate=gate,
         is_others=_others_notes(services, mention.did, gate),
     )
     recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
-    told = turn.turn_input(prompt, limits, reply_limit, allowed)
-    async with record_turn(services, claim, prompt, told, recorder):
+    turn_input = turn.turn_input(prompt, known.limits, reply_limit, gate)
+    async with record_turn(services, claim, prompt, turn_input, recorder):
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
-    return Asked(result, gate.notice, turn.source_uris(prompt, found))
+    return Asked(result, known.notice, turn.source_uris(prompt, found), known.remembers)
 
 
 def _search(
@@ -153,21 +177,35 @@ def _is_erased_answer(services: Services, tx: Tx, post: Post) -> bool:
 
 
 def _compile_memory(
-    services: Services, tx: Tx, mention: Mention, profile: Profile, above: tuple[ThreadPost, ...]
-) -> tuple[Recollection, Limits, tuple[str, ...]]:
-    """Store that the person was met. Returns what memory puts into the prompt, limits, last answers."""
-    now, memory = services.clock(), services.memory
+    services: Services,
+    tx: Tx,
+    mention: Mention,
+    profile: Profile,
+    above: tuple[ThreadPost, ...],
+    *,
+    short: bool,
+) -> Known:
+    """Store that the person was met. Returns what is known of them; of who is not remembered, nothing."""
+    now, memory, mode = services.clock(), services.memory, services.options.consent
     memory.people.meet(tx, mention.did, mention.said_at)
     if profile.handle:
         memory.people.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(post.uri for post in above)}
     total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
-    known = memory.compile(
+    found = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
+    remembers = consent.may_remember(mode, None)
+    if short:
+        found = replace(found, recalled=Shown(), archived=Shown())
     with only(tx, mention.did):
-        answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
-        return known, memory.remaining_limits(tx, mention.did, now), answers
+        return Known(
+            recollection=found if remembers else bare(found),
+            limits=memory.remaining_limits(tx, mention.did, now),
+            answers=memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG),
+            notice=consent.notice(mode, found.person),
+            remembers=remembers,
+        )
 
 
 def _names(services: Services) -> dict[str, str]:
@@ -178,7 +216,3 @@ def _prompt_tokens(services: Services) -> int:
     """Return how many tokens a prompt may have, without the descriptions of its tools."""
     tools = sum(tokens(f"{spec.description}{json.dumps(spec.parameters)}") for spec in Toolbox.specs)
     return max(0, services.options.prompt_tokens - tools)
-
-
-def receipt(mention: Mention) -> Receipt:
-    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)

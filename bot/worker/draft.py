@@ -6,27 +6,24 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bot.domain import commands, policy, reply
+from bot.domain import policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
-from bot.privacy.erasure import propagate_erasure
-from bot.storage import mentions, outbox, outcomes, queue, redaction, sources, spending
+from bot.domain.turn import Lesson
+from bot.storage import introductions, mentions, outbox, outcomes, queue, redaction, sources, spending
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
-from bot.worker.ask import ask_brain, receipt
+from bot.worker.ask import ask_brain
+from bot.worker.learning import forget_at_once, learn
 from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
 from bot.worker.record_keys import find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
-from memory.identifiers import thread_id
-from memory.model import Forget, Passage
-from memory.row_security import only
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Claim, Mention, Profile
-    from bot.domain.prompt import TurnResult
     from bot.services import Services
     from bot.worker.ask import Asked
     from bot.worker.preflight import Preflight
@@ -131,49 +128,27 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     if not redaction.is_marked(tx, mention.uri):
         sources.add(tx, mention.uri, asked.sources, now)
-    with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
-        services.memory.apply(
-            tx,
-            mention.did,
-            result.edits,
-            receipt(mention),
-            key=f"{mention.uri}@{claim.fence}",  # an edited post can have more than one turn
-            actor=f"brain:{services.brain.name}",
-            at=now,
-        )
     text = reply.clean(result.reply or "")
-    _record_exchange(services, tx, mention, result, text, now)
+    key = f"{mention.uri}@{claim.fence}"  # an edited post can have more than one turn
+    lesson = Lesson(key, result.edits, text) if asked.remembers else None
+    if lesson and asked.notice:
+        lesson = forget_at_once(services, tx, mention, lesson, now)
+    elif lesson:
+        learn(services, tx, mention, lesson, now)
     if not text:
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         return Step(State.SILENT, result.why)
     if asked.notice:
-        services.memory.people.mark_introduced(tx, mention.did, now)
-    text = commands.introduce(text, asked.notice)
-    parts = _make_parts(text, profile, services.options.link_hosts)
+        introductions.put(tx, mention.uri, lesson)
+    parts = _make_parts(text, asked.notice, profile, services.options.link_hosts)
     who = spending.attempt(services.journal, mention, claim.fence)
     spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
     return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
 
 
-def _record_exchange(
-    services: Services, tx: Tx, mention: Mention, result: TurnResult, answer: str, now: datetime
-) -> None:
-    """Store the exchange for retrieval, unless it may tell of what was erased in it or meanwhile."""
-    if any(isinstance(edit, Forget) for edit in result.edits) or redaction.is_marked(tx, mention.uri):
-        return
-    thread = thread_id(mention.root.uri)
-    lang = mention.langs[0] if len(mention.langs) == 1 else None
-    said = Passage(
-        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
-    )
-    answered = replace(said, kind="answer", author=services.network.did, text=answer, at=now)
-    with only(tx, mention.did):
-        services.memory.retrieval.record(tx, said, *([answered] if answer else []))
-
-
-def _make_parts(text: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
+def _make_parts(text: str, notice: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:
     return [
         Part(index, part_text, reply.facets(part_text, asker.did, asker.handle, link_hosts))
-        for index, part_text in enumerate(reply.split(text))
+        for index, part_text in enumerate(reply.split(text, notice=notice))
     ]

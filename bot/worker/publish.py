@@ -19,6 +19,7 @@ from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, vie
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
+from bot.worker.learning import mark_told
 from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
@@ -155,6 +156,7 @@ def _count_repeated_put(services: Services, tx: Tx) -> None:
 def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
     outbox.mark_posted(tx, claim, part, services.clock())
     assert part.ref is not None
+    mark_told(services, tx, claim.mention, services.clock())
     _hide_if_marked(services, tx, claim, part.ref.uri)
 
 

@@ -142,7 +142,14 @@ def _make_gate(turn_input: TurnInput, prompt: Prompt) -> Gate:
         frozenset(turn_input.link_hosts), handles, frozenset({prompt.person.did}), tags=turn_input.allow_tags
     )
     parts = max(1, turn_input.reply_limit // MAX_GRAPHEMES)
-    return of_prompt(prompt, Toolbox.specs, allowed, parts=parts)
+    return of_prompt(
+        prompt,
+        Toolbox.specs,
+        allowed,
+        parts=parts,
+        notice=turn_input.notice,
+        remembers=turn_input.remembers,
+    )
 
 
 def _compare(

@@ -74,6 +74,7 @@ class PersonEntry(_Entry):
     introduced_at: Time | None
     status: Annotated[Str, Field(max_length=100)] | None = None
     status_at: Time | None = None
+    told_of_memory: bool = True
 
 
 class HandleEntry(_Entry):

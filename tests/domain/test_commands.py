@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.domain.commands import ERASED_REPLY, NOTICE, introduce, parse
+from bot.domain.commands import ERASED_REPLY, NOTICE, parse
 from bot.domain.mention import Command
 
 STOP = [
@@ -70,14 +70,6 @@ def test_any_text_at_all_is_a_command_or_none(text):
 
 def test_a_very_long_text_is_no_command():
     assert parse("please " * 500 + "stop") is None
-
-
-def test_the_first_reply_carries_the_notice_after_it():
-    assert introduce("Hello.", NOTICE) == f"Hello.\n\n{NOTICE}"
-
-
-def test_without_a_notice_the_reply_is_left_alone():
-    assert introduce("Hello.", "") == "Hello."
 
 
 def test_the_notice_names_words_that_really_are_commands():

@@ -63,6 +63,15 @@ def test_a_grapheme_that_no_post_can_hold_is_cut_and_not_lost():
     assert "".join(split(monster)) == monster
 
 
+def test_the_notice_stands_under_the_first_part_and_within_it():
+    assert split("Hello.", notice="(A bot.)") == ("Hello.\n\n(A bot.)",)
+    first, *others = split("One two three four five. " * 20, notice="(A bot.)")
+    assert first.endswith("five.\n\n(A bot.)")
+    assert len(first) <= 300
+    assert others
+    assert not any("bot" in part for part in others)
+
+
 words = st.text(st.characters(codec="utf-8") | st.sampled_from("ab.!。 \n\u200d❤👩🇫🇷é\u0301"), max_size=12)
 
 

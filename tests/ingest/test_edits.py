@@ -43,6 +43,7 @@ def test_a_thought_under_way_is_lost_to_an_edit_and_thought_again(db, tmp_path):
 
 
 def test_a_draft_of_the_old_words_is_thrown_away_with_its_notes(harness):
+    harness.introduce(ANA)
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work(1)
     drafted = harness.entry(ref).state, harness.notes(ANA)

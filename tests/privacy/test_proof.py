@@ -30,6 +30,7 @@ IMPERSONAL = {
     *(f"mention.{name}" for name in ("cid", "reason", "root_cid", "parent_cid", "rev", "state", "worker")),
     *("mention.langs", "mention.command", "mention.brain", "mention.model"),
     *("outbox.facets", "outbox.rkey", "outbox.uri", "outbox.cid", "outbox.mention_uri"),
+    *("introduction.mention_uri", "introduction.key"),
     *("cursor.host", "gap.host", "gap.reason", "errand.kind", "errand.subject"),
     *("session.account", "session.session", "erasure.hash", "erasure_salt.salt"),
     *("turn.uri", "turn.did", "turn.brain", "turn.model", "turn.persona", "turn.outcome", "turn.error"),
@@ -137,6 +138,9 @@ def test_the_canary_stands_in_every_column_with_what_people_or_brains_write(harn
         for column in table.columns
         if isinstance(column.type, Text)
     }
+    harness.brain.script = [("remember", {"text": SECRET}), ("reply", {"text": f"{CANARY}, noted."})]
+    harness.say("did:plc:carl", f"I live in {CANARY}, too")
+    harness.work(1)  # what is drafted for who was never told of memory waits
     rows, _ = places(harness, CANARY, CANARY.lower())
     assert columns - IMPERSONAL == {place for place in rows if place not in IMPERSONAL}
     assert columns >= IMPERSONAL

@@ -85,6 +85,7 @@ def test_who_quoted_the_answer_keeps_none_of_its_words(harness, forget):
 def test_a_reason_of_a_silence_is_erased(db, tmp_path, forget):
     silent = ("stay_silent", {"reason": f"{CANARY} is no question"})
     harness = Harness(db, tmp_path, ScriptedBrain(("remember", {"text": f"lives in {CANARY}"}), silent))
+    harness.introduce(ANA)
     harness.told = harness.say(ANA, f"I live in {CANARY}")
     harness.work()
     assert CANARY in harness.entry(harness.told).why

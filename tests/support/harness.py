@@ -191,6 +191,12 @@ class Harness:
 
         asyncio.run(run())
 
+    def introduce(self, did):
+        """The person was told already that the bot remembers."""
+        with self.services.db.write() as tx:
+            self.services.memory.people.meet(tx, did, self.clock())
+            self.services.memory.people.mark_introduced(tx, did, self.clock())
+
     def entry(self, ref):
         with self.services.db.read() as tx:
             return views.entry(tx, ref.uri)

@@ -43,14 +43,6 @@ def test_memory_and_reply_commit_together_or_not_at_all(db, tmp_path, monkeypatc
     assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), ["lives in Lisbon"])
 
 
-def test_a_silent_thought_may_still_remember(db, tmp_path):
-    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, ("stay_silent", {"reason": "noise"})))
-    ref = harness.say(ANA, "I live in Lisbon")
-    harness.work()
-
-    assert (harness.outcome(ref), harness.notes(ANA)) == ((State.SILENT, "noise"), ["lives in Lisbon"])
-
-
 def test_a_note_names_the_post_it_came_from(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     ref = harness.say(ANA, "I live in Lisbon")

@@ -1,0 +1,51 @@
+"""What a turn wants remembered of a person who was not told yet that the bot remembers.
+
+It waits for the reply that tells them: it is remembered once that is posted, and dropped if it never is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+
+from bot.domain.turn import Lesson
+from bot.storage.tables import IntroductionRow
+from bot.storage.turns import dump_edits, load_edits
+from memory.db import insert, mark_erased
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from memory.db import Tx
+
+
+def put(tx: Tx, uri: str, lesson: Lesson | None) -> None:
+    """Let this wait for the reply to this mention (AT URI). None: the person is told, but not remembered."""
+    columns = {
+        "key": lesson.key if lesson else None,
+        "edits": dump_edits(lesson.edits if lesson else ()),
+        "answer": lesson.answer if lesson else "",
+    }
+    row = insert(tx, IntroductionRow).values(mention_uri=uri, **columns)
+    tx.execute(row.on_conflict_do_update(index_elements=["mention_uri"], set_=columns))
+
+
+def waits(tx: Tx, uri: str) -> bool:
+    """Whether the reply to this mention is to tell the person."""
+    found = select(IntroductionRow.mention_uri).where(IntroductionRow.mention_uri == uri)
+    return tx.execute(found).first() is not None
+
+
+def take(tx: Tx, uri: str) -> Lesson | None:
+    """What waited for the reply to this mention; it does not wait any more."""
+    waiting = delete(IntroductionRow).where(IntroductionRow.mention_uri == uri)
+    row = tx.execute(waiting.returning(IntroductionRow.__table__)).one()
+    return Lesson(row.key, load_edits(row.edits), row.answer) if row.key else None
+
+
+def drop(tx: Tx, uris: Collection[str]) -> None:
+    """Drop what waits for the replies to these mentions: they will not be posted, or be others."""
+    waiting = delete(IntroductionRow).where(IntroductionRow.mention_uri.in_(uris))
+    if tx.execute(waiting).rowcount:
+        mark_erased(tx)

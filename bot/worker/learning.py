@@ -1,0 +1,90 @@
+"""What memory learns from a turn.
+
+Nothing is kept of who was never told that the bot remembers: from their first turns memory learns when the
+reply with the notice is posted, and nothing if it never is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.privacy.erasure import propagate_erasure
+from bot.storage import introductions, redaction
+from memory.db import after_commit
+from memory.errors import EditRefused, UnknownNote, UnknownPerson
+from memory.identifiers import thread_id
+from memory.model import Forget, Passage, Receipt
+from memory.row_security import only
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.mention import Mention
+    from bot.domain.turn import Lesson
+    from bot.services import Services
+    from memory.db import Tx
+
+log = structlog.get_logger()
+
+
+def receipt(mention: Mention) -> Receipt:
+    return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
+
+
+def learn(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
+    """Make the edits, and store the exchange for retrieval."""
+    _edit(services, tx, mention, lesson, now)
+    _record_exchange(services, tx, mention, lesson, now)
+
+
+def forget_at_once(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> Lesson:
+    """Forget what the turn forgets of what is stored. Returns the rest, which can wait."""
+    gone = tuple(edit for edit in lesson.edits if isinstance(edit, Forget) and edit.note_id > 0)
+    _edit(services, tx, mention, replace(lesson, key=f"{lesson.key}-", edits=gone), now)
+    return replace(lesson, edits=tuple(edit for edit in lesson.edits if edit not in gone))
+
+
+def mark_told(services: Services, tx: Tx, mention: Mention, now: datetime) -> None:
+    """A post of the reply stands: if it has the notice, learn what waited for it."""
+    if not introductions.waits(tx, mention.uri):
+        return
+    lesson = introductions.take(tx, mention.uri)
+    services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
+    if lesson is None:
+        return
+    try:
+        with tx.begin_nested():
+            learn(services, tx, mention, lesson, now)
+    except (EditRefused, UnknownNote, UnknownPerson) as refused:  # the notes have changed meanwhile
+        after_commit(tx, partial(log.info, "notes.dropped", uri=mention.uri, why=type(refused).__name__))
+
+
+def _edit(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
+    with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
+        services.memory.apply(
+            tx,
+            mention.did,
+            lesson.edits,
+            receipt(mention),
+            key=lesson.key,
+            actor=f"brain:{services.brain.name}",
+            at=now,
+        )
+
+
+def _record_exchange(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
+    """Store the exchange, unless it may tell of what was erased in it or meanwhile."""
+    if any(isinstance(edit, Forget) for edit in lesson.edits) or redaction.is_marked(tx, mention.uri):
+        return
+    thread = thread_id(mention.root.uri)
+    lang = mention.langs[0] if len(mention.langs) == 1 else None
+    said = Passage(
+        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
+    )
+    answered = replace(said, kind="answer", author=services.network.did, text=lesson.answer, at=now)
+    with only(tx, mention.did):
+        services.memory.retrieval.record(tx, said, *([answered] if lesson.answer else []))

@@ -1,0 +1,173 @@
+"""What memory learns from a turn: from who was told at once, from who was not when they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from support.factory import ANA, BEN
+from support.harness import Harness, ScriptedBrain
+
+from bot.domain.commands import NOTICE
+from bot.domain.consent import NOTICES, Consent
+from bot.domain.mention import State
+from bot.errors import PermanentNetworkError
+from bot.storage.tables import IntroductionRow
+from memory.row_security import only
+from memory.rows import passages
+from memory.rows.passages import PASSAGE
+
+REMEMBER = ("remember", {"text": "lives in Odense"})
+REPLY = ("reply", {"text": "Noted."})
+SILENT = ("stay_silent", {"reason": "noise"})
+
+
+def exchanges(harness, did=ANA):
+    with harness.services.db.read() as tx, only(tx, did):
+        said = passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=9)
+        return [one.text for one in said]
+
+
+def held(harness, did=ANA):
+    """Notes, texts of passages, and whatever waits for a reply."""
+    with harness.services.db.read() as tx:
+        waiting = tx.execute(IntroductionRow.__table__.select()).all()
+    return harness.notes(did), exchanges(harness, did), len(waiting)
+
+
+def with_consent(harness, consent):
+    options = replace(harness.services.options, consent=consent)
+    harness.services = replace(harness.services, options=options)
+    return harness.with_brain(harness.brain)
+
+
+@pytest.fixture
+def harness(db, tmp_path):
+    return Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+
+
+def test_nothing_is_kept_of_who_was_never_told(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, SILENT))
+    ref = harness.say(ANA, "I live in Odense")
+    harness.work()
+
+    assert harness.outcome(ref) == (State.SILENT, "noise")
+    assert held(harness) == ([], [], 0)
+
+
+def test_who_was_told_is_remembered_from_a_silent_turn_too(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, SILENT))
+    harness.introduce(ANA)
+    harness.say(ANA, "I live in Odense")
+    harness.work()
+
+    assert held(harness) == (["lives in Odense"], ["I live in Odense"], 0)
+
+
+def test_the_first_turn_is_remembered_when_the_notice_stands(harness):
+    ref = harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    drafted = held(harness)
+    harness.work()
+
+    assert drafted == ([], [], 1)
+    assert harness.replies(ref)[0].text == f"Noted.\n\n{NOTICE}"
+    assert held(harness) == (["lives in Odense"], ["I live in Odense", "Noted."], 0)
+
+
+def test_nothing_is_kept_of_a_first_turn_whose_reply_is_declined_and_the_next_one_tells(harness):
+    harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    harness.say(ANA, "stop")
+    harness.work()
+    declined = held(harness)
+    ref = harness.say(ANA, "start")
+    harness.work()
+
+    assert declined == ([], [], 0)
+    assert harness.replies(ref)[0].text == f"Noted.\n\n{NOTICE}"
+
+
+def test_nothing_waits_of_who_is_forgotten_meanwhile(harness):
+    harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    harness.erase(ANA)
+
+    with harness.services.db.read() as tx:
+        assert tx.execute(IntroductionRow.__table__.select()).all() == []
+
+
+def test_what_waits_goes_with_the_words_that_it_was_made_of(harness):
+    told = harness.say(ANA, "I live in Odense")
+    harness.work()
+    (answer,) = harness.replies(told)
+    quoting = {"embed": {"$type": "app.bsky.embed.record", "record": answer.ref.to_json()}}
+    harness.say(BEN, "what is that?", **quoting)
+    harness.work(1)
+    before = held(harness, BEN)
+    harness.erase(ANA)
+
+    assert before == ([], [], 1)
+    assert held(harness, BEN) == ([], [], 0)
+
+
+def test_nothing_waits_of_a_post_that_was_edited_meanwhile(harness):
+    ref = harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    harness.handle(harness.edit(ref, "I do not live in Odense"), edited=True)
+
+    assert held(harness) == ([], [], 0)
+
+
+def test_the_first_post_tells_though_the_second_never_leaves(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, ("reply", {"text": "A sentence. " * 40})))
+    harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    put, parts = harness.network.put, []
+
+    async def one_only(rkey, record):
+        parts.append(rkey)
+        if len(parts) > 1:
+            raise PermanentNetworkError("no")
+        return await put(rkey, record)
+
+    harness.network.put = one_only
+    harness.work()
+    (post,) = harness.network.posts(harness.network.did)
+
+    assert NOTICE in post.text
+    assert harness.notes(ANA) == ["lives in Odense"]
+
+
+def test_what_the_operator_changed_meanwhile_stays_and_the_reply_leaves(harness):
+    ref = harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    harness.services.memory.limits = replace(harness.services.memory.limits, per_day=0)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert harness.notes(ANA) == []
+
+
+@pytest.mark.parametrize("consent", [Consent.OPT_IN, Consent.OFF])
+def test_without_a_wish_nothing_is_kept_and_the_first_reply_says_so(harness, consent):
+    with_consent(harness, consent)
+    ref, again = harness.say(ANA, "I live in Odense"), harness.say(ANA, "and I bake")
+    harness.work()
+
+    assert harness.replies(ref)[0].text == f"Noted.\n\n{NOTICES[consent]}"
+    assert harness.replies(again)[0].text == "Noted."
+    assert held(harness) == ([], [], 0)
+    assert "not remembered" in harness.brain.prompts[-1].text()
+
+
+def test_without_memory_nothing_that_was_known_before_is_shown(harness):
+    harness.introduce(ANA)
+    harness.say(ANA, "I live in Odense")
+    harness.work()
+    with_consent(harness, Consent.OFF)
+    harness.say(ANA, "where do I live?")
+    harness.work()
+
+    assert harness.notes(ANA) == ["lives in Odense"]
+    assert "Odense" not in harness.brain.prompts[-1].text()
