@@ -10,9 +10,10 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, func, or_, select
+from sqlalchemy import Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.storage import mentions
 from bot.storage.tables import BlockRow, GateRow, StopRow, ThreadStopRow
@@ -21,21 +22,20 @@ from memory.tables import Base
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import Column
 
     from memory.db import Database, Tx
     from memory.model import Note
     from memory.store import Memory
 
 MIN_CHARS = 4  # shorter texts stand in other words
-FORMS = 300  # of words in one statement: SQLite takes no condition deeper than 1,000
 CHUNK = 2**20  # bytes of a file that are read at once
 CONSENT = frozenset(row.__tablename__ for row in (StopRow, BlockRow, ThreadStopRow, GateRow))
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where a word was found: a `table.column` and in how many rows at least, or a file and how often.
+    """Where a word was found: a `table.column` and in how many rows, or a file and how often.
 
     `needed`: consent needs it, for example a `stop` that goes on.
     """
@@ -102,13 +102,16 @@ def _find_in_rows(tx: Tx, words: Collection[str]) -> Iterator[Trace]:
                 yield Trace(f"{table.name}.{column.name}", count, table.name in CONSENT)
 
 
-def _count_rows(tx: Tx, column: ColumnElement[str], forms: Sequence[str]) -> int:
-    """How many rows have one of the forms, as far as one statement can ask: the most that one finds."""
-    counts = (
-        tx.scalar(select(func.count()).where(or_(*(column.contains(form, autoescape=True) for form in some))))
-        for some in (forms[at : at + FORMS] for at in range(0, len(forms), FORMS))
-    )
-    return max((count or 0 for count in counts), default=0)
+def _count_rows(tx: Tx, column: Column[str], forms: Sequence[str]) -> int:
+    """How many rows have one of the forms, in upper or lower case."""
+    if tx.dialect.name == "postgresql":
+        form: Any = func.unnest(literal(forms, ARRAY(Text))).column_valued("form")
+        place = func.strpos(func.lower(column), func.lower(form))
+    else:
+        form = func.json_each(json.dumps(forms)).table_valued("value").c.value
+        place = func.instr(func.lower(column), func.lower(form))
+    found = select(form).where(place > 0).correlate(column.table).exists()
+    return tx.scalar(select(func.count()).select_from(column.table).where(found)) or 0
 
 
 def _forms(word: str) -> set[str]:
