@@ -37,6 +37,7 @@ def test_an_exchange_is_recorded_with_its_answer_and_its_notes(db, tmp_path):
 
 def test_what_was_said_is_recorded_though_the_bot_kept_silent(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(SILENT))
+    harness.introduce(ANA)
     harness.say(ANA, "I live in Lisbon")
     harness.work()
     assert [(kind, author) for kind, author, _ in recorded(harness)] == [("said", ANA)]
