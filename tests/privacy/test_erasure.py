@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from support.brain_script import calls, replies, strings
-from support.factory import ANA
+from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 from support.letta_brain import letta_rig
 
@@ -71,6 +71,21 @@ def test_whoever_forgets_the_brain_is_told_once(harness, forgets):
     harness.clock.forward(hours=1)
     harness.run_jobs()
     assert harness.brain.forgotten == 1
+
+
+def test_the_brain_forgets_again_if_somebody_is_forgotten_meanwhile(harness, monkeypatch):
+    forget = harness.brain.forget
+
+    async def slowly():
+        monkeypatch.setattr(harness.brain, "forget", forget)
+        harness.clock.forward(seconds=1)
+        await asyncio.to_thread(harness.erase, BEN)
+        await forget()
+
+    monkeypatch.setattr(harness.brain, "forget", slowly)
+    the_operator(harness)
+    harness.run_jobs()
+    assert harness.brain.forgotten == 2
 
 
 def test_an_answer_alone_tells_the_brain_nothing(harness):

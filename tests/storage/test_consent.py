@@ -144,6 +144,28 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
     assert harness.outcome(again) == (State.ANSWERED, None)
 
 
+def test_somebody_elses_start_opens_no_thread_that_its_author_stopped(harness):
+    root = harness.say(ANA, "hello all")
+    harness.work()
+    in_thread = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
+    harness.say(ANA, "stop", **in_thread)
+    harness.say(BEN, "start", **in_thread)
+    ref = harness.say(BEN, "and me?", **in_thread)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.THREAD_STOPPED)
+
+
+def test_whoever_blocks_the_bot_is_answered_nowhere_and_nobody_is_in_their_thread(harness):
+    _, in_thread = thread(harness)
+    block(harness, f"at://{BEN}/app.bsky.graph.block/3kabcdefghijk")
+    refs = [harness.say(ANA, "hi", **in_thread), harness.say(BEN, "hi"), harness.say(ANA, "elsewhere")]
+    harness.work()
+
+    blocked = (State.DECLINED, PolicyReason.BLOCKED)
+    assert [harness.outcome(ref) for ref in refs] == [blocked, blocked, (State.ANSWERED, None)]
+
+
 def test_somebody_elses_stop_ends_no_thread(harness):
     root = harness.say(ANA, "hello all")
     harness.work()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from support.factory import ANA, ME
@@ -10,12 +11,14 @@ from support.harness import Harness, ScriptedBrain
 
 from bot.domain.mention import State
 from bot.domain.reply import reserved_key
+from bot.domain.uris import POST
 from bot.errors import (
     KeyTaken,
     PermanentNetworkError,
     TransientNetworkError,
 )
-from bot.storage import consent
+from bot.storage import consent, outcomes
+from bot.storage.ledger import EntryKind
 
 REPLY = ("reply", {"text": "Noted."})
 
@@ -83,6 +86,53 @@ def test_a_key_taken_between_the_reading_and_the_put_is_skipped_too(harness):
     assert harness.network.fired["put"] == 1
 
 
+def test_an_answer_of_ours_that_another_machine_put_under_the_key_meanwhile_is_taken_over(
+    harness, monkeypatch
+):
+    put = harness.network.put
+
+    async def second(rkey, record):
+        monkeypatch.setattr(harness.network, "put", put)
+        await put(rkey, json.dumps(json.loads(record) | {"text": "What the other one thought."}))
+        return await put(rkey, record)
+
+    monkeypatch.setattr(harness.network, "put", second)
+    ref = harness.say(ANA, "hi")
+    harness.work()
+
+    (reply,) = harness.replies(ref)
+    assert (harness.outcome(ref), reply.text) == ((State.ANSWERED, None), "What the other one thought.")
+    assert len(harness.network.posts(ME)) == 1
+
+
+def test_a_draft_of_a_mention_that_the_ledger_knows_as_answered_is_not_posted(harness):
+    """A database was restored from between draft and post; the post was deleted by hand since."""
+    ref = harness.say(ANA, "hi")
+    harness.work(1)
+    harness.services.ledger.add(EntryKind.ANSWERED, ref.uri)
+    harness.work()
+
+    assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.ANSWERED, "in the ledger"), [])
+
+
+@pytest.mark.parametrize("how", ["posted", "adopted"])
+def test_the_ledger_knows_an_answer_before_the_database_does(harness, monkeypatch, how):
+    ref = harness.say(ANA, "hi")
+    if how == "adopted":
+        record = {"$type": POST, "text": "hi", "reply": {"root": ref.to_json(), "parent": ref.to_json()}}
+        harness.network.write(ME, record, rkey=reserved_key(ME, ref.uri, 0))
+    finish, known = outcomes.finish, []
+
+    def late(*values):
+        known.append(harness.services.ledger.has(EntryKind.ANSWERED, ref.uri))
+        return finish(*values)
+
+    monkeypatch.setattr(outcomes, "finish", late)
+    harness.work()
+
+    assert (known, harness.outcome(ref)[0]) == ([True], State.ANSWERED)
+
+
 def test_a_pds_that_refuses_the_post_fails_the_mention(harness):
     harness.network.fail("put", PermanentNetworkError("grapheme too big"))
     ref = harness.say(ANA, "hi")
@@ -95,6 +145,22 @@ def test_a_pds_that_refuses_the_post_fails_the_mention(harness):
 def _stop(harness):
     with harness.services.db.write() as tx:
         consent.stop(tx, ANA, harness.clock())
+
+
+def test_a_stop_while_the_record_is_fixed_prevents_the_post(harness, monkeypatch):
+    ref = harness.say(ANA, "hi")
+    harness.work(1)
+    own = harness.network.own
+
+    async def stop_now(rkey):  # the last check is over, and the record key is looked up
+        await asyncio.to_thread(_stop, harness)
+        return await own(rkey)
+
+    monkeypatch.setattr(harness.network, "own", stop_now)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.DECLINED, "stop")
+    assert "put" not in {method for method, _ in harness.network.calls}
 
 
 @pytest.mark.parametrize("moment", ["thinking", "drafted"])
