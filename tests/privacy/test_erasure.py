@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.backup import backup
 from support.brain_script import calls, replies, strings
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
@@ -86,6 +87,37 @@ def test_the_brain_forgets_again_if_somebody_is_forgotten_meanwhile(harness, mon
     the_operator(harness)
     harness.run_jobs()
     assert harness.brain.forgotten == 2
+
+
+SHORT = "did:web:ana.example"
+ALIKE = [f"{SHORT}.com", f"{SHORT}2", "did:web:ana.exampl", "did:web:ana-example", "did:web:xana.example"]
+
+
+def naming(harness, did):
+    """All rows of this person, and those that name a post of theirs."""
+    return [
+        (table.name, row)
+        for table, rows in backup(harness.services.db).items()
+        for row in rows
+        if any(value == did or f"//{did}/" in str(value) for value in row.values())
+    ]
+
+
+@pytest.mark.parametrize("did", ALIKE)
+def test_who_has_a_similar_did_loses_nothing(db, tmp_path, did):
+    harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    for owner, guest in ((SHORT, ANA), (did, BEN)):
+        root = harness.say(owner, "I live in ZEBRAFISH")
+        harness.work()
+        harness.say(guest, "and who is that?", reply={"root": root.to_json(), "parent": root.to_json()})
+        harness.work()
+    before = naming(harness, did)
+    harness.erase(SHORT)
+
+    tables = {"person", "note", "passage", "mention", "turn", "answer_source"}
+    assert {table for table, _ in before} >= tables
+    assert naming(harness, did) == before
+    assert naming(harness, SHORT) == []
 
 
 def test_an_answer_alone_tells_the_brain_nothing(harness):
