@@ -73,6 +73,20 @@ def test_a_renewed_lease_is_not_taken_over(db):
     assert claim_next(db, NOW + LEASE) is None
 
 
+@pytest.mark.parametrize("end", [State.SILENT, State.DECLINED])
+def test_a_late_renewal_revives_no_mention_that_has_ended(db, end):
+    accept(db, mention(1))
+    claim = claim_next(db)
+    with db.write() as tx:
+        outcomes.finish(tx, claim, end, None, NOW)
+    with pytest.raises(FenceLost), db.write() as tx:
+        mentions.renew(tx, claim, NOW + 2 * LEASE)
+
+    with db.read() as tx:
+        assert (views.entry(tx, mention(1).uri).state, views.entry(tx, mention(1).uri).due_at) == (end, None)
+    assert claim_next(db, NOW + timedelta(days=1)) is None
+
+
 def test_a_mention_goes_from_waiting_to_answered(db):
     accept(db, mention(1))
     uri, seen = mention(1).uri, []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,7 +20,8 @@ from bot.errors import (
     PermanentBrainError,
     TransientBrainError,
 )
-from bot.storage import steering, views
+from bot.storage import mentions, steering, views
+from bot.worker.worker import MAX_POST_FAILURES, Worker
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -81,6 +84,40 @@ def test_a_mention_over_which_this_program_has_a_bug_fails_after_five_tries(db, 
         (State.FAILED, "bug: RuntimeError (5 times)"),
         5,
     )
+
+
+@pytest.mark.slow
+def test_a_thought_that_takes_longer_than_its_lease_is_thought_by_one_worker_only(db, tmp_path):
+    lease, others = timedelta(seconds=0.9), []
+
+    async def think_long():
+        other = Worker("v", harness.services, harness.scheduler, lambda: 0.0)
+        for _ in range(6):
+            await asyncio.sleep(lease.total_seconds() / 3)
+            harness.clock.forward(seconds=lease.total_seconds() / 3)
+            others.append(await other.work())
+
+    harness = Harness(db, tmp_path, ScriptedBrain(think_long, ("reply", {"text": "hello"})))
+    harness.services = replace(harness.services, options=replace(harness.services.options, lease=lease))
+    ref = harness.with_brain(harness.brain).say(ANA, "hi")
+    harness.work()
+
+    assert (others, len(harness.brain.prompts), harness.entry(ref).state) == (
+        [False] * 6,
+        1,
+        State.ANSWERED,
+    )
+
+
+def test_a_mention_over_which_five_workers_died_fails(harness):
+    ref = harness.say(ANA, "hi")
+    for _ in range(MAX_POST_FAILURES + 1):
+        assert mentions.claim(harness.services.db, "dead", now=harness.clock(), lease=timedelta(seconds=30))
+        harness.clock.forward(seconds=31)
+    harness.work()
+
+    state, why = harness.outcome(ref)
+    assert (state, "workers died" in why, harness.brain.prompts) == (State.FAILED, True, [])
 
 
 def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
