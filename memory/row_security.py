@@ -35,7 +35,9 @@ FIND_ROLE = text(
     "JOIN pg_roles AS role ON role.oid = entry.grantee "
     "WHERE class.oid = to_regclass('note') AND starts_with(role.rolname, 'scrubjay_person') "
     "AND NOT role.rolsuper AND NOT role.rolbypassrls AND pg_has_role(role.oid, "
-    "CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) LIMIT 1"
+    "CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END) "
+    # a copy of a database has rights of the other one's role, too, which may lack those of later tables
+    "ORDER BY role.rolname = ('scrubjay_person_' || current_database())::name DESC LIMIT 1"
 )
 BIND = text(
     "SELECT current_setting('role'), set_config('scrubjay.did', :did, true), "

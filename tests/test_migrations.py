@@ -7,17 +7,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alembic import command
 from sqlalchemy import DateTime, Integer, MetaData, Table, Text, insert, select
-from support.factory import ANA, BEN, NOW
+from support.factory import ANA, BEN, ME, NOW
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.privacy import proof
 from bot.storage.tables import MentionRow, PersonQueueRow, SourceRow, SpendRow
-from memory.db import _alembic
+from memory.db import Database, _alembic
 from memory.rows import shingles
 from memory.rows.passages import key_of
+from memory.rules.consolidation import gist
 from memory.shingles import of_text
+from memory.tables import NoteRow, RevisionRow
 
 WORD = "ZEBRAFISH"
 EMPTY = {Text: "", Integer: 0, DateTime: NOW}
@@ -64,6 +66,68 @@ def rows(db, table):
 
 def places(db):
     return [trace.place for trace in proof.find_in_rows(db, [WORD])]
+
+
+# --- whatever the version was ----------------------------------------------------------------------
+
+
+def fill_as_always(db, revision):
+    """A person with a note that replaced another, answered mentions, and somebody who wrote `stop`."""
+    kept = revision >= "0003"  # from there on the program itself wrote what is filled in
+    at = {"said_at": NOW, "written_at": NOW}
+    fill(db, "person", did=ANA, handle="ana.test", first_seen=NOW, last_seen=NOW, introduced_at=NOW)
+    for number, (uri, text, more) in enumerate(
+        [
+            (FIRST, "lives in Porto", {"superseded_by": 2, "valid_to": NOW}),
+            (SECOND, "lives in Lisbon", {"replaces": 1}),
+        ],
+        1,
+    ):
+        at_work = {"gist": gist(text)} if kept else {}
+        fill(db, "note", did=ANA, text=text, source_uri=uri, said_by=ANA, **at, **at_work, **more)
+        edit = {"op": "remember" if number == 1 else "revise", "after": text, "actor": "rules"}
+        edit |= {"replaces": more.get("replaces")} if kept else {}
+        fill(db, "revision", did=ANA, note_id=number, source_uri=uri, key=uri, at=NOW, **edit)
+        fill_mention(db, uri, state="answered", text=f"she {text}", said_at=NOW, seen_at=NOW, ended_at=NOW)
+        posted = {"rkey": f"3l{number}", "uri": f"at://{ME}/app.bsky.feed.post/3l{number}", "cid": "bafy"}
+        fill(db, "outbox", mention_uri=uri, text="Noted.", facets="[]", posted_at=NOW, **posted)
+    fill(db, "stop", did=BEN, at=NOW)
+
+
+EARLIER = [f"{number:04}" for number in range(1, int(Database.head()))]
+ON_POSTGRES = ("0001", "0005", "0010", "0015")  # each takes seconds there
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("db", "revision"),
+    [*(("sqlite", each) for each in EARLIER), *(("postgres", each) for each in ON_POSTGRES)],
+    indirect=["db"],
+)
+def test_a_filled_database_of_every_schema_goes_on_working(older, tmp_path, revision):
+    db = older(revision)
+    fill_as_always(db, revision)
+    db.upgrade()
+    same = ("remember", {"text": "lives in Lisbon"})
+    harness = Harness(db, tmp_path, ScriptedBrain(same, ("reply", {"text": "Noted again."})))
+    harness.clock.forward(minutes=20)
+    again, stopped = harness.say(ANA, "I live in Lisbon, as I said"), harness.say(BEN, "hi")
+    harness.work()
+    memory = harness.services.memory
+    with db.read() as tx:
+        (note,) = memory.recall(tx, ANA).notes
+        before = [each.text for each in memory.chain(tx, note.id)]
+        past = [(edit.op, edit.replaces) for edit in tx.execute(select(RevisionRow.__table__))]
+
+    assert (harness.outcome(again), harness.outcome(stopped)[0]) == ((State.ANSWERED, None), State.DECLINED)
+    assert [receipt.uri for receipt in note.receipts] == [SECOND, again.uri]
+    assert {(row.text, row.gist) for row in rows(db, NoteRow)} == {(text, gist(text)) for text in before}
+    assert (before, past[:2]) == (
+        ["lives in Porto", "lives in Lisbon"],
+        [("remember", None), ("revise", 1)],
+    )
+    harness.erase(ANA)
+    assert [trace for trace in proof.find_in_rows(db, [ANA, "Lisbon", "Porto"]) if not trace.needed] == []
 
 
 # --- 0011: the queue of people, and what was spent -------------------------------------------------
