@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
-from support.events import BLOCK, account, block, jobs, rows, thread
+from support.events import BLOCK, account, block, jobs, rows, status_of, thread
 from support.factory import ANA, BEN, ME
 from support.harness import REPLY, Harness
 
@@ -120,6 +120,17 @@ def test_a_purge_is_cancelled_by_an_account_that_turns_out_to_be_there(harness, 
     harness.run_jobs()
 
     assert (harness.notes(ANA), jobs(harness)) == (["lives in Lisbon"], [])
+
+
+@pytest.mark.parametrize("status", ["deactivated", "takendown", "suspended"])
+def test_an_account_that_is_only_hidden_is_not_purged_though_its_end_was_heard(harness, answered, status):
+    account(harness, "deleted")
+    harness.network.set_status(ANA, status)
+    harness.clock.forward(hours=25)
+    harness.run_jobs()
+
+    assert [row["text"] for row in rows(harness, "note")] == ["lives in Lisbon"]
+    assert (status_of(harness), jobs(harness)) == (status, [])
 
 
 def test_no_purge_happens_while_the_network_does_not_say_so(harness, answered):

@@ -127,6 +127,21 @@ def test_what_a_crash_left_half_put_is_taken_back_after_a_stop(harness):
     assert (stood, harness.replies(ref), harness.entry(ref).state) == (1, [], State.DECLINED)
 
 
+@pytest.mark.parametrize("gone", ["deleted", "hidden"])
+def test_what_a_timeout_left_half_put_is_taken_back_when_its_mention_is_gone(harness, gone):
+    ref = harness.say(ANA, "hi")
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    harness.work()
+    stood = len(harness.replies(ref))
+    harness.network.remove(ref.uri) if gone == "deleted" else harness.network.set_status(ANA, "deactivated")
+    harness.clock.forward(minutes=5)
+    harness.work()
+    harness.run_jobs()
+
+    assert (stood, harness.outcome(ref)) == (1, (State.DECLINED, PolicyReason.GONE))
+    assert harness.network.posts(ME) == []
+
+
 @pytest.mark.slow
 def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(harness):
     root = harness.say(ANA, "hello all")
