@@ -227,6 +227,17 @@ def test_what_was_said_before_the_wish_and_is_heard_after_it_is_not_stored(harne
     assert harness.handler.counts["ignored.said before an erasure"] == 2
 
 
+def test_a_mention_that_got_no_answer_is_settled_when_its_author_is_erased(harness):
+    harness.brain.script = [("stay_silent", {"reason": "noise"})]
+    ahead = harness.clock() + timedelta(minutes=5)  # of a phone: it seems to be said after the wish
+    silent = harness.say(ANA, "I have a dog", rkey=tid(ahead))
+    harness.work()
+    harness.erase(ANA)
+    harness.clock.forward(hours=1)
+    harness.handle(silent)
+    assert (held(harness, ANA), harness.handler.counts["ignored.in the ledger"]) == ("[]", 1)
+
+
 def test_what_is_heard_while_its_author_is_erased_is_not_stored(harness, monkeypatch):
     late = harness.say(ANA, "I have a dog", heard=False)
     harness.clock.forward(seconds=1)
