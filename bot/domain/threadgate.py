@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.domain.embeds import MAX_URI, as_list, as_text
-from bot.domain.uris import GATE, POST
+from bot.domain.uris import GATE, POST, is_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,10 +25,10 @@ MAX_KIND = 400  # an NSID and a fragment
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Who may reply, and which replies are hidden.
+    """Who may reply, and which replies of the bot are hidden.
 
     `allow` has the `$type`s of rules, of which one must hold; None: everybody may reply. `hidden` has the AT
-    URIs of hidden replies.
+    URIs of the bot's hidden replies.
     """
 
     allow: frozenset[str] | None = None
@@ -58,13 +58,16 @@ class Gate:
         return cls(None if allow is None else frozenset(allow), frozenset(stored["hidden"]))
 
 
-def read(record: Any) -> Gate:
-    """The gate in a record. A rule that cannot be read allows nobody."""
+def read(record: Any, bot: str) -> Gate:
+    """The gate in a record, for the bot of this DID. A rule that cannot be read allows nobody."""
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
     rules = [as_text(rule.get("$type")) for rule in as_list(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
-    replies = [uri for uri in as_list(hidden)[:MAX_HIDDEN] if 0 < len(as_text(uri)) <= MAX_URI]
+    texts = map(as_text, as_list(hidden)[:MAX_HIDDEN])
+    replies = [
+        uri for uri in texts if len(uri) <= MAX_URI and is_by(uri, bot)
+    ]  # others' are not our business
     return Gate(
         allow=None if allow is None else frozenset(rule for rule in rules if 0 < len(rule) <= MAX_KIND),
         hidden=frozenset(replies),

@@ -199,7 +199,8 @@ class EventHandler:
                 # only the thread's first author can set its gate
                 changed = event.uri == threadgate.gate_uri(event.post)
                 if changed:
-                    consent.set_gate(tx, event.uri, event.post, threadgate.read(event.record), event.at, now)
+                    gate = threadgate.read(event.record, self.bot_did)
+                    consent.set_gate(tx, event.uri, event.post, gate, event.at, now)
             case RecordDeleted():
                 changed = consent.record_deleted(tx, event.uri)
         if changed:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from bot.domain.mention import Command
 from bot.domain.threadgate import Gate
@@ -81,6 +82,15 @@ def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetim
 def gate_of(tx: Tx, root_uri: str) -> Gate | None:
     stored = tx.execute(select(GateRow.record).where(GateRow.post == root_uri).limit(1)).scalar()
     return Gate.from_json(stored) if stored else None
+
+
+def forget_hidden(tx: Tx, did: str) -> None:
+    """Drop this person's posts from gates that an earlier version stored with all that they hide."""
+    named = GateRow.record.contains(f"at://{did}/", autoescape=True)
+    for row in tx.execute(select(GateRow.uri, GateRow.record).where(named)).all():
+        gate = Gate.from_json(row.record)
+        kept = replace(gate, hidden=frozenset(uri for uri in gate.hidden if author(uri) != did))
+        tx.execute(update(GateRow).where(GateRow.uri == row.uri).values(record=kept.to_json()))
 
 
 def record_deleted(tx: Tx, uri: str) -> bool:

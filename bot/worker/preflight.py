@@ -117,7 +117,7 @@ async def _read_gate(services: Services, mention: Mention, budget: ReadBudget) -
         if known is None:
             raise
         return known
-    return threadgate.read(record) if record is not None else None
+    return threadgate.read(record, services.network.did) if record is not None else None
 
 
 async def _may_reply(services: Services, mention: Mention, gate: Gate, budget: ReadBudget) -> bool:

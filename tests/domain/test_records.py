@@ -122,7 +122,8 @@ def test_a_gate_keeps_what_the_lexicon_allows():
     gate = threadgate.read(
         {
             "allow": [{"$type": HUGE}, {"$type": threadgate.MENTION_RULE}] * 500,
-            "hiddenReplies": [reply, HUGE, 7] * 5000,
-        }
+            "hiddenReplies": [reply, HUGE, f"at://{ME}/{HUGE}", 7] * 5000,
+        },
+        ME,
     )
     assert gate == threadgate.Gate(frozenset({threadgate.MENTION_RULE}), frozenset({reply}))

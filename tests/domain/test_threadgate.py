@@ -36,7 +36,7 @@ def rules(*names):
     ],
 )
 def test_who_may_reply(record, mentioned, opens):
-    assert read(record).allows_reply(mentioned=mentioned, bot_posts={"at://me/x/1"}) is opens
+    assert read(record, "me").allows_reply(mentioned=mentioned, bot_posts={"at://me/x/1"}) is opens
 
 
 junk = st.recursive(
@@ -49,8 +49,13 @@ junk = st.recursive(
 
 @given(junk)
 def test_a_gate_is_read_from_anything_and_kept_as_it_was_read(record):
-    gate = read(record)
+    gate = read(record, "me")
     assert Gate.from_json(gate.to_json()) == gate
+
+
+def test_of_hidden_replies_only_the_bots_are_kept():
+    hidden = [f"at://{did}/x/{number}" for did in ("me", "you", "me2", "m") for number in range(2)]
+    assert read({"hiddenReplies": hidden}, "me") == Gate(None, frozenset({"at://me/x/0", "at://me/x/1"}))
 
 
 def test_a_gate_stands_under_the_key_of_the_post():

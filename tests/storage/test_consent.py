@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from sqlalchemy import update
 from support.events import BLOCK, FOLLOWED, MENTIONED, NOBODY, addressed, block, gate, jobs, rows, thread
 from support.factory import ANA, BEN, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
@@ -12,8 +13,9 @@ from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from bot.domain.events import Blocked, GateChanged, PostCreated, RecordDeleted
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
-from bot.domain.threadgate import GATE, gate_uri
+from bot.domain.threadgate import GATE, Gate, gate_uri
 from bot.errors import TransientNetworkError
+from bot.storage.tables import GateRow
 
 
 @pytest.fixture
@@ -274,6 +276,27 @@ def test_a_hidden_reply_of_the_bot_ends_the_thread(harness):
     gate(harness, root, {"$type": GATE, "hiddenReplies": [reply.ref.uri]})
 
     assert harness.outcome(second) == (State.DECLINED, PolicyReason.GATED)
+
+
+def test_whom_a_gate_hides_besides_the_bot_is_named_nowhere(harness):
+    root, in_thread = thread(harness)
+    ref = harness.say(ANA, "hi", **in_thread)
+    gate(harness, root, {"$type": GATE, "hiddenReplies": [ref.uri]})
+
+    assert ANA not in str(rows(harness, "gate"))
+
+
+def test_a_gate_of_an_earlier_version_names_no_hidden_person_who_was_forgotten(harness):
+    root, in_thread = thread(harness)
+    ref = harness.say(ANA, "hi", **in_thread)
+    other = ref.uri.replace(ANA, f"{ANA}2")
+    gate(harness, root, NOBODY)
+    with harness.services.db.write() as tx:
+        old = Gate(frozenset(), frozenset({ref.uri, other}))
+        tx.execute(update(GateRow).values(record=old.to_json()))
+    harness.erase(ANA)
+
+    assert [row["record"] for row in rows(harness, "gate")] == [Gate(old.allow, frozenset({other})).to_json()]
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):
