@@ -7,7 +7,7 @@ Only the origins of the operator's own settings are exempt: exactly that scheme,
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
 from bot.errors import ReadRefused
@@ -30,6 +30,9 @@ INWARD = frozenset({"localhost", "local", "localdomain", "internal", "intranet",
 NOWHERE = frozenset({"arpa", "invalid", "onion", "alt"})
 GLOBAL_UNICAST = IPv6Network("2000::/3")
 NAT64 = IPv6Network("64:ff9b::/96")
+# What some Pythons take for global: protocol assignments (Oracle's metadata service is among them), relays of
+# 6to4, Azure's own service, and documentation (RFC 6890, 7526, 9637)
+NOT_PUBLIC = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
 
 
 class Origin(NamedTuple):
@@ -72,14 +75,14 @@ def _forbidden(origin: Origin) -> str | None:
     labels = origin.host.split(".")
     if origin.scheme != "https" or origin.port != HTTPS_PORT:
         return "is not reached by https on port 443"
-    if not LAST_LABEL.fullmatch(labels[-1]):
+    if origin.host.startswith("[") or (labels[-1] and not LAST_LABEL.fullmatch(labels[-1])):
         return "is an address, and not a name"
+    if len(origin.host) > MAX_HOST or not all(map(LABEL.fullmatch, labels)):
+        return "is no host name"
     if len(labels) == 1 or labels[-1] in INWARD:
         return "is a name of a local network"
     if labels[-1] in NOWHERE:
         return "is no name of the public DNS"
-    if len(origin.host) > MAX_HOST or not all(map(LABEL.fullmatch, labels)):
-        return "is no host name"
     return None
 
 
@@ -106,5 +109,7 @@ def _unwrapped(address: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Add
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and address not in GLOBAL_UNICAST:
+        return False
+    if any(address in network for network in NOT_PUBLIC):
         return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)

@@ -56,6 +56,26 @@ def test_any_other_url_is_refused(url):
 
 
 @pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("127.0.0.0x1", "is an address"),
+        ("2130706433", "is an address"),
+        ("[::1]", "is an address"),
+        ("localhost", "is a name of a local network"),
+        ("printer.local", "is a name of a local network"),
+        ("x.onion", "is no name of the public DNS"),
+        ("pds.example.com.", "is no host name"),
+        ("localhost.", "is no host name"),
+        ("pds.example.com:8080", "is not reached by https on port 443"),
+        ("pds.exämple.com", "that is no plain URL of a host"),
+    ],
+)
+def test_why_a_host_is_refused_is_told(host, reason):
+    with pytest.raises(ReadRefused, match=reason):
+        origin_to_visit(f"https://{host}", OWN)
+
+
+@pytest.mark.parametrize(
     ("url", "origin"),
     [
         ("https://pds.example.com", Origin("https", "pds.example.com", 443)),
@@ -94,7 +114,10 @@ LOCAL = [
     "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:a9fe:a9fe", "64:ff9b::127.0.0.1", "64:ff9b::a00:1",
     "64:ff9b:1::808:808", "2002:7f00:1::", "2002:a00:1::1", "2002:c0a8:101::", "2001:0:7f00:1::", "2001:0::1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "fe80::1", "fe80::1%eth0", "fec0::1", "fc00::1", "fd12:3456::1",
-    "ff02::1", "2001:db8::1", "100::1", "::8.8.8.8", "localhost", "", "1.1.1", "0x7f.0.0.1",
+    "ff02::1", "2001:db8::1", "100::1", "::8.8.8.8", "192.0.0.9", "192.0.0.192", "192.0.0.255",
+    "192.88.99.1", "168.63.129.16", "::ffff:192.0.0.192", "64:ff9b::192.0.0.192", "2002:c000:c0::",
+    "::ffff:0:127.0.0.1", "100.100.100.200", "fd00:ec2::254", "3fff::1", "5f00::1", "2001:20::1",
+     "localhost", "", "1.1.1", "0x7f.0.0.1",
 ]  # fmt: skip
 
 
