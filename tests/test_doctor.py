@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import re
+import sqlite3
 import tempfile
 import threading
 from contextlib import closing, contextmanager
@@ -226,7 +227,19 @@ def overwrite_middle(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("spoil", [overwrite_header, overwrite_middle])
+def overwrite_one_page(path):
+    """Of a table that nothing reads at the start; the schema and its version are whole."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE pages (content)")
+        connection.executemany("INSERT INTO pages VALUES (?)", [("x" * 3000,)] * 50)
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()
+    at = content.rindex(b"x" * 3000) // 4096 * 4096
+    path.write_bytes(content[:at] + b"\xa5" * 64 + content[at + 64 :])
+
+
+@pytest.mark.parametrize("spoil", [overwrite_header, overwrite_middle, overwrite_one_page])
 def test_a_damaged_database_is_restored_and_not_upgraded(made, spoil):
     spoil(database_file(made))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import text
 from support.factory import ANA, BEN
 from support.forgetting import (
     forget_me,
@@ -15,7 +18,10 @@ from support.forgetting import (
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import PostDeleted
+from bot.privacy.retention import apply_retention
+from bot.storage import turns
 from memory.db import Database
+from memory.model import RetentionPolicy
 
 CANARY = "ZEBRAFISH"
 
@@ -89,4 +95,24 @@ def test_a_post_found_deleted_before_it_was_thought_about_leaves_no_byte(harness
     ref = harness.say(BEN, "I keep AXOLOTLS")
     harness.network.remove(ref.uri)
     harness.work()
+    assert copies(tmp_path, "AXOLOTLS") == 0
+
+
+def test_words_of_a_mention_that_was_never_thought_about_leave_no_byte_after_their_time(harness, tmp_path):
+    parts = harness.services
+    everything = parts.db, parts.memory, parts.ledger, parts.journal, RetentionPolicy(text=timedelta(days=30))
+    apply_retention(*everything, harness.clock.forward(days=40))  # of what Ana told nothing is left to erase
+    harness.say(BEN, "I keep AXOLOTLS")
+    harness.say(BEN, "stop")
+    assert copies(tmp_path, "AXOLOTLS")
+    apply_retention(*everything, harness.clock.forward(days=40))
+    assert copies(tmp_path, "AXOLOTLS") == 0
+
+
+def test_turns_that_are_past_their_time_leave_no_byte(harness, tmp_path):
+    with harness.services.db.write() as tx:
+        tx.execute(text("UPDATE turn SET why = 'AXOLOTLS'"))
+    assert copies(tmp_path, "AXOLOTLS")
+    with harness.services.db.write() as tx:
+        turns.expire(tx, harness.clock.forward(days=1))
     assert copies(tmp_path, "AXOLOTLS") == 0

@@ -168,7 +168,8 @@ def test_what_a_mention_costs_adds_up_and_is_unknown_if_a_part_of_it_is(db, cost
 
 
 def test_an_anonymized_mention_leaves_its_outcome_and_nothing_else(db):
-    accept(db, mention(1, text="I am a spy"))
+    parent, root = (StrongRef(f"at://{ANA}/app.bsky.feed.post/{rkey}", "bafy-spy") for rkey in "pr")
+    accept(db, mention(1, text="I am a spy", parent=parent, root=root, langs=("spy",)))
     draft(db, claim_next(db), "so you are a spy")
     with db.write() as tx:
         uris = mentions.uris_of(tx, ANA)

@@ -123,7 +123,8 @@ def test_a_clock_that_was_ahead_for_a_minute_puts_off_nobody_else(db, tmp_path):
     assert harness.entry(ben).state is State.ANSWERED
 
 
-def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, monkeypatch):
+@pytest.mark.parametrize("withdrawn", [False, True], ids=["at once", "after all withdrawals"])
+def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, monkeypatch, withdrawn):
     harness = paced(db, tmp_path)
     ref = harness.say(ANA, "hello")
     put = harness.network.put
@@ -132,6 +133,10 @@ def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, 
         harness.clock.forward(days=2)  # longer than the lease, and than a mention lives
         other = Worker("other", harness.services, harness.scheduler, lambda: 0.5)
         assert await other.work()
+        for _ in range(3 * withdrawn):  # what the other one withdraws is settled before the put lands
+            while await harness.jobs.work():
+                pass
+            harness.clock.forward(minutes=1)
         return await put(*arguments)
 
     monkeypatch.setattr(harness.network, "put", frozen)
