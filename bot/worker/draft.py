@@ -46,7 +46,8 @@ async def draft(services: Services, claim: Claim) -> Step:
     if adopted:
         return adopted
     budget = new_budget()
-    preflight = await run_preflight(services, mention, budget)
+    preflight = await run_preflight(services, claim, budget)
+    claim, mention = preflight.claim, preflight.claim.mention
     edited = await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited

@@ -16,6 +16,7 @@ from bot.errors import TransientNetworkError
 from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, facts, mentions, outbox, spending
+from bot.worker.root import correct_root
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
@@ -33,24 +34,29 @@ if TYPE_CHECKING:
 class Preflight:
     """What the network says of one mention.
 
-    `post` is the mention as it stands now, or None if the network does not show it. `deleted`: it is not
-    shown because its author deleted it. `gated`: the threadgate does not let the bot reply.
+    `claim` has the mention with its true root. `post` is the mention as it stands now, or None if the network
+    does not show it. `deleted`: it is not shown because its author deleted it. `gated`: the threadgate does
+    not let the bot reply.
     """
 
+    claim: Claim
     post: Post | None
     deleted: bool = False
     gated: bool = False
 
 
-async def run_preflight(services: Services, mention: Mention, budget: ReadBudget) -> Preflight:
-    """Read the post and the threadgate within the budget. Raises NetworkError."""
+async def run_preflight(services: Services, claim: Claim, budget: ReadBudget) -> Preflight:
+    """Read the post, its root and the threadgate within the budget. Raises NetworkError and FenceLost."""
+    mention = claim.mention
     async with in_time(budget):
         post = await services.network.post(mention.uri, budget)
         if post is None:
-            return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
+            return Preflight(claim, None, deleted=await services.network.status(mention.did) == ACTIVE)
+        claim = await correct_root(services, claim, budget)
+        mention = claim.mention
         gate = await _read_gate(services, mention, budget)
         gated = gate is not None and not await _may_reply(services, mention, gate, budget)
-        return Preflight(post, gated=gated)
+        return Preflight(claim, post, gated=gated)
 
 
 @asynccontextmanager

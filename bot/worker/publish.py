@@ -46,7 +46,8 @@ async def publish(services: Services, claim: Claim) -> Step:
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
-    preflight = await run_preflight(services, mention, new_budget())
+    preflight = await run_preflight(services, claim, new_budget())
+    claim, mention = preflight.claim, preflight.claim.mention
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
     labels = await _labels(services, mention)
