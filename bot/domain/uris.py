@@ -58,3 +58,8 @@ def record_key(uri: str) -> str:
 def is_by(uri: str, did: str) -> bool:
     """Whether the record is in the repo of `did`."""
     return author(uri) == did
+
+
+def profile_uri(did: str) -> str:
+    """The AT URI of this account's profile."""
+    return f"at://{did}/{PROFILE}/self"

@@ -21,13 +21,25 @@ import regex
 from bot.domain import addressing
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
-from bot.domain.mention import Ignored, Post, Profile, StrongRef
-from bot.domain.uris import BLOCK, POST, AtUri, record_key
+from bot.domain.mention import Ignored, Post, Profile, Relation, StrongRef
+from bot.domain.profiles import bio, self_labels
+from bot.domain.uris import (
+    BLOCK,
+    LIST_BLOCK,
+    LIST_ITEM,
+    POST,
+    PREFERENCE,
+    PROFILE,
+    AtUri,
+    author,
+    profile_uri,
+    record_key,
+)
 from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
 from bot.network import account
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bot.domain.budget import ReadBudget
     from bot.domain.mention import Record
@@ -58,12 +70,14 @@ class InMemoryNetwork:
         self.reply_disabled: set[str] = (
             set()
         )  # roots of threads in which the AppView does not let the bot reply
+        self.muted: set[str] = set()  # DIDs that the bot's account mutes
         self._posts: dict[str, Post] = {}  # records of any collection
         self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
-        self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
+        self._handles: dict[str, str | None] = {did: handle}
         self._faults: dict[str, deque[_Fault]] = {}
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._written = 0
+        self.set_labels(did, "bot")
 
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
@@ -85,17 +99,40 @@ class InMemoryNetwork:
     ) -> Profile:
         await asyncio.sleep(0)
         with self._fault("profile", did):
-            return self._profiles.get(did, Profile(did, None))
+            return self._profile(did)
 
     async def status(self, did: str) -> str:
         await asyncio.sleep(0)
         with self._fault("status", did):
             return self._statuses.get(did, "deleted")
 
-    async def blocked_by(self, did: str) -> str | None:
+    async def blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
         with self._fault("blocked_by", did):
             return next((block.ref.uri for block in self._blocks() if block.did == did), None)
+
+    async def list_blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("list_blocked_by", did):
+            return self._list_block(did)
+
+    async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("members", uri):
+            return self._members(uri)
+
+    async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("declarations", did):
+            return {post.ref.uri: post.record for post in self._of(did, PREFERENCE)}
+
+    async def relation(self, did: str) -> Relation | None:
+        await asyncio.sleep(0)
+        with self._fault("relation", did):
+            if not self.has_appview:
+                return None
+            blocks = any(block.did == did for block in self._blocks()) or self._list_block(did) is not None
+            return Relation(blocks, muted=did in self.muted)
 
     async def may_reply(self, root: str) -> bool | None:
         await asyncio.sleep(0)
@@ -119,7 +156,7 @@ class InMemoryNetwork:
 
     async def check_account(self) -> None:
         await asyncio.sleep(0)
-        self._labelled = "bot" in self._profiles[self.did].labels
+        self._labelled = "bot" in self._profile(self.did).labels
         self._raise_unless_labelled()
 
     def _raise_unless_labelled(self) -> None:
@@ -164,12 +201,25 @@ class InMemoryNetwork:
     def set_handle(self, did: str, handle: str | None) -> None:
         """Give this account a handle."""
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
-        self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
+        self._handles[did] = handle
 
     def set_labels(self, did: str, *labels: str) -> None:
         """Give the profile exactly these self-labels."""
-        known = self._profiles.get(did, Profile(did, None))
-        self._profiles[did] = Profile(did, known.handle, frozenset(labels))
+        values = [{"val": label} for label in labels]
+        self._set_profile(did, labels={"$type": "com.atproto.label.defs#selfLabels", "values": values})
+
+    def set_bio(self, did: str, description: str) -> None:
+        self._set_profile(did, description=description)
+
+    def _set_profile(self, did: str, **fields: Any) -> None:
+        uri = profile_uri(did)
+        record = {"$type": PROFILE} | (dict(self._posts[uri].record) if uri in self._posts else {}) | fields
+        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+
+    def _profile(self, did: str) -> Profile:
+        post = self._posts.get(profile_uri(did))
+        said = post.record if post else {}
+        return Profile(did, self._handles.get(did), self_labels(said), bio(said))
 
     def write(self, did: str, record: Record, rkey: str | None = None, collection: str = POST) -> StrongRef:
         """Write any record, also a malformed one. A record under the same key is replaced."""
@@ -200,6 +250,20 @@ class InMemoryNetwork:
         """The record, unless its account is not active."""
         post = self._posts.get(uri)
         return post if post and self._statuses.get(post.did, ACTIVE_ACCOUNT) == ACTIVE_ACCOUNT else None
+
+    def _of(self, did: str, collection: str) -> list[Post]:
+        """This account's records of the collection that are shown, the newest first."""
+        uris = [uri for uri in reversed(self._posts) if uri.startswith(f"at://{did}/{collection}/")]
+        return [post for uri in uris if (post := self._shown(uri))]
+
+    def _members(self, uri: str) -> frozenset[str]:
+        items = self._of(author(uri), LIST_ITEM)
+        return frozenset(str(item.record["subject"]) for item in items if item.record["list"] == uri)
+
+    def _list_block(self, did: str) -> str | None:
+        blocks = self._of(did, LIST_BLOCK)
+        holding = (block for block in blocks if self.did in self._members(str(block.record["subject"])))
+        return next((block.ref.uri for block in holding), None)
 
     def _blocks(self) -> list[Post]:
         records = [post for uri, post in self._posts.items() if f"/{BLOCK}/" in uri]
