@@ -274,6 +274,8 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             vision=settings.vision,
             retain_turns=timedelta(days=settings.retain_turns),
             allow_tags=settings.allow_tags,
+            muted=frozenset(settings.muted),
+            no_bots_words=frozenset(settings.no_bots_words),
         ),
         tracked=Tracked(network.did),
     )

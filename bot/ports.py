@@ -62,7 +62,10 @@ class Network(Protocol):
         ...
 
     async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:
-        """The DIDs that this list holds, by its owner's newest thousand entries; nobody if it is gone."""
+        """The DIDs that this list holds, by its owner's newest thousand entries; nobody if it is gone.
+
+        They may be some minutes old.
+        """
         ...
 
     async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:

@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 
 from memory import forgetting, history, keywords
 from memory.db import mark_erased
+from memory.denials import Denials
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote
 from memory.exchange import Exchange
@@ -28,7 +29,7 @@ from memory.rows import passages
 from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
+from memory.tables import DenialRow, HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
 
@@ -47,9 +48,9 @@ CANDIDATES = 60  # passages found for a prompt; some stand in it already
 class Memory:
     """What the bot knows of people, within `limits`.
 
-    `people` knows who is who; `retrieval` records passages and finds them; `zeitgeist` has no lines until it
-    is refreshed. `block_tokens` is the budget of a person's block. `encoder` makes the vectors for retrieval;
-    without one it compares words only.
+    `people` knows who is who, `denials` what they have declared; `retrieval` records passages and finds
+    them; `zeitgeist` has no lines until it is refreshed. `block_tokens` is the budget of a person's block.
+    `encoder` makes the vectors for retrieval; without one it compares words only.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Memory:
         self.limits = limits
         self.block_tokens = block_tokens
         self.people = People()
+        self.denials = Denials()
         self.retrieval = Retrieval(encoder)
         self.zeitgeist = Zeitgeist()
 
@@ -296,5 +298,5 @@ class Memory:
         mark_erased(tx)
         tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
         self.retrieval.drop_index(did)
-        tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
+        tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow, DenialRow)
         return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)

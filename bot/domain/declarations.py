@@ -40,9 +40,6 @@ class Declared:
     embedding: bool | None = None
 
 
-UNDECLARED = Declared()
-
-
 @dataclass(frozen=True, slots=True)
 class Reader:
     """The bot, as the entity that reads."""
@@ -56,21 +53,45 @@ class Reader:
         return name in {self.did.lower(), self.did.lower().removeprefix("did:web:"), self.handle.lower()}
 
 
-def resolve(records: Iterable[object], reader: Reader) -> Declared:
-    """What these records of one person declare to this reader about their posts.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one record says of the bot. `level` None: it is about something else.
+
+    Of a record whose scope is not clear only a no counts: it may be about the bot.
+    """
+
+    level: Level | None
+    is_clear: bool
+    inference: bool | None
+    embedding: bool | None
+
+
+def read(record: object, reader: Reader) -> Statement:
+    """What a record of PREFERENCE says to this reader about its author's posts."""
+    level, is_clear = _scope(as_mapping(record), reader)
+    preferences = as_mapping(as_mapping(record).get("preferences"))
+    return Statement(level, is_clear, *(_answer(preferences.get(use)) for use in ("inference", "embedding")))
+
+
+def resolve(statements: Iterable[Statement]) -> Declared:
+    """What one person's statements come to.
 
     The highest level that has an answer decides. Of several answers on one level a no wins, because nobody
     can tell which one was meant.
     """
-    answers: dict[str, dict[Level, bool]] = {"inference": {}, "embedding": {}}
-    for record in islice(records, MAX_RECORDS):
-        level, is_known = _scope(as_mapping(record), reader)
-        preferences = as_mapping(as_mapping(record).get("preferences"))
-        for use, found in answers.items():
-            answer = _answer(preferences.get(use))
-            if level is not None and (answer is False or (answer and is_known)):
-                found[level] = found.get(level, True) and answer
-    return Declared(**{use: found[max(found)] if found else None for use, found in answers.items()})
+    said = [one for one in islice(statements, MAX_RECORDS) if one.level is not None]
+    return Declared(
+        _highest((one.level, one.is_clear, one.inference) for one in said),
+        _highest((one.level, one.is_clear, one.embedding) for one in said),
+    )
+
+
+def _highest(said: Iterable[tuple[Level | None, bool, bool | None]]) -> bool | None:
+    found: dict[Level, bool] = {}
+    for level, is_clear, answer in said:
+        if level is not None and (answer is False or (answer and is_clear)):
+            found[level] = found.get(level, True) and answer
+    return found[max(found)] if found else None
 
 
 def _answer(preference: Any) -> bool | None:

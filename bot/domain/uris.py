@@ -10,6 +10,7 @@ from memory.identifiers import normalize_handle
 POST = "app.bsky.feed.post"
 GATE = "app.bsky.feed.threadgate"
 BLOCK = "app.bsky.graph.block"
+LIST = "app.bsky.graph.list"
 LIST_BLOCK = "app.bsky.graph.listblock"
 LIST_ITEM = "app.bsky.graph.listitem"
 POSTGATE = "app.bsky.feed.postgate"

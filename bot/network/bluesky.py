@@ -59,6 +59,7 @@ class Bluesky:
         self._pds_url = pds_url.rstrip("/")
         self._dids = DidResolver(plc_url, reader)
         self._profiles: TtlCache[Profile] = TtlCache()
+        self._lists: TtlCache[frozenset[str]] = TtlCache()
         self.did = session.did
         self.handle = session.handle
         self._repos = RepoReader(reader, self._dids, self.did)
@@ -138,7 +139,12 @@ class Bluesky:
         return await self._repos.list_block_of_bot(did, budget)
 
     async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:
-        return await self._repos.members(uri, budget)
+        """Ten minutes old at most."""
+        known = self._lists.get(uri)
+        if known is None:
+            known = await self._repos.members(uri, budget)
+            self._lists.put(uri, known)
+        return known
 
     async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:
         return await self._repos.declarations(did, budget)

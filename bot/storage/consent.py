@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from bot.domain.mention import Command
+from bot.domain.mention import OPEN, Command
+from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
-from bot.storage import jobs
+from bot.storage import jobs, redaction
 from bot.storage.jobs import JobKind
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
@@ -63,6 +64,24 @@ def block(tx: Tx, uri: str, at: datetime, now: datetime) -> bool:
         earlier = (MentionRow.did == author(uri)) & (MentionRow.said_at <= at)
         _decline_and_withdraw(tx, earlier, "blocked", now)
     return added
+
+
+def add_block(tx: Tx, uri: str, at: datetime) -> None:
+    """Store this block record without declining anything: policy is about to be asked."""
+    row = insert(tx, BlockRow).values(uri=uri, did=author(uri), at=at)
+    tx.execute(row.on_conflict_do_nothing())
+
+
+def deny_inference(tx: Tx, did: str, now: datetime) -> None:
+    """This person denies that a model is shown their words: decline what is open, and erase its words.
+
+    Commands are the program's, not a model's.
+    """
+    which = (MentionRow.did == did) & MentionRow.command.is_(None)
+    uris = tx.scalars(select(MentionRow.uri).where(which, MentionRow.state.in_(OPEN))).all()
+    _decline_and_withdraw(tx, which, PolicyReason.DENIED, now)
+    redaction.erase_words(tx, uris)
+    redaction.erase_answers(tx, uris)
 
 
 def blocks_of(tx: Tx, did: str) -> list[str]:

@@ -14,7 +14,14 @@ from bot.storage import mentions, outbox, outcomes, queue, redaction, sources, s
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain, receipt
-from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
+from bot.worker.preflight import (
+    decision_facts,
+    erase_if_deleted,
+    erase_if_denied,
+    in_time,
+    requeue_if_edited,
+    run_preflight,
+)
 from bot.worker.record_keys import find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
@@ -87,6 +94,7 @@ def _admit(
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
             erase_if_deleted(services, tx, mention, preflight)
+            erase_if_denied(tx, mention, policy.No(why, state))
             return Step(state, why)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.declarations import UNDECLARED, Declared, Reader, resolve
+from bot.domain import declarations
+from bot.domain.declarations import Declared, Reader
 
 NSID = "community.lexicon.preference.ai"
 ME = Reader("did:plc:scrubjay", "jay.example.org")
@@ -15,6 +16,13 @@ POSTS = {"$type": f"{NSID}#collectionScope", "collection": "app.bsky.feed.post"}
 LIKES = {"$type": f"{NSID}#collectionScope", "collection": "app.bsky.feed.like"}
 US = {"$type": f"{NSID}#entityScope", "entity": ME.did}
 THEM = {"$type": f"{NSID}#entityScope", "entity": "did:plc:other"}
+
+
+UNDECLARED = Declared()
+
+
+def resolve(records, reader):
+    return declarations.resolve(declarations.read(record, reader) for record in records)
 
 
 def declaration(scope=GLOBAL, **uses):
