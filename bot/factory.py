@@ -290,6 +290,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
         ledger=services.ledger,
         journal=services.journal,
         bot_did=services.network.did,
+        bot_handle=services.network.handle,
         limits=services.limits,
         pace=services.pace,
         tracked=services.tracked,

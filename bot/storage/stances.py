@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from bot.domain.declarations import Level, Statement, resolve
+from bot.domain.declarations import MAX_RECORDS, Level, Statement, resolve
 from bot.domain.uris import author
 from bot.storage.tables import StanceRow
 from memory.db import insert, mark_erased
 from memory.model import Denied
-from memory.tables import EPOCH, PersonRow
+from memory.tables import EPOCH, DenialRow, PersonRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +51,7 @@ def put_statements(
     tx: Tx, memory: Memory, did: str, statements: Mapping[str, Statement], at: datetime
 ) -> None:
     """Store all that this person declares, as it was read at `at`. `statements` by AT URI of the record."""
+    statements = dict(islice(statements.items(), MAX_RECORDS))
     _put(tx, did, statements=_to_json(statements), declared_at=at)
     _resolve(tx, memory, did, statements)
 
@@ -63,7 +65,7 @@ def change_statement(tx: Tx, memory: Memory, uri: str, statement: Statement | No
     found = select(STANCE.statements, STANCE.declared_at).where(STANCE.did == did).with_for_update()
     row = tx.execute(found).first()
     known = _from_json(row.statements) if row else {}
-    if known.get(uri) == statement:
+    if known.get(uri) == statement or (uri not in known and len(known) == MAX_RECORDS):
         return False
     changed = {key: one for key, one in {**known, uri: statement}.items() if one is not None}
     _put(
@@ -89,9 +91,11 @@ def erase(tx: Tx, did: str) -> None:
 
 def expire(tx: Tx, before: datetime) -> None:
     """Erase what was last read before then of people whom memory does not know."""
-    seen = [column.is_(None) | (column < before) for column in (STANCE.declared_at, STANCE.blocks_at)]
-    known = select(PersonRow.did).where(PersonRow.did == STANCE.did).exists()
-    if tx.execute(delete(StanceRow).where(*seen, ~known)).rowcount:
+    known = select(PersonRow.did)
+    old = [column.is_(None) | (column < before) for column in (STANCE.declared_at, STANCE.blocks_at)]
+    erased = tx.execute(delete(StanceRow).where(*old, STANCE.did.not_in(known))).rowcount
+    kept = select(STANCE.did).union(known)
+    if erased + tx.execute(delete(DenialRow).where(DenialRow.did.not_in(kept))).rowcount:
         mark_erased(tx)
 
 

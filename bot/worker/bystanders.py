@@ -14,8 +14,8 @@ from bot.domain.postgate import allows_quote, postgate_uri
 from bot.domain.profiles import NOT_TO_BE_SHOWN, has_word
 from bot.domain.uris import is_by
 from bot.errors import NetworkError
+from bot.ingest import wishes
 from bot.storage import facts
-from bot.worker import wishes
 
 if TYPE_CHECKING:
     from bot.domain.budget import ReadBudget

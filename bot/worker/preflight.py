@@ -13,10 +13,10 @@ from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.domain.uris import author, is_by
 from bot.errors import TransientNetworkError
+from bot.ingest import wishes
 from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, facts, mentions, outbox, redaction, spending
-from bot.worker import wishes
 from bot.worker.root import correct_root
 from bot.worker.step import Step
 

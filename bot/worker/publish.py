@@ -13,13 +13,13 @@ from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, State
 from bot.domain.uris import POST
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
+from bot.ingest import wishes
 from bot.privacy.erasure import forget_mentions
 from bot.privacy.repeats import hide_marked_answer
 from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, stances, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
-from bot.worker import wishes
 from bot.worker.preflight import (
     decision_facts,
     erase_if_deleted,

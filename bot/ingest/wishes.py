@@ -29,28 +29,32 @@ RECENT = timedelta(minutes=10)
 NOW = timedelta(0)
 
 
-async def read_blocks(services: Services, did: str, budget: ReadBudget, max_age: timedelta = RECENT) -> None:
+async def read_blocks(
+    services: Services, did: str, budget: ReadBudget | None, max_age: timedelta = RECENT
+) -> None:
     """Know whether this person blocks the bot, by their repo and the AppView. Raises NetworkError."""
     known = await services.read(lambda tx: stances.get(tx, did))
     await _unless_recent(services, known.blocks_at, max_age, lambda: _read_blocks(services, did, budget))
 
 
-async def read_relation(services: Services, did: str, budget: ReadBudget) -> None:
+async def read_relation(services: Services, did: str, budget: ReadBudget | None) -> None:
     """The same for somebody whom the bot does not answer: their repo is read only without an AppView."""
     known = await services.read(lambda tx: stances.get(tx, did))
     await _unless_recent(services, known.blocks_at, RECENT, lambda: _read_relation(services, did, budget))
 
 
-async def read_declarations(services: Services, did: str, budget: ReadBudget) -> None:
+async def read_declarations(
+    services: Services, did: str, budget: ReadBudget | None, max_age: timedelta = RECENT
+) -> None:
     """Know what this person declares about AI. Raises NetworkError."""
     known = await services.read(lambda tx: stances.get(tx, did))
     await _unless_recent(
-        services, known.declared_at, RECENT, lambda: _read_declarations(services, did, budget)
+        services, known.declared_at, max_age, lambda: _read_declarations(services, did, budget)
     )
 
 
 async def wants_no_bots(
-    services: Services, did: str, budget: ReadBudget, max_age: timedelta = RECENT
+    services: Services, did: str, budget: ReadBudget | None, max_age: timedelta = RECENT
 ) -> bool:
     """Whether one of the operator's words stands in this person's bio. Raises NetworkError."""
     words = services.options.no_bots_words
@@ -61,7 +65,7 @@ async def wants_no_bots(
     return has_word(bio(await services.network.record(profile_uri(did), budget)), words)
 
 
-async def is_muted(services: Services, did: str, budget: ReadBudget) -> bool:
+async def is_muted(services: Services, did: str, budget: ReadBudget | None) -> bool:
     """Whether the operator's settings name this person, or a list that holds them. Raises NetworkError."""
     named = services.options.muted
     if not named or did in named:
@@ -88,14 +92,16 @@ async def _unless_recent(
             ) from error
 
 
-async def _read_blocks(services: Services, did: str, budget: ReadBudget) -> None:
+async def _read_blocks(services: Services, did: str, budget: ReadBudget | None) -> None:
     uri = await services.network.blocked_by(did, budget)
     if uri is not None:
         await _store_block(services, uri)
     await _read_relation(services, did, budget, direct=False)
 
 
-async def _read_relation(services: Services, did: str, budget: ReadBudget, *, direct: bool = True) -> None:
+async def _read_relation(
+    services: Services, did: str, budget: ReadBudget | None, *, direct: bool = True
+) -> None:
     """What the AppView knows. Without one the repo is read: blocks by lists and, if `direct`, direct ones."""
     network = services.network
     relation = await network.relation(did)
@@ -113,7 +119,7 @@ async def _store_block(services: Services, uri: str) -> None:
     services.tracked.add_posts([uri])  # its end is heard
 
 
-async def _read_declarations(services: Services, did: str, budget: ReadBudget) -> None:
+async def _read_declarations(services: Services, did: str, budget: ReadBudget | None) -> None:
     records = await services.network.declarations(did, budget)
     reader = Reader(services.network.did, services.network.handle)
     statements = {uri: declarations.read(record, reader) for uri, record in records.items()}
