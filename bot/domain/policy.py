@@ -93,10 +93,10 @@ class Facts:
     """All that a decision about one mention needs. `gone` and `labels` are None until they are looked up.
 
     `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate does not
-    allow the bot to reply, or hides one of its replies. `blocked`: the asker or the thread's first author
-    blocks the bot. `muted`: the operator mutes one of the two. `no_bots`: one of the two says in their bio
-    that bots shall keep away. `denied`: the asker declared that no model may be shown their words. `hidden`:
-    the asker's account is not active. `automatic`: it answers as a program does.
+    allow the bot to reply, or hides one of its replies, or the mention. `blocked`: the asker or the thread's
+    first author blocks the bot. `muted`: the operator mutes one of the two. `no_bots`: one of the two says in
+    their bio that bots shall keep away. `denied`: the asker declared that no model may be shown their words.
+    `hidden`: the asker's account is not active. `automatic`: it answers as a program does.
 
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
     thread within the partner window. The other windows are of one hour or 24 hours. `newcomers` is what all

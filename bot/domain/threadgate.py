@@ -34,13 +34,13 @@ class Gate:
     allow: frozenset[str] | None = None
     hidden: frozenset[str] = frozenset()
 
-    def allows_reply(self, *, mentioned: bool | None, bot_posts: Collection[str]) -> bool | None:
+    def allows_reply(self, *, mentioned: bool | None, posts: Collection[str]) -> bool | None:
         """Whether the bot may reply; None: only the AppView knows.
 
-        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `bot_posts`: AT
-        URIs of the bot's posts in the thread. If one of them is hidden, the bot may not reply any more.
+        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `posts`: AT URIs
+        of the bot's posts in the thread, and of the mention. If one is hidden, the bot may not reply.
         """
-        if self.hidden & set(bot_posts):
+        if self.hidden & set(posts):
             return False
         if self.allow is None or (mentioned and MENTION_RULE in self.allow):
             return True

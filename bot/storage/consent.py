@@ -93,7 +93,7 @@ def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetim
     changed = {"post": post, "record": gate.to_json(), "at": at}
     row = insert(tx, GateRow).values(uri=uri, **changed)
     tx.execute(row.on_conflict_do_update(index_elements=["uri"], set_=changed))
-    if gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, post)) is False:
+    if gate.allows_reply(mentioned=None, posts=bot_posts_in_thread(tx, post)) is False:
         _decline_and_withdraw(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
 
 

@@ -97,7 +97,7 @@ def with_consent(tx: Tx, mention: Mention, facts: Facts) -> Facts:
         thread_stopped=any_of(ThreadStopRow.root_uri, root),
         blocked=any_of(BlockRow.did, mention.did, author(root)),
         gated=gate is not None
-        and gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, root)) is False,
+        and gate.allows_reply(mentioned=None, posts=bot_posts_in_thread(tx, root) | {mention.uri}) is False,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 
 from bot.domain.declarations import MAX_RECORDS, Level, Statement, resolve
 from bot.domain.uris import author
+from bot.storage import turns
 from bot.storage.tables import StanceRow
 from memory.db import insert, mark_erased
 from memory.model import Denied
@@ -106,7 +107,10 @@ def _put(tx: Tx, did: str, **values: object) -> None:
 
 def _resolve(tx: Tx, memory: Memory, did: str, statements: Mapping[str, Statement]) -> None:
     declared = resolve(statements.values())
-    memory.denials.put(tx, did, Denied(declared.inference is False, declared.embedding is False))
+    denied = Denied(declared.inference is False, declared.embedding is False)
+    if denied.inference and not memory.denials.get(tx, did).inference:
+        turns.redact_of_person(tx, did)  # a turn can be thought again
+    memory.denials.put(tx, did, denied)
 
 
 def _to_json(statements: Mapping[str, Statement]) -> str:

@@ -166,9 +166,10 @@ async def _read_gate(services: Services, mention: Mention, budget: ReadBudget) -
 async def _may_reply(services: Services, mention: Mention, gate: Gate, budget: ReadBudget) -> bool:
     root = mention.root.uri
     bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
+    posts = bot_posts | {mention.uri}
     asks_mentioned = threadgate.MENTION_RULE in (gate.allow or ())
     mentioned = asks_mentioned and await _root_mentions_bot(services, root, budget)
-    opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
+    opens = gate.allows_reply(mentioned=mentioned, posts=posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 

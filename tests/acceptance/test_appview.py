@@ -221,7 +221,7 @@ async def test_a_gate_is_read_as_the_appview_reads_it(appview_net, network, bot,
     appview_net.index()
 
     gate = read(await network.record(gate_uri(root.uri)))
-    assert gate.allows_reply(mentioned=mentioned, bot_posts=()) is opens
+    assert gate.allows_reply(mentioned=mentioned, posts=()) is opens
     assert await network.may_reply(root.uri) is bool(opens)
 
 

@@ -53,6 +53,14 @@ def test_a_denial_that_is_heard_withdraws_the_answer_of_the_last_minute(harness)
     assert harness.replies(ref) == []
 
 
+def test_a_denial_leaves_no_words_in_kept_turns_which_could_be_thought_again(harness, answered):
+    before = [row["told"] for row in rows(harness, "turn")]
+    told(harness, inference=False)
+    (row,) = rows(harness, "turn")
+
+    assert (all(before), row["told"], row["reply"], row["tokens_in"] > 0) == (True, None, None, True)
+
+
 def test_a_denial_of_vectors_that_is_heard_holds_and_declines_nothing(harness):
     ref = harness.say(ANA, "hi")
     told(harness, embedding=False)
