@@ -6,17 +6,11 @@ It applies the rules of the reference PDS to records. tests/network/test_conform
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-
-import libipld
-import regex
 
 from bot.domain import addressing
 from bot.domain.embeds import blob_cid
@@ -37,18 +31,13 @@ from bot.domain.uris import (
 )
 from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
 from bot.network import account
+from bot.network.pds_rules import checked, is_instant, record_cid, tid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from bot.domain.budget import ReadBudget
     from bot.domain.mention import Record
-
-RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
-GRAPHEME = regex.compile(r"\X")
-MAX_GRAPHEMES = 300
-MAX_BYTES = 3000
-DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +176,8 @@ class InMemoryNetwork:
         await asyncio.sleep(0)
         self._raise_unless_labelled()
         with self._fault("put", rkey, record):
-            post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, _checked(rkey, record))
-            post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)
+            post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, checked(rkey, record))
+            post = Post(StrongRef(post.ref.uri, record_cid(post.record)), self.did, post.record)
             if self._posts.setdefault(post.ref.uri, post).ref != post.ref:
                 raise KeyTaken
             return post.ref
@@ -214,7 +203,7 @@ class InMemoryNetwork:
     def _set_profile(self, did: str, **fields: Any) -> None:
         uri = profile_uri(did)
         record = {"$type": PROFILE} | (dict(self._posts[uri].record) if uri in self._posts else {}) | fields
-        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+        self._posts[uri] = Post(StrongRef(uri, record_cid(record)), did, record)
 
     def _profile(self, did: str) -> Profile:
         post = self._posts.get(profile_uri(did))
@@ -225,8 +214,8 @@ class InMemoryNetwork:
         """Write any record, also a malformed one. A record under the same key is replaced."""
         self._written += 1
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
-        uri = str(AtUri(did, collection, rkey or _tid(self._written)))
-        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+        uri = str(AtUri(did, collection, rkey or tid(self._written)))
+        self._posts[uri] = Post(StrongRef(uri, record_cid(record)), did, record)
         return self._posts[uri].ref
 
     def upload(self, did: str, data: bytes, mime: str) -> dict[str, Any]:
@@ -302,54 +291,4 @@ class InMemoryNetwork:
 
 def _instant(record: Record) -> datetime:
     value = record.get("createdAt")
-    return datetime.fromisoformat(str(value)) if _is_instant(value) else datetime.now(UTC)
-
-
-def _tid(number: int) -> str:
-    """A valid record key; later numbers sort later."""
-    alphabet = "234567abcdefghijklmnopqrstuvwxyz"
-    return "3" + "".join(alphabet[number >> shift & 31] for shift in range(55, -1, -5))
-
-
-def _cid(record: Record) -> str:
-    """The CID that a PDS gives a record without blobs: sha256 of its DAG-CBOR."""
-    try:
-        encoded = libipld.encode_dag_cbor(record)
-    except (ValueError, RecursionError) as error:
-        raise PermanentNetworkError(f"no record: {error}") from error
-    return str(libipld.encode_cid(DAG_CBOR_SHA256 + sha256(encoded).digest()))
-
-
-def _checked(rkey: str, record: str) -> dict[str, Any]:
-    """The record, if a PDS would accept it as a post. Raises PermanentNetworkError."""
-    try:
-        value = json.loads(record)
-    except ValueError as error:
-        raise PermanentNetworkError("the record is not JSON") from error
-    fault = "the record is not a JSON object" if not isinstance(value, dict) else _fault_of(rkey, value)
-    if fault:
-        raise PermanentNetworkError(fault)
-    return dict(value)
-
-
-def _fault_of(rkey: str, record: dict[str, Any]) -> str | None:
-    """The rule of the lexicon app.bsky.feed.post, or of its record keys, that this breaks; None if none."""
-    text, reply = record.get("text"), record.get("reply", {"root": "", "parent": ""})
-    if not RKEY.fullmatch(rkey):
-        return "the record key is no TID"
-    if record.get("$type") != POST:
-        return f"$type is not {POST}"
-    if not isinstance(text, str):
-        return "text is missing"
-    if len(text.encode()) > MAX_BYTES or len(GRAPHEME.findall(text)) > MAX_GRAPHEMES:
-        return "text is too big"
-    if not isinstance(reply, dict) or not {"root", "parent"} <= reply.keys():
-        return "reply has no root or no parent"
-    return None if _is_instant(record.get("createdAt")) else "createdAt is no time"
-
-
-def _is_instant(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
+    return datetime.fromisoformat(str(value)) if is_instant(value) else datetime.now(UTC)

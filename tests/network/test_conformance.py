@@ -12,7 +12,8 @@ from bot.domain.mention import Profile
 from bot.domain.uris import LIST_BLOCK, LIST_ITEM, PREFERENCE, profile_uri
 from bot.errors import AccountTrouble, KeyTaken, PermanentNetworkError, ReadRefused, TransientNetworkError
 from bot.network.bluesky import Bluesky
-from bot.network.in_memory import InMemoryNetwork, _tid
+from bot.network.in_memory import InMemoryNetwork
+from bot.network.pds_rules import tid
 
 NUMBERS = itertools.count(1)
 PIXEL = base64.b64decode(
@@ -112,7 +113,7 @@ def network(world):
 
 
 def key():
-    return _tid(next(NUMBERS))
+    return tid(next(NUMBERS))
 
 
 def record(text="hello", **more):
