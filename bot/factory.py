@@ -275,6 +275,8 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             retain_turns=timedelta(days=settings.retain_turns),
             allow_tags=settings.allow_tags,
             consent=settings.consent,
+            muted=frozenset(settings.muted),
+            no_bots_words=frozenset(settings.no_bots_words),
         ),
         tracked=Tracked(network.did),
     )
@@ -289,6 +291,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
         ledger=services.ledger,
         journal=services.journal,
         bot_did=services.network.did,
+        bot_handle=services.network.handle,
         limits=services.limits,
         pace=services.pace,
         tracked=services.tracked,

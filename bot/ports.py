@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from bot.domain.budget import ReadBudget
     from bot.domain.events import Event, Page
-    from bot.domain.mention import Post, Profile, Record, StrongRef
+    from bot.domain.mention import Post, Profile, Record, Relation, StrongRef
     from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
 
 
@@ -53,8 +53,27 @@ class Network(Protocol):
         """The account's status, in its own server's word: active, deactivated, takendown, deleted ..."""
         ...
 
-    async def blocked_by(self, did: str) -> str | None:
+    async def blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:
         """The AT URI of this person's block of the bot, if it is among their newest thousand blocks."""
+        ...
+
+    async def list_blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:
+        """The AT URI of the record by which this person blocks a list that holds the bot."""
+        ...
+
+    async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:
+        """The DIDs that this list holds, by its owner's newest thousand entries; nobody if it is gone.
+
+        They may be some minutes old.
+        """
+        ...
+
+    async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:
+        """This person's records of `community.lexicon.preference.ai`, by AT URI."""
+        ...
+
+    async def relation(self, did: str) -> Relation | None:
+        """What the AppView knows of blocks and mutes between the two; None if there is no AppView."""
         ...
 
     async def may_reply(self, root: str) -> bool | None:

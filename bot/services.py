@@ -31,6 +31,8 @@ class TurnOptions:
     `persona`: its text in the prompt. `thread_posts`: how many posts above the mention are read.
     `reply_parts`: how many posts a reply may have. `link_hosts`: the hosts that a reply may link to;
     `allow_tags`: whether it may have tags. `consent`: when people are remembered.
+    `muted`: DIDs, handles and AT URIs of lists; they are not answered. `no_bots_words`: who has one of them
+    in their bio is left alone.
     `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
@@ -45,6 +47,8 @@ class TurnOptions:
     retain_turns: timedelta = timedelta(days=30)
     allow_tags: bool = False
     consent: Consent = Consent.ASK
+    muted: frozenset[str] = frozenset()
+    no_bots_words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
+from memory.db import mark_erased
 from memory.rows import notes as rows
 from memory.rows.notes import NOTE, RECEIPT
 from memory.rows.passages import PASSAGE, URI
-from memory.tables import PersonRow
+from memory.tables import DenialRow, HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,10 +19,12 @@ if TYPE_CHECKING:
     from memory.db import Tx
     from memory.model import Note, Receipt
 
+PERSON = PersonRow.__table__.c
+
 
 def held_posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
     """The receipts of notes, the posts of passages, and people without either: (DID, AT URI, time)."""
-    person, known = PersonRow.__table__.c, set[str]()
+    known = set[str]()
     for query in (
         select(NOTE.did, NOTE.source_uri, NOTE.said_at),
         select(RECEIPT.did, RECEIPT.uri, RECEIPT.said_at),
@@ -32,10 +35,18 @@ def held_posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
         ):
             known.add(who)
             yield who, uri, at
-    people = select(person.did, person.first_seen)
-    for who, at in tx.execute(people if did is None else people.where(person.did == did)):
+    people = select(PERSON.did, PERSON.first_seen)
+    for who, at in tx.execute(people if did is None else people.where(PERSON.did == did)):
         if who not in known:
             yield who, f"at://{who}/", at
+
+
+def erase_person(tx: Tx, did: str) -> int:
+    """Erase everything about this person. Returns how many rows."""
+    mark_erased(tx)
+    tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
+    tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow, DenialRow)
+    return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
 
 
 def forget_note(

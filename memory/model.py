@@ -24,6 +24,14 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """What a person has declared that nobody may do with their words."""
+
+    inference: bool = False  # show them to a model
+    embedding: bool = False  # make vectors of them
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """Someone who spoke to the bot. The key is the DID: a handle may change owners, a DID never does.
 

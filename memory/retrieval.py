@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from memory.denials import DENIAL, without_vectors
 from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
 from memory.model import Passage
@@ -48,7 +49,7 @@ class Retrieval:
 
         `id` and `score` are ignored. `lang` is the language that the post declares.
         """
-        passages.add(tx, self._to_rows(said))
+        passages.add(tx, self._to_rows(tx, said))
 
     @for_person
     def sync(self, tx: Tx, did: str) -> None:
@@ -64,18 +65,21 @@ class Retrieval:
         wanted = [Passage.of_note(note, min(notes.predecessors(all_notes, note.id))) for note in there]
         if surplus := set(stored) - {note.id for note in there}:
             passages.erase(tx, PASSAGE.note_id.in_(surplus))
-        passages.add(tx, self._to_rows([each for each in wanted if each.note_id not in stored]))
+        passages.add(tx, self._to_rows(tx, [each for each in wanted if each.note_id not in stored]))
         for each in wanted:
             if each.note_id in stored and passages.differs(each, stored[each.note_id]):
                 passages.update_note(tx, each)
 
-    def _to_rows(self, new: Sequence[Passage]) -> list[dict[str, Any]]:
-        vectors = quantised(self.encoder.passages([each.text for each in new])) if new else []
+    def _to_rows(self, tx: Tx, new: Sequence[Passage]) -> list[dict[str, Any]]:
+        denied = without_vectors(tx, {each.did for each in new}) if new else frozenset()
+        texts = [each.text for each in new if each.did not in denied]
+        vectors = iter(quantised(self.encoder.passages(texts)) if texts else [])
         rows = []
-        for each, vector in zip(new, vectors, strict=True):
+        for each in new:
             words = read(each.text, each.lang)
-            made = {"lang": words.lang, "stems": pack(words), "emb": vector, "emb_model": self.encoder.name}
-            rows.append(passages.to_row(each) | made)
+            made = (None, None) if each.did in denied else (next(vectors), self.encoder.name)
+            vector = dict(zip(("emb", "emb_model"), made, strict=True))
+            rows.append(passages.to_row(each) | {"lang": words.lang, "stems": pack(words)} | vector)
         return rows
 
     # --- finding ---------------------------------------------------------------------------------
@@ -96,12 +100,14 @@ class Retrieval:
         `names` maps the DID of a speaker to a name; the person's handle is known. What was said after `now`
         is not found. A superseded note ranks low, unless the query asks about the past.
         """
-        whose = select(STAMP.stamp, PERSON.handle).join_from(IndexStampRow, PersonRow).where(STAMP.did == did)
-        if (known := tx.execute(whose).first()) is None:
+        denied = select(DENIAL.did).where(DENIAL.did == did, DENIAL.embedding).exists().label("denied")
+        whose = select(STAMP.stamp, PERSON.handle, denied).join_from(IndexStampRow, PersonRow)
+        if (known := tx.execute(whose.where(STAMP.did == did)).first()) is None:
             return ()
         index = self._indexes.get(did, known.stamp, lambda: passages.load_index(tx, did, self.encoder.name))
         parsed = parse_query(query, {did: (known.handle or "").split(".")[0], **names})
-        vector = self.encoder.query(parsed.unnamed) if self.encoder.dims and parsed.unnamed else None
+        encodes = self.encoder.dims and not known.denied  # the query may be the person's own words
+        vector = self.encoder.query(parsed.unnamed) if encodes and parsed.unnamed else None
         scores = score(index, parsed, vector, did, (now - EPOCH) // MICROSECOND)
         rows = best(index, scores, limit)
         return passages.with_scores(tx, did, {int(index.ids[row]): float(scores[row]) for row in rows})

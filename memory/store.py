@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from memory import forgetting, history, keywords
-from memory.db import mark_erased
+from memory.denials import Denials
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote
 from memory.exchange import Exchange
@@ -28,7 +28,6 @@ from memory.rows import passages
 from memory.rows.notes import LARGEST_ID, NOTE
 from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
-from memory.tables import HandleRow, NoteRow, PassageRow, PersonRow, ReceiptRow, RevisionRow
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
 
@@ -47,9 +46,9 @@ CANDIDATES = 60  # passages found for a prompt; some stand in it already
 class Memory:
     """What the bot knows of people, within `limits`.
 
-    `people` knows who is who; `retrieval` records passages and finds them; `zeitgeist` has no lines until it
-    is refreshed. `block_tokens` is the budget of a person's block. `encoder` makes the vectors for retrieval;
-    without one it compares words only.
+    `people` knows who is who, `denials` what they declare; `retrieval` records and finds passages;
+    `zeitgeist` has no lines until it is refreshed. `block_tokens` is the budget of a person's block.
+    `encoder` makes the vectors for retrieval; without one it compares words only.
     """
 
     def __init__(
@@ -61,6 +60,7 @@ class Memory:
         self.limits = limits
         self.block_tokens = block_tokens
         self.people = People()
+        self.denials = Denials()
         self.retrieval = Retrieval(encoder)
         self.zeitgeist = Zeitgeist()
 
@@ -293,8 +293,5 @@ class Memory:
     @for_person
     def erase(self, tx: Tx, did: str) -> int:
         """Erase everything about this person. Returns how many rows."""
-        mark_erased(tx)
-        tx.execute(select(PERSON.did).where(PERSON.did == did).with_for_update())
         self.retrieval.drop_index(did)
-        tables = (PassageRow, ReceiptRow, RevisionRow, NoteRow, HandleRow, PersonRow)
-        return sum(tx.execute(delete(table).where(table.did == did)).rowcount for table in tables)
+        return forgetting.erase_person(tx, did)

@@ -126,6 +126,19 @@ class HandleRow(Base):
     handle: Mapped[str]
 
 
+class DenialRow(Base):
+    """What a person has declared that nobody may do with their words. Who denies nothing has no row.
+
+    It may be about somebody who never spoke to the bot.
+    """
+
+    __tablename__ = "denial"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    inference: Mapped[bool]  # show them to a model
+    embedding: Mapped[bool]  # make vectors of them
+
+
 class NoteRow(Base):
     """`gist` is `memory.rules.consolidation.gist` of the text; what several people say is counted by it."""
 

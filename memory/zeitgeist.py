@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import func, or_, select
 
+from memory.denials import DENIED_INFERENCE
 from memory.people import PERSON
 from memory.rows.notes import ACTIVE, NOTE
 from memory.rules.consolidation import gist
@@ -70,7 +71,8 @@ def _known(now: datetime) -> tuple[ColumnElement[bool], ...]:
     """The conditions for who counts. The first post has the author's date, the first answer the bot's own."""
     since = now - KNOWN_FOR
     answered = or_(PERSON.introduced_at.is_(None), PERSON.introduced_at <= since)
-    return PERSON.status.is_(None), PERSON.first_seen <= since, answered
+    allowed = PERSON.did.not_in(DENIED_INFERENCE)
+    return PERSON.status.is_(None), PERSON.first_seen <= since, answered, allowed
 
 
 def find(tx: Tx, now: datetime | None = None) -> Lines:

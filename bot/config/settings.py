@@ -28,10 +28,12 @@ from bot.config.types import (
     Hosts,
     HttpUrl,
     ModelName,
+    Names,
     Pause,
     Seconds,
     SocketUrls,
     SourceName,
+    Words,
 )
 from bot.domain.consent import Consent
 from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
@@ -149,6 +151,17 @@ class Settings(BaseSettings):
     max_age: Seconds = _field(86_400.0, "Seconds after which a mention is not answered any more", 86_400.0)
     allowed_bots: Dids = _field(
         (), "DIDs of labelled bots that are answered nevertheless", ["did:plc:ewvi7nxzyoun6zhxrhs64oiz"]
+    )
+
+    muted: Names = _field(
+        (),
+        "Who is not answered: DIDs, handles, AT URIs of lists",
+        ["did:plc:ewvi7nxzyoun6zhxrhs64oiz", "spam.example.org"],
+    )
+    no_bots_words: Words = _field(
+        ("#nobot", "#nobots"),
+        "Who has one of these in their bio is left alone; a comma only: nobody",
+        ["#nobot"],
     )
 
     reply_parts: Annotated[int, Field(ge=1, le=10)] = _field(3, "Posts that one reply may be split over", 3)

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from bot.domain.uris import LIST, AtUri
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,16 @@ def check_did(value: str) -> str:
     if not DID.fullmatch(value):
         raise ValueError("should be DIDs, which never change, not handles")
     return value
+
+
+def check_name(value: str) -> str:
+    """A DID or the AT URI of a list as it is, a handle as `check_handle` returns it. Raises ValueError."""
+    place = AtUri.parse(value)
+    if DID.fullmatch(value) or (place is not None and place.collection == LIST):
+        return value
+    if value.startswith(("at:", "did:", "https:")) or not HANDLE.fullmatch(value.removeprefix("@").lower()):
+        raise ValueError(f"should be DIDs, handles, or AT URIs of lists (at://did:plc:.../{LIST}/...)")
+    return check_handle(value)
 
 
 def check_host(value: str) -> str:
@@ -88,3 +100,7 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(check_database_url)]
 ModelName = Annotated[str, AfterValidator(check_model)]
 Dids = Annotated[tuple[Annotated[str, AfterValidator(check_did)], ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[Annotated[str, AfterValidator(check_name)], ...], NoDecode, BeforeValidator(_split)]
+Words = Annotated[
+    tuple[Annotated[str, Field(min_length=2, max_length=100)], ...], NoDecode, BeforeValidator(_split)
+]

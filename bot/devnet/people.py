@@ -130,11 +130,14 @@ class Actor:
     def label(self, *labels: str) -> None:
         """Write the profile with these self-labels."""
         values = [{"val": label} for label in labels]
-        profile = {
-            "$type": PROFILE,
-            "displayName": self.handle.split(".")[0],
-            "labels": {"$type": "com.atproto.label.defs#selfLabels", "values": values},
-        }
+        self._put_profile(labels={"$type": "com.atproto.label.defs#selfLabels", "values": values})
+
+    def describe(self, description: str) -> None:
+        """Write the profile with this bio."""
+        self._put_profile(description=description)
+
+    def _put_profile(self, **fields: object) -> None:
+        profile = {"$type": PROFILE, "displayName": self.handle.split(".")[0], **fields}
         body = {"repo": self.did, "collection": PROFILE, "rkey": "self", "record": profile}
         self._procedure("putRecord", body)
 

@@ -41,8 +41,7 @@ def judge(event: PostCreated, bot_did: str, parse: Callable[[str], Command | Non
         return Ignored("no text")
     if len(raw.encode(errors="replace")) > POST_TEXT.bytes:
         return Ignored("text too long")
-    reply = as_mapping(record.get("reply"))
-    parent = _post_ref(reply.get("parent"))
+    root, parent = place_in_thread(event.ref, record)
     reason = addressing_reason(record, bot_did)
     if reason is None:
         return Ignored("not addressed")
@@ -52,12 +51,19 @@ def judge(event: PostCreated, bot_did: str, parse: Callable[[str], Command | Non
         did=event.did,
         reason=reason,
         text=text,
-        root=(_post_ref(reply.get("root")) or parent) if parent else event.ref,
+        root=root,
         parent=parent,
         said_at=event.at,
         langs=_langs(record.get("langs")),
         command=parse(text),
     )
+
+
+def place_in_thread(ref: StrongRef, record: Mapping[str, Any]) -> tuple[StrongRef, StrongRef | None]:
+    """The root and the parent that the record of the post `ref` claims. Its own root is who has no parent."""
+    reply = as_mapping(record.get("reply"))
+    parent = _post_ref(reply.get("parent"))
+    return ((_post_ref(reply.get("root")) or parent) if parent else ref), parent
 
 
 def mentions(record: Mapping[str, Any], did: str) -> bool:

@@ -66,8 +66,19 @@ class GateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclarationChanged:
+    """A person wrote or changed a declaration about AI. `record` is what a stranger wrote."""
+
+    cursor: int
+    uri: str
+    did: str
+    record: Record
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RecordDeleted:
-    """A block or a threadgate was deleted, or does not concern the bot any more."""
+    """A block, a threadgate or a declaration was deleted, or does not concern the bot any more."""
 
     cursor: int
     uri: str
@@ -141,6 +152,7 @@ Event: TypeAlias = (
     | PostDeleted
     | Blocked
     | GateChanged
+    | DeclarationChanged
     | RecordDeleted
     | IdentityChanged
     | AccountChanged

@@ -165,8 +165,20 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An account's handle and its self-labels, e.g. {'bot'}."""
+    """An account's handle, its self-labels, e.g. {'bot'}, and what it says of itself."""
 
     did: str
     handle: str | None
     labels: frozenset[str] = frozenset()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What the AppView knows between the bot's account and another.
+
+    `blocks`: the other blocks the bot, also by a list. `muted`: the bot's account mutes or blocks the other.
+    """
+
+    blocks: bool = False
+    muted: bool = False

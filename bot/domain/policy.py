@@ -30,6 +30,9 @@ class PolicyReason(StrEnum):
     STOPPED = "stopped"
     THREAD_STOPPED = "thread stopped"
     BLOCKED = "blocked"
+    MUTED = "muted"
+    NO_BOTS = "wants no bots"
+    DENIED = "inference denied"
     HIDDEN = "account not active"
     GONE = "gone"
     GATED = "gated"
@@ -90,8 +93,10 @@ class Facts:
     """All that a decision about one mention needs. `gone` and `labels` are None until they are looked up.
 
     `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate does not
-    allow the bot to reply, or hides one of its replies. `blocked`: the asker or the thread's first author
-    blocks the bot. `hidden`: the asker's account is not active. `automatic`: it answers as a program does.
+    allow the bot to reply, or hides one of its replies, or the mention. `blocked`: the asker or the thread's
+    first author blocks the bot. `muted`: the operator mutes one of the two. `no_bots`: one of the two says in
+    their bio that bots shall keep away. `denied`: the asker declared that no model may be shown their words.
+    `hidden`: the asker's account is not active. `automatic`: it answers as a program does.
 
     `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
     thread within the partner window. The other windows are of one hour or 24 hours. `newcomers` is what all
@@ -102,6 +107,9 @@ class Facts:
     stopped: bool = False
     thread_stopped: bool = False
     blocked: bool = False
+    muted: bool = False
+    no_bots: bool = False
+    denied: bool = False
     hidden: bool = False
     gated: bool = False
     gone: bool | None = None
@@ -148,9 +156,9 @@ def decide(
     """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
 
     Limits do not refuse an admitted mention: it counts against them already. Without `thinking` the program
-    itself answers: calls, tokens and money are not asked for.
+    itself answers: no model is shown anything, and calls, tokens and money are not asked for.
     """
-    refusal = _refusal(facts, limits)
+    refusal = _refusal(facts, limits, thinking=thinking)
     if refusal or admitted:
         return refusal or Go()
     if facts.thread >= _thread_posts(facts, limits):
@@ -158,11 +166,14 @@ def decide(
     return _wait(facts, limits, now, thinking=thinking)
 
 
-def _refusal(facts: Facts, limits: Limits) -> No | None:
+def _refusal(facts: Facts, limits: Limits, *, thinking: bool) -> No | None:
     refusals = {
         PolicyReason.STOPPED: facts.stopped,
         PolicyReason.THREAD_STOPPED: facts.thread_stopped,
         PolicyReason.BLOCKED: facts.blocked,
+        PolicyReason.MUTED: facts.muted,
+        PolicyReason.NO_BOTS: thinking and facts.no_bots,
+        PolicyReason.DENIED: thinking and facts.denied,
         PolicyReason.HIDDEN: facts.hidden,
         PolicyReason.GONE: facts.gone,
         PolicyReason.GATED: facts.gated,

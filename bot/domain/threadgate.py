@@ -25,22 +25,22 @@ MAX_KIND = 400  # an NSID and a fragment
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Who may reply, and which replies of the bot are hidden.
+    """Who may reply, and which replies are hidden.
 
     `allow` has the `$type`s of rules, of which one must hold; None: everybody may reply. `hidden` has the AT
-    URIs of the bot's hidden replies.
+    URIs of hidden replies by the bot, perhaps also by the asker.
     """
 
     allow: frozenset[str] | None = None
     hidden: frozenset[str] = frozenset()
 
-    def allows_reply(self, *, mentioned: bool | None, bot_posts: Collection[str]) -> bool | None:
+    def allows_reply(self, *, mentioned: bool | None, posts: Collection[str]) -> bool | None:
         """Whether the bot may reply; None: only the AppView knows.
 
-        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `bot_posts`: AT
-        URIs of the bot's posts in the thread. If one of them is hidden, the bot may not reply any more.
+        `mentioned`: whether the thread's first post mentions the bot (None: not looked up). `posts`: AT URIs
+        of the bot's posts in the thread, and of the mention. If one is hidden, the bot may not reply.
         """
-        if self.hidden & set(bot_posts):
+        if self.hidden & set(posts):
             return False
         if self.allow is None or (mentioned and MENTION_RULE in self.allow):
             return True
@@ -58,16 +58,17 @@ class Gate:
         return cls(None if allow is None else frozenset(allow), frozenset(stored["hidden"]))
 
 
-def read(record: Any, bot: str) -> Gate:
-    """The gate in a record, for the bot of this DID. A rule that cannot be read allows nobody."""
+def read(record: Any, *of: str) -> Gate:
+    """The gate in a record, with the hidden replies of these DIDs: others are not our business.
+
+    A rule that cannot be read allows nobody.
+    """
     if not isinstance(record, Mapping):
         return Gate()
     allow, hidden = record.get("allow"), record.get("hiddenReplies")
     rules = [as_text(rule.get("$type")) for rule in as_list(allow)[:MAX_RULES] if isinstance(rule, Mapping)]
     texts = map(as_text, as_list(hidden)[:MAX_HIDDEN])
-    replies = [
-        uri for uri in texts if len(uri) <= MAX_URI and is_by(uri, bot)
-    ]  # others' are not our business
+    replies = [uri for uri in texts if len(uri) <= MAX_URI and any(is_by(uri, did) for did in of)]
     return Gate(
         allow=None if allow is None else frozenset(rule for rule in rules if 0 < len(rule) <= MAX_KIND),
         hidden=frozenset(replies),

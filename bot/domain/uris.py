@@ -10,6 +10,11 @@ from memory.identifiers import normalize_handle
 POST = "app.bsky.feed.post"
 GATE = "app.bsky.feed.threadgate"
 BLOCK = "app.bsky.graph.block"
+LIST = "app.bsky.graph.list"
+LIST_BLOCK = "app.bsky.graph.listblock"
+LIST_ITEM = "app.bsky.graph.listitem"
+POSTGATE = "app.bsky.feed.postgate"
+PREFERENCE = "community.lexicon.preference.ai"
 PROFILE = "app.bsky.actor.profile"
 
 AT_URI = re.compile(
@@ -54,3 +59,8 @@ def record_key(uri: str) -> str:
 def is_by(uri: str, did: str) -> bool:
     """Whether the record is in the repo of `did`."""
     return author(uri) == did
+
+
+def profile_uri(did: str) -> str:
+    """The AT URI of this account's profile."""
+    return f"at://{did}/{PROFILE}/self"

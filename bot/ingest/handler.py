@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot.domain import addressing, commands, pacing, threadgate
+from bot.domain import addressing, commands, declarations, pacing, threadgate
+from bot.domain.declarations import Reader
 from bot.domain.events import (
     AccountChanged,
     Blocked,
+    DeclarationChanged,
     Gap,
     GateChanged,
     IdentityChanged,
@@ -26,10 +28,10 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import Command, Ignored, Mention
-from bot.domain.uris import record_key
+from bot.domain.uris import PREFERENCE, record_key
 from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post, lock_person
-from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources
+from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources, stances
 from bot.storage.jobs import JobKind
 from memory.db import after_commit
 
@@ -54,12 +56,16 @@ HIDING_STATUSES = frozenset({"deleted", "takendown", "suspended", "deactivated"}
 
 @dataclass(frozen=True, slots=True)
 class EventHandler:
-    """Handles events for the bot `bot_did`. `purge_grace`: how long a deleted account's memory is kept."""
+    """Handles events for the bot `bot_did`, `bot_handle`.
+
+    `purge_grace`: how long a deleted account's memory is kept.
+    """
 
     memory: Memory
     ledger: Ledger
     journal: Journal
     bot_did: str
+    bot_handle: str
     limits: Limits
     pace: Pace
     tracked: Tracked
@@ -106,7 +112,7 @@ class EventHandler:
                 self._handle_deletion(tx, event, now)
             case AccountChanged():
                 return self._handle_account(tx, event, now)
-            case Blocked() | GateChanged() | RecordDeleted():
+            case Blocked() | GateChanged() | DeclarationChanged() | RecordDeleted():
                 return self._handle_consent(tx, event, now)
             case IdentityChanged() | RepoSync():
                 kind = JobKind.IDENTITY if isinstance(event, IdentityChanged) else JobKind.RECHECK
@@ -189,7 +195,7 @@ class EventHandler:
             self._count_and_log(tx, "deleted", event.did, uri=event.uri, erased=gone)
 
     def _handle_consent(
-        self, tx: Tx, event: Blocked | GateChanged | RecordDeleted, now: datetime
+        self, tx: Tx, event: Blocked | GateChanged | DeclarationChanged | RecordDeleted, now: datetime
     ) -> datetime | None:
         match event:
             case Blocked():
@@ -201,8 +207,15 @@ class EventHandler:
                 if changed:
                     gate = threadgate.read(event.record, self.bot_did)
                     consent.set_gate(tx, event.uri, event.post, gate, event.at, now)
+            case DeclarationChanged():
+                statement = declarations.read(event.record, Reader(self.bot_did, self.bot_handle))
+                changed = stances.change_statement(tx, self.memory, event.uri, statement)
+                if self.memory.denials.get(tx, event.did).inference:
+                    consent.deny_inference(tx, event.did, now)
             case RecordDeleted():
                 changed = consent.record_deleted(tx, event.uri)
+                if f"/{PREFERENCE}/" in event.uri:
+                    changed = stances.change_statement(tx, self.memory, event.uri, None)
         if changed:
             self._count_and_log(tx, type(event).__name__, event.did, uri=event.uri)
         return now if changed else None

@@ -1,4 +1,4 @@
-"""Recheck a person: read their account, posts and blocks from the network, after a gap or a sync."""
+"""Recheck a person: read their account, posts, blocks and declarations, after a gap or a sync."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.events import ACTIVE_ACCOUNT, AccountChanged, Blocked, PostCreated, PostDeleted, RecordDeleted
+from bot.ingest import wishes
 from bot.storage import consent, edits
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
         return  # their server shows no posts, so a deleted one cannot be told from a hidden one
     await refresh_handle(services, did)
     await _recheck_blocks(services, handler, did)
+    await wishes.read_blocks(services, did, None, wishes.NOW)
+    await wishes.read_declarations(services, did, None, wishes.NOW)
     held = await services.read(lambda tx: _stored_posts(services, tx, did))
     for uri, cid in held:
         post = await services.network.post(uri)

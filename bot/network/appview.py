@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.domain.embeds import as_mapping
 from bot.domain.events import Notification, Page
-from bot.domain.mention import StrongRef
-from bot.domain.uris import is_by
+from bot.domain.mention import Relation, StrongRef
 from bot.errors import TransientNetworkError
 
 REASONS = ("mention", "reply", "quote")
+MUTED = ("muted", "mutedByList", "blocking", "blockingByList")  # what the bot's account has set
 
 
 def page(answer: Any) -> Page:
@@ -37,22 +38,17 @@ def may_reply(answer: Any, root: str) -> bool:
     return False
 
 
-def block_of(answer: Any, did: str, me: str) -> str | None:
-    """The URI of the block of `me` by `did` in a page of their app.bsky.graph.block records.
+def relation(answer: Any, did: str) -> Relation:
+    """What app.bsky.actor.getProfiles says of this account. Raises TransientNetworkError.
 
-    None if the page has none. Raises TransientNetworkError if it is no page of com.atproto.repo.listRecords.
+    `blockedBy` covers blocks by a list. Whom the AppView does not show to the bot is in no relation to it.
     """
-    records = answer.get("records") if isinstance(answer, dict) else None
-    if not isinstance(records, list):
-        raise TransientNetworkError("the PDS did not answer with records")
-    for record in records:
-        if not isinstance(record, dict):
-            continue
-        value, uri = record.get("value"), record.get("uri")
-        is_block_of_me = isinstance(value, dict) and value.get("subject") == me
-        if is_block_of_me and isinstance(uri, str) and is_by(uri, did):
-            return uri
-    return None
+    profiles = answer.get("profiles") if isinstance(answer, dict) else None
+    if not isinstance(profiles, list):
+        raise TransientNetworkError("the AppView did not answer with profiles")
+    found = (as_mapping(it.get("viewer")) for it in map(as_mapping, profiles) if it.get("did") == did)
+    viewer = next(found, {})
+    return Relation(bool(viewer.get("blockedBy")), muted=any(viewer.get(name) for name in MUTED))
 
 
 def cursor_of(answer: Any) -> str | None:

@@ -15,7 +15,8 @@ import structlog
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT
 from bot.domain.mention import Post, Profile, StrongRef
-from bot.domain.uris import BLOCK, POST, PROFILE, AtUri
+from bot.domain.profiles import bio, self_labels
+from bot.domain.uris import POST, PROFILE, AtUri
 from bot.errors import (
     PermanentNetworkError,
     ProtocolFact,
@@ -25,6 +26,7 @@ from bot.network import account, appview, xrpc
 from bot.network.cache import TtlCache
 from bot.network.http import HttpReader
 from bot.network.identity import DidResolver, Identity
+from bot.network.repos import RepoReader
 from bot.network.session import Session
 
 log = structlog.get_logger()
@@ -34,14 +36,12 @@ if TYPE_CHECKING:
 
     from bot.domain.budget import ReadBudget
     from bot.domain.events import Page
-    from bot.domain.mention import Record
+    from bot.domain.mention import Record, Relation
 
-BLOCKS_PER_PAGE, MAX_PAGES = 100, 10  # nobody makes more than a thousand blocks in one gap by hand
 BOT = "bot"
 TIMEOUT = 20.0
 MAX_MOVES = 3  # between two requests
 NO_APPVIEW = "No service configured"  # the reference PDS's message
-MAX_LABELS, MAX_LABEL = 10, 128  # com.atproto.label.defs#selfLabels
 DELETED = "deleted"
 STATUS_OF_FACT: Mapping[str, str] = MappingProxyType(
     {"RepoDeactivated": "deactivated", "RepoTakendown": "takendown", "RepoSuspended": "suspended"}
@@ -59,8 +59,10 @@ class Bluesky:
         self._pds_url = pds_url.rstrip("/")
         self._dids = DidResolver(plc_url, reader)
         self._profiles: TtlCache[Profile] = TtlCache()
+        self._lists: TtlCache[frozenset[str]] = TtlCache()
         self.did = session.did
         self.handle = session.handle
+        self._repos = RepoReader(reader, self._dids, self.did)
         self._require_label = require_label
         self._labelled = True
 
@@ -112,8 +114,9 @@ class Bluesky:
         if identity is None:
             return Profile(did, None)
         record = await self._read(AtUri(did, PROFILE, "self"), budget)
-        labels = _self_labels(record.record) if record else frozenset()
-        found = Profile(did, await self._proven_handle(identity, budget), labels)
+        said = record.record if record else {}
+        handle = await self._proven_handle(identity, budget)
+        found = Profile(did, handle, self_labels(said), bio(said))
         self._profiles.put(did, found)
         return found
 
@@ -129,27 +132,36 @@ class Bluesky:
                 return DELETED
         raise TransientNetworkError(f"{did} moves from PDS to PDS")
 
-    async def blocked_by(self, did: str) -> str | None:
-        """Reads com.atproto.repo.listRecords, the newest first: record keys grow with time."""
-        identity = await self._dids.resolve(did)
-        if identity is None:
-            return None
-        params = {"repo": did, "collection": BLOCK, "limit": str(BLOCKS_PER_PAGE)}
-        for _ in range(MAX_PAGES):
-            try:
-                page = await xrpc.query(self._reader, identity.pds, xrpc.LIST_RECORDS, params)
-            except ProtocolFact:
-                return None
-            found, cursor = appview.block_of(page, did, self.did), appview.cursor_of(page)
-            if found is not None or cursor is None:
-                return found
-            params["cursor"] = cursor
-        return None
+    async def blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:
+        return await self._repos.block_of_bot(did, budget)
+
+    async def list_blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:
+        return await self._repos.list_block_of_bot(did, budget)
+
+    async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:
+        """Ten minutes old at most."""
+        known = self._lists.get(uri)
+        if known is None:
+            known = await self._repos.members(uri, budget)
+            self._lists.put(uri, known)
+        return known
+
+    async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:
+        return await self._repos.declarations(did, budget)
+
+    async def relation(self, did: str) -> Relation | None:
+        """Reads app.bsky.actor.getProfiles, which leaves out whom it does not know."""
+        answer = await self._ask_appview("app.bsky.actor.getProfiles", {"actors": did})
+        return None if answer is None else appview.relation(answer, did)
 
     async def may_reply(self, root: str) -> bool | None:
+        answer = await self._ask_appview("app.bsky.feed.getPosts", {"uris": root})
+        return None if answer is None else appview.may_reply(answer, root)
+
+    async def _ask_appview(self, nsid: str, params: Mapping[str, str]) -> Any | None:
         """None if the PDS says that there is no AppView. Trouble with it is no answer."""
         try:
-            return appview.may_reply(await self._session.get("app.bsky.feed.getPosts", {"uris": root}), root)
+            return await self._session.get(nsid, params)
         except PermanentNetworkError as error:
             if NO_APPVIEW in str(error):
                 return None
@@ -225,7 +237,7 @@ class Bluesky:
 
     async def _own_labels(self) -> frozenset[str]:
         profile = await self._own(PROFILE, "self")
-        return _self_labels(profile.record) if profile else frozenset()
+        return self_labels(profile.record) if profile else frozenset()
 
     async def _own(self, collection: str, rkey: str) -> Post | None:
         place = AtUri(self.did, collection, rkey)
@@ -300,11 +312,3 @@ def _ref(answer: Any) -> StrongRef | None:
         return None
     uri, cid = answer.get("uri"), answer.get("cid")
     return StrongRef(uri, cid) if isinstance(uri, str) and isinstance(cid, str) else None
-
-
-def _self_labels(profile: Any) -> frozenset[str]:
-    """com.atproto.label.defs#selfLabels of a profile record."""
-    labels = profile.get("labels")
-    values = labels.get("values") if isinstance(labels, dict) else None
-    named = [it.get("val") for it in values if isinstance(it, dict)] if isinstance(values, list) else []
-    return frozenset(it for it in named[:MAX_LABELS] if isinstance(it, str) and len(it) <= MAX_LABEL)

@@ -6,37 +6,38 @@ It applies the rules of the reference PDS to records. tests/network/test_conform
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections import Counter, deque
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-
-import libipld
-import regex
 
 from bot.domain import addressing
 from bot.domain.embeds import blob_cid
 from bot.domain.events import ACTIVE_ACCOUNT, Notification, Page, PostCreated
-from bot.domain.mention import Ignored, Post, Profile, StrongRef
-from bot.domain.uris import BLOCK, POST, AtUri, record_key
+from bot.domain.mention import Ignored, Post, Profile, Relation, StrongRef
+from bot.domain.profiles import bio, self_labels
+from bot.domain.uris import (
+    BLOCK,
+    LIST_BLOCK,
+    LIST_ITEM,
+    POST,
+    PREFERENCE,
+    PROFILE,
+    AtUri,
+    author,
+    profile_uri,
+    record_key,
+)
 from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
 from bot.network import account
+from bot.network.pds_rules import checked, is_instant, record_cid, tid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from bot.domain.budget import ReadBudget
     from bot.domain.mention import Record
-
-RKEY = re.compile("[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
-GRAPHEME = regex.compile(r"\X")
-MAX_GRAPHEMES = 300
-MAX_BYTES = 3000
-DAG_CBOR_SHA256 = b"\x01\x71\x12\x20"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class InMemoryNetwork:
         self.reply_disabled: set[str] = (
             set()
         )  # roots of threads in which the AppView does not let the bot reply
+        self.muted: set[str] = set()  # DIDs that the bot's account mutes
         self._posts: dict[str, Post] = {}  # records of any collection
         self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
-        self._profiles: dict[str, Profile] = {did: Profile(did, handle, frozenset({"bot"}))}
+        self._handles: dict[str, str | None] = {did: handle}
         self._faults: dict[str, deque[_Fault]] = {}
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._written = 0
+        self.set_labels(did, "bot")
 
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
@@ -85,17 +88,40 @@ class InMemoryNetwork:
     ) -> Profile:
         await asyncio.sleep(0)
         with self._fault("profile", did):
-            return self._profiles.get(did, Profile(did, None))
+            return self._profile(did)
 
     async def status(self, did: str) -> str:
         await asyncio.sleep(0)
         with self._fault("status", did):
             return self._statuses.get(did, "deleted")
 
-    async def blocked_by(self, did: str) -> str | None:
+    async def blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
         with self._fault("blocked_by", did):
             return next((block.ref.uri for block in self._blocks() if block.did == did), None)
+
+    async def list_blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("list_blocked_by", did):
+            return self._list_block(did)
+
+    async def members(self, uri: str, budget: ReadBudget | None = None) -> frozenset[str]:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("members", uri):
+            return self._members(uri)
+
+    async def declarations(self, did: str, budget: ReadBudget | None = None) -> Mapping[str, Record]:  # noqa: ARG002 - no bytes
+        await asyncio.sleep(0)
+        with self._fault("declarations", did):
+            return {post.ref.uri: post.record for post in self._of(did, PREFERENCE)}
+
+    async def relation(self, did: str) -> Relation | None:
+        await asyncio.sleep(0)
+        with self._fault("relation", did):
+            if not self.has_appview:
+                return None
+            blocks = any(block.did == did for block in self._blocks()) or self._list_block(did) is not None
+            return Relation(blocks, muted=did in self.muted)
 
     async def may_reply(self, root: str) -> bool | None:
         await asyncio.sleep(0)
@@ -119,7 +145,7 @@ class InMemoryNetwork:
 
     async def check_account(self) -> None:
         await asyncio.sleep(0)
-        self._labelled = "bot" in self._profiles[self.did].labels
+        self._labelled = "bot" in self._profile(self.did).labels
         self._raise_unless_labelled()
 
     def _raise_unless_labelled(self) -> None:
@@ -150,8 +176,8 @@ class InMemoryNetwork:
         await asyncio.sleep(0)
         self._raise_unless_labelled()
         with self._fault("put", rkey, record):
-            post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, _checked(rkey, record))
-            post = Post(StrongRef(post.ref.uri, _cid(post.record)), self.did, post.record)
+            post = Post(StrongRef(str(AtUri(self.did, POST, rkey)), ""), self.did, checked(rkey, record))
+            post = Post(StrongRef(post.ref.uri, record_cid(post.record)), self.did, post.record)
             if self._posts.setdefault(post.ref.uri, post).ref != post.ref:
                 raise KeyTaken
             return post.ref
@@ -164,19 +190,32 @@ class InMemoryNetwork:
     def set_handle(self, did: str, handle: str | None) -> None:
         """Give this account a handle."""
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
-        self._profiles[did] = Profile(did, handle, self._profiles.get(did, Profile(did, None)).labels)
+        self._handles[did] = handle
 
     def set_labels(self, did: str, *labels: str) -> None:
         """Give the profile exactly these self-labels."""
-        known = self._profiles.get(did, Profile(did, None))
-        self._profiles[did] = Profile(did, known.handle, frozenset(labels))
+        values = [{"val": label} for label in labels]
+        self._set_profile(did, labels={"$type": "com.atproto.label.defs#selfLabels", "values": values})
+
+    def set_bio(self, did: str, description: str) -> None:
+        self._set_profile(did, description=description)
+
+    def _set_profile(self, did: str, **fields: Any) -> None:
+        uri = profile_uri(did)
+        record = {"$type": PROFILE} | (dict(self._posts[uri].record) if uri in self._posts else {}) | fields
+        self._posts[uri] = Post(StrongRef(uri, record_cid(record)), did, record)
+
+    def _profile(self, did: str) -> Profile:
+        post = self._posts.get(profile_uri(did))
+        said = post.record if post else {}
+        return Profile(did, self._handles.get(did), self_labels(said), bio(said))
 
     def write(self, did: str, record: Record, rkey: str | None = None, collection: str = POST) -> StrongRef:
         """Write any record, also a malformed one. A record under the same key is replaced."""
         self._written += 1
         self._statuses.setdefault(did, ACTIVE_ACCOUNT)
-        uri = str(AtUri(did, collection, rkey or _tid(self._written)))
-        self._posts[uri] = Post(StrongRef(uri, _cid(record)), did, record)
+        uri = str(AtUri(did, collection, rkey or tid(self._written)))
+        self._posts[uri] = Post(StrongRef(uri, record_cid(record)), did, record)
         return self._posts[uri].ref
 
     def upload(self, did: str, data: bytes, mime: str) -> dict[str, Any]:
@@ -200,6 +239,20 @@ class InMemoryNetwork:
         """The record, unless its account is not active."""
         post = self._posts.get(uri)
         return post if post and self._statuses.get(post.did, ACTIVE_ACCOUNT) == ACTIVE_ACCOUNT else None
+
+    def _of(self, did: str, collection: str) -> list[Post]:
+        """This account's records of the collection that are shown, the newest first."""
+        uris = [uri for uri in reversed(self._posts) if uri.startswith(f"at://{did}/{collection}/")]
+        return [post for uri in uris if (post := self._shown(uri))]
+
+    def _members(self, uri: str) -> frozenset[str]:
+        items = self._of(author(uri), LIST_ITEM)
+        return frozenset(str(item.record["subject"]) for item in items if item.record["list"] == uri)
+
+    def _list_block(self, did: str) -> str | None:
+        blocks = self._of(did, LIST_BLOCK)
+        holding = (block for block in blocks if self.did in self._members(str(block.record["subject"])))
+        return next((block.ref.uri for block in holding), None)
 
     def _blocks(self) -> list[Post]:
         records = [post for uri, post in self._posts.items() if f"/{BLOCK}/" in uri]
@@ -238,54 +291,4 @@ class InMemoryNetwork:
 
 def _instant(record: Record) -> datetime:
     value = record.get("createdAt")
-    return datetime.fromisoformat(str(value)) if _is_instant(value) else datetime.now(UTC)
-
-
-def _tid(number: int) -> str:
-    """A valid record key; later numbers sort later."""
-    alphabet = "234567abcdefghijklmnopqrstuvwxyz"
-    return "3" + "".join(alphabet[number >> shift & 31] for shift in range(55, -1, -5))
-
-
-def _cid(record: Record) -> str:
-    """The CID that a PDS gives a record without blobs: sha256 of its DAG-CBOR."""
-    try:
-        encoded = libipld.encode_dag_cbor(record)
-    except (ValueError, RecursionError) as error:
-        raise PermanentNetworkError(f"no record: {error}") from error
-    return str(libipld.encode_cid(DAG_CBOR_SHA256 + sha256(encoded).digest()))
-
-
-def _checked(rkey: str, record: str) -> dict[str, Any]:
-    """The record, if a PDS would accept it as a post. Raises PermanentNetworkError."""
-    try:
-        value = json.loads(record)
-    except ValueError as error:
-        raise PermanentNetworkError("the record is not JSON") from error
-    fault = "the record is not a JSON object" if not isinstance(value, dict) else _fault_of(rkey, value)
-    if fault:
-        raise PermanentNetworkError(fault)
-    return dict(value)
-
-
-def _fault_of(rkey: str, record: dict[str, Any]) -> str | None:
-    """The rule of the lexicon app.bsky.feed.post, or of its record keys, that this breaks; None if none."""
-    text, reply = record.get("text"), record.get("reply", {"root": "", "parent": ""})
-    if not RKEY.fullmatch(rkey):
-        return "the record key is no TID"
-    if record.get("$type") != POST:
-        return f"$type is not {POST}"
-    if not isinstance(text, str):
-        return "text is missing"
-    if len(text.encode()) > MAX_BYTES or len(GRAPHEME.findall(text)) > MAX_GRAPHEMES:
-        return "text is too big"
-    if not isinstance(reply, dict) or not {"root", "parent"} <= reply.keys():
-        return "reply has no root or no parent"
-    return None if _is_instant(record.get("createdAt")) else "createdAt is no time"
-
-
-def _is_instant(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
+    return datetime.fromisoformat(str(value)) if is_instant(value) else datetime.now(UTC)

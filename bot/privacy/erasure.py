@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.privacy.repeats import erase_repeats
-from bot.storage import consent, edits, jobs, mentions, outcomes, redaction, sources, turns
+from bot.storage import consent, edits, jobs, mentions, outcomes, redaction, sources, stances, turns
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_keys
 from bot.storage.ledger import EntryKind
@@ -77,6 +77,7 @@ def erase_outside_memory(
     turns.erase(tx, did)
     sources.erase(tx, did)
     consent.forget_hidden(tx, did)
+    stances.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
 

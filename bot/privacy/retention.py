@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.privacy.erasure import erase_outside_memory
-from bot.storage import redaction, sources, turns
+from bot.storage import redaction, sources, stances, turns
 from bot.storage.spending_days import roll_up
 from memory.db import DATABASE_ERRORS
 
@@ -36,6 +36,7 @@ def apply_retention(
         count = redaction.erase_texts(tx, now - policy.text)
         roll_up(tx, now)
         sources.expire(tx, now - policy.text)
+        stances.expire(tx, now - policy.text)
         turns.expire(tx, now - policy.text)  # a turn's prompt has the same words
     log.info("memory.retained", passages=erased.passages, people=len(erased.people), mentions=count)
     return erased

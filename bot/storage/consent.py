@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
-from bot.domain.mention import Command
+from bot.domain.mention import OPEN, Command
+from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
-from bot.storage import jobs
+from bot.storage import jobs, redaction
 from bot.storage.jobs import JobKind
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
@@ -66,6 +67,24 @@ def block(tx: Tx, uri: str, at: datetime, now: datetime) -> bool:
     return added
 
 
+def add_block(tx: Tx, uri: str, at: datetime) -> None:
+    """Store this block record without declining anything: policy is about to be asked."""
+    row = insert(tx, BlockRow).values(uri=uri, did=author(uri), at=at)
+    tx.execute(row.on_conflict_do_nothing())
+
+
+def deny_inference(tx: Tx, did: str, now: datetime) -> None:
+    """This person denies that a model is shown their words: decline what is open, and erase its words.
+
+    Commands are the program's, not a model's.
+    """
+    which = (MentionRow.did == did) & MentionRow.command.is_(None)
+    uris = tx.scalars(select(MentionRow.uri).where(which, MentionRow.state.in_(OPEN))).all()
+    _decline_and_withdraw(tx, which, PolicyReason.DENIED, now)
+    redaction.erase_words(tx, uris)
+    redaction.erase_answers(tx, uris)
+
+
 def blocks_of(tx: Tx, did: str) -> list[str]:
     return list(tx.execute(select(BlockRow.uri).where(BlockRow.did == did)).scalars())
 
@@ -75,7 +94,7 @@ def set_gate(tx: Tx, uri: str, post: str, gate: Gate, at: datetime, now: datetim
     changed = {"post": post, "record": gate.to_json(), "at": at}
     row = insert(tx, GateRow).values(uri=uri, **changed)
     tx.execute(row.on_conflict_do_update(index_elements=["uri"], set_=changed))
-    if gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, post)) is False:
+    if gate.allows_reply(mentioned=None, posts=bot_posts_in_thread(tx, post)) is False:
         _decline_and_withdraw(tx, (MentionRow.root_uri == post) & (MentionRow.said_at <= at), "gated", now)
 
 

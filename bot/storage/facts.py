@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from bot.domain.behaviour import Answer, is_automatic
 from bot.domain.mention import State
@@ -15,7 +15,8 @@ from bot.domain.uris import author
 from bot.storage.consent import gate_of
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.spending import with_spending
-from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StanceRow, StopRow, ThreadStopRow
+from memory.tables import DenialRow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,6 +72,17 @@ def _thread_posts(tx: Tx, *roots: str) -> int:
     return int(tx.execute(planned).scalar_one())
 
 
+def is_withheld(tx: Tx, did: str) -> bool:
+    """Whether what this person writes is not shown in anybody's prompt: they stopped, block or deny."""
+    said_so = (
+        select(StopRow.did).where(StopRow.did == did),
+        select(BlockRow.did).where(BlockRow.did == did),
+        select(StanceRow.did).where(StanceRow.did == did, StanceRow.blocks),
+        select(DenialRow.did).where(DenialRow.did == did, DenialRow.inference),
+    )
+    return tx.execute(union_all(*said_so).limit(1)).first() is not None
+
+
 def with_consent(tx: Tx, mention: Mention, facts: Facts) -> Facts:
     """`facts` with stops, blocks and the threadgate."""
     root = mention.root.uri
@@ -85,5 +97,18 @@ def with_consent(tx: Tx, mention: Mention, facts: Facts) -> Facts:
         thread_stopped=any_of(ThreadStopRow.root_uri, root),
         blocked=any_of(BlockRow.did, mention.did, author(root)),
         gated=gate is not None
-        and gate.allows_reply(mentioned=None, bot_posts=bot_posts_in_thread(tx, root)) is False,
+        and gate.allows_reply(mentioned=None, posts=bot_posts_in_thread(tx, root) | {mention.uri}) is False,
+    )
+
+
+def with_stances(tx: Tx, mention: Mention, facts: Facts) -> Facts:
+    """`facts` with what was read of the asker and the thread's first author: true while that is recent."""
+    both = StanceRow.did.in_((mention.did, author(mention.root.uri)))
+    stances = tx.execute(select(StanceRow.blocks, StanceRow.muted).where(both)).all()
+    denied = tx.scalar(select(DenialRow.inference).where(DenialRow.did == mention.did))
+    return replace(
+        facts,
+        blocked=facts.blocked or any(stance.blocks for stance in stances),
+        muted=any(stance.muted for stance in stances),
+        denied=denied is True,
     )

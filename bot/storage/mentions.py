@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row, Select
 
+    from bot.domain.mention import StrongRef
     from bot.domain.prompt import Usage
     from memory.db import Database, Tx
 
@@ -162,6 +163,11 @@ def lock_claimed(tx: Tx, claim: Claim) -> None:
 def admit(tx: Tx, claim: Claim, now: datetime) -> None:
     """Count this mention against the limits from now on."""
     update_claimed(tx, claim, admitted_at=now)
+
+
+def set_root(tx: Tx, claim: Claim, root: StrongRef) -> None:
+    """Store which thread the mention is in. Raises FenceLost."""
+    update_claimed(tx, claim, root_uri=root.uri, root_cid=root.cid)
 
 
 def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, insert, select, update
 
 from bot.domain import pacing
-from bot.domain.mention import Part, State
+from bot.domain.mention import Part, State, StrongRef
+from bot.domain.uris import AtUri
 from bot.storage.mentions import lock_claimed, update_claimed
 from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
@@ -123,6 +124,15 @@ def posted_to(tx: Tx, uris: Collection[str]) -> frozenset[str]:
 def is_known(tx: Tx, uri: str) -> bool:
     """Whether this post of the bot is known to be an answer."""
     return tx.scalar(select(OutboxRow.part).where(OutboxRow.uri == uri).limit(1)) is not None
+
+
+def root_of(tx: Tx, uri: str) -> StrongRef | None:
+    """The first post of the thread that this post of the bot stands in; None if it is not known any more."""
+    roots = select(MentionRow.root_uri, MentionRow.root_cid).join(
+        OutboxRow, MentionRow.uri == OutboxRow.mention_uri
+    )
+    row = tx.execute(roots.where(OutboxRow.uri == uri).limit(1)).first()
+    return StrongRef(row.root_uri, row.root_cid) if row and AtUri.parse(row.root_uri) else None
 
 
 def bot_posts_in_thread(tx: Tx, root_uri: str) -> frozenset[str]:

@@ -215,6 +215,22 @@ class BlockRow(Base):
     __table_args__ = (Index(None, "did"),)
 
 
+class StanceRow(Base):
+    """Where a person stands towards the bot, as their repo and the AppView told, and when they were read.
+
+    A time that is null: not read, or changed since.
+    """
+
+    __tablename__ = "stance"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    statements: Mapped[str]  # JSON: what each of their declarations says of the bot, by AT URI
+    declared_at: Mapped[datetime | None]  # when these were read
+    blocks: Mapped[bool]  # by the AppView, also by a list
+    muted: Mapped[bool]  # by the bot's own account
+    blocks_at: Mapped[datetime | None]  # when their blocks and the AppView were read
+
+
 class GateRow(Base):
     """The threadgate of a thread: who may reply under `post`, the thread's first post."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from datetime import datetime
 
+    from sqlalchemy import ColumnElement
+
     from memory.db import Tx
     from memory.model import Edit
 
@@ -84,7 +86,16 @@ def posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
 
 def redact(tx: Tx, uris: Collection[str]) -> None:
     """Erase all texts from the turns about these mentions."""
-    blanked = update(TurnRow).where(TurnRow.uri.in_(uris), TurnRow.calls.is_not(None))
+    _redact(tx, TurnRow.uri.in_(uris))
+
+
+def redact_of_person(tx: Tx, did: str) -> None:
+    """Erase all texts from the turns about this person's mentions."""
+    _redact(tx, TurnRow.did == did)
+
+
+def _redact(tx: Tx, which: ColumnElement[bool]) -> None:
+    blanked = update(TurnRow).where(which, TurnRow.calls.is_not(None))
     if tx.execute(blanked.values(REDACTED_COLUMNS)).rowcount:
         mark_erased(tx)
 

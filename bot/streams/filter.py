@@ -19,6 +19,7 @@ from bot.domain import addressing
 from bot.domain.events import (
     AccountChanged,
     Blocked,
+    DeclarationChanged,
     GateChanged,
     IdentityChanged,
     PostCreated,
@@ -27,7 +28,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import StrongRef
-from bot.domain.uris import BLOCK, GATE, POST, AtUri
+from bot.domain.uris import BLOCK, GATE, LIST_BLOCK, POST, PREFERENCE, AtUri
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from bot.domain.tracked import Tracked
     from bot.streams.message import RepoEvent
 
-COLLECTIONS = frozenset({POST, GATE, BLOCK})
+COLLECTIONS = frozenset({POST, GATE, BLOCK, LIST_BLOCK, PREFERENCE})
 ACTIONS = frozenset({"create", "update", "delete"})
 
 # Canonical DAG-CBOR of a commit: shorter keys first, so `ops` opens the body, and `seq` stands before `repo`.
@@ -121,11 +122,14 @@ class EventFilter:
             return self._deleted(op, seq, at)
         if op.record is None:
             return None
-        if op.collection == POST:
-            return self._post(op, op.record, seq, at)
-        if op.collection == BLOCK:
-            return self._block(op, op.record, seq, at)
-        return self._gate(op, op.record, seq, at)
+        concerning = {
+            POST: self._post,
+            BLOCK: self._block,
+            GATE: self._gate,
+            LIST_BLOCK: self._list_block,
+            PREFERENCE: self._declaration,
+        }
+        return concerning[op.collection](op, op.record, seq, at)
 
     def identity(self, did: str, handle: str | None, seq: int, at: datetime) -> RepoEvent | None:
         return IdentityChanged(seq, did, handle, at) if self.tracked.has_person(did) else None
@@ -165,9 +169,18 @@ class EventFilter:
             return RecordDeleted(seq, op.uri, op.repo, at)
         return GateChanged(seq, op.uri, op.repo, post, record, at)
 
+    def _list_block(self, op: RepoOp, _: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
+        """Only the list itself tells whether it holds the bot."""
+        return self.sync(op.repo, "list block", seq, at)
+
+    def _declaration(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
+        tracked = self.tracked.has_repo(op.repo)
+        return DeclarationChanged(seq, op.uri, op.repo, record, at) if tracked else None
+
     def _deleted(self, op: RepoOp, seq: int, at: datetime) -> RepoEvent | None:
         gated = op.collection == GATE and self.tracked.has_post(str(AtUri(op.repo, POST, op.rkey)))
-        if not (gated or self._is_tracked(op)):
+        declared = op.collection == PREFERENCE and self.tracked.has_repo(op.repo)
+        if not (gated or declared or self._is_tracked(op)):
             return None
         kind = PostDeleted if op.collection == POST else RecordDeleted
         return kind(seq, op.uri, op.repo, at)

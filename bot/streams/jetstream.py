@@ -1,4 +1,4 @@
-"""Jetstream v2: posts, threadgates and blocks of the whole network as JSON.
+"""Jetstream v2: posts, threadgates, blocks and declarations of the whole network as JSON.
 
 The endpoint is network.bsky.jetstream.subscribeEvents. It sends an eighth of the firehose's events and a
 fiftieth of its bytes. Events of accounts and identities come without being asked for.

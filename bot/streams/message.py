@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from bot.domain.events import (
     AccountChanged,
     Blocked,
+    DeclarationChanged,
     GateChanged,
     IdentityChanged,
     PostCreated,
@@ -31,6 +32,7 @@ RepoEvent: TypeAlias = (
     | PostDeleted
     | Blocked
     | GateChanged
+    | DeclarationChanged
     | RecordDeleted
     | IdentityChanged
     | AccountChanged

@@ -13,6 +13,7 @@ from bot.domain.gate import of_prompt
 from bot.prompt import compose
 from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
+from bot.worker.bystanders import Bystanders
 from bot.worker.learning import receipt
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.reserving import reserve_more
@@ -74,7 +75,9 @@ async def ask_brain(
     Raises BrainError.
     """
     mention, options, found = claim.mention, services.options, list[Passage]()
-    reader = ThreadReader(services.network, mention.did, budget, partial(_is_erased, services))
+    bystanders = Bystanders(services, mention.did, budget)
+    is_erased, hides = partial(_is_erased, services), (bystanders.is_hidden, bystanders.is_detached)
+    reader = ThreadReader(services.network, mention.did, budget, is_erased, *hides)
     above, shown = await reader.read(mention, post, options.thread_posts)
     known = await services.write(
         lambda tx: _compile_memory(services, tx, mention, profile, above, short=short)

@@ -15,7 +15,14 @@ from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain
 from bot.worker.learning import forget_at_once, learn
-from bot.worker.preflight import decision_facts, erase_if_deleted, in_time, requeue_if_edited, run_preflight
+from bot.worker.preflight import (
+    decision_facts,
+    erase_if_deleted,
+    erase_if_denied,
+    in_time,
+    requeue_if_edited,
+    run_preflight,
+)
 from bot.worker.record_keys import find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
@@ -43,7 +50,8 @@ async def draft(services: Services, claim: Claim) -> Step:
     if adopted:
         return adopted
     budget = new_budget()
-    preflight = await run_preflight(services, mention, budget)
+    preflight = await run_preflight(services, claim, budget)
+    claim, mention = preflight.claim, preflight.claim.mention
     edited = await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited
@@ -83,6 +91,7 @@ def _admit(
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
             erase_if_deleted(services, tx, mention, preflight)
+            erase_if_denied(tx, mention, policy.No(why, state))
             return Step(state, why)
 
 

@@ -11,16 +11,18 @@ from bot.domain import addressing, commands, policy, threadgate
 from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
-from bot.domain.uris import is_by
+from bot.domain.uris import author, is_by
 from bot.errors import TransientNetworkError
+from bot.ingest import wishes
 from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
-from bot.storage import consent, edits, facts, mentions, outbox, spending
+from bot.storage import consent, edits, facts, mentions, outbox, redaction, spending
+from bot.worker.root import correct_root
 from bot.worker.step import Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from bot.domain.budget import ReadBudget
     from bot.domain.mention import Claim, Mention, Post
@@ -33,24 +35,51 @@ if TYPE_CHECKING:
 class Preflight:
     """What the network says of one mention.
 
-    `post` is the mention as it stands now, or None if the network does not show it. `deleted`: it is not
-    shown because its author deleted it. `gated`: the threadgate does not let the bot reply.
+    `claim` has the mention with its true root. `post` is the mention as it stands now, or None if the network
+    does not show it. `deleted`: it is not shown because its author deleted it. `gated`: the threadgate does
+    not let the bot reply. `muted`, `no_bots`: as in `policy.Facts`.
     """
 
+    claim: Claim
     post: Post | None
     deleted: bool = False
     gated: bool = False
+    muted: bool = False
+    no_bots: bool = False
 
 
-async def run_preflight(services: Services, mention: Mention, budget: ReadBudget) -> Preflight:
-    """Read the post and the threadgate within the budget. Raises NetworkError."""
+async def run_preflight(
+    services: Services, claim: Claim, budget: ReadBudget, max_age: timedelta = wishes.RECENT
+) -> Preflight:
+    """Read the post, its root, the threadgate and what people wish, within the budget.
+
+    Blocks and bios may be `max_age` old. What people declare is stored. Raises NetworkError and FenceLost.
+    """
+    mention = claim.mention
     async with in_time(budget):
         post = await services.network.post(mention.uri, budget)
         if post is None:
-            return Preflight(None, deleted=await services.network.status(mention.did) == ACTIVE)
+            return Preflight(claim, None, deleted=await services.network.status(mention.did) == ACTIVE)
+        claim = await correct_root(services, claim, budget)
+        mention = claim.mention
         gate = await _read_gate(services, mention, budget)
         gated = gate is not None and not await _may_reply(services, mention, gate, budget)
-        return Preflight(post, gated=gated)
+        if claim.state is not State.POSTING or mention.command is None:  # no model sees a command's answer
+            await wishes.read_declarations(services, mention.did, budget)
+        muted, no_bots = await _read_wishes(services, mention, budget, max_age)
+        return Preflight(claim, post, gated=gated, muted=muted, no_bots=no_bots)
+
+
+async def _read_wishes(
+    services: Services, mention: Mention, budget: ReadBudget, max_age: timedelta
+) -> tuple[bool, bool]:
+    """Read the blocks of the asker and of the thread's first author. Returns (muted, no bots)."""
+    muted = no_bots = False
+    for did in sorted({mention.did, author(mention.root.uri)} - {services.network.did}):
+        await wishes.read_blocks(services, did, budget, max_age)
+        muted = muted or await wishes.is_muted(services, did, budget)
+        no_bots = no_bots or await wishes.wants_no_bots(services, did, budget, max_age)
+    return muted, no_bots
 
 
 @asynccontextmanager
@@ -72,7 +101,14 @@ def decision_facts(
     known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
     if preflight is None:
         return known
-    return replace(known, gone=preflight.post is None, gated=preflight.gated)
+    known = facts.with_stances(tx, mention, known)
+    return replace(
+        known,
+        gone=preflight.post is None,
+        gated=preflight.gated,
+        muted=known.muted or preflight.muted,
+        no_bots=preflight.no_bots,
+    )
 
 
 async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflight) -> Step | None:
@@ -101,6 +137,13 @@ def erase_if_deleted(services: Services, tx: Tx, mention: Mention, preflight: Pr
         forget_post(tx, services.memory, services.journal, mention.did, mention.uri, now)
 
 
+def erase_if_denied(tx: Tx, mention: Mention, verdict: policy.No) -> None:
+    """Erase the words of a mention that no model may be shown, and of the answer to it."""
+    if verdict.reason is policy.PolicyReason.DENIED:
+        redaction.erase_words(tx, [mention.uri])
+        redaction.erase_answers(tx, [mention.uri])
+
+
 async def _read_gate(services: Services, mention: Mention, budget: ReadBudget) -> Gate | None:
     """Return the threadgate as it stands; the one that was stored last, if it cannot be read now.
 
@@ -117,15 +160,16 @@ async def _read_gate(services: Services, mention: Mention, budget: ReadBudget) -
         if known is None:
             raise
         return known
-    return threadgate.read(record, services.network.did) if record is not None else None
+    return threadgate.read(record, services.network.did, mention.did) if record is not None else None
 
 
 async def _may_reply(services: Services, mention: Mention, gate: Gate, budget: ReadBudget) -> bool:
     root = mention.root.uri
     bot_posts = await services.read(lambda tx: outbox.bot_posts_in_thread(tx, root))
+    posts = bot_posts | {mention.uri}
     asks_mentioned = threadgate.MENTION_RULE in (gate.allow or ())
     mentioned = asks_mentioned and await _root_mentions_bot(services, root, budget)
-    opens = gate.allows_reply(mentioned=mentioned, bot_posts=bot_posts)
+    opens = gate.allows_reply(mentioned=mentioned, posts=posts)
     return bool(await services.network.may_reply(root) if opens is None else opens)
 
 

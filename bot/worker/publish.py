@@ -13,14 +13,21 @@ from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, State
 from bot.domain.uris import POST
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
+from bot.ingest import wishes
 from bot.privacy.erasure import forget_mentions
 from bot.privacy.repeats import hide_marked_answer
-from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, views
+from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, stances, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.learning import mark_told
-from bot.worker.preflight import decision_facts, erase_if_deleted, requeue_if_edited, run_preflight
+from bot.worker.preflight import (
+    decision_facts,
+    erase_if_deleted,
+    erase_if_denied,
+    requeue_if_edited,
+    run_preflight,
+)
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
@@ -47,7 +54,8 @@ async def publish(services: Services, claim: Claim) -> Step:
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
-    preflight = await run_preflight(services, mention, new_budget())
+    preflight = await run_preflight(services, claim, new_budget(), wishes.NOW)
+    claim, mention = preflight.claim, preflight.claim.mention
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
     labels = await _labels(services, mention)
@@ -96,7 +104,8 @@ def _last_check(
     now, mention = services.clock(), claim.mention
     known = decision_facts(services, tx, mention, preflight, now)
     known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
-    verdict = policy.decide(known, services.limits, now, admitted=True)
+    thinking = mention.command is None  # else the program itself answers
+    verdict = policy.decide(known, services.limits, now, admitted=True, thinking=thinking)
     if not isinstance(verdict, policy.No):
         return None
     consent.withdraw(tx, mention.uri, now)
@@ -107,6 +116,7 @@ def _last_check(
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         step = _finish(services, tx, claim, verdict.state, verdict.reason)
     erase_if_deleted(services, tx, mention, preflight)
+    erase_if_denied(tx, mention, verdict)
     return step
 
 
@@ -189,4 +199,5 @@ def _finish(services: Services, tx: Tx, claim: Claim, state: State, why: str | N
     outcomes.finish(tx, claim, state, why, now)
     if claim.mention.command is Command.FORGET:
         forget_mentions(tx, services.ledger, [claim.mention.uri], now)
+        stances.erase(tx, claim.mention.did)  # which was read once more for the answer
     return Step(state, why)

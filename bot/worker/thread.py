@@ -34,6 +34,7 @@ T = TypeVar("T")
 PICTURE_BYTES = 2_000_000  # the lexicon's limit
 SECONDS = 30.0  # for all that one mention needs; a host may take 20 of them
 BYTES = 12_000_000  # four pictures of that size, and a hundred records and documents
+WITHHELD = ThreadPost(author="", text=None, unread=True)  # what stands for a post that is not to be shown
 PARALLEL = 6  # reads at a time
 
 
@@ -46,13 +47,16 @@ def new_budget() -> ReadBudget:
 class ThreadReader:
     """Reads for the turn of one mention. `asker`: the DID of its author. Raises no NetworkError.
 
-    A post of which `is_erased` is true is shown like one that is gone.
+    A post of which `is_erased` is true is shown like one that is gone. Of a person (a DID) who `is_hidden`,
+    and of a post that `is_detached` from its quote (both AT URIs), nothing is shown but that it is there.
     """
 
     network: Network
     asker: str
     budget: ReadBudget
     is_erased: Callable[[Post], Awaitable[bool]]
+    is_hidden: Callable[[str], Awaitable[bool]]
+    is_detached: Callable[[str, str], Awaitable[bool]]
     reads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PARALLEL))
 
     async def read(
@@ -94,8 +98,13 @@ class ThreadReader:
 
     async def _shown(self, post: Post, *, quotes: bool = True) -> ThreadPost:
         """Return the post as the prompt shows it; with `quotes`, the post that it quotes is read, too."""
+        if await self._withheld(lambda: self.is_hidden(post.did)):
+            return WITHHELD
         seen = embeds.read(post.did, post.record)
-        name, quoted = await _together(self._name(post.did), self._quoted(seen.quotes if quotes else None))
+        quotation = self._quoted(seen.quotes if quotes else None, post.ref.uri)
+        name, quoted = await _together(self._name(post.did), quotation)
+        if quoted is WITHHELD:
+            seen = replace(seen, quotes=None)
         return ThreadPost(
             author=name,
             text=post.text,
@@ -107,9 +116,20 @@ class ThreadReader:
             quoted=quoted,
         )
 
-    async def _quoted(self, uri: str | None) -> ThreadPost | None:
+    async def _quoted(self, uri: str | None, quoting: str) -> ThreadPost | None:
         post = await self._post(uri) if uri else None
-        return None if post is None or isinstance(post, ThreadPost) else await self._shown(post, quotes=False)
+        if post is None or isinstance(post, ThreadPost):
+            return None
+        if await self._withheld(lambda: self.is_detached(post.ref.uri, quoting)):
+            return WITHHELD
+        return await self._shown(post, quotes=False)
+
+    async def _withheld(self, look: Callable[[], Awaitable[bool]]) -> bool:
+        """What cannot be told in time is a yes."""
+        try:
+            return await self._in_time(look)
+        except TimeoutError:
+            return True
 
     async def _post(self, uri: str) -> Post | ThreadPost:
         """The post; or what stands for one that is gone, or that could not be read."""

@@ -13,7 +13,7 @@ from memory.errors import EditRefused
 from memory.identifiers import hash_64
 from memory.model import Passage
 from memory.search.index import build
-from memory.tables import IndexStampRow, NoteRow, PassageRow, ReceiptRow
+from memory.tables import DenialRow, IndexStampRow, NoteRow, PassageRow, ReceiptRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 QUESTION_MARKS = "?\N{FULLWIDTH QUESTION MARK}\N{ARABIC QUESTION MARK}"
 STATEMENT_MARKS = ".!\n\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH EXCLAMATION MARK}\N{HORIZONTAL ELLIPSIS}"
 PASSAGE = PassageRow.__table__.c
+DENIED = select(DenialRow.did).where(DenialRow.embedding)  # of whom no vectors are made
 AUTHOR = func.coalesce(PASSAGE.author, PASSAGE.did).label("author")
 URI = (literal("at://") + PASSAGE.did + "/" + PASSAGE.source).label("uri")
 PASSAGE_COLUMNS = (  # in the order of Passage's fields
@@ -158,8 +159,16 @@ def with_scores(tx: Tx, did: str, scores: Mapping[int, float]) -> tuple[Passage,
 
 
 def not_encoded_by(encoder: str) -> ColumnElement[bool]:
-    """The condition for passages whose vector is not by this encoder."""
-    return PASSAGE.emb_model.is_distinct_from(encoder)
+    """The condition for passages that lack a vector by this encoder and may have one."""
+    return and_(PASSAGE.emb_model.is_distinct_from(encoder), PASSAGE.did.not_in(DENIED))
+
+
+def erase_vectors(tx: Tx, did: str) -> None:
+    """Erase the vectors of this person's passages."""
+    mine = (PASSAGE.did == did, PASSAGE.emb_model.is_not(None))
+    if tx.execute(update(PassageRow).where(*mine).values(emb=None, emb_model=None)).rowcount:
+        mark_changed(tx, {did})
+        mark_erased(tx)
 
 
 def count(tx: Tx, *where: Any) -> int:
@@ -173,8 +182,8 @@ def texts(tx: Tx, *where: Any, limit: int) -> dict[int, str]:
 
 
 def set_vectors(tx: Tx, vectors: Mapping[int, bytes | None], encoder: str) -> None:
-    """Set the vectors of these passages; a passage that was erased meanwhile is passed over."""
-    wanted = update(PassageRow).where(PASSAGE.id == bindparam("row"))
+    """Set the vectors of these passages, but for those that were erased or denied meanwhile."""
+    wanted = update(PassageRow).where(PASSAGE.id == bindparam("row"), PASSAGE.did.not_in(DENIED))
     tx.execute(
         wanted.values(emb=bindparam("vector"), emb_model=encoder),
         [{"row": row, "vector": vector} for row, vector in vectors.items()],

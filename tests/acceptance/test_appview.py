@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 from support.harness import Harness
 
-from bot.domain.mention import State
+from bot.domain.mention import Relation, State
 from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import GATE, gate_uri, read
+from bot.domain.uris import LIST_BLOCK, LIST_ITEM
 from bot.network.bluesky import Bluesky
 from bot.network.in_memory import InMemoryNetwork
 
 pytestmark = pytest.mark.network
 
 POST = "app.bsky.feed.post"
-BLOCK = "app.bsky.graph.block"
+BLOCK, LIST = "app.bsky.graph.block", "app.bsky.graph.list"
 LATER = "2026-11-22T12:00:00.000Z"
 
 
@@ -167,6 +169,41 @@ async def test_a_mention_that_the_stream_missed_is_answered_by_the_notifications
     assert reply.text
 
 
+async def test_a_block_is_told_direct_or_by_a_list_and_nothing_else_is_one(world):
+    network, bot, (ana, ben), index = world
+    listed = {"$type": LIST, "purpose": "app.bsky.graph.defs#modlist", "name": "bots", "createdAt": LATER}
+
+    async def told():
+        index()
+        return [(await network.relation(person.did)).blocks for person in (ana, ben)]
+
+    uri = ana.write(listed, collection=LIST).uri
+    ana.write({"$type": LIST_ITEM, "list": uri, "subject": bot.did, "createdAt": LATER}, collection=LIST_ITEM)
+    before = await told()
+    by_list = ana.write({"$type": LIST_BLOCK, "subject": uri, "createdAt": LATER}, collection=LIST_BLOCK)
+    direct = ben.write({"$type": BLOCK, "subject": bot.did, "createdAt": LATER}, collection=BLOCK)
+    during = await told()
+    ana.delete(by_list)
+    ben.delete(direct)
+
+    assert (before, during, await told()) == ([False, False], [True, True], [False, False])
+
+
+async def test_whom_the_bots_account_mutes_is_told(world):
+    network, _, (ana, ben), index = world
+    index()
+    if isinstance(network, InMemoryNetwork):
+        network.muted.add(ana.did)
+    else:
+        await network._session.post("app.bsky.graph.muteActor", json.dumps({"actor": ana.did}).encode())
+    muted = [(await network.relation(person.did)).muted for person in (ana, ben)]
+    if not isinstance(network, InMemoryNetwork):
+        await network._session.post("app.bsky.graph.unmuteActor", json.dumps({"actor": ana.did}).encode())
+
+    assert muted == [True, False]
+    assert await network.relation("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa") == Relation()
+
+
 @pytest.mark.parametrize(
     ("allow", "text", "opens"),
     [
@@ -184,7 +221,7 @@ async def test_a_gate_is_read_as_the_appview_reads_it(appview_net, network, bot,
     appview_net.index()
 
     gate = read(await network.record(gate_uri(root.uri)))
-    assert gate.allows_reply(mentioned=mentioned, bot_posts=()) is opens
+    assert gate.allows_reply(mentioned=mentioned, posts=()) is opens
     assert await network.may_reply(root.uri) is bool(opens)
 
 

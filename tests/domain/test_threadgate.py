@@ -36,7 +36,7 @@ def rules(*names):
     ],
 )
 def test_who_may_reply(record, mentioned, opens):
-    assert read(record, "me").allows_reply(mentioned=mentioned, bot_posts={"at://me/x/1"}) is opens
+    assert read(record, "me").allows_reply(mentioned=mentioned, posts={"at://me/x/1"}) is opens
 
 
 junk = st.recursive(

@@ -9,9 +9,11 @@ import pytest
 
 from bot.domain.embeds import blob_cid
 from bot.domain.mention import Profile
+from bot.domain.uris import LIST_BLOCK, LIST_ITEM, PREFERENCE, profile_uri
 from bot.errors import AccountTrouble, KeyTaken, PermanentNetworkError, ReadRefused, TransientNetworkError
 from bot.network.bluesky import Bluesky
-from bot.network.in_memory import InMemoryNetwork, _tid
+from bot.network.in_memory import InMemoryNetwork
+from bot.network.pds_rules import tid
 
 NUMBERS = itertools.count(1)
 PIXEL = base64.b64decode(
@@ -19,6 +21,7 @@ PIXEL = base64.b64decode(
 )
 POST = {"$type": "app.bsky.feed.post", "text": "look", "createdAt": "2026-11-22T12:00:00Z"}
 GATE, BLOCK = "app.bsky.feed.threadgate", "app.bsky.graph.block"
+LIST, NOON = "app.bsky.graph.list", "2026-11-22T12:00:00.000Z"
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
 
 
@@ -51,6 +54,9 @@ class MemoryPerson:
 
     def label(self, *labels):
         self.network.set_labels(self.did, *labels)
+
+    def describe(self, description):
+        self.network.set_bio(self.did, description)
 
 
 class Memory:
@@ -107,7 +113,7 @@ def network(world):
 
 
 def key():
-    return _tid(next(NUMBERS))
+    return tid(next(NUMBERS))
 
 
 def record(text="hello", **more):
@@ -328,7 +334,68 @@ async def test_a_block_of_the_bot_is_found_among_others_until_it_is_removed(netw
     assert (before, during, await network.blocked_by(person.did)) == (None, blocks[1].uri, None)
 
 
+def listed(owner, *dids):
+    """A list of moderation that holds these accounts: its AT URI."""
+    made = {"$type": LIST, "purpose": "app.bsky.graph.defs#modlist", "name": "bots", "createdAt": NOON}
+    uri = owner.write(made, collection=LIST).uri
+    for did in dids:
+        item = {"$type": LIST_ITEM, "list": uri, "subject": did, "createdAt": NOON}
+        owner.write(item, collection=LIST_ITEM)
+    return uri
+
+
+async def test_a_list_has_the_members_that_its_owner_gave_it(network, world):
+    owner, one, other = world.person(), world.person(), world.person()
+    first, second = listed(owner, one.did, network.did), listed(owner, other.did)
+    assert await network.members(first) == {one.did, network.did}
+    assert await network.members(second) == {other.did}
+    for uri in ("at://nonsense", f"{first}x", f"at://did:plc:{'a' * 24}/{LIST}/3kabcdefghijk"):
+        assert await network.members(uri) == frozenset()
+
+
+async def test_a_block_by_a_list_that_holds_the_bot_is_found_until_it_is_removed(network, world):
+    owner, person = world.person(), world.person()
+    with_bot, without = listed(owner, network.did), listed(owner, person.did)
+    before = await network.list_blocked_by(person.did)
+    blocks = [
+        person.write({"$type": LIST_BLOCK, "subject": uri, "createdAt": NOON}, collection=LIST_BLOCK)
+        for uri in (without, with_bot)
+    ]
+    during = await network.list_blocked_by(person.did)
+    person.delete(blocks[1])
+    assert (before, during, await network.list_blocked_by(person.did)) == (None, blocks[1].uri, None)
+    assert await network.blocked_by(person.did) is None
+
+
+async def test_declarations_are_read_as_they_stand_until_they_are_removed(network, world):
+    person = world.person()
+    said = {"$type": PREFERENCE, "scope": {"$type": f"{PREFERENCE}#globalScope"}, "updatedAt": NOON}
+    refs = [
+        person.write(
+            said | {"preferences": {"inference": {"allow": allow}}}, rkey=rkey, collection=PREFERENCE
+        )
+        for rkey, allow in (("self", False), ("other", True))
+    ]
+    found = await network.declarations(person.did)
+    assert {uri: record["preferences"]["inference"]["allow"] for uri, record in found.items()} == {
+        refs[0].uri: False,
+        refs[1].uri: True,
+    }
+    for ref in refs:
+        person.delete(ref)
+    assert await network.declarations(person.did) == {}
+    assert await network.declarations("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa") == {}
+
+
+async def test_the_bio_is_told_with_the_profile_and_stands_in_its_record(network, world):
+    person = world.person()
+    person.describe("birds, #nobot")
+    assert (await network.profile(person.did)).description == "birds, #nobot"
+    assert (await network.record(profile_uri(person.did)))["description"] == "birds, #nobot"
+
+
 async def test_without_an_appview_nothing_is_said_of_replies_and_notifications(network):
+    assert await network.relation("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa") is None
     assert await network.may_reply("at://did:plc:nobody/app.bsky.feed.post/3kabcdefghijk") is None
     with pytest.raises((TransientNetworkError, PermanentNetworkError)):
         await network.notifications()
@@ -342,7 +409,7 @@ async def test_the_double_gives_the_cid_of_the_real_pds(account):
 
 
 async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network, world, monkeypatch):
-    monkeypatch.setattr("bot.network.bluesky.BLOCKS_PER_PAGE", 2)
+    monkeypatch.setattr("bot.network.repos.PER_PAGE", 2)
     person, others = world.person(), [f"did:plc:{letter * 24}" for letter in "abcd"]
     ours, *_ = (
         person.write(
@@ -351,7 +418,7 @@ async def test_a_block_is_looked_for_on_every_page_up_to_the_thousandth(network,
         for did in (network.did, *others)
     )
     found = await network.blocked_by(person.did)
-    monkeypatch.setattr("bot.network.bluesky.MAX_PAGES", 2)
+    monkeypatch.setattr("bot.network.repos.MAX_PAGES", 2)
     beyond = await network.blocked_by(person.did)
     assert (found, beyond) == (ours.uri, None if isinstance(world, Real) else ours.uri)
 

@@ -157,8 +157,8 @@ class Bot(RuleBasedStateMachine):
 
     def swap_handles_and_block(self, one, data):
         other = data.draw(PEOPLE, label="with")
-        profiles, uri = self.harness.network._profiles, f"at://{one}/app.bsky.graph.block/3kabcdefghijk"
-        first, second = profiles[one].handle, profiles[other].handle
+        handles, uri = self.harness.network._handles, f"at://{one}/app.bsky.graph.block/3kabcdefghijk"
+        first, second = handles[one], handles[other]
         self.harness.network.set_handle(one, second)
         self.harness.network.set_handle(other, first)
         block(self.harness, uri)

@@ -42,6 +42,7 @@ IMPERSONAL = {
     *("passage.author", "passage.source", "passage.lang", "passage.emb_model", "shelf.did"),
     *("stop.did", "block.uri", "block.did", "gate.uri", "gate.post", "gate.record"),
     *("thread_stop.root_uri", "thread_stop.did", "person_queue.did", "spend_day.day", "spend_day.kind"),
+    *("denial.did", "stance.did", "stance.statements"),
     *("spend.kind", "spend.person", "spend.thread", "spend.mention"),
 }
 

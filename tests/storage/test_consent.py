@@ -194,6 +194,18 @@ def test_somebody_elses_stop_ends_no_thread(harness):
     assert harness.outcome(ref) == (State.ANSWERED, None)
 
 
+def test_somebody_elses_start_does_not_open_a_thread_that_its_author_stopped(harness):
+    root = harness.say(ANA, "hello all")
+    harness.work()
+    in_thread = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
+    harness.say(ANA, "stop", **in_thread)
+    harness.say(BEN, "start", **in_thread)
+    ref = harness.say(BEN, "and now?", **in_thread)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.THREAD_STOPPED)
+
+
 @pytest.mark.slow
 def test_a_stop_that_is_heard_late_does_not_undo_a_later_start(harness):
     said_at = harness.clock()
@@ -297,6 +309,18 @@ def test_a_gate_of_an_earlier_version_names_no_hidden_person_who_was_forgotten(h
     harness.erase(ANA)
 
     assert [row["record"] for row in rows(harness, "gate")] == [Gate(old.allow, frozenset({other})).to_json()]
+
+
+def test_a_hidden_mention_is_not_answered(harness):
+    root, in_thread = thread(harness)
+    refs = [harness.say(did, "hi", **in_thread) for did in (ANA, "did:plc:cid")]
+    gate(harness, root, {"$type": GATE, "hiddenReplies": [refs[0].uri]})
+    harness.work()
+
+    assert [harness.outcome(ref) for ref in refs] == [
+        (State.DECLINED, PolicyReason.GATED),
+        (State.ANSWERED, None),
+    ]
 
 
 def test_a_gate_of_somebody_else_is_no_gate(harness):

@@ -10,6 +10,7 @@ from support.relay import ALICE, ME, TIME, car, commit, error, frame, mention
 from bot.domain.events import (
     AccountChanged,
     Blocked,
+    DeclarationChanged,
     GateChanged,
     IdentityChanged,
     PostCreated,
@@ -347,3 +348,27 @@ def test_no_bytes_raise_anything_but_bad_frame(noise, cut):
 def test_a_post_carries_the_revision_of_its_repo_if_it_is_one(rev, known):
     (event,) = decoded(commit(7, ("create", KEY, mention()), rev=rev)).events
     assert event.rev == (rev if known else None)
+
+
+DECLARED = {"$type": "community.lexicon.preference.ai", "preferences": {"inference": {"allow": False}}}
+
+
+def test_a_declaration_of_a_tracked_repo_is_told_and_its_removal_too():
+    path = "community.lexicon.preference.ai/self"
+    uri = f"at://{ALICE}/{path}"
+    by_post = EventFilter(Tracked(ME, posts=[f"at://{ALICE}/app.bsky.feed.post/{KEY}"]))
+    for event_filter in (by_post, EventFilter(Tracked(ME, [ALICE]))):
+        for action in ("create", "update"):
+            (written,) = read(commit(7, (action, path, DECLARED)), event_filter, NOW).events
+            assert written == DeclarationChanged(7, uri, ALICE, DECLARED, AT)
+        (gone,) = read(commit(8, ("delete", path, None)), event_filter, NOW).events
+        assert gone == RecordDeleted(8, uri, ALICE, AT)
+    for data in (commit(7, ("create", path, DECLARED)), commit(8, ("delete", path, None))):
+        assert decoded(data, "did:plc:nobody").events == ()
+
+
+def test_a_block_of_a_list_by_a_tracked_repo_asks_to_read_it_again():
+    record = {"$type": "app.bsky.graph.listblock", "subject": "at://did:plc:x/app.bsky.graph.list/1"}
+    data = commit(7, ("create", f"app.bsky.graph.listblock/{KEY}", record))
+    assert decoded(data).events == (RepoSync(7, ALICE, "list block", AT),)
+    assert decoded(data, "did:plc:nobody").events == ()

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -14,6 +15,7 @@ from bot.domain.events import PostCreated
 from bot.domain.tracked import Tracked
 from bot.streams import filter as filters
 from bot.streams import frames, lines
+from bot.streams.jetstream import LineDialect
 from bot.streams.message import BadFrame, Message, Notice
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -276,3 +278,20 @@ def test_a_damaged_frame_is_never_dismissed_while_it_still_names_the_bot(data):
 def test_a_post_carries_the_revision_of_its_repo_if_it_is_one():
     revs = [decoded(line(rev=rev)).events[0].rev for rev in ("3mptbyplx2i2p", "x", None)]
     assert revs == ["3mptbyplx2i2p", None, None]
+
+
+def test_a_declaration_is_the_same_event_in_both_dialects():
+    path, record = "community.lexicon.preference.ai/self", {"preferences": {"inference": {"allow": False}}}
+    for operation in (("create", path, record), ("delete", path, None)):
+        data = commit(7, operation)
+        (told,) = corpus.as_lines([data])
+        (in_line,), (in_frame,) = (
+            decoded(told).events,
+            frames.read(data, filters.EventFilter(Tracked(ME, [ALICE])), NOW).events,
+        )
+        assert replace(in_line, cursor=0) == replace(in_frame, cursor=0)
+
+
+def test_jetstream_is_asked_for_declarations_and_list_blocks():
+    asked = {value for _, value in LineDialect.query}
+    assert {"community.lexicon.preference.ai", "app.bsky.graph.listblock"} <= asked

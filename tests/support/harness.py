@@ -111,6 +111,7 @@ class Harness:
             ledger=self.services.ledger,
             journal=self.services.journal,
             bot_did=self.network.did,
+            bot_handle=self.network.handle,
             limits=self.limits,
             pace=NO_PAUSE,
             tracked=self.services.tracked,

@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from sqlalchemy import delete, insert, or_, select, update
 
+from bot.domain.declarations import Declared, Level, Statement
 from bot.domain.limits import Pace
-from bot.domain.mention import Command, State, StrongRef
+from bot.domain.mention import Command, Relation, State, StrongRef
+from bot.domain.policy import Facts
 from bot.domain.turn import TurnOutcome, TurnRecord
-from bot.storage import consent, edits, facts, mentions, outbox, queue, sources, turns, views
+from bot.storage import consent, edits, facts, mentions, outbox, queue, sources, stances, turns, views
 from bot.storage.spending import Attempt
-from bot.storage.tables import BlockRow, MentionRow, OutboxRow, PersonQueueRow, StopRow, ThreadStopRow
-from memory.model import Forget, Limits, Passage, Remember, Revise
+from bot.storage.tables import (
+    BlockRow,
+    MentionRow,
+    OutboxRow,
+    PersonQueueRow,
+    StopRow,
+    ThreadStopRow,
+    TurnRow,
+)
+from memory.encoders import NoEncoder
+from memory.model import Denied, Forget, Limits, Passage, Remember, Revise
 from memory.rows import notes, passages
 from memory.store import Memory
 from memory.tables import Base, IndexStampRow, NoteRow, PassageRow, PersonRow, RevisionRow, tables_of_people
@@ -29,8 +41,10 @@ from support.factory import NOW as TODAY
 from support.memory_people import NOW, later, receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from memory.db import Database, Tx
 
@@ -113,6 +127,13 @@ def speak(tx: Tx, did: str, number: int) -> None:
     tx.execute(insert(StopRow).values(did=did, at=NOW))
     tx.execute(insert(ThreadStopRow).values(root_uri=first.uri, did=did, at=NOW))
     tx.execute(insert(BlockRow).values(uri=f"at://{did}/app.bsky.graph.block/1", did=did, at=NOW))
+    if did != MIA:
+        denied = Declared(inference=False, embedding=False if did == ZOE else None)
+        statement = Statement(Level.GLOBAL, is_clear=True, **asdict(denied))
+        uri = f"at://{did}/community.lexicon.preference.ai/self"
+        stances.put_statements(tx, new_memory(), did, {uri: statement}, NOW)
+        stances.put_relation(tx, did, Relation(blocks=True, muted=True), NOW)
+    tx.execute(update(TurnRow).where(TurnRow.did == did).values(calls="[]"))
 
 
 # --- what is done for Mia ------------------------------------------------------------------------
@@ -157,6 +178,30 @@ def drop_passages(tx: Tx) -> None:
     tx.execute(delete(PassageRow).where(PassageRow.did == MIA))
 
 
+def drop_wishes(tx: Tx) -> None:
+    for table in (StopRow, BlockRow):
+        tx.execute(delete(table).where(table.did == MIA))
+
+
+class Asked(NoEncoder):
+    """Keeps the queries that it was given."""
+
+    name, dims = "asked", 1
+
+    def __init__(self) -> None:
+        self.queries: list[str] = []
+
+    def query(self, words: Sequence[str]) -> NDArray[np.float32]:
+        self.queries.append(" ".join(words))
+        return np.zeros(1, np.float32)
+
+
+def queries_encoded(tx: Tx) -> list[str]:
+    encoder = Asked()
+    Memory(encoder=encoder).retrieval.find(tx, MIA, QUERY, now=later(9))
+    return encoder.queries
+
+
 def after(_before: None, result: Any) -> Any:
     return result
 
@@ -164,6 +209,8 @@ def after(_before: None, result: Any) -> Any:
 EDIT = {"actor": "rules", "at": later(3)}
 SAID = receipt(MIA, "p9", later(3))
 ASKED = mention(11, MIA)
+DECLARATION = f"at://{MIA}/community.lexicon.preference.ai/self"
+ALLOWED = Statement(Level.GLOBAL, is_clear=True, inference=True, embedding=True)
 QUERY = "what of the dog Rex?"
 
 
@@ -233,6 +280,10 @@ PEOPLE: Mapping[str, Any] = {
     "set_status": lambda tx, memory: memory.people.set_status(tx, MIA, "suspended", later(5)),
     "mark_introduced": lambda tx, memory: memory.people.mark_introduced(tx, MIA, later(5)),
     "rename": lambda tx, memory: memory.people.rename(tx, MIA, "mia2.test", later(5)),
+    "denials.get": lambda tx, memory: memory.denials.get(tx, MIA),
+    "denials.put": lambda tx, memory: memory.denials.put(tx, MIA, Denied()),
+    "denials.put embedding": lambda tx, memory: memory.denials.put(tx, MIA, Denied(embedding=True)),
+    "find by vectors": lambda tx, _: queries_encoded(tx),
 }
 STORAGE: Mapping[str, Any] = {
     "retrieval.answered": lambda tx, memory: memory.retrieval.answered(tx, MIA),
@@ -252,6 +303,13 @@ STORAGE: Mapping[str, Any] = {
     "consent.block": lambda tx, _: consent.block(tx, f"at://{MIA}/app.bsky.graph.block/2", TOMORROW, NOW),
     "consent.blocks_of": lambda tx, _: consent.blocks_of(tx, MIA),
     "facts.gather": lambda tx, _: facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW).automatic,
+    "consent.deny_inference": lambda tx, _: consent.deny_inference(tx, MIA, NOW),
+    "facts.is_withheld": lambda tx, _: after(drop_wishes(tx), facts.is_withheld(tx, MIA)),
+    "facts.with_stances": lambda tx, _: facts.with_stances(tx, ASKED, Facts(age=timedelta(0))),
+    "stances.get": lambda tx, _: stances.get(tx, MIA),
+    "stances.erase": lambda tx, _: stances.erase(tx, MIA),
+    "stances.change_statement": lambda tx, memory: stances.change_statement(tx, memory, DECLARATION, ALLOWED),
+    "turns.redact_of_person": lambda tx, _: turns.redact_of_person(tx, MIA),
     "facts._answers": lambda tx, _: facts._answers(tx, ASKED, NOW),
     "outbox._time_to_post": lambda tx, _: outbox._time_to_post(tx, ASKED, NOW, SLOW),
     "queue.next_waiting": lambda tx, _: next_turn(tx, later(9)),

@@ -45,7 +45,11 @@ async def read(network, asked, *, seconds=30.0, count=1_000_000, erased=()):
     async def is_erased(post):
         return post.did in erased
 
-    return await ThreadReader(network, ANA, budget, is_erased).read(asked, own, 20)
+    return await ThreadReader(network, ANA, budget, is_erased, no, no).read(asked, own, 20)
+
+
+async def no(*_):
+    return False
 
 
 class Slow(InMemoryNetwork):
