@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.factory import ANA
+from support.factory import ANA, LIMITS
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.mention import State
@@ -100,7 +101,7 @@ def test_unlabelled_bots_that_face_each_other_stop(db_of, tmp_path, count):
 
 
 def test_who_answers_as_fast_as_a_program_is_not_answered_any_more_that_day(db, tmp_path):
-    harness = Harness(db, tmp_path, Chatty())
+    harness = Harness(db, tmp_path, Chatty(), limits=replace(LIMITS, partner_posts=9))
     ref, outcomes = harness.say(ANA, "hello there, my friend"), []
     for number in range(6):
         harness.work()
