@@ -7,6 +7,7 @@ with any trouble.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(minutes=10)
 NOW = timedelta(0)
+SECONDS = 8.0  # for one person's blocks or declarations; all that a mention needs has 30
 
 
 async def read_blocks(
@@ -84,8 +86,9 @@ async def _unless_recent(
     if read_at is not None and services.clock() - read_at < max_age:
         return
     try:
-        await read()
-    except (TransientNetworkError, PermanentNetworkError) as error:
+        async with asyncio.timeout(SECONDS):
+            await read()
+    except (TransientNetworkError, PermanentNetworkError, TimeoutError) as error:
         if read_at is None:
             raise TransientNetworkError(
                 str(error), retry_after=getattr(error, "retry_after", None)

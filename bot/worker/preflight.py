@@ -56,15 +56,17 @@ async def run_preflight(
     Blocks and bios may be `max_age` old. What people declare is stored. Raises NetworkError and FenceLost.
     """
     mention = claim.mention
+    by_program = claim.state is State.POSTING and mention.command is not None
     async with in_time(budget):
         post = await services.network.post(mention.uri, budget)
         if post is None:
             return Preflight(claim, None, deleted=await services.network.status(mention.did) == ACTIVE)
-        claim = await correct_root(services, claim, budget)
-        mention = claim.mention
+        if by_program or claim.state is not State.POSTING:  # else it is known since the draft
+            claim = await correct_root(services, claim, budget)
+            mention = claim.mention
         gate = await _read_gate(services, mention, budget)
         gated = gate is not None and not await _may_reply(services, mention, gate, budget)
-        if claim.state is not State.POSTING or mention.command is None:  # no model sees a command's answer
+        if not by_program:  # which shows no model anything
             await wishes.read_declarations(services, mention.did, budget)
         muted, no_bots = await _read_wishes(services, mention, budget, max_age)
         return Preflight(claim, post, gated=gated, muted=muted, no_bots=no_bots)

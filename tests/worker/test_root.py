@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.events import NOBODY, gate, plain, rows, thread
-from support.factory import ANA, BEN
+from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.mention import State, StrongRef
@@ -99,6 +99,15 @@ def test_under_an_answer_of_the_bot_the_root_is_known_without_reading_it(harness
 
     assert root_of_reply(harness, ref) == root.to_json()
     assert read.count(answer.ref.uri) == 1  # for the prompt
+
+
+def test_the_answer_to_a_command_stands_in_the_true_thread_too(harness):
+    root, _ = thread(harness)
+    ref = forged(harness, root, text="forget me")
+    harness.work()
+    (reply,) = [post for post in harness.network.posts(ME) if post.record["reply"]["parent"] == ref.to_json()]
+
+    assert reply.record["reply"]["root"] == root.to_json()
 
 
 def test_a_parent_that_is_gone_leaves_the_claim(harness):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from support.events import rows, thread
 from support.factory import ANA, BEN, ME
@@ -12,6 +14,7 @@ from bot.domain.declarations import Level
 from bot.domain.mention import Command, State
 from bot.domain.policy import PolicyReason
 from bot.errors import PermanentNetworkError, TransientNetworkError
+from bot.ingest import wishes
 from bot.storage import stances
 from memory.model import Denied
 
@@ -150,6 +153,23 @@ def test_what_was_read_last_holds_while_it_cannot_be_read(harness, method):
 
     assert harness.outcome(ref)[0] is State.ANSWERED
     assert harness.network.fired[method] > 0
+
+
+@pytest.mark.parametrize("method", ["blocked_by", "relation", "declarations"])
+def test_a_read_that_never_ends_is_one_that_cannot_be_read(harness, monkeypatch, method):
+    harness.say(ANA, "hi")
+    harness.work()
+    harness.clock.forward(hours=1)
+    refs = [harness.say(ANA, "hi again"), harness.say(BEN, "hi")]
+    monkeypatch.setattr(wishes, "SECONDS", 0.05)
+    monkeypatch.setattr(harness.network, method, forever)
+    harness.work()
+
+    assert [harness.outcome(ref)[0] for ref in refs] == [State.ANSWERED, State.WAITING]
+
+
+async def forever(*_values):
+    await asyncio.Event().wait()
 
 
 def test_a_denial_that_was_read_last_holds_while_it_cannot_be_read(harness):
