@@ -293,6 +293,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
         tracked=services.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),
+        own_handle=services.network.handle,
     )
     with services.db.read() as tx:
         handler.load_tracked(tx)

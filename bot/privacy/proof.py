@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, func, or_, select
 
 from bot.storage import mentions
-from bot.storage.tables import BlockRow, GateRow, StopRow, ThreadStopRow
+from bot.storage.tables import BlockRow, GateRow, RefusalRow, StopRow, ThreadStopRow
 from memory.tables import Base
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MIN_CHARS = 4  # shorter texts stand in other words
 FORMS = 300  # of words in one statement: SQLite takes no condition deeper than 1,000
 CHUNK = 2**20  # bytes of a file that are read at once
-CONSENT = frozenset(row.__tablename__ for row in (StopRow, BlockRow, ThreadStopRow, GateRow))
+CONSENT = frozenset(row.__tablename__ for row in (StopRow, RefusalRow, BlockRow, ThreadStopRow, GateRow))
 
 
 @dataclass(frozen=True, slots=True)

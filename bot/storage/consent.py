@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from bot.domain.mention import Command
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
 from bot.storage import jobs
 from bot.storage.jobs import JobKind
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
-from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, RefusalRow, StopRow, ThreadStopRow
 from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.mention import Mention
+    from bot.domain.mention import Command, Mention
     from memory.db import Tx
 
 WITHDRAW_WITHIN = timedelta(seconds=60)  # older posts were made before the stop and stay
@@ -38,6 +37,19 @@ def start(tx: Tx, did: str) -> None:
     tx.execute(delete(ThreadStopRow).where(ThreadStopRow.did == did))
 
 
+def refuse_memory(tx: Tx, did: str, now: datetime) -> None:
+    """From now on, remember nothing of this person. What is remembered stays."""
+    tx.execute(insert(tx, RefusalRow).values(did=did, at=now).on_conflict_do_nothing())
+
+
+def allow_memory(tx: Tx, did: str) -> None:
+    tx.execute(delete(RefusalRow).where(RefusalRow.did == did))
+
+
+def refuses_memory(tx: Tx, did: str) -> bool:
+    return tx.scalar(select(RefusalRow.did).where(RefusalRow.did == did)) is not None
+
+
 def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
     """Stop answering in this thread, whoever asks."""
     row = insert(tx, ThreadStopRow).values(root_uri=root_uri, did=author(root_uri), at=now)
@@ -45,11 +57,11 @@ def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
     _decline_and_withdraw(tx, MentionRow.root_uri == root_uri, "thread stopped", now)
 
 
-def is_overruled(tx: Tx, mention: Mention) -> bool:
-    """Whether the same person wrote a later `stop` or `start`, so that this late one must do nothing."""
+def is_overruled(tx: Tx, mention: Mention, *opposites: Command) -> bool:
+    """Whether the same person wrote a later one of these commands, so that this late one must do nothing."""
     later = select(MentionRow.uri).where(
         MentionRow.did == mention.did,
-        MentionRow.command.in_((Command.STOP, Command.START)),
+        MentionRow.command.in_(opposites),
         MentionRow.said_at > mention.said_at,
     )
     return tx.execute(later.limit(1)).first() is not None

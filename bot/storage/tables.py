@@ -190,6 +190,15 @@ class StopRow(Base):
     at: Mapped[datetime]
 
 
+class RefusalRow(Base):
+    """A person of whom nothing is remembered, as they asked. It is kept after `forget me`, too."""
+
+    __tablename__ = "refusal"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class BlockRow(Base):
     """A block of the bot. The key is the record's URI, because a deletion names only that."""
 

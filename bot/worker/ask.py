@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bot.domain import links, reply, turn
 from bot.domain.gate import of_prompt
 from bot.prompt import compose
-from bot.storage import outbox
+from bot.storage import consent, outbox
 from bot.tools.toolbox import Toolbox
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.reserving import reserve_more
@@ -167,7 +167,10 @@ def _compile_memory(
     )
     with only(tx, mention.did):
         answers = memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG)
-        return known, memory.remaining_limits(tx, mention.did, now), answers
+        limits = memory.remaining_limits(tx, mention.did, now)
+        if consent.refuses_memory(tx, mention.did):
+            limits = replace(limits, per_exchange=0)
+        return known, limits, answers
 
 
 def _names(services: Services) -> dict[str, str]:

@@ -10,7 +10,7 @@ from bot.domain import commands, policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Part, State
 from bot.privacy.erasure import propagate_erasure
-from bot.storage import mentions, outbox, outcomes, queue, redaction, sources, spending
+from bot.storage import consent, mentions, outbox, outcomes, queue, redaction, sources, spending
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain, receipt
@@ -131,18 +131,21 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     if not redaction.is_marked(tx, mention.uri):
         sources.add(tx, mention.uri, asked.sources, now)
+    refused = consent.refuses_memory(tx, mention.did)  # perhaps since the brain was asked
+    edits = [edit for edit in result.edits if isinstance(edit, Forget) or not refused]
     with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
         services.memory.apply(
             tx,
             mention.did,
-            result.edits,
+            edits,
             receipt(mention),
             key=f"{mention.uri}@{claim.fence}",  # an edited post can have more than one turn
             actor=f"brain:{services.brain.name}",
             at=now,
         )
     text = reply.clean(result.reply or "")
-    _record_exchange(services, tx, mention, result, text, now)
+    if not refused:
+        _record_exchange(services, tx, mention, result, text, now)
     if not text:
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)

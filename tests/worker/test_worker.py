@@ -10,7 +10,6 @@ from sqlalchemy.exc import IntegrityError
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import ERASED_REPLY
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
@@ -19,6 +18,7 @@ from bot.errors import (
     TransientBrainError,
 )
 from bot.storage import steering, views
+from bot.wording import answers
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -138,7 +138,7 @@ def test_forget_me_erases_at_once_is_confirmed_and_leaves_no_name(db, tmp_path):
         harness.notes(ANA)
     harness.work()
 
-    assert [post.text for post in harness.replies(ref)] == [ERASED_REPLY]
+    assert [post.text for post in harness.replies(ref)] == [answers.text("en", "erased")]
     with db.read() as tx:
         tables = ("person", "handle", "note", "revision", "mention", "outbox", "errand")
         rows = [str(row) for table in tables for row in tx.execute(text(f"SELECT * FROM {table}"))]
