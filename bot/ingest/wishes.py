@@ -18,6 +18,7 @@ from bot.domain.mention import Command
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import consent, mentions, sources
 from bot.wording import answers
+from bot.wording.detection import detect
 from bot.wording.parse import understand
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.model import Receipt, Remember, Revise
@@ -91,7 +92,7 @@ def active_notes(tx: Tx, memory: Memory, did: str) -> tuple[Note, ...]:
 def language(mention: Mention) -> str:
     """The language to answer the command in."""
     understood = understand(mention.text)
-    return answers.language(mention.langs, understood.langs if understood else ())
+    return answers.language(mention.langs, understood.langs if understood else (), detect(mention.text))
 
 
 def carry_out(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: datetime) -> str | None:

@@ -28,4 +28,6 @@ def language(declared: Sequence[str], understood: Collection[str], detected: str
         return both[0]
     if understood and DEFAULT not in understood:
         return detected if detected is not None and detected in understood else min(understood)
-    return next(iter(named), detected if detected is not None and detected in known else DEFAULT)
+    if named or understood:
+        return next(iter(named), DEFAULT)
+    return detected if detected is not None and detected in known else DEFAULT

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from bot.domain import commands, policy, reply
 from bot.domain.limits import POINTS_PER_POST
-from bot.domain.mention import Part, State
+from bot.domain.mention import Command, Part, State
+from bot.ingest.edits import OPPOSITES
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import consent, mentions, outbox, outcomes, queue, redaction, sources, spending
 from bot.storage.ledger import EntryKind
@@ -131,6 +132,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     if not redaction.is_marked(tx, mention.uri):
         sources.add(tx, mention.uri, asked.sources, now)
+    if result.refuse and not consent.is_overruled(tx, mention, *OPPOSITES[Command.REFUSE]):
+        consent.refuse_memory(tx, mention.did, now)
     refused = consent.refuses_memory(tx, mention.did)  # perhaps since the brain was asked
     edits = [edit for edit in result.edits if isinstance(edit, Forget) or not refused]
     with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
@@ -149,6 +152,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     if not text:
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
+        if result.stop and not consent.is_overruled(tx, mention, *OPPOSITES[Command.STOP]):
+            consent.stop(tx, mention.did, now)
         return Step(State.SILENT, result.why)
     if asked.notice:
         services.memory.people.mark_introduced(tx, mention.did, now)

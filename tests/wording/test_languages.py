@@ -7,6 +7,7 @@ import regex
 
 from bot.domain.mention import Command
 from bot.wording import answers
+from bot.wording.detection import detect
 from bot.wording.grammar import PatternFault
 from bot.wording.languages import ARGUED, languages
 from bot.wording.parse import understand
@@ -68,3 +69,9 @@ def test_the_declared_language_counts_unless_the_words_are_of_another(
     declared, understood, detected, expected
 ):
     assert answers.language(declared, understood, detected) == expected
+
+
+def test_a_text_of_several_languages_is_answered_in_the_one_that_its_letters_tell():
+    assert detect("hör bitte auf, mir zu schreiben") == "de"
+    assert detect("você pode parar de me responder?") == "pt"
+    assert detect("これは何ですか") == "ja"

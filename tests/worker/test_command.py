@@ -220,3 +220,34 @@ def test_a_command_that_is_deleted_meanwhile_is_not_answered(harness):
     harness.network.remove(ref.uri)
     harness.work()
     assert harness.entry(ref).state is State.DECLINED
+
+
+def test_a_model_stops_for_the_asker_alone_and_their_own_word_undoes_it(harness):
+    harness.brain.script[:] = [("stop_talking", {})]
+    assert ask(harness, "I think we should not be talking, you and me") == []
+    harness.brain.script[:] = [REPLY]
+    assert ask(harness, "are you there?") == []
+    assert ask(harness, "are you there?", BEN) != []
+    assert ask(harness, "start") == [answers.text("en", "started")]
+    assert ask(harness, "are you there?") == [REPLY[1]["text"]]
+
+
+def test_a_model_that_is_told_to_remember_nothing_notes_nothing_from_then_on(harness):
+    harness.brain.script[:] = [("remember", {"text": "has a boat"}), ("do_not_remember", {}), REPLY]
+    assert ask(harness, "I have a boat, but that is nothing for your notebook") == [REPLY[1]["text"]]
+    assert notes(harness) == ["lives in Lisbon"]
+    assert ask(harness, "remember me") == [answers.text("en", "remembered")]
+    harness.brain.script[:] = [("remember", {"text": "has a boat"}), REPLY]
+    ask(harness, "I have a boat")
+    assert notes(harness) == ["lives in Lisbon", "has a boat"]
+
+
+def test_a_stop_of_the_model_does_not_undo_a_start_that_was_said_meanwhile(harness):
+    async def start():
+        harness.clock.forward(seconds=1)
+        harness.say(ANA, "start")
+
+    harness.brain.script[:] = [start, ("stop_talking", {})]
+    ask(harness, "I think we should not be talking, you and me")
+    harness.brain.script[:] = [REPLY]
+    assert ask(harness, "are you there?") == [REPLY[1]["text"]]
