@@ -41,6 +41,7 @@ bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl
 	@$(BIN)/python -m benchmarks.outside --json
 	@$(BIN)/python -m benchmarks.hostile --json
 	@$(BIN)/python -m benchmarks.limits --json
+	@$(BIN)/python -m benchmarks.wordings --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
 	@$(if $(SHARED),$(BIN)/python -m benchmarks.governance --data $(SHARED) --json,echo "governance's needs SHARED=FILE" >&2)
 

@@ -22,6 +22,7 @@ SMALL = {
     "governance": ["--data", "space.jsonl"],
     "outside": ["--mentions", "30"],
     "hostile": ["--corpus", "hostile.jsonl", "--ordinary", "200"],
+    "wordings": [],
     "limits": ["--one", "14", "--fresh", "14", "--minutes", "2"],
 }
 MUST_BE_ZERO = (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_REQUESTS = 8  # requests of one turn; the toolbox limits its calls
 MAX_CORRECTIONS = 2  # how often a model may correct text that cannot be posted, or calls that were cut
-ENDING_TOOLS = frozenset({"reply", "stay_silent"})
+ENDING_TOOLS = frozenset({"reply", "stay_silent", "stop_talking"})
 USE_REPLY = (
     "Nothing is posted yet: only what `reply` is called with will be. Call it with your whole answer, or "
     "call `stay_silent` if an answer would be noise."

@@ -36,9 +36,37 @@ class Reason(StrEnum):
 
 
 class Command(StrEnum):
+    """What a person can wish of the program itself, in words that code understands.
+
+    FORGET is about all of the person, FORGET_NOTE about what they name, MAY_FORGET is a FORGET in doubt. YES
+    and NO answer the question that a MAY_FORGET led to. The last two are two wishes in one post.
+    """
+
     STOP = "stop"
     START = "start"
     FORGET = "forget"
+    FORGET_NOTE = "forget note"
+    MAY_FORGET = "may forget"
+    YES = "yes"
+    NO = "no"
+    REFUSE = "do not remember"
+    REMEMBER = "remember"
+    HELP = "help"
+    MEMORY = "memory"
+    WHY = "why"
+    CORRECT = "correct"
+    EXPORT = "export"
+    FORGET_AND_STOP = "forget and stop"
+    FORGET_AND_REFUSE = "forget and do not remember"
+
+    @property
+    def forgets(self) -> bool:
+        """Whether everything about the person is erased."""
+        return self in {Command.FORGET, Command.FORGET_AND_STOP, Command.FORGET_AND_REFUSE}
+
+    @property
+    def stops(self) -> bool:
+        return self in {Command.STOP, Command.FORGET_AND_STOP}
 
 
 class State(StrEnum):

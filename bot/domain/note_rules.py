@@ -63,7 +63,7 @@ INSTRUCTING = regex.compile(
     r"|operator|developer|creator)\b(?! of)|\bof (?:this|the) bot\b"
     r"|^\s*(?:#|<|\[|\{|```)|\b(?:assistant|system|user|human)\s*:|</?\w+>|\{\{|<\|"
     r"|\btool_?calls?\b|\bfunction_?call"
-    r"|\b(?:stay_silent|remember|revise|recall|reply)\s*\(|\brules? of conduct\b"
+    r"|\b(?:stay_silent|stop_talking|do_not_remember|remember|revise|recall|reply)\s*\(|\brules? of conduct\b"
     r"|\bno (?:restrictions|limits|filters|rules)\b"
     r"|\bact(?:s)? as (?:an? )?(?:ai|bot|unrestricted)|\bunrestricted\b|\bexfiltrat|\bbackdoor"
     r"|\bconfidential\b|\btop secret\b"

@@ -142,9 +142,14 @@ def are_counted(tokens_in: int, tokens_out: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """What a turn decided, already validated: a reply or silence, and edits of memory."""
+    """What a turn decided, already validated: a reply or silence, and edits of memory.
+
+    `stop`: the person wants no answers any more. `refuse`: they want nothing to be noted about them.
+    """
 
     reply: str | None
     why: str = ""
     edits: tuple[Edit, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    stop: bool = False
+    refuse: bool = False

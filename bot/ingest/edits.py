@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.domain import commands, policy
+from bot.domain import policy
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import OPEN, Command, Ignored, Part
 from bot.domain.said import wished_at
 from bot.domain.uris import author, is_by
+from bot.ingest import commands
 from bot.privacy.erasure import erase, propagate_erasure
 from bot.privacy.repeats import erase_repeats
 from bot.storage import consent, edits, facts, mentions, outbox, spending
 from bot.storage.spending import SpendKind
+from bot.wording import answers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from bot.storage.ledger import Ledger
     from memory.db import Tx
     from memory.store import Memory
+
+
+STOPPING = (Command.STOP, Command.FORGET_AND_STOP, Command.START)
+REFUSING = (Command.REFUSE, Command.FORGET_AND_REFUSE, Command.REMEMBER)
+# of these commands the one said last holds, whichever is heard last
+OPPOSITES = dict.fromkeys(STOPPING, STOPPING) | dict.fromkeys(REFUSING, REFUSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +62,56 @@ def carry_out_command(
 
     A command is obeyed always, but answered only as often as the limits allow.
     """
+    command = mention.command
+    if command is None:
+        return
+    overruled = consent.is_overruled(tx, mention, *OPPOSITES.get(command, ()))
+    if command.forgets:
+        _forget(tx, memory, ledger, journal, limits, mention, now, answer=answer and not command.stops)
+    if not overruled:
+        _record_consent(tx, mention, now)
+    if command.forgets or command.stops:
+        return
+    said = commands.carry_out(tx, memory, journal, mention, now)
+    if answer:
+        parts = [Part(0, said, ())] if said else []
+        outbox.draft_at_once(tx, mention.uri, parts, now)
+
+
+def _forget(
+    tx: Tx,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    limits: Limits,
+    mention: Mention,
+    now: datetime,
+    *,
+    answer: bool,
+) -> None:
+    lang = commands.language(mention)
+    to_answer = set(mentions.open_wishes(tx, mention.did)) - {mention.uri} if answer else ()
+    answer = answer and _reserve_answer(tx, journal, limits, mention, now)
+    wish = wished_at(mention.uri, mention.said_at, now)
+    keep = [mention.uri] if answer else to_answer
+    erase(tx, memory, ledger, journal, mention.did, now, wished_at=wish, keep=keep)
+    if answer:
+        said = answers.text(lang, "erased")
+        outbox.draft_at_once(tx, mention.uri, [Part(0, said, ())], now)
+
+
+def _record_consent(tx: Tx, mention: Mention, now: datetime) -> None:
     match mention.command:
-        case Command.FORGET:
-            to_answer = set(mentions.open_wishes(tx, mention.did)) - {mention.uri} if answer else ()
-            answer = answer and _reserve_answer(tx, journal, limits, mention, now)
-            wish = wished_at(mention.uri, mention.said_at, now)
-            keep = [mention.uri] if answer else to_answer
-            erase(tx, memory, ledger, journal, mention.did, now, wished_at=wish, keep=keep)
-            if answer:
-                outbox.draft_at_once(tx, mention.uri, [Part(0, commands.ERASED_REPLY, ())], now)
-        case Command.STOP if not consent.is_overruled(tx, mention):
+        case Command.STOP | Command.FORGET_AND_STOP:
             consent.stop(tx, mention.did, now)
             if is_by(mention.root.uri, mention.did):
                 consent.stop_thread(tx, mention.root.uri, now)
-        case Command.START if not consent.is_overruled(tx, mention):
+        case Command.START:
             consent.start(tx, mention.did)
+        case Command.REFUSE | Command.FORGET_AND_REFUSE:
+            consent.set_memory_wish(tx, mention.did, now, wanted=False)
+        case Command.REMEMBER:
+            consent.set_memory_wish(tx, mention.did, now, wanted=True)
         case _:
             pass
 
@@ -104,6 +147,7 @@ def apply_edit(
         erased += erase_repeats(tx, memory, [ref.uri], author(ref.uri), now, hide_in=journal)
     if isinstance(verdict, Ignored):  # it does not address the bot any more
         return EditResult(edits.retract(tx, ref.uri, "edited", now), waiting=False, erased=erased)
+    verdict = commands.resolved(tx, memory, verdict, now)
     before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot.domain import addressing, commands, declarations, pacing, threadgate
+from bot.domain import addressing, declarations, pacing, threadgate
 from bot.domain.declarations import Reader
 from bot.domain.events import (
     AccountChanged,
@@ -27,12 +27,14 @@ from bot.domain.events import (
     RecordDeleted,
     RepoSync,
 )
-from bot.domain.mention import Command, Ignored, Mention
+from bot.domain.mention import Ignored, Mention
 from bot.domain.uris import PREFERENCE, record_key
+from bot.ingest import commands
 from bot.ingest.edits import apply_edit, carry_out_command
 from bot.privacy.erasure import forget_post, lock_person
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources, stances
 from bot.storage.jobs import JobKind
+from bot.wording.parse import own_names, parse
 from memory.db import after_commit
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ class EventHandler:
         """Decide whether a post is a mention, also by the ledger. None if the event is not a post."""
         if not isinstance(event, PostCreated):
             return None
-        verdict = addressing.judge(event, self.bot_did, commands.parse)
+        verdict = addressing.judge(event, self.bot_did, partial(parse, names=own_names(self.bot_handle)))
         if isinstance(verdict, Mention) and not event.edited and self._is_settled(verdict):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
@@ -91,7 +93,7 @@ class EventHandler:
 
     def _is_settled(self, mention: Mention) -> bool:
         """Whether the ledger has it. Whether a wish to be forgotten was done, only the database knows."""
-        return mention.command is not Command.FORGET and self.ledger.is_settled(mention.uri)
+        return not (mention.command and mention.command.forgets) and self.ledger.is_settled(mention.uri)
 
     @staticmethod
     def matters(event: Event, verdict: Verdict | None) -> bool:
@@ -129,7 +131,9 @@ class EventHandler:
     def _handle_new(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         if isinstance(verdict, Ignored):
             return None
-        if verdict.command is Command.FORGET and self.ledger.is_settled(verdict.uri):
+        verdict = commands.resolved(tx, self.memory, verdict, now)
+        forgets = verdict.command is not None and verdict.command.forgets
+        if forgets and self.ledger.is_settled(verdict.uri):
             self._forget_without_answer(tx, verdict, now)
             return None
         if self._is_late(tx, event, verdict, now):
@@ -145,7 +149,7 @@ class EventHandler:
         fields = {"uri": verdict.uri, "reason": verdict.reason, "command": verdict.command}
         after_commit(tx, partial(log.info, "mention.accepted", **fields))
         self._carry_out(tx, verdict, now)
-        return now if verdict.command is Command.FORGET else due_at
+        return now if verdict.command else due_at
 
     def _forget_without_answer(self, tx: Tx, wish: Mention, now: datetime) -> None:
         """Erase because of a wish that was answered before this database was restored."""
@@ -158,11 +162,12 @@ class EventHandler:
 
     def _is_late(self, tx: Tx, event: PostCreated, mention: Mention, now: datetime) -> bool:
         """Whether it was said before a wish to erase it or its author. Of such posts only a `stop` counts."""
-        if mention.command is Command.FORGET:
+        command = mention.command
+        if command and command.forgets:
             return False
         lock_person(tx, mention.did)
         late = self.journal.names_post(mention.uri, event.record.get("createdAt"), now, tx)
-        if late and mention.command is Command.STOP:
+        if late and command and command.stops:
             self._carry_out(tx, mention, now)
         return late
 

@@ -77,6 +77,7 @@ def erase_outside_memory(
     turns.erase(tx, did)
     sources.erase(tx, did)
     consent.forget_hidden(tx, did)
+    consent.forget_memory_wish(tx, did)
     stances.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)

@@ -16,7 +16,7 @@ from sqlalchemy import Text, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from bot.storage import mentions
-from bot.storage.tables import BlockRow, GateRow, StopRow, ThreadStopRow
+from bot.storage.tables import BlockRow, GateRow, MemoryWishRow, StopRow, ThreadStopRow
 from memory.tables import Base
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MIN_CHARS = 4  # shorter texts stand in other words
 CHUNK = 2**20  # bytes of a file that are read at once
-CONSENT = frozenset(row.__tablename__ for row in (StopRow, BlockRow, ThreadStopRow, GateRow))
+CONSENT = frozenset(row.__tablename__ for row in (StopRow, MemoryWishRow, BlockRow, ThreadStopRow, GateRow))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select, update
 
-from bot.domain.mention import OPEN, Command
+from bot.domain.mention import OPEN
 from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
@@ -16,13 +16,13 @@ from bot.storage import jobs, redaction
 from bot.storage.jobs import JobKind
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
-from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+from bot.storage.tables import BlockRow, GateRow, MemoryWishRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
 from memory.db import insert
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.mention import Mention
+    from bot.domain.mention import Command, Mention
     from memory.db import Tx
 
 WITHDRAW_WITHIN = timedelta(seconds=60)  # older posts were made before the stop and stay
@@ -40,6 +40,22 @@ def start(tx: Tx, did: str) -> None:
     tx.execute(delete(ThreadStopRow).where(ThreadStopRow.did == did))
 
 
+def set_memory_wish(tx: Tx, did: str, now: datetime, *, wanted: bool) -> None:
+    """From now on, remember this person or (not `wanted`) nothing of them. What is remembered stays."""
+    row = insert(tx, MemoryWishRow).values(did=did, at=now, wanted=wanted)
+    tx.execute(row.on_conflict_do_update(index_elements=["did"], set_={"at": now, "wanted": wanted}))
+
+
+def memory_wish(tx: Tx, did: str) -> bool | None:
+    """Whether this person wants to be remembered; None if they did not say."""
+    return tx.scalar(select(MemoryWishRow.wanted).where(MemoryWishRow.did == did))
+
+
+def forget_memory_wish(tx: Tx, did: str) -> None:
+    """Who was forgotten begins anew. Only the wish not to be remembered stays, as a `stop` does."""
+    tx.execute(delete(MemoryWishRow).where(MemoryWishRow.did == did, MemoryWishRow.wanted))
+
+
 def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
     """Stop answering in this thread, whoever asks."""
     row = insert(tx, ThreadStopRow).values(root_uri=root_uri, did=author(root_uri), at=now)
@@ -47,11 +63,11 @@ def stop_thread(tx: Tx, root_uri: str, now: datetime) -> None:
     _decline_and_withdraw(tx, MentionRow.root_uri == root_uri, "thread stopped", now)
 
 
-def is_overruled(tx: Tx, mention: Mention) -> bool:
-    """Whether the same person wrote a later `stop` or `start`, so that this late one must do nothing."""
+def is_overruled(tx: Tx, mention: Mention, *opposites: Command) -> bool:
+    """Whether the same person wrote a later one of these commands, so that this late one must do nothing."""
     later = select(MentionRow.uri).where(
         MentionRow.did == mention.did,
-        MentionRow.command.in_((Command.STOP, Command.START)),
+        MentionRow.command.in_(opposites),
         MentionRow.said_at > mention.said_at,
     )
     return tx.execute(later.limit(1)).first() is not None

@@ -30,6 +30,7 @@ CLAIM_TRIES = 5
 PUBLISHING = frozenset({State.DRAFTED, State.POSTING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
 UNDER_WAY = frozenset({State.THINKING, *PUBLISHING})  # few at a time: the limits allow no more
+WISHES = tuple(command for command in Command if command.forgets)
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
@@ -225,7 +226,7 @@ def posts(tx: Tx, did: str | None, *, with_text: bool = False) -> Iterator[tuple
     Without the wishes to be forgotten, which are kept until they are answered.
     """
     found = select(MentionRow.did, MentionRow.uri, MentionRow.said_at).where(
-        MentionRow.uri.startswith("at://"), MentionRow.command.is_distinct_from(Command.FORGET)
+        MentionRow.uri.startswith("at://"), MentionRow.command.is_(None) | MentionRow.command.not_in(WISHES)
     )
     if did is not None:
         found = found.where(MentionRow.did == did)
@@ -235,5 +236,14 @@ def posts(tx: Tx, did: str | None, *, with_text: bool = False) -> Iterator[tuple
 
 def open_wishes(tx: Tx, did: str) -> list[str]:
     """The wishes of this person to be forgotten that are still to be answered."""
-    wishes = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.command == Command.FORGET)
+    wishes = select(MentionRow.uri).where(MentionRow.did == did, MentionRow.command.in_(WISHES))
     return list(tx.scalars(wishes.where(MentionRow.state.in_(OPEN))))
+
+
+def is_asked(tx: Tx, mention: Mention, since: datetime) -> bool:
+    """Whether the last word between this person and the bot is its question whether to forget all."""
+    said = select(MentionRow.command, MentionRow.state, MentionRow.ended_at)
+    earlier = said.where(MentionRow.did == mention.did, MentionRow.uri != mention.uri)
+    last = tx.execute(earlier.order_by(MentionRow.said_at.desc()).limit(1)).first()
+    asked = last is not None and (last.command, last.state) == (Command.MAY_FORGET, State.ANSWERED)
+    return bool(asked and last and last.ended_at and last.ended_at > since)

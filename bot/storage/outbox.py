@@ -45,7 +45,10 @@ def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime
 
 
 def draft_at_once(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> None:
-    """Draft a reply of the program itself to a mention that no worker has claimed."""
+    """Draft a reply of the program itself to a mention that no worker has claimed.
+
+    Without parts, their texts are made when it is claimed.
+    """
     write_parts(tx, uri, parts)
     drafted = {"state": State.DRAFTED, "drafted_at": now, "post_at": now, "due_at": now, "brain": "code"}
     tx.execute(update(MentionRow).where(MentionRow.uri == uri).values(**drafted))

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from bot.storage.tables import MentionRow, SourceRow
+from bot.domain.mention import State
+from bot.storage.tables import MentionRow, OutboxRow, SourceRow
 from memory.db import insert
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from bot.domain.mention import Mention
     from memory.db import Tx
 
 UNKNOWN = ""  # stands in the list for posts that nobody knows: it may have been any
@@ -35,6 +37,17 @@ def add(tx: Tx, mention_uri: str, uris: Collection[str], now: datetime) -> None:
 def shown(tx: Tx, uris: Collection[str]) -> frozenset[str]:
     """The AT URIs of the mentions whose answers were made of one of these posts."""
     return frozenset(tx.scalars(select(SourceRow.mention_uri).where(SourceRow.uri.in_(uris)).distinct()))
+
+
+def of_last_answer(tx: Tx, mention: Mention) -> frozenset[str]:
+    """The posts of the answer that this mention replies to; else of the last one to this person."""
+    theirs = select(MentionRow.uri).where(MentionRow.did == mention.did, MentionRow.uri != mention.uri)
+    last = theirs.where(MentionRow.state == State.ANSWERED).order_by(MentionRow.ended_at.desc()).limit(1)
+    parent = mention.parent.uri if mention.parent else ""
+    replied = theirs.join(OutboxRow, OutboxRow.mention_uri == MentionRow.uri).where(OutboxRow.uri == parent)
+    answered = tx.scalar(replied) or tx.scalar(last)
+    listed = select(SourceRow.uri).where(SourceRow.mention_uri == answered, SourceRow.uri != answered)
+    return frozenset(tx.scalars(listed))
 
 
 def all_uris(tx: Tx) -> list[str]:

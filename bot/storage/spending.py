@@ -74,6 +74,12 @@ def reserve(tx: Tx, who: Attempt, facts: Facts, limits: Limits, now: datetime, k
     )
 
 
+def is_reserved(tx: Tx, who: Attempt) -> bool:
+    """Whether the place of a reply to this mention is reserved."""
+    reserved = select(SpendRow.id).where(SpendRow.mention == who.mention, SpendRow.replies > 0)
+    return tx.scalar(reserved.limit(1)) is not None
+
+
 def add_points(tx: Tx, now: datetime, kind: SpendKind, points: int) -> None:
     """Count write points that belong to no answer's reservation."""
     _add(tx, Attempt(NO_ONE, NO_ONE, NO_ONE, 0), now, kind, points=points)

@@ -203,6 +203,16 @@ class StopRow(Base):
     at: Mapped[datetime]
 
 
+class MemoryWishRow(Base):
+    """Whether a person wants to be remembered. That they do not is kept after `forget me`, too."""
+
+    __tablename__ = "memory_wish"
+
+    did: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    wanted: Mapped[bool]
+
+
 class BlockRow(Base):
     """A block of the bot. The key is the record's URI, because a deletion names only that."""
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Search: TypeAlias = Callable[[str], Awaitable[tuple[Passage, ...]]]
     IsOthers: TypeAlias = Callable[[str, int], Awaitable[bool]]
 
+STOPPED = "they want no answers"
 MAX_REFUSALS = 3  # of replies by the gate in one turn; a model that insists would cost more each time
 ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
@@ -84,6 +85,7 @@ class Overlay:
         self.notes = recollection.notes
         self.reply: str | None = None
         self.silence: str | None = None
+        self.stopped = self.refused = False  # what the person wishes for themselves
         self._notes_before = recollection.notes
         self._receipt = receipt
         self._now = now
@@ -100,6 +102,8 @@ class Overlay:
 
         Raises ToolRefused if it refuses `text`, or if that is too long.
         """
+        if self.stopped:
+            raise ToolRefused("this person wants no answer. Nothing will be posted.")
         text = _sentence(text, self._tools)
         count = len(regex.findall(r"\X", text))
         if count > self._reply_limit:
@@ -136,6 +140,10 @@ class Overlay:
 
     def set_silence(self, why: str) -> None:
         self.reply, self.silence = None, why
+
+    def set_stopped(self) -> None:
+        self.stopped = True
+        self.set_silence(STOPPED)
 
     def edit(self, edit: Edit) -> Note | None:
         """Apply the edit to the overlay. Returns the new note, or the one that already says the same.

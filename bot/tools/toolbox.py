@@ -17,7 +17,7 @@ from bot.domain.data_text import decoded
 from bot.domain.gate import Gate
 from bot.domain.prompt import ToolResult, TurnResult, Usage
 from bot.errors import ToolRefused
-from bot.tools import notes, speech
+from bot.tools import consent, notes, speech
 from bot.tools.overlay import Arguments, Overlay, Tool
 from memory.errors import EditRefused
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 TOOLS: Mapping[str, Tool[Any]] = MappingProxyType(
-    {tool.spec.name: tool for tool in (*speech.TOOLS, *notes.TOOLS)}
+    {tool.spec.name: tool for tool in (*speech.TOOLS, *notes.TOOLS, *consent.TOOLS)}
 )
 MAX_CALLS = 12
 WARN_CALLS_LEFT = 2  # from here on each result says how many calls are left
@@ -92,7 +92,8 @@ class Toolbox:
         """What the turn has asked for: a reply or silence, and the edits."""
         overlay = self._overlay
         why = "" if overlay.reply is not None else overlay.silence or "said nothing"
-        return TurnResult(overlay.reply, why, overlay.edits(), self._spent)
+        edits = overlay.edits()
+        return TurnResult(overlay.reply, why, edits, self._spent, overlay.stopped, overlay.refused)
 
     async def _run(self, name: str, arguments: object) -> str:
         tool = TOOLS.get(name)
@@ -137,6 +138,8 @@ def _decoded(arguments: object) -> object:
 
 def _only_text(model: type[Arguments]) -> str | None:
     """The name of the tool's one field, if that is a required text."""
+    if not model.model_fields:
+        return None
     (name, *others), field = model.model_fields, next(iter(model.model_fields.values()))
     return name if not others and field.is_required() and field.annotation is str else None
 

@@ -14,7 +14,7 @@ from bot.prompt import compose
 from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
 from bot.worker.bystanders import Bystanders
-from bot.worker.learning import receipt
+from bot.worker.learning import is_remembered, receipt
 from bot.worker.recorder import Recorder, record_turn
 from bot.worker.reserving import reserve_more
 from bot.worker.thread import ThreadReader
@@ -198,7 +198,7 @@ def _compile_memory(
     found = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
-    remembers = consent.may_remember(mode, None)
+    remembers = is_remembered(services, tx, mention.did)
     if short:
         found = replace(found, recalled=Shown(), archived=Shown())
     with only(tx, mention.did):

@@ -8,13 +8,24 @@ from typing import TYPE_CHECKING
 
 from bot.domain import policy, reply
 from bot.domain.limits import POINTS_PER_POST
-from bot.domain.mention import Part, State
+from bot.domain.mention import Command, Part, State
 from bot.domain.turn import Lesson
-from bot.storage import introductions, mentions, outbox, outcomes, queue, redaction, sources, spending
+from bot.ingest.edits import OPPOSITES
+from bot.storage import (
+    consent,
+    introductions,
+    mentions,
+    outbox,
+    outcomes,
+    queue,
+    redaction,
+    sources,
+    spending,
+)
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain
-from bot.worker.learning import forget_at_once, learn
+from bot.worker.learning import forget_at_once, is_remembered, learn
 from bot.worker.preflight import (
     decision_facts,
     erase_if_deleted,
@@ -137,19 +148,24 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     mentions.add_usage(tx, claim, services.brain.name, result.usage)
     if not redaction.is_marked(tx, mention.uri):
         sources.add(tx, mention.uri, asked.sources, now)
+    if result.refuse and not consent.is_overruled(tx, mention, *OPPOSITES[Command.REFUSE]):
+        consent.set_memory_wish(tx, mention.did, now, wanted=False)
     text = reply.clean(result.reply or "")
     key = f"{mention.uri}@{claim.fence}"  # an edited post can have more than one turn
-    lesson = Lesson(key, result.edits, text) if asked.remembers else None
-    if lesson and asked.notice:
-        lesson = forget_at_once(services, tx, mention, lesson, now)
-    elif lesson:
+    lesson = Lesson(key, result.edits, text)
+    remembers = asked.remembers and is_remembered(services, tx, mention.did)  # the wish may be a new one
+    if remembers and not asked.notice:
         learn(services, tx, mention, lesson, now)
+    else:
+        lesson = forget_at_once(services, tx, mention, lesson, now)
     if not text:
         spending.release_reply(tx, spending.attempt(services.journal, mention))
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
+        if result.stop and not consent.is_overruled(tx, mention, *OPPOSITES[Command.STOP]):
+            consent.stop(tx, mention.did, now)
         return Step(State.SILENT, result.why)
     if asked.notice:
-        introductions.put(tx, mention.uri, lesson)
+        introductions.put(tx, mention.uri, lesson if remembers else None)
     parts = _make_parts(text, asked.notice, profile, services.options.link_hosts)
     who = spending.attempt(services.journal, mention, claim.fence)
     spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)

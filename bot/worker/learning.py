@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.consent import may_remember
 from bot.privacy.erasure import propagate_erasure
-from bot.storage import introductions, redaction
+from bot.storage import consent, introductions, redaction
 from memory.db import after_commit
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.identifiers import thread_id
@@ -35,6 +36,11 @@ def receipt(mention: Mention) -> Receipt:
     return Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
 
 
+def is_remembered(services: Services, tx: Tx, did: str) -> bool:
+    """Whether anything may be kept of this person, by the operator's choice and their own wish."""
+    return may_remember(services.options.consent, consent.memory_wish(tx, did))
+
+
 def learn(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
     """Make the edits, and store the exchange for retrieval."""
     _edit(services, tx, mention, lesson, now)
@@ -54,7 +60,7 @@ def mark_told(services: Services, tx: Tx, mention: Mention, now: datetime) -> No
         return
     lesson = introductions.take(tx, mention.uri)
     services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
-    if lesson is None:
+    if lesson is None or not is_remembered(services, tx, mention.did):
         return
     try:
         with tx.begin_nested():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import addressing, commands, policy, threadgate
+from bot.domain import addressing, policy, threadgate
 from bot.domain.events import ACTIVE_ACCOUNT as ACTIVE
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
@@ -17,6 +18,7 @@ from bot.ingest import wishes
 from bot.ingest.edits import apply_edit
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, facts, mentions, outbox, redaction, spending
+from bot.wording.parse import own_names, parse
 from bot.worker.root import correct_root
 from bot.worker.step import Step
 
@@ -119,7 +121,8 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     if post is None or post.ref.cid == mention.ref.cid:
         return None
     event = PostCreated(0, post.ref, post.did, post.record, mention.said_at)
-    verdict = addressing.judge(event, services.network.did, commands.parse)
+    names = own_names(services.network.handle)
+    verdict = addressing.judge(event, services.network.did, partial(parse, names=names))
 
     def store_edit(tx: Tx) -> Step:
         now = services.clock()

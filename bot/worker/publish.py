@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain import pacing, policy, reply
 from bot.domain.limits import POINTS_PER_POST
-from bot.domain.mention import Command, State
+from bot.domain.mention import State
 from bot.domain.uris import POST
 from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.ingest import wishes
@@ -20,6 +20,7 @@ from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, sta
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
+from bot.worker.command import answer_command
 from bot.worker.learning import mark_told
 from bot.worker.preflight import (
     decision_facts,
@@ -51,6 +52,11 @@ async def publish(services: Services, claim: Claim) -> Step:
     if services.ledger.has(EntryKind.ANSWERED, mention.uri):
         return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri), person=mention.did)
+    if mention.command is not None:
+        made = await answer_command(services, claim, parts)
+        if isinstance(made, Step):
+            return made
+        parts = made
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
@@ -197,7 +203,7 @@ def _make_record(services: Services, claim: Claim, part: Part, parent: StrongRef
 def _finish(services: Services, tx: Tx, claim: Claim, state: State, why: str | None) -> Step:
     now = services.clock()
     outcomes.finish(tx, claim, state, why, now)
-    if claim.mention.command is Command.FORGET:
+    if claim.mention.command and claim.mention.command.forgets:
         forget_mentions(tx, services.ledger, [claim.mention.uri], now)
         stances.erase(tx, claim.mention.did)  # which was read once more for the answer
     return Step(state, why)

@@ -61,7 +61,7 @@ def test_an_exchange_that_asks_to_forget_is_not_recorded_and_what_it_forgets_is_
     harness.say(ANA, "I live in Lisbon")
     harness.work()
     harness.brain.script = [("forget", {"note": "n1"}), REPLY]
-    harness.say(ANA, "forget that I live in Lisbon")
+    harness.say(ANA, "also forget that I live in Lisbon")
     harness.work()
     assert recorded(harness) == []
 

@@ -144,7 +144,7 @@ def test_no_brain_is_ever_shown_what_it_knows_of_somebody_else(rig, harness):
     for number, did in enumerate(people):
         rig.script(calls("recall", {"query": "likes"}), replies("hello"))
         before = len(rig.requests)
-        ref = harness.say(did, "what do you know about me?")
+        ref = harness.say(did, "who am I?")
         harness.work()
         shown = "".join([*rig.requests[before:], *(post.text for post in harness.replies(ref))])
         assert [f"{CANARY}{other}" in shown for other in range(len(people))] == [

@@ -7,10 +7,10 @@ from support.events import addressed, plain, rows
 from support.factory import ANA, BEN, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
-from bot.domain.commands import ERASED_REPLY
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
+from bot.wording import answers
 from memory.errors import UnknownPerson
 
 
@@ -229,4 +229,4 @@ def test_a_waiting_mention_edited_into_a_forget_is_confirmed_once(harness):
     harness.work()
 
     (reply,) = harness.replies(ref)
-    assert (reply.text, harness.brain.prompts) == (ERASED_REPLY, [])
+    assert (reply.text, harness.brain.prompts) == (answers.text("en", "erased"), [])

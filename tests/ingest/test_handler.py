@@ -55,7 +55,7 @@ def test_a_handle_taken_over_by_another_did_brings_nothing_of_its_former_owner(h
     harness.network.set_handle(ANA, None)
     harness.network.set_handle(BEN, "ana.test")
     harness.brain.script[:] = [REPLY]
-    harness.say(BEN, "what do you know of me?")
+    harness.say(BEN, "what is new?")
     harness.work()
     harness.send(IdentityChanged, BEN, "ana.test", harness.clock())
     harness.run_jobs()

@@ -10,10 +10,10 @@ from sqlalchemy.exc import OperationalError
 from support.factory import ANA, ME, NOW
 from support.harness import Harness
 
-from bot.domain import addressing, commands
+from bot.domain import addressing
 from bot.domain.events import Gap, PostCreated, Progress
 from bot.domain.mention import State
-from bot.ingest import listener
+from bot.ingest import handler, listener
 from bot.storage import cursors, mentions
 
 
@@ -123,9 +123,9 @@ def test_start_lets_a_stopped_person_talk_again(harness):
 def test_a_mention_is_judged_once(harness, monkeypatch, edited):
     ref = harness.say(ANA, "hi")
     judged, read = [], []
-    judge, parse = addressing.judge, commands.parse
+    judge, parse = addressing.judge, handler.parse
     monkeypatch.setattr(addressing, "judge", lambda *event: judged.append(event) or judge(*event))
-    monkeypatch.setattr(commands, "parse", lambda words: read.append(words) or parse(words))
+    monkeypatch.setattr(handler, "parse", lambda words, names: read.append(words) or parse(words, names))
 
     if edited:
         harness.handle(harness.edit(ref, "hello"), edited=True)

@@ -40,7 +40,7 @@ IMPERSONAL = {
     *("note.said_by", "receipt.uri", "receipt.did", "receipt.cid", "revision.did", "revision.op"),
     *("revision.actor", "revision.source_uri", "revision.key", "passage.did", "passage.kind"),
     *("passage.author", "passage.source", "passage.lang", "passage.emb_model", "shelf.did"),
-    *("stop.did", "block.uri", "block.did", "gate.uri", "gate.post", "gate.record"),
+    *("stop.did", "memory_wish.did", "block.uri", "block.did", "gate.uri", "gate.post", "gate.record"),
     *("thread_stop.root_uri", "thread_stop.did", "person_queue.did", "spend_day.day", "spend_day.kind"),
     *("denial.did", "stance.did", "stance.statements"),
     *("spend.kind", "spend.person", "spend.thread", "spend.mention"),

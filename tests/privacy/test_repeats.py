@@ -106,7 +106,7 @@ def test_a_reason_of_a_silence_is_not_kept_longer_than_texts(db, tmp_path):
 def test_the_brains_last_answer_about_a_note_that_it_forgets_is_posted_and_then_erased(harness):
     harness.clock.forward(minutes=1)
     harness.brain.script = [("forget", {"note": "n1"}), ("reply", {"text": f"{CANARY} is forgotten."})]
-    ref = harness.say(ANA, "forget where I live")
+    ref = harness.say(ANA, "also forget where I live")
     harness.work()
     (posted,) = harness.replies(ref)
     assert CANARY in posted.record["text"]

@@ -313,7 +313,7 @@ def test_a_forgotten_note_leaves_the_turns_that_wrote_or_saw_it(harness, who):
         with db.write() as tx, propagate_erasure(tx, memory, harness.services.journal, ANA, NOW):
             memory.forget_note(tx, note.id, actor="operator", at=NOW)
     elif who == "the brain":
-        ask(harness, ANA, "forget my dog", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
+        ask(harness, ANA, "that dog is gone", ("forget", {"note": note.name}), ("reply", {"text": "gone"}))
     else:
         harness.listener.handle(PostDeleted(9, wrote.uri, ANA, NOW))
     assert CANARY not in dump(db)

@@ -24,6 +24,7 @@ from bot.storage import consent, edits, facts, mentions, outbox, queue, sources,
 from bot.storage.spending import Attempt
 from bot.storage.tables import (
     BlockRow,
+    MemoryWishRow,
     MentionRow,
     OutboxRow,
     PersonQueueRow,
@@ -124,6 +125,13 @@ def speak(tx: Tx, did: str, number: int) -> None:
     turns.add(tx, record)
     sources.add(tx, first.uri, [second.uri], NOW)
     turns.add(tx, replace(record, uri=mention(12, MIA).uri if did == BEN else second.uri))
+    if did != MIA:
+        tx.execute(insert(MemoryWishRow).values(did=did, at=NOW, wanted=True))
+        asked = replace(mention(10 * number + 4, did, "a cat"), command=Command.MAY_FORGET)
+        mentions.accept(tx, replace(asked, said_at=TOMORROW + timedelta(days=9)), now=NOW, due_at=NOW)
+        sources.add(tx, asked.uri, [second.uri], NOW)
+        ended = {"state": State.ANSWERED, "ended_at": NOW, "due_at": None}
+        tx.execute(update(MentionRow).where(MentionRow.uri == asked.uri).values(**ended))
     tx.execute(insert(StopRow).values(did=did, at=NOW))
     tx.execute(insert(ThreadStopRow).values(root_uri=first.uri, did=did, at=NOW))
     tx.execute(insert(BlockRow).values(uri=f"at://{did}/app.bsky.graph.block/1", did=did, at=NOW))
@@ -299,7 +307,12 @@ STORAGE: Mapping[str, Any] = {
     "views.posts": lambda tx, _: views.posts(tx, did=MIA),
     "consent.stop": lambda tx, _: consent.stop(tx, MIA, NOW),
     "consent.start": lambda tx, _: consent.start(tx, MIA),
-    "consent.is_overruled": lambda tx, _: consent.is_overruled(tx, ASKED),
+    "consent.is_overruled": lambda tx, _: consent.is_overruled(tx, ASKED, Command.STOP, Command.START),
+    "consent.set_memory_wish": lambda tx, _: consent.set_memory_wish(tx, MIA, NOW, wanted=True),
+    "consent.memory_wish": lambda tx, _: consent.memory_wish(tx, MIA),
+    "consent.forget_memory_wish": lambda tx, _: consent.forget_memory_wish(tx, MIA),
+    "mentions.is_asked": lambda tx, _: mentions.is_asked(tx, ASKED, TODAY - timedelta(days=999)),
+    "sources.of_last_answer": lambda tx, _: sources.of_last_answer(tx, ASKED),
     "consent.block": lambda tx, _: consent.block(tx, f"at://{MIA}/app.bsky.graph.block/2", TOMORROW, NOW),
     "consent.blocks_of": lambda tx, _: consent.blocks_of(tx, MIA),
     "facts.gather": lambda tx, _: facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW).automatic,

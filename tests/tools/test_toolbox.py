@@ -431,3 +431,20 @@ def test_whatever_is_called_the_edits_can_be_written_and_stay_within_the_limits(
         pytest.fail(str(refused))
     assert sum(not isinstance(edit, Forget) for edit in edits) <= 3
     assert all(edit.note_id in {1, 2} for edit in edits if not isinstance(edit, Remember))
+
+
+async def test_whoever_wants_no_answers_gets_none_whatever_is_said_after_it():
+    tools = toolbox()
+    await tools.call("reply", {"text": "hello"})
+    await tools.call("stop_talking", {})
+    assert not (await tools.call("reply", {"text": "but"})).ok
+    thought = tools.thought()
+    assert (thought.reply, thought.stop, thought.refuse) == (None, True, False)
+
+
+async def test_whoever_wants_no_memory_is_answered():
+    tools = toolbox()
+    await tools.call("do_not_remember", {})
+    await tools.call("reply", {"text": "All right."})
+    thought = tools.thought()
+    assert (thought.reply, thought.stop, thought.refuse) == ("All right.", False, True)

@@ -25,8 +25,8 @@ TALK = [
     "Hi! I live in Lisbon and my dog is called Biscuit",
     "where do I live?",
     "I moved to Porto",
-    "what do you know about me?",
-    "forget my dog",
+    "who am I?",
+    "also forget my dog",
     "thanks",
     "thanks",
 ]
@@ -170,7 +170,7 @@ def test_what_was_erased_is_not_thought_again(harness):
 @pytest.mark.slow
 def test_a_replay_sees_no_other_persons_notes(harness):
     talk(harness, "I live in Lisbon and my dog is called CANARY")
-    (ref,) = talk(harness, "hello, what do you know about me?", did=BEN)
+    (ref,) = talk(harness, "hello, who am I?", did=BEN)
     brain = ScriptedBrain(("recall", {"query": "dog called lives in Lisbon"}), ("reply", {"text": "ok"}))
     done = again(harness, ref, brain)
     assert "CANARY" not in repr(done) + repr(brain.prompts)

@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from support.factory import ANA, BEN, ME
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import ERASED_REPLY
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
@@ -21,6 +20,7 @@ from bot.errors import (
     TransientBrainError,
 )
 from bot.storage import mentions, steering, views
+from bot.wording import answers
 from bot.worker.worker import MAX_POST_FAILURES, Worker
 from memory.errors import UnknownPerson
 
@@ -175,7 +175,7 @@ def test_forget_me_erases_at_once_is_confirmed_and_leaves_no_name(db, tmp_path):
         harness.notes(ANA)
     harness.work()
 
-    assert [post.text for post in harness.replies(ref)] == [ERASED_REPLY]
+    assert [post.text for post in harness.replies(ref)] == [answers.text("en", "erased")]
     with db.read() as tx:
         tables = ("person", "handle", "note", "revision", "mention", "outbox", "errand")
         rows = [str(row) for table in tables for row in tx.execute(text(f"SELECT * FROM {table}"))]

@@ -69,9 +69,9 @@ class KnownNote:
 
 
 class Notes:
-    """The notes of one person, as they are after each call."""
+    """The notes of one person, as they are after each call. Without tools they can only be searched."""
 
-    def __init__(self, notes: Iterable[Note], tools: Toolbox) -> None:
+    def __init__(self, notes: Iterable[Note], tools: Toolbox | None = None) -> None:
         self.known = [KnownNote(note.name, note.text, parse_line(note.text)) for note in notes]
         self._tools = tools
 
@@ -105,6 +105,7 @@ class Notes:
 
     async def erase(self, note: KnownNote) -> bool:
         """Erase the note; False if the tool refuses."""
+        assert self._tools is not None
         answer = await self._tools.call("forget", {"note": note.name})
         if answer.ok:
             self.known.remove(note)
@@ -135,6 +136,7 @@ class Notes:
 
     async def _write(self, line: str, old: KnownNote | None) -> tuple[FactOutcome, str]:
         call = ("revise", {"note": old.name, "text": line}) if old else ("remember", {"text": line})
+        assert self._tools is not None
         answer = await self._tools.call(*call)
         if not answer.ok:
             return FactOutcome.REFUSED, line

@@ -1,0 +1,184 @@
+"""What a command changes in the person's notes, and which command it is where its words do not tell."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import regex
+
+from bot.brains.rules.clauses import own_words, split_sentences, stated_facts
+from bot.brains.rules.facts import concerns, parse_line
+from bot.brains.rules.notes import Notes
+from bot.brains.rules.understanding import understand as understand_talk
+from bot.domain import note_rules
+from bot.domain.mention import Command
+from bot.privacy.erasure import propagate_erasure
+from bot.storage import consent, mentions, sources
+from bot.wording import answers
+from bot.wording.detection import detect
+from bot.wording.parse import understand
+from memory.errors import EditRefused, UnknownNote, UnknownPerson
+from memory.model import Receipt, Remember, Revise
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from bot.domain.mention import Mention
+    from bot.storage.journal import Journal
+    from memory.db import Tx
+    from memory.model import Edit, Note
+    from memory.store import Memory
+
+ASKED_WITHIN = timedelta(days=1)  # a question that is older is not answered by "yes"
+NOTE_NAME = re.compile(r"\s*n(\d{1,15})\b[\s:,]*", re.IGNORECASE)
+SHORT_WORDS = 2  # of a "why" that may as well be a word of talk
+COMMON_STEM = 4  # letters
+WORDS = regex.compile(r"[\p{L}\p{M}\p{N}]{3,}|[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]+")
+EMPTY_WORDS = frozenset(
+    [
+        "the",
+        "that",
+        "what",
+        "which",
+        "and",
+        "about",
+        "with",
+        "are",
+        "was",
+        "has",
+        "have",
+        "for",
+        "from",
+        "not",
+    ]
+)
+ACTOR = "person"
+QUESTION = {Command.MAY_FORGET: Command.MAY_FORGET}
+ANSWERS = {Command.YES: Command.FORGET, Command.NO: Command.NO}
+
+
+def resolved(tx: Tx, memory: Memory, mention: Mention, now: datetime) -> Mention:
+    """The mention, with the command that it is at this point of the talk.
+
+    “yes” and “no” are commands as the answer to the bot's question whether to forget all. That is asked once.
+    A mere “why” is one if the bot's last answer used a note.
+    """
+    command = mention.command
+    if command in (Command.YES, Command.NO, Command.MAY_FORGET):
+        asked = mentions.is_asked(tx, mention, now - ASKED_WITHIN)
+        meant = (ANSWERS if asked else QUESTION).get(command)
+        return replace(mention, command=meant)
+    if command is Command.WHY and len(mention.text.split()) <= SHORT_WORDS:
+        return mention if used_notes(tx, memory, mention) else replace(mention, command=None)
+    return mention
+
+
+def used_notes(tx: Tx, memory: Memory, mention: Mention) -> tuple[Note, ...]:
+    """The person's notes that the answer to which the mention replies was made of, else their last answer."""
+    shown = sources.of_last_answer(tx, mention)
+    return tuple(note for note in active_notes(tx, memory, mention.did) if note.receipt.uri in shown)
+
+
+def active_notes(tx: Tx, memory: Memory, did: str) -> tuple[Note, ...]:
+    try:
+        return memory.recall(tx, did).notes
+    except UnknownPerson:
+        return ()
+
+
+def language(mention: Mention) -> str:
+    """The language to answer the command in."""
+    understood = understand(mention.text)
+    return answers.language(mention.langs, understood.langs if understood else (), detect(mention.text))
+
+
+def carry_out(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: datetime) -> str | None:
+    """Do what the command changes in memory. Returns the answer; None if it is made when it is posted."""
+    lang = language(mention)
+    match mention.command:
+        case Command.START:
+            return answers.text(lang, "started")
+        case Command.REFUSE:
+            return answers.text(lang, "refused")
+        case Command.REMEMBER:
+            return answers.text(lang, "remembered")
+        case Command.CORRECT:
+            return answers.text(lang, "corrected" if _correct(tx, memory, mention, now) else "not_corrected")
+        case Command.FORGET_NOTE:
+            erased = _forget_notes(tx, memory, journal, mention, now)
+            return answers.text(lang, "note_forgotten" if erased else "note_unknown", count=erased)
+        case _:
+            return None
+
+
+def _argument(mention: Mention) -> tuple[int | None, str]:
+    """The note that the command names, and the words that it is about."""
+    understood = understand(mention.text)
+    about = understood.argument if understood else ""
+    named = NOTE_NAME.match(about)
+    return (int(named[1]), about[named.end() :]) if named else (None, about)
+
+
+def _correct(tx: Tx, memory: Memory, mention: Mention, now: datetime) -> bool:
+    """Note what the person says, in place of what it corrects. False if no note can be made of it."""
+    named, said = _argument(mention)
+    fact = next(iter(stated_facts(split_sentences(own_words(said)))), None)
+    line = fact.line if fact else f"says: {said.strip()}"
+    if not said.strip() or note_rules.fault(line, mention.text):
+        return False
+    notes = active_notes(tx, memory, mention.did)
+    told = [note.id for note in notes if fact and (known := parse_line(note.text)) and concerns(fact, known)]
+    old = named if named is not None else next(reversed(told), None)
+    if old is None and consent.memory_wish(tx, mention.did) is False:
+        return False
+    edit: Edit = Remember(line) if old is None else Revise(old, line)
+    memory.people.meet(tx, mention.did, mention.said_at)
+    try:
+        memory.apply(
+            tx,
+            mention.did,
+            [edit],
+            Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at),
+            key=f"{mention.uri}@{mention.ref.cid}",
+            actor=ACTOR,
+            at=now,
+        )
+    except (EditRefused, UnknownNote):
+        return False
+    return True
+
+
+def _forget_notes(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: datetime) -> int:
+    """Erase the notes that the person means, with all that repeats them. Returns how many."""
+    found = _meant_notes(active_notes(tx, memory, mention.did), mention)
+    with propagate_erasure(tx, memory, journal, mention.did, now):
+        for note in found:
+            memory.forget_note(tx, note.id, actor=ACTOR, at=now)
+    return len(found)
+
+
+def _meant_notes(notes: tuple[Note, ...], mention: Mention) -> list[Note]:
+    """The notes by name, else by what they tell (in English), else those that have all the words."""
+    named, about = _argument(mention)
+    if named is not None:
+        return [note for note in notes if note.id == named]
+    known = Notes(notes)
+    told = {one.name for topic in understand_talk(mention.text).erasures for one in known.find(topic)}
+    if told:
+        return [note for note in notes if note.name in told]
+    wanted = _words(about)
+    return [note for note in notes if wanted and all(_has(note.text, word) for word in wanted)]
+
+
+def _words(text: str) -> set[str]:
+    return set(WORDS.findall(text.casefold())) - EMPTY_WORDS
+
+
+def _has(text: str, word: str) -> bool:
+    """Whether a word of the text begins as this one does."""
+    return word in text.casefold() or any(
+        len(other) >= COMMON_STEM and word.startswith(other[:-1]) for other in _words(text)
+    )
