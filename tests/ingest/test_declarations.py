@@ -40,7 +40,7 @@ def test_a_denial_that_is_heard_declines_what_is_open_and_erases_its_words(harne
 
     assert harness.outcome(refs[0]) == (State.DECLINED, PolicyReason.DENIED)
     assert harness.entry(refs[0]).mention.text == ""
-    assert [harness.entry(ref).state for ref in (refs[1], wish)] == [State.WAITING] * 2
+    assert [harness.entry(ref).state for ref in (refs[1], wish)] == [State.WAITING, State.DRAFTED]
     assert harness.entry(wish).mention.command is Command.START
 
 

@@ -81,7 +81,8 @@ def test_nothing_is_kept_of_a_first_turn_whose_reply_is_declined_and_the_next_on
     harness.say(ANA, "stop")
     harness.work()
     declined = held(harness)
-    ref = harness.say(ANA, "start")
+    harness.say(ANA, "start")
+    ref = harness.say(ANA, "I live in Odense")
     harness.work()
 
     assert declined == ([], [], 0)
@@ -168,6 +169,44 @@ def test_without_memory_nothing_that_was_known_before_is_shown(harness):
     with_consent(harness, Consent.OFF)
     harness.say(ANA, "where do I live?")
     harness.work()
+
+    assert harness.notes(ANA) == ["lives in Odense"]
+    assert "Odense" not in harness.brain.prompts[-1].text()
+
+
+def test_with_opt_in_who_wished_it_is_remembered_and_begins_anew_when_forgotten(harness):
+    with_consent(harness, Consent.OPT_IN)
+    for text in ("remember me", "I live in Odense"):
+        harness.say(ANA, text)
+        harness.work()
+        harness.clock.forward(minutes=1)
+    wished = held(harness)
+    harness.say(ANA, "forget me")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.say(ANA, "I live in Odense")
+    harness.work()
+
+    assert wished == (["lives in Odense"], ["I live in Odense", "Noted."], 0)
+    assert held(harness) == ([], [], 0)
+
+
+def test_who_wishes_it_before_the_reply_stands_is_not_remembered(harness):
+    harness.say(ANA, "I live in Odense")
+    harness.work(1)
+    harness.say(ANA, "don't remember me")
+    harness.work()
+
+    assert held(harness) == ([], [], 0)
+
+
+def test_what_was_known_before_the_wish_is_not_shown_and_stays(harness):
+    harness.say(ANA, "I live in Odense")
+    harness.work()
+    for text in ("don't remember me", "where do I live?"):
+        harness.clock.forward(minutes=1)
+        harness.say(ANA, text)
+        harness.work()
 
     assert harness.notes(ANA) == ["lives in Odense"]
     assert "Odense" not in harness.brain.prompts[-1].text()

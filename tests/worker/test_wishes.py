@@ -233,7 +233,7 @@ def test_the_commands_of_who_denies_inference_are_obeyed_and_answered(harness):
     assert [rows(harness, table) for table in ("note", "stance", "denial")] == [[], [], []]
 
 
-def test_a_command_that_only_a_model_would_answer_is_obeyed_in_silence(harness):
+def test_a_command_of_who_denies_is_answered_without_a_model(harness):
     harness.say(ANA, "stop")
     declare(harness, ANA, inference=False)
     harness.clock.forward(hours=1)
@@ -241,7 +241,7 @@ def test_a_command_that_only_a_model_would_answer_is_obeyed_in_silence(harness):
     harness.work()
 
     assert (rows(harness, "stop"), harness.entry(ref).mention.command) == ([], Command.START)
-    assert (harness.outcome(ref), harness.brain.prompts) == ((State.DECLINED, PolicyReason.DENIED), [])
+    assert (harness.outcome(ref), harness.brain.prompts) == ((State.ANSWERED, None), [])
 
 
 def test_a_denial_that_comes_while_the_reply_is_due_prevents_it_and_its_words_go(harness):
