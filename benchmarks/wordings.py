@@ -1,9 +1,9 @@
 """Measures which wordings of commands code understands: `python -m benchmarks.wordings --json`.
 
 Without `--data` it reads the table of the tests, by language. `--data FILE.json` has the form
-{command: [texts], "nothing": [texts]}; a text's language is then the one in which it is understood, else told
-by its script. A doubtful wish to forget counts as understood, for the bot asks back. The exit code is 1 if a
-text of `nothing` is taken for a command. `--missed` lists the texts that were not understood.
+{command: [texts], "nothing": [texts]}; a text's language is then the one in which it is understood, else the
+one that is detected. A doubtful wish to forget counts as understood, for the bot asks back. The exit code is
+1 if a text of `nothing` is taken for a command. `--missed` lists the texts that were not understood.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.domain.mention import Command
-from bot.wording.languages import languages
+from bot.wording.detection import detect
 from bot.wording.parse import understand
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def measure(data: Path | None) -> tuple[dict[str, object], list[tuple[str, str, 
     for lang, name, text in texts(data):
         understood = understand(text)
         command = understood.command if understood else None
-        where = lang or (understood.langs[0] if understood else _by_script(text))
+        where = lang or (understood.langs[0] if understood else detect(text))
         seen[where][name] += 1
         right[where][name] += is_right(name, command)
         if not is_right(name, command):
@@ -76,11 +76,6 @@ def measure(data: Path | None) -> tuple[dict[str, object], list[tuple[str, str, 
         },
     }
     return report, missed
-
-
-def _by_script(text: str) -> str:
-    found = [code for code, one in languages().items() if one.script.search(text)]
-    return next((code for code in found if code != "zh"), "en") if found else "en"
 
 
 def _share(part: int, whole: int) -> float:

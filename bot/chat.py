@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 BOT_DID = "did:web:scrubjay.invalid"
-HELP = (
-    "Just write. /memory shows what I hold about you, /quit ends. “forget me” and “stop” work as on Bluesky."
-)
+HELP = "Just write. /memory shows what I hold about you, /quit ends. “help” and the like work as on Bluesky."
 # one person at a keyboard: no pauses, and limits that no conversation reaches
 NO_LIMITS = {
     "think_delay": 0.0,

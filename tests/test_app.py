@@ -136,7 +136,7 @@ async def test_nothing_is_served_from_a_restored_database_before_the_journal_is_
     restore(db, copy)
     stopping = asyncio.Event()
     harness.clock.forward(seconds=1)
-    _, event = heard(harness, "what do you know of me?")
+    _, event = heard(harness, "who am I?")
     serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(event), stopping))
     await until(lambda: len(harness.brain.prompts) == 2)
     stopping.set()
