@@ -29,13 +29,14 @@ from benchmarks.fortnight import Kind
 from benchmarks.world import BRAIN_TIMEOUT, NOTE, TIMEOUT, Disk, World, make_world, meet, stamp
 from bot.brains.guard import TRIES
 from bot.domain.addressing import MENTION
-from bot.domain.commands import NOTICE
 from bot.domain.events import AccountChanged, Blocked, PostCreated, RepoSync
 from bot.domain.mention import OPEN, State
 from bot.domain.threadgate import GATE
 from bot.domain.uris import BLOCK, POST, record_key
 from bot.storage.queue import NEWCOMERS
 from bot.storage.tables import JobRow, MentionRow, PersonQueueRow
+from bot.wording import answers
+from bot.wording.languages import languages
 from memory.db import DATABASE_ERRORS, Database
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ MUST_BE_ZERO = (
     *("erased_wrongly", "posted_wrongly", "lost", "double"),
     *("failed_by_others", "ended_wrongly", "bugs"),
 )
-ALLOWED_TEXTS = frozenset({SENTENCE, f"{SENTENCE}\n\n{NOTICE}"})
+NOTICES = (answers.text(lang, "notice_ask") for lang in languages())
+ALLOWED_TEXTS = frozenset({SENTENCE, *(f"{SENTENCE}\n\n{notice}" for notice in NOTICES)})
 
 
 # What the people do.

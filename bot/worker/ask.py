@@ -13,6 +13,8 @@ from bot.domain.gate import of_prompt
 from bot.prompt import compose
 from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
+from bot.wording import answers
+from bot.wording.detection import detect
 from bot.worker.bystanders import Bystanders
 from bot.worker.learning import is_remembered, receipt
 from bot.worker.recorder import Recorder, record_turn
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from memory.recollection import Recollection
 
 REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again so soon
+DETECTABLE = 20  # characters; the language of a shorter text is a guess
 REPEATS_AMONG = 12  # their last answers
 
 
@@ -206,9 +209,16 @@ def _compile_memory(
             recollection=found if remembers else bare(found),
             limits=memory.remaining_limits(tx, mention.did, now),
             answers=memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG),
-            notice=consent.notice(mode, found.person),
+            notice=_notice(mention, mode) if consent.must_tell(mode, found.person) else "",
             remembers=remembers,
         )
+
+
+def _notice(mention: Mention, mode: consent.Consent) -> str:
+    """What a first reply tells, in the person's language."""
+    detected = detect(mention.text) if len(mention.text) >= DETECTABLE else None
+    lang = answers.language(mention.langs, (), detected)
+    return answers.text(lang, f"notice_{mode.name.lower()}")
 
 
 def _names(services: Services) -> dict[str, str]:

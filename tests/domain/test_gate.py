@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bot.domain import commands, gate
+from bot.domain import gate
 from bot.domain.gate import Gate
 from bot.domain.links import Allowed
 from bot.prompt.compose import RULES
 from bot.tools.toolbox import Toolbox
+from bot.wording import answers
 
 OPERATOR = "\n".join((RULES, *(spec.description for spec in Toolbox.specs)))
 LONG = "A raven can plan for a day that is not here yet, which is more than most calendars do."
+NOTICE = answers.text("en", "notice_ask")
 GATE = Gate(Allowed(), OPERATOR, parts=3)
 
 
@@ -62,7 +64,7 @@ def test_a_wall_of_emoji_is_not_built_twice():
 def test_posts_are_counted_after_splitting_with_the_notice():
     text = "word " * 160
     assert Gate(parts=3).reply_fault(text) is None
-    refused = Gate(parts=3, notice=commands.NOTICE).reply_fault(text)
+    refused = Gate(parts=3, notice=NOTICE).reply_fault(text)
     assert refused == gate.POSTS.format(needed=4, allowed=3)
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from bot.brains.rules import wording
 from bot.demo.script import SCRIPT
-from bot.domain.commands import NOTICE
+from bot.wording import answers
 
+NOTICE = answers.text("en", "notice_ask")
 README = Path(__file__).parents[2] / "README.md"
 MARKED = re.compile(r"<!-- transcript -->\n```\n(.*?)\n```\n<!-- /transcript -->", re.DOTALL)
 SHOWN = ("hello", "moved", "secret", "forget", "gone")  # names of posts in the demo's script

@@ -11,12 +11,13 @@ from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain import gate
-from bot.domain.commands import NOTICE
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
 from bot.storage import outbox, turns
+from bot.wording import answers
 from memory.errors import UnknownPerson
 
+NOTICE = answers.text("en", "notice_ask")
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
 REPLY = ("reply", {"text": "Noted."})
 

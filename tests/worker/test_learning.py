@@ -8,15 +8,16 @@ import pytest
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
-from bot.domain.commands import NOTICE
-from bot.domain.consent import NOTICES, Consent
+from bot.domain.consent import Consent
 from bot.domain.mention import State
 from bot.errors import PermanentNetworkError
 from bot.storage.tables import IntroductionRow
+from bot.wording import answers
 from memory.row_security import only
 from memory.rows import passages
 from memory.rows.passages import PASSAGE
 
+NOTICE = answers.text("en", "notice_ask")
 REMEMBER = ("remember", {"text": "lives in Odense"})
 REPLY = ("reply", {"text": "Noted."})
 SILENT = ("stay_silent", {"reason": "noise"})
@@ -156,7 +157,7 @@ def test_without_a_wish_nothing_is_kept_and_the_first_reply_says_so(harness, con
     ref, again = harness.say(ANA, "I live in Odense"), harness.say(ANA, "and I bake")
     harness.work()
 
-    assert harness.replies(ref)[0].text == f"Noted.\n\n{NOTICES[consent]}"
+    assert harness.replies(ref)[0].text == f"Noted.\n\n{answers.text('en', f'notice_{consent.name.lower()}')}"
     assert harness.replies(again)[0].text == "Noted."
     assert held(harness) == ([], [], 0)
     assert "not remembered" in harness.brain.prompts[-1].text()
@@ -210,3 +211,14 @@ def test_what_was_known_before_the_wish_is_not_shown_and_stays(harness):
 
     assert harness.notes(ANA) == ["lives in Odense"]
     assert "Odense" not in harness.brain.prompts[-1].text()
+
+
+@pytest.mark.parametrize(
+    ("text", "langs", "lang"),
+    [("hola", ["es"], "es"), ("Ich wohne seit drei Jahren in Odense.", None, "de"), ("hm", None, "en")],
+)
+def test_the_notice_is_in_the_language_of_the_person(harness, text, langs, lang):
+    ref = harness.say(ANA, text, **({"langs": langs} if langs else {}))
+    harness.work()
+
+    assert harness.replies(ref)[0].text.endswith(answers.text(lang, "notice_ask"))
