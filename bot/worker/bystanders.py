@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.postgate import allows_quote, postgate_uri
 from bot.domain.profiles import NOT_TO_BE_SHOWN, has_word
-from bot.domain.uris import is_by
+from bot.domain.uris import author
 from bot.errors import NetworkError
 from bot.ingest import wishes
 from bot.storage import facts
@@ -40,7 +40,7 @@ class Bystanders:
 
     async def is_detached(self, quoted: str, quoting: str) -> bool:
         """Whether the author of the post `quoted` does not want it shown in `quoting`. Both are AT URIs."""
-        if is_by(quoted, self._services.network.did):
+        if author(quoted) in (self._services.network.did, author(quoting)):
             return False
         try:
             gate = await self._services.network.record(postgate_uri(quoted), self._budget)

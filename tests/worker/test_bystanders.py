@@ -203,6 +203,20 @@ def test_a_detached_quote_is_not_shown_and_its_picture_not_fetched(scene):
     assert "(not shown)" in scene.harness.brain.prompts[0].text()
 
 
+def test_who_lets_nobody_quote_a_post_is_shown_it_in_their_own_quote(scene):
+    did = scene.did("asker")
+    own = scene.harness.network.write(did, plain(WORDS["quoted"]))
+    rule = {"embeddingRules": [{"$type": "app.bsky.feed.postgate#disableRule"}], "post": own.uri}
+    scene.harness.network.write(did, rule, rkey=own.uri.split("/")[-1], collection="app.bsky.feed.postgate")
+    embed = {"$type": "app.bsky.embed.record", "record": own.to_json()}
+    refs = [scene.harness.say(who, "see", embed=embed) for who in (did, scene.did("parent"))]
+    scene.harness.work()
+
+    assert [scene.harness.outcome(ref)[0] for ref in refs] == [State.ANSWERED] * 2
+    prompts = {prompt.mention.uri: prompt.text() for prompt in scene.harness.brain.prompts}
+    assert [WORDS["quoted"] in prompts[ref.uri] for ref in refs] == [True, False]
+
+
 @pytest.mark.parametrize("method", ["relation", "declarations", "profile"])
 def test_a_bystander_of_whom_nothing_can_be_read_is_not_shown_and_holds_up_nobody(scene, method):
     read = getattr(scene.harness.network, method)

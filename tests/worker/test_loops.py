@@ -101,13 +101,14 @@ def test_unlabelled_bots_that_face_each_other_stop(db_of, tmp_path, count):
 
 
 def test_who_answers_as_fast_as_a_program_is_not_answered_any_more_that_day(db, tmp_path):
-    harness = Harness(db, tmp_path, Chatty(), limits=replace(LIMITS, partner_posts=9))
-    ref, outcomes = harness.say(ANA, "hello there, my friend"), []
+    harness = Harness(db, tmp_path, Chatty(), limits=replace(LIMITS, partner_posts=99))
+    root = harness.say(ANA, "hello there, my friend")
+    ref, outcomes = root, []
     for number in range(6):
         harness.work()
         (answer,) = harness.replies(ref)
         harness.clock.forward(seconds=2)
-        under = {"reply": {"root": answer.ref.to_json(), "parent": answer.ref.to_json()}}
+        under = {"reply": {"root": root.to_json(), "parent": answer.ref.to_json()}}
         ref = harness.say(ANA, WORDS.format("xyzuvw"[number] * 20), **under)
         outcomes.append(harness.outcome(ref))
         harness.work()
