@@ -11,6 +11,11 @@ branch_labels = None
 depends_on = None
 
 DID = "(SELECT coalesce(current_setting('scrubjay.did', true), ''))"
+ROLES = (  # that bound transactions may take: also those of a database that was renamed or copied since
+    "SELECT DISTINCT quote_ident(role.rolname) FROM pg_class AS class "
+    "CROSS JOIN LATERAL aclexplode(class.relacl) AS entry JOIN pg_roles AS role ON role.oid = entry.grantee "
+    "WHERE class.oid = to_regclass('note') AND starts_with(role.rolname, 'scrubjay_person')"
+)
 OF_THE_PERSON = f"{DID} = '' OR EXISTS (SELECT FROM mention WHERE mention.uri = introduction.mention_uri)"
 
 
@@ -43,10 +48,8 @@ def downgrade() -> None:
 
 
 def _protect() -> None:
-    """Row-level security, and the rights of the role of migration 0016, if there is one."""
+    """Row-level security, and the rights of the roles of migration 0016."""
     op.execute(f"CREATE POLICY person ON introduction USING ({OF_THE_PERSON})")
     op.execute("ALTER TABLE introduction ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    find = "SELECT quote_ident(rolname) FROM pg_roles WHERE rolname = (:role || current_database())::name"
-    role = op.get_bind().scalar(sa.text(find), {"role": "scrubjay_person_"})
-    if role is not None:
+    for role in op.get_bind().scalars(sa.text(ROLES)).all():
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON introduction TO {role}")

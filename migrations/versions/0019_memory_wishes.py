@@ -12,9 +12,10 @@ down_revision = "0018"
 branch_labels = None
 depends_on = None
 
-ROLE = (
-    "SELECT quote_ident(rolname) FROM pg_roles "
-    "WHERE rolname = ('scrubjay_person_' || current_database())::name"
+ROLES = (  # that bound transactions may take: also those of a database that was renamed or copied since
+    "SELECT DISTINCT quote_ident(role.rolname) FROM pg_class AS class "
+    "CROSS JOIN LATERAL aclexplode(class.relacl) AS entry JOIN pg_roles AS role ON role.oid = entry.grantee "
+    "WHERE class.oid = to_regclass('note') AND starts_with(role.rolname, 'scrubjay_person')"
 )
 
 
@@ -31,7 +32,7 @@ def upgrade() -> None:
     did = "(SELECT coalesce(current_setting('scrubjay.did', true), ''))"  # as in 0016
     op.execute(f"CREATE POLICY person ON memory_wish USING ({did} IN ('', did))")
     op.execute("ALTER TABLE memory_wish ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    if role := op.get_bind().scalar(sa.text(ROLE)):
+    for role in op.get_bind().scalars(sa.text(ROLES)).all():
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON memory_wish TO {role}")
 
 
