@@ -40,7 +40,7 @@ def upgrade() -> None:
     for table in TABLES:
         op.execute(f"CREATE POLICY person ON {table} USING ({DID} IN ('', did))")
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
-    if role := _role():
+    for role in _roles():
         op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(TABLES)} TO {role}")
 
 
@@ -49,13 +49,12 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _role() -> str | None:
-    """The role of bound transactions that has rights here (0016); None if there is none."""
+def _roles() -> list[str]:
+    """The roles of bound transactions that have rights here (0016)."""
     found = (
-        "SELECT quote_ident(role.rolname) FROM pg_class AS class "
+        "SELECT DISTINCT quote_ident(role.rolname) FROM pg_class AS class "
         "CROSS JOIN LATERAL aclexplode(class.relacl) AS entry "
         "JOIN pg_roles AS role ON role.oid = entry.grantee "
-        "WHERE class.oid = to_regclass('note') AND starts_with(role.rolname, 'scrubjay_person') LIMIT 1"
+        "WHERE class.oid = to_regclass('note') AND starts_with(role.rolname, 'scrubjay_person')"
     )
-    name = op.get_bind().scalar(sa.text(found))
-    return str(name) if name else None
+    return list(op.get_bind().scalars(sa.text(found)).all())
