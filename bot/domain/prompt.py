@@ -66,7 +66,7 @@ class Prompt:
     """All that a brain gets in one turn: as text in sections, and the same as values.
 
     `post` is the mention with its embeds. `images` are for models that take images; `image_data` has their
-    bytes by CID, if they were fetched.
+    bytes by CID, if they were fetched. `remembers`: whether anything may be noted about the person.
     """
 
     sections: tuple[Section, ...]
@@ -78,6 +78,7 @@ class Prompt:
     post: ThreadPost | None = None
     images: tuple[Media, ...] = ()
     image_data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    remembers: bool = True
 
     def text(self) -> str:
         return _text(self.sections)

@@ -122,6 +122,7 @@ def compose(
         now=now,
         post=post,
         images=_nearest_images(post, thread) if vision else (),
+        remembers=remembers,
     )
 
 

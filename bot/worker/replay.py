@@ -113,6 +113,7 @@ def _rebuild_prompt(turn_input: TurnInput, notes: tuple[Note, ...], persona: str
         thread=turn_input.thread,
         now=turn_input.now,
         post=turn_input.post,
+        remembers=turn_input.remembers,
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
+from bot.brains.rules import wording
+from bot.brains.rules.brain import Rules
 from bot.domain.consent import Consent
 from bot.domain.mention import State
 from bot.errors import PermanentNetworkError
@@ -222,3 +224,15 @@ def test_the_notice_is_in_the_language_of_the_person(harness, text, langs, lang)
     harness.work()
 
     assert harness.replies(ref)[0].text.endswith(answers.text(lang, "notice_ask"))
+
+
+def test_the_rules_promise_nothing_to_who_is_not_remembered(harness):
+    harness.with_brain(Rules())
+    for text in ("don't remember me", "I have a cat called Mango"):
+        ref = harness.say(ANA, text)
+        harness.work()
+        harness.clock.forward(minutes=1)
+    (answer,) = harness.replies(ref)
+
+    assert any(phrase in answer.text for phrase in wording.NOT_REMEMBERED)
+    assert held(harness) == ([], [], 0)

@@ -81,6 +81,7 @@ class _Turn:
         self.parsed = parsed
         self.langs = prompt.mention.langs
         self.new = prompt.person.introduced_at is None
+        self.remembers = prompt.remembers
         self.seed = prompt.mention.uri
         self.notes = Notes(prompt.recollection.notes, tools)
 
@@ -103,6 +104,8 @@ class _Turn:
 
     async def _learn(self) -> list[str]:
         """Store the facts of the post, and return the sentences about what was stored."""
+        if not self.remembers:
+            return [self._phrase(wording.NOT_REMEMBERED)] if self.parsed.facts else []
         facts, denials = _resolve_denials(self.parsed.facts)
         outcomes: dict[FactOutcome, list[tuple[Fact, str]]] = {}
         for fact in facts[:MAX_FACTS]:

@@ -58,6 +58,10 @@ NOTHING_TO_CHANGE = (
 NOT_KEPT = (
     "I couldn't keep {some} for now: I only take in a few things at a time. Tell me again in another post.",
 )
+NOT_REMEMBERED = (
+    "Thank you for telling me. I keep no notes about you, so I won't remember it.",
+    "Good to hear. It stays with you: I keep no notes about you.",
+)
 RECALL = ("Here is what I remember: {list}.", "This is what I have of you: {list}.", "From my cache: {list}.")
 RECALL_NOTHING = (
     "Nothing yet. You haven't told me anything about yourself, but I'd like to hear.",
