@@ -273,7 +273,7 @@ def test_who_speaks_again_begins_anew(harness, after):
     ref = harness.say(ANA, "I live in Lisbon")
     harness.work()
     assert (harness.outcome(ref), harness.notes(ANA)) == ((State.ANSWERED, None), [NOTE])
-    assert "erase it all" in harness.replies(ref)[0].text
+    assert "erases it all" in harness.replies(ref)[0].text
 
 
 def test_what_was_said_between_the_wish_and_its_hearing_is_not_late(harness):
