@@ -21,6 +21,7 @@ from bot.brains.loop import MAX_CORRECTIONS, MAX_REQUESTS
 from bot.domain.mention import State
 from bot.domain.prompt import Usage
 from bot.errors import PermanentBrainError, TransientBrainError
+from bot.tools.toolbox import Toolbox
 from memory.model import Remember
 
 pytestmark = pytest.mark.slow
@@ -178,7 +179,7 @@ async def test_every_request_and_continuation_carries_the_prompt_and_the_tools(l
     assert len(letta.double.sent) == 3  # the probe, the post, the tool's answer
     assert len(prompts) == 1
     assert "lives in Porto" in prompts.pop()
-    assert [len(shown["tools"]) for shown in letta.double.seen] == [6, 6]
+    assert [len(shown["tools"]) for shown in letta.double.seen] == [len(Toolbox.specs)] * 2
 
 
 async def test_what_strangers_wrote_stands_in_the_message_and_not_in_the_system_prompt(letta):
@@ -473,7 +474,7 @@ async def test_another_model_is_another_agent(letta):
 def parrot(shown):
     """The worst model: it keeps and says all that it was shown."""
     if any(message["role"] == "tool" for message in shown["messages"]):
-        return replies(strings(shown)[-1000:])
+        return replies(strings([shown["system"], shown["messages"]])[-1000:])
     return calls("remember", {"text": " ".join(strings(shown).split())[-200:]})
 
 
