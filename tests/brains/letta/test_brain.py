@@ -474,7 +474,8 @@ async def test_another_model_is_another_agent(letta):
 def parrot(shown):
     """The worst model: it keeps and says all that it was shown."""
     if any(message["role"] == "tool" for message in shown["messages"]):
-        return replies(strings([shown["system"], shown["messages"]])[-1000:])
+        said = strings([shown["system"], shown["messages"][:1]])
+        return replies(said[-1000:].replace("ana.test", "you"))  # an address is refused
     return calls("remember", {"text": " ".join(strings(shown).split())[-200:]})
 
 
