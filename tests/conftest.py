@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NAMES = itertools.count()
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
 
+settings.register_profile("whole", deadline=None)  # time is measured in benchmarks/
+settings.load_profile("whole")
 settings.register_profile("quick", max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
