@@ -155,7 +155,12 @@ def test_a_wish_holds_for_whoever_has_it_and_for_nobody_else(scene, part, wish):
 @pytest.mark.slow
 @pytest.mark.parametrize("of_asker", ["nothing", "embedding", "logged out"])
 def test_every_combination_of_wishes_holds(scene, of_asker):
-    for of_others in itertools.product(("nothing", "stop", "inference", "embedding"), repeat=3):
+    """On PostgreSQL every pair of them: each scene takes longer there."""
+    wishes = ("nothing", "stop", "inference", "embedding")
+    for places in itertools.product(range(len(wishes)), repeat=3):
+        if not scene.harness.services.db.is_sqlite and sum(places) % len(wishes):
+            continue
+        of_others = (wishes[place] for place in places)
         scene.next()
         check(scene, dict(zip(PARTS, (of_asker, *of_others), strict=True)))
 
