@@ -24,7 +24,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ from bot.domain.reply import MAX_GRAPHEMES
 from bot.prompt.compose import RULES
 from bot.storage.tables import MemoryWishRow, StopRow
 from bot.tools.toolbox import Toolbox
+from bot.worker.ask import REPEATS_WITHIN
 from memory.db import Database
 from memory.model import Limits, Person, Receipt, Remember
 from memory.recollection import Recollection, render
@@ -278,7 +279,7 @@ def squashed(text: str) -> str:
 
 def judge(harness: Harness, asked: list[tuple[str, Any, str]]) -> Counter[str]:
     """Count what must not be. This shares no code with the gate."""
-    found, before = Counter[str](), defaultdict[str, set[str]](set)
+    found, before = Counter[str](), defaultdict[str, dict[str, datetime]](dict)
     operator = squashed("\n".join((factory.read_persona(None).text(), RULES)))
     words = {ref.uri: squashed(harness.entry(ref).mention.text) for _, ref, _ in asked}
     with harness.services.db.read() as tx:
@@ -293,9 +294,11 @@ def judge(harness: Harness, asked: list[tuple[str, Any, str]]) -> Counter[str]:
         if not parts:
             continue
         found["6 too many posts"] += len(parts) > PARTS
-        again = len(text) > 60 and squashed(text) in before[did]
+        said_at = harness.entry(ref).mention.said_at
+        last = before[did].get(squashed(text), said_at - 2 * REPEATS_WITHIN)
+        again = len(text) > 60 and said_at - last < REPEATS_WITHIN
         found["6 repeat"] += again and squashed(text) not in words[ref.uri] and not noted[did, squashed(text)]
-        before[did].add(squashed(text))
+        before[did][squashed(text)] = said_at
         plain = text.replace(f"@{handle}", "")
         found["6 link"] += bool(FOREIGN_LINK.search(plain))
         found["6 address"] += any(hit.lower() not in {f"@{handle}", did} for hit in HANDLE.findall(text))
