@@ -297,6 +297,7 @@ def make_handler(settings: Settings, services: Services) -> EventHandler:
         tracked=services.tracked,
         counts=Counter(),
         purge_grace=timedelta(hours=settings.purge_grace),
+        consent=settings.consent,
     )
     with services.db.read() as tx:
         handler.load_tracked(tx)

@@ -14,6 +14,7 @@ from bot.brains.rules.facts import concerns, parse_line
 from bot.brains.rules.notes import Notes
 from bot.brains.rules.understanding import understand as understand_talk
 from bot.domain import note_rules
+from bot.domain.consent import may_remember, must_tell
 from bot.domain.mention import Command
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import consent, mentions, sources
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.mention import Mention
+    from bot.ingest.stores import Stores
     from bot.storage.journal import Journal
     from memory.db import Tx
     from memory.model import Edit, Note
@@ -38,22 +40,7 @@ SHORT_WORDS = 2  # of a "why" that may as well be a word of talk
 COMMON_STEM = 4  # letters
 WORDS = regex.compile(r"[\p{L}\p{M}\p{N}]{3,}|[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]+")
 EMPTY_WORDS = frozenset(
-    [
-        "the",
-        "that",
-        "what",
-        "which",
-        "and",
-        "about",
-        "with",
-        "are",
-        "was",
-        "has",
-        "have",
-        "for",
-        "from",
-        "not",
-    ]
+    regex.findall(r"\w+", "the that what which and about with are was has have for from not")
 )
 ACTOR = "person"
 QUESTION = {Command.MAY_FORGET: Command.MAY_FORGET}
@@ -95,7 +82,7 @@ def language(mention: Mention) -> str:
     return answers.language(mention.langs, understood.langs if understood else (), detect(mention.text))
 
 
-def carry_out(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: datetime) -> str | None:
+def carry_out(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> str | None:
     """Do what the command changes in memory. Returns the answer; None if it is made when it is posted."""
     lang = language(mention)
     match mention.command:
@@ -106,9 +93,9 @@ def carry_out(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: d
         case Command.REMEMBER:
             return answers.text(lang, "remembered")
         case Command.CORRECT:
-            return answers.text(lang, "corrected" if _correct(tx, memory, mention, now) else "not_corrected")
+            return answers.text(lang, "corrected" if _correct(tx, stores, mention, now) else "not_corrected")
         case Command.FORGET_NOTE:
-            erased = _forget_notes(tx, memory, journal, mention, now)
+            erased = _forget_notes(tx, stores.memory, stores.journal, mention, now)
             return answers.text(lang, "note_forgotten" if erased else "note_unknown", count=erased)
         case _:
             return None
@@ -122,8 +109,20 @@ def _argument(mention: Mention) -> tuple[int | None, str]:
     return (int(named[1]), about[named.end() :]) if named else (None, about)
 
 
-def _correct(tx: Tx, memory: Memory, mention: Mention, now: datetime) -> bool:
+def _may_note(tx: Tx, stores: Stores, did: str) -> bool:
+    """Whether something new may be noted of this person: not before they were told of it."""
+    try:
+        person = stores.memory.people.get(tx, did)
+    except UnknownPerson:
+        return False
+    if must_tell(stores.consent, person) or stores.memory.denials.get(tx, did).inference:
+        return False
+    return may_remember(stores.consent, consent.memory_wish(tx, did))
+
+
+def _correct(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> bool:
     """Note what the person says, in place of what it corrects. False if no note can be made of it."""
+    memory = stores.memory
     named, said = _argument(mention)
     fact = next(iter(stated_facts(split_sentences(own_words(said)))), None)
     line = fact.line if fact else f"says: {said.strip()}"
@@ -132,7 +131,7 @@ def _correct(tx: Tx, memory: Memory, mention: Mention, now: datetime) -> bool:
     notes = active_notes(tx, memory, mention.did)
     told = [note.id for note in notes if fact and (known := parse_line(note.text)) and concerns(fact, known)]
     old = named if named is not None else next(reversed(told), None)
-    if old is None and consent.memory_wish(tx, mention.did) is False:
+    if old is None and not _may_note(tx, stores, mention.did):
         return False
     edit: Edit = Remember(line) if old is None else Revise(old, line)
     memory.people.meet(tx, mention.did, mention.said_at)

@@ -20,12 +20,9 @@ from bot.wording import answers
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.domain.limits import Limits
     from bot.domain.mention import Mention, StrongRef
-    from bot.storage.journal import Journal
-    from bot.storage.ledger import Ledger
+    from bot.ingest.stores import Stores
     from memory.db import Tx
-    from memory.store import Memory
 
 
 STOPPING = (Command.STOP, Command.FORGET_AND_STOP, Command.START)
@@ -49,10 +46,7 @@ class EditResult:
 
 def carry_out_command(
     tx: Tx,
-    memory: Memory,
-    ledger: Ledger,
-    journal: Journal,
-    limits: Limits,
+    stores: Stores,
     mention: Mention,
     now: datetime,
     *,
@@ -67,12 +61,12 @@ def carry_out_command(
         return
     overruled = consent.is_overruled(tx, mention, *OPPOSITES.get(command, ()))
     if command.forgets:
-        _forget(tx, memory, ledger, journal, limits, mention, now, answer=answer and not command.stops)
+        _forget(tx, stores, mention, now, answer=answer and not command.stops)
     if not overruled:
         _record_consent(tx, mention, now)
     if command.forgets or command.stops:
         return
-    said = commands.carry_out(tx, memory, journal, mention, now)
+    said = commands.carry_out(tx, stores, mention, now)
     if answer:
         parts = [Part(0, said, ())] if said else []
         outbox.draft_at_once(tx, mention.uri, parts, now)
@@ -80,10 +74,7 @@ def carry_out_command(
 
 def _forget(
     tx: Tx,
-    memory: Memory,
-    ledger: Ledger,
-    journal: Journal,
-    limits: Limits,
+    stores: Stores,
     mention: Mention,
     now: datetime,
     *,
@@ -91,10 +82,11 @@ def _forget(
 ) -> None:
     lang = commands.language(mention)
     to_answer = set(mentions.open_wishes(tx, mention.did)) - {mention.uri} if answer else ()
-    answer = answer and _reserve_answer(tx, journal, limits, mention, now)
+    answer = answer and _reserve_answer(tx, stores, mention, now)
     wish = wished_at(mention.uri, mention.said_at, now)
     keep = [mention.uri] if answer else to_answer
-    erase(tx, memory, ledger, journal, mention.did, now, wished_at=wish, keep=keep)
+    parts = stores.memory, stores.ledger, stores.journal
+    erase(tx, *parts, mention.did, now, wished_at=wish, keep=keep)
     if answer:
         said = answers.text(lang, "erased")
         outbox.draft_at_once(tx, mention.uri, [Part(0, said, ())], now)
@@ -116,10 +108,10 @@ def _record_consent(tx: Tx, mention: Mention, now: datetime) -> None:
             pass
 
 
-def _reserve_answer(tx: Tx, journal: Journal, limits: Limits, mention: Mention, now: datetime) -> bool:
+def _reserve_answer(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> bool:
     """Whether the program may answer by itself; then it is reserved."""
     spending.lock_limits(tx)
-    who = spending.attempt(journal, mention)
+    limits, who = stores.limits, spending.attempt(stores.journal, mention)
     spending.release_reply(tx, who)
     known = facts.gather(tx, mention, who, limits, now)
     if not isinstance(policy.decide(known, limits, now, thinking=False), policy.Go):
@@ -131,15 +123,13 @@ def _reserve_answer(tx: Tx, journal: Journal, limits: Limits, mention: Mention, 
 
 def apply_edit(
     tx: Tx,
-    memory: Memory,
-    ledger: Ledger,
-    journal: Journal,
-    limits: Limits,
+    stores: Stores,
     ref: StrongRef,
     verdict: Mention | Ignored,
     now: datetime,
 ) -> EditResult:
     """Apply an edit: the post is `ref` now. Erase notes and turns of the old text, and let it wait again."""
+    memory, journal = stores.memory, stores.journal
     with propagate_erasure(tx, memory, journal, author(ref.uri), now):
         erased = memory.forget_post(tx, ref.uri, now, except_cid=ref.cid)
     stored_cid = edits.cids_of(tx, [ref.uri]).get(ref.uri)
@@ -151,5 +141,5 @@ def apply_edit(
     before = edits.replace(tx, verdict, now)
     waiting = before in OPEN
     if before is not None:
-        carry_out_command(tx, memory, ledger, journal, limits, verdict, now, answer=waiting)
+        carry_out_command(tx, stores, verdict, now, answer=waiting)
     return EditResult(before is not None, waiting, erased)

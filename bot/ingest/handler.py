@@ -31,6 +31,7 @@ from bot.domain.mention import Ignored, Mention
 from bot.domain.uris import PREFERENCE, record_key
 from bot.ingest import commands
 from bot.ingest.edits import apply_edit, carry_out_command
+from bot.ingest.stores import Stores
 from bot.privacy.erasure import forget_post, lock_person
 from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources, stances
 from bot.storage.jobs import JobKind
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from bot.domain.addressing import Verdict
+    from bot.domain.consent import Consent
     from bot.domain.events import Event
     from bot.domain.limits import Limits, Pace
     from bot.domain.tracked import Tracked
@@ -60,7 +62,7 @@ HIDING_STATUSES = frozenset({"deleted", "takendown", "suspended", "deactivated"}
 class EventHandler:
     """Handles events for the bot `bot_did`, `bot_handle`.
 
-    `purge_grace`: how long a deleted account's memory is kept.
+    `purge_grace`: how long a deleted account's memory is kept. `consent`: who is remembered.
     """
 
     memory: Memory
@@ -73,6 +75,11 @@ class EventHandler:
     tracked: Tracked
     counts: Counter[str]
     purge_grace: timedelta
+    consent: Consent
+
+    @property
+    def _stores(self) -> Stores:
+        return Stores(self.memory, self.ledger, self.journal, self.limits, self.consent)
 
     def load_tracked(self, tx: Tx) -> None:
         """Track all people and posts that storage knows, also those that another process stored."""
@@ -172,8 +179,7 @@ class EventHandler:
         return late
 
     def _carry_out(self, tx: Tx, mention: Mention, now: datetime, *, answer: bool = True) -> None:
-        parts = self.memory, self.ledger, self.journal, self.limits
-        carry_out_command(tx, *parts, mention, now, answer=answer)
+        carry_out_command(tx, self._stores, mention, now, answer=answer)
 
     def _handle_edit(self, tx: Tx, event: PostCreated, verdict: Verdict, now: datetime) -> datetime | None:
         """Replace the stored post. A post that addresses the bot only since the edit is a new mention."""
@@ -181,8 +187,7 @@ class EventHandler:
         if not edits.advance_rev(tx, uri, event.rev):
             self.counts["repeated"] += 1
             return None
-        parts = self.memory, self.ledger, self.journal, self.limits
-        edit = apply_edit(tx, *parts, event.ref, verdict, now)
+        edit = apply_edit(tx, self._stores, event.ref, verdict, now)
         if edit.changed or edit.erased:
             self._count_and_log(tx, "edited", event.did, uri=uri, erased=edit.erased)
         if edit.changed or edits.cids_of(tx, [uri]) or self.ledger.is_settled(uri):

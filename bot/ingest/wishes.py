@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.services import Services
 
 RECENT = timedelta(minutes=10)
-NOW = timedelta(0)
+AT_ONCE = timedelta(0)  # read anew, however fresh the last answer is
 SECONDS = 8.0  # for one person's blocks or declarations; all that a mention needs has 30
 
 

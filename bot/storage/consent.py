@@ -1,4 +1,4 @@
-"""Who does not want to be answered, or not in a thread: stops, blocks and threadgates."""
+"""Who does not want to be answered or remembered, or not in a thread: stops, wishes, blocks, threadgates."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 REPEATS_WITHIN = timedelta(hours=24)  # an answer to a person is not given again so soon
 DETECTABLE = 20  # characters; the language of a shorter text is a guess
-REPEATS_AMONG = 50  # their last answers: more than a person gets in that time
+REPEATS_AMONG = 50  # of their last answers at most
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from bot.domain.uris import author, is_by
 from bot.errors import TransientNetworkError
 from bot.ingest import wishes
 from bot.ingest.edits import apply_edit
+from bot.ingest.stores import Stores
 from bot.privacy.erasure import forget_post
 from bot.storage import consent, edits, facts, mentions, outbox, redaction, spending
 from bot.wording.parse import own_names, parse
@@ -128,7 +129,8 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
         parts = services.memory, services.ledger, services.journal, services.limits
-        edit = apply_edit(tx, *parts, post.ref, verdict, now)
+        stores = Stores(*parts, services.options.consent)
+        edit = apply_edit(tx, stores, post.ref, verdict, now)
         return Step(State.WAITING, "edited", now) if edit.waiting else Step(State.DECLINED, "edited")
 
     return await services.write(store_edit)

@@ -60,7 +60,7 @@ async def publish(services: Services, claim: Claim) -> Step:
     postponed = await _keep_pace(services, claim, parts)
     if postponed:
         return postponed
-    preflight = await run_preflight(services, claim, new_budget(), wishes.NOW)
+    preflight = await run_preflight(services, claim, new_budget(), wishes.AT_ONCE)
     claim, mention = preflight.claim, preflight.claim.mention
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)

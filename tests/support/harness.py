@@ -117,6 +117,7 @@ class Harness:
             tracked=self.services.tracked,
             counts=Counter(),
             purge_grace=timedelta(hours=24),
+            consent=self.services.options.consent,
         )
         self.listener = Listener(
             SimpleNamespace(host="test"), db, self.handler, self.clock, self.scheduler.wake_at
@@ -135,6 +136,14 @@ class Harness:
         self.services = replace(self.services, brain=brain)
         self.worker = Worker("w", self.services, self.scheduler, lambda: 0.0)
         return self
+
+    def with_consent(self, consent):
+        """The operator has chosen who is remembered."""
+        options = replace(self.services.options, consent=consent)
+        self.services = replace(self.services, options=options)
+        self.handler = replace(self.handler, consent=consent)
+        self.listener = replace(self.listener, handler=self.handler)
+        return self.with_brain(self.brain)
 
     def say(self, did, text, *, rkey=None, heard=True, **fields):
         """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""

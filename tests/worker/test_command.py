@@ -8,12 +8,14 @@ import pytest
 from support.factory import ANA, BEN, LIMITS
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
+from bot.domain.consent import Consent
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
 from bot.errors import TransientBrainError
 from bot.storage import consent
 from bot.wording import answers
+from memory.model import Denied
 
 ILL = TransientBrainError("503")
 
@@ -251,3 +253,29 @@ def test_a_stop_of_the_model_does_not_undo_a_start_that_was_said_meanwhile(harne
     ask(harness, "I think we should not be talking, you and me")
     harness.brain.script[:] = [REPLY]
     assert ask(harness, "are you there?") == [REPLY[1]["text"]]
+
+
+@pytest.mark.parametrize("mode", list(Consent))
+def test_a_correction_makes_no_note_of_who_was_not_told_or_did_not_wish_it(db, tmp_path, mode):
+    harness = Harness(db, tmp_path).with_consent(mode)
+    assert ask(harness, "correct: I live in Porto") == [answers.text("en", "not_corrected")]
+    with db.read() as tx:
+        assert harness.services.memory.notes(tx, ANA) == ()
+
+
+@pytest.mark.parametrize("mode", list(Consent))
+def test_a_correction_is_noted_of_who_was_told_and_wishes_it_but_not_without_memory(db, tmp_path, mode):
+    harness = Harness(db, tmp_path).with_consent(mode)
+    harness.introduce(ANA)
+    ask(harness, "remember me")
+    ask(harness, "correct: I live in Porto")
+    assert notes(harness) == ([] if mode is Consent.OFF else ["lives in Porto"])
+
+
+def test_a_correction_makes_no_note_of_who_denies_inference(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    harness.introduce(ANA)
+    with db.write() as tx:
+        harness.services.memory.denials.put(tx, ANA, Denied(inference=True, embedding=False))
+    harness.say(ANA, "correct: I live in Porto")
+    assert notes(harness) == []

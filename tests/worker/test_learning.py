@@ -38,12 +38,6 @@ def held(harness, did=ANA):
     return harness.notes(did), exchanges(harness, did), len(waiting)
 
 
-def with_consent(harness, consent):
-    options = replace(harness.services.options, consent=consent)
-    harness.services = replace(harness.services, options=options)
-    return harness.with_brain(harness.brain)
-
-
 @pytest.fixture
 def harness(db, tmp_path):
     return Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
@@ -155,7 +149,7 @@ def test_what_the_operator_changed_meanwhile_stays_and_the_reply_leaves(harness)
 
 @pytest.mark.parametrize("consent", [Consent.OPT_IN, Consent.OFF])
 def test_without_a_wish_nothing_is_kept_and_the_first_reply_says_so(harness, consent):
-    with_consent(harness, consent)
+    harness.with_consent(consent)
     ref, again = harness.say(ANA, "I live in Odense"), harness.say(ANA, "and I bake")
     harness.work()
 
@@ -169,7 +163,7 @@ def test_without_memory_nothing_that_was_known_before_is_shown(harness):
     harness.introduce(ANA)
     harness.say(ANA, "I live in Odense")
     harness.work()
-    with_consent(harness, Consent.OFF)
+    harness.with_consent(Consent.OFF)
     harness.say(ANA, "where do I live?")
     harness.work()
 
@@ -178,7 +172,7 @@ def test_without_memory_nothing_that_was_known_before_is_shown(harness):
 
 
 def test_with_opt_in_who_wished_it_is_remembered_and_begins_anew_when_forgotten(harness):
-    with_consent(harness, Consent.OPT_IN)
+    harness.with_consent(Consent.OPT_IN)
     for text in ("remember me", "I live in Odense"):
         harness.say(ANA, text)
         harness.work()
