@@ -24,7 +24,7 @@ chat: $(BASE)  ## talk to it in the terminal
 
 test: $(NET) $(APPVIEW)  ## all tests, fast ones first, with a real PDS, a real AppView and a real PostgreSQL
 	@$(BIN)/pytest --numprocesses auto -m "not ($(DEAR))" $(ARGS) || [ $$? -eq 5 ]
-	@$(BIN)/pytest -m "$(DEAR)" $(ARGS) || [ $$? -eq 5 ]
+	@$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "$(DEAR)" $(ARGS) || [ $$? -eq 5 ]
 
 quick: $(ENV)  ## the fast tests that need neither Node nor PostgreSQL
 	@$(BIN)/pytest --numprocesses auto --hypothesis-profile=quick -m "not ($(DEAR))" $(ARGS)
