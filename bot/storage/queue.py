@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, literal_column, select, update
+from sqlalchemy import case, delete, func, literal_column, select, update
 
 from bot.domain.fairness import Turn, newcomers_first
 from bot.storage.tables import MentionRow, PersonQueueRow
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 NEWCOMERS = ""  # the row of the lane that all newcomers share
+NEXT_PLACE = timedelta(microseconds=1)
 MAX_EMPTY = 100  # people looked at in one claim who have nothing due
 COLUMNS = PersonQueueRow.did, PersonQueueRow.turn_at, PersonQueueRow.served, PersonQueueRow.held
 
@@ -124,11 +126,18 @@ def _turn(tx: Tx, who: Select[str, datetime, int, bool]) -> Turn | None:
 def _end_turn(tx: Tx, did: str, now: datetime) -> None:
     """Move this person, and the lane of newcomers if they are one, behind all others who wait."""
     newcomer = is_newcomer(tx, did)
-    behind = {"turn_at": now, "served": PersonQueueRow.served + 1, "held": False}
+    last = _last_place(tx, now)
+    behind = {"turn_at": last, "served": PersonQueueRow.served + 1, "held": False}
     person = update(PersonQueueRow).where(PersonQueueRow.did == did)
     tx.execute(person.values(newcomer=newcomer, **behind))
     if newcomer:
         lane = insert(tx, PersonQueueRow).values(
-            did=NEWCOMERS, newcomer=False, turn_at=now, served=1, held=False
+            did=NEWCOMERS, newcomer=False, turn_at=last, served=1, held=False
         )
         tx.execute(lane.on_conflict_do_update(index_elements=["did"], set_=behind))
+
+
+def _last_place(tx: Tx, now: datetime) -> datetime:
+    """The time behind the turns of all others. It is not simply now: the clock may be an hour ahead."""
+    last = tx.execute(select(func.max(PersonQueueRow.turn_at)).where(PersonQueueRow.held.is_(False))).scalar()
+    return min(now, last + NEXT_PLACE) if last else now

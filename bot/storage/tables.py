@@ -87,7 +87,7 @@ class MentionRow(Base):
 
 
 class PersonQueueRow(Base):
-    """A person whose mentions wait. The earliest `turn_at` comes first; a turn that is over moves it to now.
+    """A person whose mentions wait. The earliest `turn_at` comes first; who had a turn goes to the end.
 
     The row of the empty DID is that of all newcomers together.
     """
@@ -100,7 +100,7 @@ class PersonQueueRow(Base):
     served: Mapped[int]
     held: Mapped[bool]  # until `turn_at`, by a limit
 
-    __table_args__ = (Index(None, "newcomer", "turn_at", "served"),)
+    __table_args__ = (Index(None, "newcomer", "turn_at", "served"), Index(None, "held", "turn_at"))
 
 
 class OutboxRow(Base):

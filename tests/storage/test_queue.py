@@ -78,3 +78,21 @@ def test_nobody_stands_in_the_queue_of_whom_nothing_waits(db):
         left = tx.execute(select(PersonQueueRow.did)).scalars().all()
 
     assert left == [queue.NEWCOMERS]
+
+
+def test_a_clock_that_was_ahead_for_a_minute_holds_nobody(known):
+    ahead = NOW + timedelta(hours=1)
+    accept(known, mention(1), mention(2, BEN), mention(3), mention(50, REGULAR), mention(51, REGULAR))
+
+    assert {serve(known, at=ahead), serve(known, at=ahead)} == {REGULAR, ANA}
+    assert {serve(known, at=NOW + timedelta(seconds=1)) for _ in range(3)} == {REGULAR, ANA, BEN}
+
+
+def test_who_had_many_turns_still_takes_turns_after_the_clock_was_ahead(known):
+    accept(known, *(mention(number, REGULAR) for number in range(9)))
+    assert [serve(known, at=NOW + timedelta(hours=1)) for _ in range(5)] == [REGULAR] * 5
+    other = "did:plc:other"
+    accept(known, *(mention(20 + number, other) for number in range(4)))
+
+    served = [serve(known, State.ANSWERED, NOW + timedelta(seconds=1)) for _ in range(8)]
+    assert sorted(served[:4]) == sorted(served[4:]) == [other] * 2 + [REGULAR] * 2
