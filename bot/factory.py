@@ -219,9 +219,21 @@ def make_dialect(settings: Settings, tracked: Tracked) -> Dialect:
 
 
 async def connect(settings: Settings, db: Database) -> Bluesky:
-    """Log in, with the stored session if there is one; wait for a PDS that does not answer yet.
+    """Log in as `log_in` does, and wait for a PDS that does not answer yet."""
+    wait = 1.0
+    while True:
+        try:
+            return await log_in(settings, db)
+        except TransientNetworkError as error:
+            log.warning("app.pds_unreachable", error=str(error), retry_in=wait)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
 
-    Raises SettingsError, PermanentNetworkError and AccountTrouble.
+
+async def log_in(settings: Settings, db: Database) -> Bluesky:
+    """Log in, with the stored session if there is one.
+
+    Raises SettingsError, TransientNetworkError, PermanentNetworkError and AccountTrouble.
     """
     from bot.network.bluesky import Bluesky
 
@@ -235,21 +247,14 @@ async def connect(settings: Settings, db: Database) -> Bluesky:
         with db.write() as tx:
             sessions.save(tx, handle, session, clock.now())
 
-    wait = 1.0
-    while True:
-        try:
-            return await Bluesky.connect(
-                handle=handle,
-                password=password,
-                pds_url=settings.pds_url,
-                plc_url=settings.plc_url,
-                load=load_session,
-                save=save_session,
-            )
-        except TransientNetworkError as error:
-            log.warning("app.pds_unreachable", error=str(error), retry_in=wait)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
+    return await Bluesky.connect(
+        handle=handle,
+        password=password,
+        pds_url=settings.pds_url,
+        plc_url=settings.plc_url,
+        load=load_session,
+        save=save_session,
+    )
 
 
 def make_services(settings: Settings, db: Database, network: Network, brain: Brain) -> Services:

@@ -115,6 +115,12 @@ class People:
             for row in tx.execute(ordered.limit(limit)).mappings()
         )
 
+    def counts(self, tx: Tx) -> tuple[int, int]:
+        """Of how many people notes are shown, and how many notes."""
+        shown = select(func.count(NOTE.did.distinct()), func.count()).where(*ACTIVE, NOTE.did.not_in(HIDDEN))
+        people, notes = tx.execute(shown).one()
+        return people, notes
+
     def handles(self, tx: Tx, did: str) -> tuple[tuple[datetime, str], ...]:
         """Every handle this person had: (since, handle), oldest first."""
         mine = select(HandleRow.since, HandleRow.handle).where(HandleRow.did == did)

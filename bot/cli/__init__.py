@@ -8,6 +8,7 @@ import click
 
 from bot.cli.context import App, RootGroup
 from bot.cli.db import db
+from bot.cli.declare import declare
 from bot.cli.gap import gap
 from bot.cli.memory import memory
 from bot.cli.memory_reindex import reindex
@@ -45,6 +46,7 @@ for command in (
     chat,
     demo,
     doctor,
+    declare,
     db,
     person,
     memory,

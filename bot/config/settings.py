@@ -53,6 +53,11 @@ ACCOUNT_HELP = {
     "SCRUBJAY_PASSWORD_FILE=/run/secrets/scrubjay, a file with nothing else in it",
 }
 
+OPERATOR_HELP = (
+    "SCRUBJAY_OPERATOR is not set: your own account, which answers for the bot. Example: "
+    "SCRUBJAY_OPERATOR=ana.example.org"
+)
+
 
 def _field(default: object, description: str, example: object, **rules: Any) -> Any:
     return Field(default, description=description, examples=[example], **rules)
@@ -69,6 +74,15 @@ class Settings(BaseSettings):
 
     handle: Handle | None = _field(None, "The bot's account", "scrubjay.bsky.social")
     password: SecretStr | None = _field(None, "An app password of that account", "abcd-efgh-ijkl-mnop")
+    operator: Handle | None = _field(
+        None, "The account of who runs the bot, for `scrubjay declare`", "ana.example.org"
+    )
+    operator_contact: str | None = _field(
+        None, "Their mail address, or a URL", "ana@example.org", min_length=3
+    )
+    disclosure_url: HttpUrl | None = _field(
+        None, "A page about the bot, for `scrubjay declare`", "https://example.org/jay"
+    )
     pds_url: HttpUrl = _field("https://bsky.social", "Where the account lives", "https://pds.example.org")
     plc_url: HttpUrl = _field("https://plc.directory", "Where DIDs are looked up", "https://plc.directory")
     source: SourceName = _field("jetstream", "The stream: jetstream, firehose, or replay:FILE", "firehose")
@@ -275,6 +289,12 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite:///{self.data_dir / 'scrubjay.db'}"
+
+    def require_operator(self) -> str:
+        """The operator's handle. Raises SettingsError, which says what to set and how."""
+        if self.operator is None:
+            raise SettingsError(OPERATOR_HELP)
+        return self.operator
 
     def require_account(self) -> tuple[str, str]:
         """The handle and the app password. Raises SettingsError, which says what to set and how."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
+from bot.domain.disclosure import COLLECTIONS, confirms, operator_of, says_bot
+from bot.domain.uris import AtUri
 from bot.errors import AccountTrouble, NetworkError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
 
     from bot.config.settings import Settings
+    from bot.network.bluesky import Bluesky
 
 NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
 BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
@@ -76,6 +82,12 @@ def check_login(settings: Settings) -> Check:
 
 
 async def _login(settings: Settings, handle: str, password: str) -> str:
+    async with _logged_in(settings, handle, password) as network:
+        return network.did
+
+
+@asynccontextmanager
+async def _logged_in(settings: Settings, handle: str, password: str) -> AsyncIterator[Bluesky]:
     from bot.network.bluesky import Bluesky
 
     network = await Bluesky.connect(
@@ -86,8 +98,42 @@ async def _login(settings: Settings, handle: str, password: str) -> str:
         load=lambda: None,
         save=lambda _: None,
     )
-    await network.close()
-    return network.did
+    try:
+        yield network
+    finally:
+        await network.close()
+
+
+def check_operator(settings: Settings) -> Check:
+    """Whether the bot says who runs it, and whether that account says the same."""
+    if settings.operator is None:
+        detail = "not named yet: set SCRUBJAY_OPERATOR, then `scrubjay declare`"
+        return Check("operator", ok=True, detail=detail)
+    try:
+        fault = asyncio.run(asyncio.wait_for(_undeclared(settings, settings.operator), NETWORK_TIMEOUT))
+    except (NetworkError, TimeoutError) as error:
+        return Check("operator", ok=False, detail=describe(error), mend="see `login` above")
+    if fault is None:
+        return Check("operator", ok=True, detail=f"@{settings.operator} runs it, as both accounts say")
+    detail, mend = fault
+    return Check("operator", ok=False, detail=detail, mend=mend)
+
+
+async def _undeclared(settings: Settings, operator: str) -> tuple[str, str] | None:
+    """What is missing, and what mends it."""
+    async with _logged_in(settings, *settings.require_account()) as network:
+        did = await network.did_of(operator)
+        if did is None:
+            return f"nobody has the handle @{operator}", "set SCRUBJAY_OPERATOR to your own account"
+        for collection in COLLECTIONS:
+            record = await network.record(str(AtUri(network.did, collection, "self")))
+            if record is None or operator_of(record) != did:
+                return f"{collection} does not name @{operator}", "scrubjay declare"
+        if not says_bot(await network.profile(network.did, fresh=True)):
+            return "the bot's bio does not say that it is a bot", "write it there, and who runs it"
+        if not confirms(await network.profile(did, fresh=True), network.handle, network.did):
+            return f"@{operator} does not name the bot", f"write @{network.handle} into its bio"
+    return None
 
 
 def check_stream(settings: Settings) -> Check:

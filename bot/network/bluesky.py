@@ -228,12 +228,39 @@ class Bluesky:
 
     async def delete(self, rkey: str) -> None:
         """The reference PDS does not mind a record that is not there."""
-        place = {"repo": self.did, "collection": POST, "rkey": rkey}
-        await self._session.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
+        await self._delete(POST, rkey)
+
+    async def declare(self, collection: str, record: Record | None) -> None:
+        """Write the record `self` of this collection in the bot's own repo. None: delete it."""
+        if record is None:
+            await self._delete(collection, "self")
+            return
+        call = {
+            "repo": self.did,
+            "collection": collection,
+            "rkey": "self",
+            "validate": False,
+            "record": record,
+        }
+        await self._session.post("com.atproto.repo.putRecord", json.dumps(call).encode())
+
+    async def did_of(self, handle: str, budget: ReadBudget | None = None) -> str | None:
+        """The DID of this handle, as the PDS resolves it; None if there is none."""
+        params = {"handle": handle}
+        try:
+            answer = await xrpc.query(self._reader, self._pds_url, xrpc.RESOLVE_HANDLE, params, budget)
+        except ProtocolFact:
+            return None
+        did = answer.get("did") if isinstance(answer, dict) else None
+        return did if isinstance(did, str) else None
 
     async def close(self) -> None:
         await self._session.close()
         await self._reader.close()
+
+    async def _delete(self, collection: str, rkey: str) -> None:
+        place = {"repo": self.did, "collection": collection, "rkey": rkey}
+        await self._session.post("com.atproto.repo.deleteRecord", json.dumps(place).encode())
 
     async def _own_labels(self) -> frozenset[str]:
         profile = await self._own(PROFILE, "self")
@@ -286,13 +313,8 @@ class Bluesky:
         """The handle of the DID document, if it resolves to this DID as well: anybody can claim one."""
         if identity.handle is None:
             return None
-        params = {"handle": identity.handle}
-        try:
-            answer = await xrpc.query(self._reader, self._pds_url, xrpc.RESOLVE_HANDLE, params, budget)
-        except ProtocolFact:
-            return None
-        names_it = isinstance(answer, dict) and answer.get("did") == identity.did
-        return identity.handle if names_it else None
+        named = await self.did_of(identity.handle, budget)
+        return identity.handle if named == identity.did else None
 
 
 def _record_params(place: AtUri) -> dict[str, str]:

@@ -147,3 +147,13 @@ def test_people_come_last_seen_first_with_the_number_of_their_active_notes(named
         seen = [(person.handle, count) for person, count in MEMORY.people.recent(tx)]
         assert seen == [("bob.test", 0), ("alice.test", 2)]
         assert [person.did for person, _ in MEMORY.people.recent(tx, limit=1)] == [BOB]
+
+
+def test_people_with_notes_and_their_notes_are_counted_without_the_hidden(named: Database):
+    with named.write() as tx:
+        assert MEMORY.people.counts(tx) == (0, 0)
+        for did, texts in ((ALICE, "ab"), (BOB, "c")):
+            MEMORY.apply(tx, did, [*map(Remember, texts)], receipt(did), key=did, actor="rules", at=NOW)
+        assert MEMORY.people.counts(tx) == (2, 3)
+        MEMORY.people.set_status(tx, ALICE, "deactivated", NOW)
+        assert MEMORY.people.counts(tx) == (1, 1)
