@@ -15,13 +15,13 @@ import regex
 from memory.identifiers import hash_64
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 LENGTH, STRIDE = 16, 4
 SHORTEST = 10  # letters of a note that is recognised; "likes tea" is nobody's own
 CODE = regex.compile(r"(?=.*\d)(?=.*\p{L}).{6,64}")  # a word such as `canary7f3a` is one alone
 LIKENESS = 5  # letters of a shingle by which two texts are compared
-STEM = 5  # letters by which two forms of a word are the same: live, lives, living
+STEM, ENDING = 5, 3  # letters: forms of one word share at least the first, and differ by at most the second
 MARKS = regex.compile(r"[\p{M}\p{Default_Ignorable_Code_Point}]")
 SPACELESS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}"
 WORD = regex.compile(rf"[{SPACELESS}]|[\p{{L}}\p{{N}}--[{SPACELESS}]]+", regex.V1)
@@ -62,31 +62,35 @@ def of_text(text: str, own: Iterable[str] = (), shortest: int = SHORTEST) -> fro
     A run that has only common words, and words of `own` texts, is not among them: who is answered may be told
     their own words. Notes of fewer than `shortest` letters are left out.
     """
-    known = stems(own)
+    said = list(own)
+    known, own_codes = forms(said), {code for each in said for code in _codes(each)}
     parts = words(text)
-    new = "".join(("0" if is_known(word, known) else "1") * len(word) for word in parts)
+    new = "".join(("0" if word in COMMON or is_known(word, known) else "1") * len(word) for word in parts)
     run = "".join(parts)
     found = (run[at:end] for at, end in _spans(parts, shortest) if "1" in new[at:end])
-    codes = (code for code in _codes(text) if code not in known)
+    codes = _codes(text) - own_codes
     return frozenset(hash_64(each) for each in (*found, *codes))
 
 
-def stems(texts: Iterable[str]) -> frozenset[str]:
-    """The beginnings of all words in these texts, and their codes whole."""
-    said = list(texts)
-    return frozenset(
-        each for text in said for each in (*(word[:STEM] for word in words(text)), *_codes(text))
-    )
+def forms(texts: Iterable[str]) -> frozenset[str]:
+    """The beginnings by which other forms of the words in these texts are known."""
+    return frozenset(start for text in texts for word in words(text) for start in _starts(word))
 
 
-def is_known(word: str, known: Collection[str]) -> bool:
-    return word in COMMON or word[:STEM] in known
+def _starts(word: str) -> Iterator[str]:
+    """The word with no, one, two ... letters less. A word with digits has one form."""
+    shortest = len(word) if any(map(str.isdigit, word)) else max(STEM, len(word) - ENDING)
+    yield from (word[:end] for end in range(min(shortest, len(word)), len(word) + 1))
+
+
+def is_known(word: str, known: frozenset[str]) -> bool:
+    return not known.isdisjoint(_starts(word))
 
 
 def without_known(text: str, own: Iterable[str]) -> str:
     """The letters of the words that are not among those of `own` texts."""
-    known = stems(own)
-    return "".join(word for word in words(text) if word[:STEM] not in known)
+    known = forms(own)
+    return "".join(word for word in words(text) if not is_known(word, known))
 
 
 def likeness(one: str, other: str) -> float:

@@ -57,6 +57,35 @@ def test_what_has_only_the_readers_own_words_is_theirs():
         assert of_note(f"{note} with Zebulon") & of_text(f"{note} with Zebulon", own)
 
 
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("sardines", "sardine"),
+        ("an engineer", "engineering"),
+        ("photography", "photographer"),
+        ("biology", "biologist"),
+        ("Gärten", "Garten"),
+    ],
+)
+def test_another_form_of_ones_own_word_is_ones_own(said, word):
+    assert not of_note(f"the {word} of the {word}") & of_text(f"the {word} of the {word}", [said])
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("the Elder Days", "elderberry"),
+        ("water", "waterfall"),
+        ("kindergarten", "kinderhook"),
+        ("canary7f3a1", "canary7f3a9"),
+    ],
+)
+def test_a_word_that_only_begins_like_ones_own_is_not(said, word):
+    note = f"keeps the {word} jar below the stair"
+    own = [said, "keeps the bergamot jar below the stair"]
+    assert of_note(note) & of_text(f"Somebody {note}.", own)
+
+
 text = st.lists(st.sampled_from(["moon", "river", "stone", "ключ", "鍵", "über", "a", "42"]), min_size=1).map(
     " ".join
 )
