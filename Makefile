@@ -48,7 +48,7 @@ bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl
 docs: $(ENV)  ## write the tables of docs/ anew, from the code
 	@$(BIN)/python tests/test_docs.py
 
-transcript: $(NET)  ## run the demo, and write what it prints into the README
+transcript: $(NET) $(APPVIEW)  ## run the demo and a person's life, and write what is said into the pages
 	@$(BIN)/python tests/test_docs.py transcript
 
 lock: $(ENV)  ## write the lock files anew: what users install, and what only tests and benchmarks need

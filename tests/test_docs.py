@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from support import transcript
+from support import life, transcript
 from support.pages import ROOT, anchors, faults, pages, wrong_code, wrong_links
 
 from bot.cli import main
 from bot.config.settings import Settings, table
 from bot.demo.script import SCRIPT
+from bot.devnet.node import APPVIEW
 from bot.tools.toolbox import TOOLS
 
 if TYPE_CHECKING:
@@ -209,6 +210,16 @@ def test_the_transcript_quotes_the_people_of_the_demo():
     ]
 
 
+@pytest.mark.network
+@pytest.mark.slow
+def test_a_persons_life_is_as_its_page_shows_it():
+    if not (APPVIEW / "node_modules").is_dir():
+        pytest.skip("no AppView here: python -m bot.devnet.localnet install appview")
+    assert life.stable(section("life", DOCS / "life.md").strip("`\n")) == life.stable(life.live()), (
+        "run: make transcript"
+    )
+
+
 def test_two_runs_that_differ_in_phrases_and_keys_only_are_one_transcript():
     one = "jay  Hello, good to meet you. Safely cached: you like\n  rain.\n n2 at://a/b\n 3 notes; 9.0 s"
     two = "jay  Hello! A new face, how nice. I'll remember that you like rain.\n n4 at://c/d\n 3 notes; 8.1 s"
@@ -221,3 +232,4 @@ if __name__ == "__main__":
         fill(name, page, make())
     if DEMO in sys.argv:
         fill(DEMO, README, f"```\n{transcript.of_demo()}\n```")
+        fill("life", DOCS / "life.md", f"```\n{life.live()}\n```")
