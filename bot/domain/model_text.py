@@ -11,11 +11,10 @@ import re
 
 MAX_PASSES = 20
 
-THOUGHT = (
-    "think|thinking|thinks|thought|thoughts|thought_process|thinking_process|reasoning|reasoning_content"
-    "|reason|reflection|reflect|scratch_?pad|analysis|inner_?thoughts?|inner_?monologue|internal_?monologue"
-    "|monologue"
-    "|internal|internal_?thoughts?|chain_of_thought|cot|rationale|deliberation|planning|plan"
+THOUGHT = (  # names of tags
+    r"[\w-]{0,20}(?:think(?:s|ing)?|thoughts?|reasoning)|(?:thought|thinking)_process|reasoning_content"
+    r"|(?:inner_?|internal_?)?monologue|reason|reflection|reflect|scratch_?pad|analysis"
+    r"|internal|cot|rationale|deliberation|planning|plan"
 )
 ROLE = "assistant|model|bot|chatbot"
 OTHERS = "user|human|system|developer|tool|ipython|observation"
@@ -49,14 +48,23 @@ THOUGHT_LABEL = re.compile(
     ),
     re.IGNORECASE,
 )
+OPENER = r"ok(?:ay)?|al+right|hm+|so|well|now|first|let(?: me|['’]s) (?:think|see)(?: about (?:this|it))?"  # noqa: RUF001
 UNLABELLED_THOUGHT = re.compile(  # how models begin to think aloud, where a server left the tags out
     r"\s*(?:[(\[*_#]+[ \t]*(?:thoughts?|thinking|reasoning|(?:inner|internal) (?:thoughts?|monologue))"
     r"(?:[ \t]*:|(?:\*\*|__)?[ \t]*\n)"
-    r"|(?:(?:ok(?:ay)?|al+right|hm+|so|well|now|first|let me think)[,.:]*\s+)?"
+    r"|[^\w\s]*[ \t]*thinking[ \t]*(?:\.{2,}|…)[ \t]*\n"
+    rf"|(?:(?:{OPENER})[,.:!…]*\s+){{0,4}}"
     r"(?:the user(?:['’]s| (?:is|was|wants?|wanted|asks?|asked|says?|said|seems|has|just|may|might|would"  # noqa: RUF001
     r"|appears|needs?|mention(?:s|ed)|tells|told|likes?|greet(?:s|ed)|repl(?:ies|ied)|wrote|writes"
     r"|post(?:s|ed)|shares?|shared|thank(?:s|ed)|responds?|responded))"
-    r"|(?:we|i) need to (?:reply|respond|answer)|we should (?:reply|respond|answer))\b)",
+    r"|(?:we|i) need to (?:reply|respond|answer)|we should (?:reply|respond|answer)"
+    r"|let me (?:craft|draft|compose|formulate|write)\b[^.!?\n]{0,40}\b(?:reply|response|answer))\b)",
+    re.IGNORECASE,
+)
+HEADING = re.compile(  # over the answer
+    r"\s*(?:\*\*|__)?(?:here(?: is|['’]s) (?:my|a|the|your) (?:[\w,]+ ){0,3}"  # noqa: RUF001
+    r"(?:response|answer|reply|draft)[ \t]*:(?:\*\*|__)?[ \t]*\n"
+    r"|(?:reply|response)[ \t]*:(?:\*\*|__)?[ \t]+)",
     re.IGNORECASE,
 )
 ANSWER_LABEL = re.compile(
@@ -128,7 +136,7 @@ MARKUP = re.compile(
     r"(?:[\s=][^<>\n]{0,200})?/?>"
     rf"|{OPENING}|{CLOSING}|{EMPTY}"
     rf"|<\|[^<>|\n]{{0,60}}\Z|</?(?:{THOUGHT}|tool_calls?|function_calls?|invoke)\Z"  # cut at the end
-    r"|<extra_id_\d+>|<!doctype html|</?(?:html|details|summary)[\s>]"
+    r"|<extra_id_\d+>|<!doctype html|<!--|</?(?:html|details|summary)[\s>]"
     r"|</?[a-z]{1,30}(?:_[a-z0-9]{1,30}){1,5}(?:[\s=][^<>\n]{0,200})?/?>|\\boxed\{"
     r"|\A\s*<\w+\s*/?>\s*\Z|\A\s*<(?P<all>\w+)>.*</(?P=all)>\s*\Z",  # nothing but one tag
     re.IGNORECASE | re.DOTALL,
@@ -163,12 +171,14 @@ def mask_quoted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` without thoughts, tokens, and one tag around the whole answer. Idempotent."""
+    """`text` without thoughts, tokens, one tag around the whole answer and a heading over it. Idempotent."""
     text = text.strip()
     for _ in range(MAX_PASSES):
         rest = without_tokens(without_thoughts(text)).strip()
         if wrapped := ANSWER_TAG.fullmatch(rest):
             rest = wrapped["text"].strip()
+        if heading := HEADING.match(rest):
+            rest = rest[heading.end() :].strip()
         if rest == text:
             return text
         text = rest

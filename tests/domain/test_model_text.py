@@ -20,6 +20,10 @@ NAMES = (
     "scratchpad",
     "inner_monologue",
     "ns:think",
+    "antThinking",
+    "deepthink",
+    "thought_process",
+    "inner-thoughts",
 )
 THOUGHTS = {
     **{name: f"<{name}>{SECRET}</{name}>\n\n{HELLO}" for name in NAMES},

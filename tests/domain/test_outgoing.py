@@ -199,10 +199,29 @@ def test_words_for_saying_nothing_are_not_said(text):
         "The user wants to know my name. Hello!",
         "Hmm, we need to reply within 300 characters.\n\nHello!",
         "We should respond kindly. Hello!",
+        "Let me think about this. The user asks about cats.\n\nHello!",
+        "Okay, so the user is greeting me. Let me craft a reply.\n\nHello!",
+        "Alright. Let me draft a short, kind reply.\n\nHello!",
+        "Hmm, so, well, the user seems sad. Hello!",
+        "🤔 Thinking...\nHello!",
+        "<!-- secret -->Hello!",
     ],
 )
 def test_what_begins_as_a_thought_without_a_tag_is_not_said(text):
     assert isinstance(read(text), Fault)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Here is my reply:\n\n"Hello, you!"',
+        "Here\u2019s a short, kind response:\nHello, you!",
+        "Reply: Hello, you!",
+        "**Response:** Hello, you!",
+    ],
+)
+def test_a_heading_over_the_answer_is_cut_off(text):
+    assert read(text).text.strip('"') == "Hello, you!"
 
 
 @pytest.mark.parametrize("token", ["[/s]", "[EOT]", "[DONE]", "<end>", "<stop>", "<sep>"])
@@ -220,6 +239,12 @@ def test_an_end_that_a_server_left_behind_a_sentence_is_cut_off(token):
         "The users of this network are many.",
         "We need to talk about acorns.",
         "Thinking of you!",
+        "Thinking... acorns, mostly.",
+        "Let me think about this. It is a jay.",
+        "Let me write you a poem about acorns.",
+        "Okay, so the user interface is a tree.",
+        "Here is my answer: 42",
+        "The reply: silence.",
         "(Thinking about it, yes.)",
         "Thoughts on acorns: many.",
         "My name: Jay.",
