@@ -168,9 +168,11 @@ def alien_keys(tx: Tx) -> None:
 
 
 def next_turn(tx: Tx, now: datetime) -> Any:
-    """Whose mention comes, if it is Mia's turn since long ago."""
-    tx.execute(update(PersonQueueRow).where(PersonQueueRow.did == MIA).values(turn_at=later(-99)))
+    """Whose mention comes, if it is Mia's turn since long ago. She goes behind others, wherever that is."""
+    first = update(PersonQueueRow).where(PersonQueueRow.did == MIA).values(turn_at=later(-99))
+    tx.execute(first)
     row = queue.next_waiting(tx, now)
+    tx.execute(first)
     return row and row.uri
 
 
