@@ -32,6 +32,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("pds", remote.check_pds, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("clock", remote.check_clock, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("login", remote.check_login, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
+        ("messages", remote.check_messages, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
         (
             "stream",
             remote.check_stream,

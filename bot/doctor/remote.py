@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
-from bot.errors import AccountTrouble, NetworkError
+from bot.errors import AccountTrouble, NetworkError, NoMessaging
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import httpx2
 
     from bot.config.settings import Settings
+    from bot.network.bluesky import Bluesky
 
 NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
 BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
@@ -76,6 +80,14 @@ def check_login(settings: Settings) -> Check:
 
 
 async def _login(settings: Settings, handle: str, password: str) -> str:
+    async with _connected(settings, handle, password) as network:
+        return network.did
+
+
+@asynccontextmanager
+async def _connected(
+    settings: Settings, handle: str, password: str, *, require_label: bool = True
+) -> AsyncIterator[Bluesky]:
     from bot.network.bluesky import Bluesky
 
     network = await Bluesky.connect(
@@ -85,9 +97,35 @@ async def _login(settings: Settings, handle: str, password: str) -> str:
         plc_url=settings.plc_url,
         load=lambda: None,
         save=lambda _: None,
+        require_label=require_label,
     )
-    await network.close()
-    return network.did
+    try:
+        yield network
+    finally:
+        await network.close()
+
+
+def check_messages(settings: Settings) -> Check:
+    """Whether the account can send direct messages. No conversation is opened or read."""
+    if not settings.direct_messages:
+        detail = "off: `memory`, `why` and `export` are answered in public"
+        return Check("messages", ok=True, detail=detail)
+    if settings.handle is None or settings.password is None:
+        return Check("messages", ok=False, detail="there is no account to log in to", mend=ACCOUNT_ADVICE)
+    handle, password = settings.require_account()
+    try:
+        asyncio.run(asyncio.wait_for(_try_messages(settings, handle, password), NETWORK_TIMEOUT))
+    except NoMessaging as error:
+        return Check("messages", ok=False, detail=error.what, mend=error.mend)
+    except (NetworkError, TimeoutError) as error:
+        advice = "see `login` above; `memory`, `why` and `export` are answered in public meanwhile"
+        return Check("messages", ok=False, detail=describe(error), mend=advice)
+    return Check("messages", ok=True, detail=f"@{handle} can send direct messages")
+
+
+async def _try_messages(settings: Settings, handle: str, password: str) -> None:
+    async with _connected(settings, handle, password, require_label=False) as network:
+        await network.direct_messages.check()
 
 
 def check_stream(settings: Settings) -> Check:

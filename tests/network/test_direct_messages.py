@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+from types import SimpleNamespace
 
 import pytest
 from support.chat_server import NO_SERVICE, UNPRIVILEGED, ChatServer
@@ -15,6 +17,7 @@ from bot.network.session import Session
 
 BOT, HANDLE = "did:plc:jayjayjayjayjayjayjayjay", "jay.test"
 ANA, BEN = "did:plc:anaanaanaanaanaanaanaana", "did:plc:benbenbenbenbenbenbenben"
+NUMBERS = itertools.count(3000)
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"  # one grapheme of 25 bytes
 REASONS = {"unprivileged": chat_rules.UNPRIVILEGED, "no service": chat_rules.NO_SERVICE}
 ANSWERS = {"unprivileged": UNPRIVILEGED, "no service": NO_SERVICE}
@@ -317,3 +320,94 @@ async def test_it_asks_nothing_but_what_it_needs(http_world):
     await http_world.port.check()
     asked = {name for name in http_world.service.asked if name.startswith("chat.")}
     assert asked == {chat_rules.AVAILABILITY, chat_rules.OPEN, chat_rules.SEND, chat_rules.READ}
+
+
+# --- behind the real PDS ---
+
+
+@pytest.fixture
+async def behind_pds(localnet, monkeypatch):
+    """The service behind a real PDS: makes sessions of its account, with an app password or with its own."""
+    actor = localnet.actor(f"writer{next(NUMBERS)}")
+    service = ChatServer(actor.did, actor.handle)
+    service.allowed[ANA] = "all"
+    sessions = []
+
+    async def log_in(password):
+        session = Session(
+            handle=actor.handle, password=password, pds_url=localnet.pds_url, save=lambda _: None, timeout=10
+        )
+        await session.open(lambda: None)
+        sessions.append(session)
+        return ChatService(session)
+
+    async with service.running() as url:
+        port = url.rpartition(":")[2]
+        did = f"did:web:localhost%3A{port}"
+        endpoint = {
+            "id": "#bsky_chat",
+            "type": "BskyChatService",
+            "serviceEndpoint": f"http://localhost:{port}",
+        }
+        service.document = {"id": did, "service": [endpoint]}
+        monkeypatch.setattr(chat_rules, "SERVICE", f"{did}#bsky_chat")
+        yield SimpleNamespace(service=service, actor=actor, log_in=log_in)
+        for session in sessions:
+            await session.close()
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("kind", ["own", "privileged"])
+async def test_a_real_pds_passes_on_what_is_asked_and_what_is_refused(behind_pds, kind):
+    port = await behind_pds.log_in(password(behind_pds.actor, kind))
+    await port.check()
+    conversation = await port.open(ANA)
+    sent = await port.send(conversation.id, "hello \N{WAVING HAND SIGN}")
+    assert [each.id for each in await port.sent_since(conversation.id, "")] == [sent]
+    assert behind_pds.service.inbox(ANA) == ["hello \N{WAVING HAND SIGN}"]
+    behind_pds.service.allowed[ANA] = "none"
+    for call in (port.open(ANA), port.send(conversation.id, "again")):
+        with pytest.raises(MessagesRefused):
+            await call
+    behind_pds.service.allowed[ANA] = "all"
+    behind_pds.service.faults["sendMessage"] = [(429, "RateLimitExceeded", "slow down")]
+    with pytest.raises(TransientNetworkError, match="429"):  # the PDS does not pass on for how long
+        await port.send(conversation.id, "again")
+
+
+def password(actor, kind):
+    if kind == "own":
+        return actor.account.password
+    given = {"name": kind, "privileged": kind == "privileged"}
+    return actor._client.com.atproto.server.create_app_password(given).password
+
+
+@pytest.mark.network
+async def test_a_real_pds_refuses_an_ordinary_app_password_and_the_account_is_in_no_trouble(
+    behind_pds,
+):
+    port = await behind_pds.log_in(password(behind_pds.actor, "ordinary"))
+    for call in (port.check, lambda: port.open(ANA), lambda: port.send("x", "hello")):
+        with pytest.raises(NoMessaging) as told:
+            await call()
+        assert told.value.mend == chat_rules.UNPRIVILEGED.mend
+    assert (await port._session.get("com.atproto.server.getSession"))["did"] == behind_pds.actor.did
+
+
+@pytest.mark.network
+async def test_a_real_pds_that_finds_no_service_is_told_as_such(behind_pds):
+    behind_pds.service.document = {}
+    port = await behind_pds.log_in(behind_pds.actor.account.password)
+    for call in (port.check, lambda: port.open(ANA)):
+        with pytest.raises(NoMessaging) as told:
+            await call()
+        assert told.value.mend == chat_rules.NO_SERVICE.mend
+
+
+@pytest.mark.network
+async def test_a_real_pds_without_a_way_to_the_service_is_in_trouble(behind_pds, monkeypatch):
+    monkeypatch.setattr(chat_rules, "SERVICE", "did:web:localhost%3A1#bsky_chat")
+    port = await behind_pds.log_in(behind_pds.actor.account.password)
+    for call in (port.check, lambda: port.open(ANA)):
+        with pytest.raises(TransientNetworkError):
+            await call()

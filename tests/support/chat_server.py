@@ -36,7 +36,7 @@ class ChatServer:
         self.asked = []
         self.deaf_after = set()  # methods that do their work and then never answer
         self.relogins = 0
-        self.wordings = {}
+        self.document = None  # of the service's own DID, if a real PDS is to find it
 
     # --- what people do ---
 
@@ -127,20 +127,23 @@ class ChatServer:
         target = urlsplit(head.split(" ")[1])
         nsid = target.path.rpartition("/")[2]
         self.asked.append(nsid)
+        if target.path == "/.well-known/did.json":
+            return http(200, json.dumps(self.document).encode()) if self.document else http(404)
         if not nsid.startswith("chat."):
             return self._pds(nsid)
-        headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
-        assert headers["atproto-proxy"] == SERVICE
-        method = nsid.rpartition(".")[2]
-        if planned := self.faults.get(method):
-            status, name, message, more = planned.pop(0)
-            return http(status, json.dumps({"error": name, "message": message}).encode(), more)
-        if self.unable and (method != "getConvoAvailability" or self.unable == NO_SERVICE):
-            return _error(*self.unable)  # the PDS does not guard getConvoAvailability
+        assert self.document or f"atproto-proxy: {SERVICE}" in head.lower()
         try:
-            found = self._dispatch(method, parse_qs(target.query), content)
+            return self._chat(nsid.rpartition(".")[2], target.query, content)
         except Refused as refused:
-            return _error(*refused.args)
+            status, name, message, *headers = refused.args
+            return http(status, json.dumps({"error": name, "message": message}).encode(), *headers)
+
+    def _chat(self, method, query, content):
+        if planned := self.faults.get(method):
+            raise Refused(*planned.pop(0))
+        if self.unable and (method != "getConvoAvailability" or self.unable == NO_SERVICE):
+            raise Refused(*self.unable)  # the PDS does not guard getConvoAvailability
+        found = self._dispatch(method, parse_qs(query), content)
         if method in self.deaf_after:
             self.deaf_after.discard(method)
             return None
@@ -194,10 +197,6 @@ class ChatServer:
 
         async with serving(serve) as url:
             yield url
-
-
-def _error(status, name, message):
-    return http(status, json.dumps({"error": name, "message": message}).encode())
 
 
 def _token():
