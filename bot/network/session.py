@@ -14,7 +14,14 @@ import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
 from bot.domain.retry_after import retry_after
-from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
+from bot.errors import (
+    AccountTrouble,
+    KeyTaken,
+    NetworkError,
+    PermanentNetworkError,
+    ProtocolFact,
+    TransientNetworkError,
+)
 from bot.network import account, xrpc
 
 log = structlog.get_logger()
@@ -22,7 +29,6 @@ log = structlog.get_logger()
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from bot.errors import AccountTrouble
     from bot.network.account import Reason
 
 JSON = "application/json"
@@ -60,7 +66,7 @@ class Session:
         self._save = save
         self._timeout = timeout
         self._lock = asyncio.Lock()
-        self._logged_in = False  # with the password, by this process
+        self._password_tried = False  # by this process
         self._pds_url = pds_url
         self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
         self._client.on_session_change(self._on_change)
@@ -122,15 +128,23 @@ class Session:
     async def _may_be_let_in(self, error: Exception) -> bool:
         """Whether the call may succeed now. A session that was stored may be of an older password: log in."""
         if _is_unprivileged(error):
-            if self._logged_in:
-                return False
-            async with self._lock:
-                await self._log_in()
-            return True
+            return await self._has_newer_password()
         if _is_session_refused(error):
             await self.get(GET_SESSION)
             return True
         return False
+
+    async def _has_newer_password(self) -> bool:
+        """Log in, if this process has not done so. What comes of it is no trouble: the session holds."""
+        if self._password_tried:
+            return False
+        self._password_tried = True
+        try:
+            async with self._lock:
+                await self._log_in()
+        except (AccountTrouble, PermanentNetworkError):
+            return False
+        return True
 
     async def _call(self, nsid: str, call: Callable[[], Awaitable[Any]]) -> Any:
         used = self._export()
@@ -174,7 +188,7 @@ class Session:
             if account.reason_of(_status(error), _name(error)):
                 self._refused_at.append(time.monotonic())
             raise self._to_network_error(error) from error
-        self._logged_in = True
+        self._password_tried = True
 
     def _require_patience(self) -> None:
         if len(self._refused_at) == MAX_REFUSED_LOGINS:

@@ -20,6 +20,7 @@ from bot.errors import MessagesRefused, PermanentNetworkError, TransientNetworkE
 from bot.storage import direct_messages, mentions
 from bot.worker.command import answer_in_public, replace_parts, say
 from bot.worker.private_answer import APP, has_any, make_messages
+from bot.worker.record_keys import find_record_key
 from bot.worker.step import Step
 
 log = structlog.get_logger()
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     Check: TypeAlias = Callable[[Tx], Step | None]
 
 MAX_TRIES = 8  # of a mention, within about four minutes, before it is answered in public
+PATIENCE = 600.0  # seconds for which the service may ask
 
 
 class Delivery(Enum):
@@ -82,6 +84,9 @@ async def _deliver(services: Services, claim: Claim, check: Check) -> Step | Del
     port, mention = services.direct_messages, claim.mention
     if port is None or not await services.read(partial(_has_any, services, claim), person=mention.did):
         return Delivery.IMPOSSIBLE
+    _, posted = await find_record_key(services.network, mention.uri, mention.uri, 0)
+    if posted is not None:  # what is said after the messages; an older database was restored since
+        return Delivery.SENT
     try:
         return await _send_all(services, claim, port, await port.open(mention.did), check)
     except MessagesRefused:
@@ -89,7 +94,7 @@ async def _deliver(services: Services, claim: Claim, check: Check) -> Step | Del
     except PermanentNetworkError:
         return Delivery.IMPOSSIBLE
     except TransientNetworkError as error:
-        if claim.attempts < MAX_TRIES:
+        if claim.attempts < MAX_TRIES and (error.retry_after or 0) <= PATIENCE:
             raise
         log.warning("messages.given_up", uri=mention.uri, error=str(error))
         return Delivery.IMPOSSIBLE

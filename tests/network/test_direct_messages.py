@@ -312,6 +312,22 @@ async def test_a_stored_session_of_an_older_password_is_replaced_once(http_world
     assert service.relogins == 2
 
 
+async def test_a_wrong_password_behind_a_session_that_holds_is_no_trouble_of_the_account(http_world):
+    service = http_world.service
+    service.allowed[ANA] = "all"
+    stored = http_world.session._export()
+    url = http_world.session._pds_url
+    session = Session(handle=HANDLE, password="wrong", pds_url=url, save=lambda _: None, timeout=10)
+    await session.open(lambda: stored)
+    service.unable, service.refused_login = UNPRIVILEGED, True
+    for _ in range(3):
+        with pytest.raises(NoMessaging):
+            await ChatService(session).open(ANA)
+    assert (await session.get("com.atproto.server.getSession"))["did"] == BOT
+    await session.close()
+    assert service.relogins == 2
+
+
 async def test_it_asks_nothing_but_what_it_needs(http_world):
     http_world.service.allowed[ANA] = "all"
     conversation = await http_world.port.open(ANA)

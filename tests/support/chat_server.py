@@ -36,6 +36,7 @@ class ChatServer:
         self.asked = []
         self.deaf_after = set()  # methods that do their work and then never answer
         self.relogins = 0
+        self.refused_login = False
         self.document = None  # of the service's own DID, if a real PDS is to find it
 
     # --- what people do ---
@@ -172,6 +173,8 @@ class ChatServer:
     def _pds(self, nsid):
         if nsid.endswith("createSession"):
             self.relogins += 1
+            if self.refused_login:
+                return http(401, b'{"error": "AuthenticationRequired", "message": "Invalid password"}')
         tokens = {"accessJwt": TOKEN, "refreshJwt": TOKEN, "did": self.bot, "handle": self.handle}
         return http(200, json.dumps(tokens | {"active": True}).encode())
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import select
+from support.backup import backup, restore
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
@@ -18,6 +19,7 @@ from bot.network import chat_rules
 from bot.network.in_memory_chat import ALL, NONE
 from bot.privacy import export
 from bot.storage import consent
+from bot.storage.ledger import Ledger
 from bot.storage.tables import DirectMessageRow
 from bot.wording import answers
 from bot.worker import deliver
@@ -221,6 +223,13 @@ def test_a_service_that_stays_in_trouble_ends_in_the_public_answer(harness, meth
     assert (harness.chat.fired[method], rows(harness)) == (deliver.MAX_TRIES, [])
 
 
+def test_who_is_asked_to_wait_for_hours_is_answered_in_public_at_once(harness):
+    harness.chat.fail("open", TransientNetworkError("429", retry_after=36_000.0))
+    ref = harness.say(ANA, MEMORY)
+    harness.work()
+    assert [post.text for post in harness.replies(ref)] == ["Notes about you: 1.\n· lives in Lisbon"]
+
+
 def test_a_message_that_the_service_finds_fault_with_ends_in_the_public_answer(harness):
     harness.chat.fail("send", PermanentNetworkError("400"))
     assert ask(harness, MEMORY) == ["Notes about you: 1.\n· lives in Lisbon"]
@@ -287,6 +296,22 @@ def test_what_the_person_writes_in_between_is_neither_read_nor_in_the_way(harnes
     after(harness, 1, lambda: harness.chat.write(ANA, "thanks"))
     assert ask(harness, MEMORY) == [SENT]
     assert len(harness.chat.inbox(ANA)) == 1
+
+
+def test_what_was_sent_before_an_older_database_was_restored_without_the_ledger_is_not_sent_again(
+    db, tmp_path
+):
+    harness = known(Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY)))
+    ref = harness.say(ANA, MEMORY)
+    older = backup(db)
+    harness.work()
+    restore(db, older)
+    (tmp_path / "ledger").unlink()
+    harness.services = replace(harness.services, ledger=Ledger(tmp_path / "ledger", harness.clock))
+    harness.with_brain(harness.brain)
+    finish(harness, ref)
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert (len(harness.chat.inbox(ANA)), len(harness.replies(ref))) == (1, 1)
 
 
 @pytest.mark.slow
