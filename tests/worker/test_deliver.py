@@ -407,6 +407,39 @@ def test_a_block_that_is_heard_holds_before_the_next_message(harness):
     assert (len(harness.chat.inbox(ANA)), rows(harness)) == (1, [])
 
 
+def set_status(harness, status):
+    with harness.services.db.write() as tx:
+        harness.services.memory.people.set_status(tx, ANA, status, harness.clock())
+
+
+def test_policy_is_asked_before_each_message(harness):
+    many(harness)
+    after(harness, 1, lambda: set_status(harness, "takendown"))
+    ref = harness.say(ANA, MEMORY)
+    finish(harness, ref)
+    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.HIDDEN)
+    assert (len(harness.chat.inbox(ANA)), rows(harness)) == (1, [])
+
+
+def test_what_another_person_forgets_is_not_sent_though_an_answer_repeated_it(harness):
+    bens = harness.say(BEN, "I like ZEBRAFISH")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    parent = {"root": bens.to_json(), "parent": bens.to_json()}
+    harness.brain.script[:] = [("reply", {"text": "They like ZEBRAFISH."})]
+    harness.say(ANA, "what do they like?", reply=parent)
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.chat.fail("send", TIMEOUT)
+    ref = harness.say(ANA, EXPORT)
+    harness.work()
+    assert "ZEBRAFISH" in "".join(row.text for row in rows(harness))
+    harness.erase(BEN)
+    finish(harness, ref)
+    assert exported(harness)["notes"]
+    assert "ZEBRAFISH" not in "".join(harness.chat.inbox(ANA))
+
+
 def test_forget_me_between_two_messages_erases_those_that_were_not_sent(harness):
     many(harness)
     after(harness, 1, lambda: harness.say(ANA, "forget me"))
@@ -486,14 +519,16 @@ def test_a_flood_of_exports_is_answered_within_the_limits(db, tmp_path):
     assert [post.text for post in harness.network.posts(ME)].count(SENT) == 3
 
 
-def test_who_is_written_to_and_then_stops_has_used_up_the_place(db, tmp_path):
-    harness = known(
-        Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY), limits=replace(LIMITS, person_hour=2))
-    )
-    after(harness, 1, lambda: harness.say(ANA, "stop"))
-    harness.say(ANA, EXPORT)
+def test_who_is_written_to_and_then_goes_away_has_used_up_the_place(db, tmp_path):
+    limits = replace(LIMITS, person_hour=2)
+    harness = known(Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY), limits=limits))
+    after(harness, 1, lambda: set_status(harness, "deactivated"))
+    first = harness.say(ANA, EXPORT)
     harness.work()
-    harness.say(ANA, "start")
-    harness.say(ANA, EXPORT)
+    set_status(harness, None)
+    harness.clock.forward(minutes=1)
+    second = harness.say(ANA, EXPORT)
     harness.work()
-    assert len([text for text in harness.chat.inbox(ANA) if text.startswith("All that I hold")]) == 1
+    assert harness.outcome(first) == (State.DECLINED, PolicyReason.HIDDEN)
+    assert harness.outcome(second) == (State.DRAFTED, PolicyReason.PERSON_HOUR)
+    assert len(harness.chat.inbox(ANA)) == 1
