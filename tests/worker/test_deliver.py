@@ -512,7 +512,7 @@ def test_an_edited_command_drops_what_was_made_for_it(harness):
 def test_a_flood_of_exports_is_answered_within_the_limits(db, tmp_path):
     limits = replace(LIMITS, person_hour=4, person_day=6)
     harness = known(Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY), limits=limits))
-    for _ in range(20):
+    for _ in range(8):
         harness.say(ANA, EXPORT)
         harness.work()
     answered = [text for text in harness.chat.inbox(ANA) if text.startswith("All that I hold")]
