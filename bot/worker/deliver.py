@@ -26,7 +26,7 @@ from bot.worker.step import Step
 log = structlog.get_logger()
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from bot.domain.direct_messages import Conversation
     from bot.domain.mention import Claim, Record
@@ -82,13 +82,23 @@ def _draft_public(services: Services, claim: Claim, outcome: Delivery, tx: Tx) -
 
 async def _deliver(services: Services, claim: Claim, check: Check) -> Step | Delivery:
     port, mention = services.direct_messages, claim.mention
-    if port is None or not await services.read(partial(_has_any, services, claim), person=mention.did):
+    if port is None:
         return Delivery.IMPOSSIBLE
+    known = await services.read(partial(_known, services, claim), person=mention.did)
+    if known is not None:
+        return known
     _, posted = await find_record_key(services.network, mention.uri, mention.uri, 0)
     if posted is not None:  # what is said after the messages; an older database was restored since
         return Delivery.SENT
+    return await _try_to_send(services, claim, port, check)
+
+
+async def _try_to_send(
+    services: Services, claim: Claim, port: DirectMessages, check: Check
+) -> Step | Delivery:
+    """Only facts end it at once. Trouble is raised, as long as the person can be kept waiting."""
     try:
-        return await _send_all(services, claim, port, await port.open(mention.did), check)
+        return await _send_all(services, claim, port, await port.open(claim.mention.did), check)
     except MessagesRefused:
         return Delivery.REFUSED
     except PermanentNetworkError:
@@ -96,13 +106,16 @@ async def _deliver(services: Services, claim: Claim, check: Check) -> Step | Del
     except TransientNetworkError as error:
         if claim.attempts < MAX_TRIES and (error.retry_after or 0) <= PATIENCE:
             raise
-        log.warning("messages.given_up", uri=mention.uri, error=str(error))
+        log.warning("messages.given_up", uri=claim.mention.uri, error=str(error))
         return Delivery.IMPOSSIBLE
 
 
-def _has_any(services: Services, claim: Claim, tx: Tx) -> bool:
-    uri = claim.mention.uri
-    return bool(direct_messages.of(tx, uri)) or has_any(services, tx, claim.mention)
+def _known(services: Services, claim: Claim, tx: Tx) -> Delivery | None:
+    """What is known without the chat service; None if there is something to send."""
+    stored = direct_messages.of(tx, claim.mention.uri)
+    if stored:
+        return Delivery.SENT if all(message.text is None for message in stored) else None
+    return None if has_any(services, tx, claim.mention) else Delivery.IMPOSSIBLE
 
 
 async def _send_all(
@@ -124,24 +137,25 @@ def _next(
     refused = check(tx)
     if refused:
         return refused
-    uri = claim.mention.uri
-    stored = direct_messages.of(tx, uri)
+    stored = direct_messages.of(tx, claim.mention.uri) or _store(services, claim, tx)
     if not stored:
-        texts = make_messages(services, tx, claim.mention)
-        if not texts:
-            return Delivery.IMPOSSIBLE
-        direct_messages.put(tx, uri, texts)
-        stored = direct_messages.of(tx, uri)
-    left = next((message for message in stored if message.text is not None), None)
-    if left is None or left.text is None:
-        return Delivery.SENT
-    after = left.after if left.after is not None else _last(stored, left.number, conversation)
-    direct_messages.begin(tx, uri, left.number, after)
-    return Next(left.number, left.text, after, tried=left.after is not None)
+        return Delivery.IMPOSSIBLE
+    before = conversation.last
+    for message in stored:
+        if message.text is not None:
+            tried = message.after is not None
+            after = message.after if message.after is not None else before
+            direct_messages.begin(tx, claim.mention.uri, message.number, after)
+            return Next(message.number, message.text, after, tried=tried)
+        before = message.sent or ""
+    return Delivery.SENT
 
 
-def _last(stored: Sequence[StoredMessage], number: int, conversation: Conversation) -> str:
-    return stored[number - 1].sent or "" if number else conversation.last
+def _store(services: Services, claim: Claim, tx: Tx) -> tuple[StoredMessage, ...]:
+    texts = make_messages(services, tx, claim.mention)
+    if texts:
+        direct_messages.put(tx, claim.mention.uri, texts)
+    return direct_messages.of(tx, claim.mention.uri)
 
 
 async def _send_once(port: DirectMessages, conversation: Conversation, message: Next, claim: Claim) -> str:

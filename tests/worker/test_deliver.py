@@ -217,6 +217,16 @@ def test_without_messages_all_is_as_it_was(harness, why):
     assert harness.chat.inbox(ANA) == []
 
 
+def test_a_service_that_fails_after_all_was_sent_is_not_needed_any_more(harness):
+    def both_fail():
+        harness.network.fail("own", TIMEOUT, times=2)
+        harness.chat.fail("open", TIMEOUT, times=99)
+
+    after(harness, 1, both_fail)
+    assert ask(harness, MEMORY) == [SENT]
+    assert (len(harness.chat.inbox(ANA)), harness.network.fired["own"]) == (1, 2)
+
+
 @pytest.mark.parametrize("method", ["open", "send"])
 def test_a_service_that_stays_in_trouble_ends_in_the_public_answer(harness, method):
     harness.chat.fail(method, TIMEOUT, times=99)
