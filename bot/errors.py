@@ -7,6 +7,8 @@ ScrubjayError
  |    |    +-- ReadRefused      we do not read this: a forbidden address, too big, encoded
  |    +-- PermanentNetworkError    trying again will not help
  |    |    +-- ProtocolFact     the protocol's own word that something is not there; `name` is that word
+ |    |    +-- MessagesRefused  this person takes no direct messages from the bot
+ |    |    +-- NoMessaging      the bot's account cannot send direct messages; `mend` is for the operator
  |    +-- AccountTrouble    the bot's own account is not let in: all mentions wait
  |    +-- KeyTaken          another record stands under this record key
  +-- BrainError
@@ -69,6 +71,22 @@ class ProtocolFact(PermanentNetworkError):
     def __init__(self, name: str, *args: object) -> None:
         super().__init__(name, *args)
         self.name = name
+
+
+class MessagesRefused(PermanentNetworkError):
+    """This person takes no direct messages from the bot:"""
+
+
+class NoMessaging(PermanentNetworkError):
+    """The bot's account cannot send direct messages:
+
+    `mend` tells the operator what to do.
+    """
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"{what}. To mend it: {mend}")
+        self.what = what
+        self.mend = mend
 
 
 class AccountTrouble(NetworkError):

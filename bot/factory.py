@@ -284,6 +284,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             no_bots_words=frozenset(settings.no_bots_words),
         ),
         tracked=Tracked(network.did),
+        direct_messages=network.direct_messages if settings.direct_messages else None,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from bot.domain.budget import ReadBudget
+    from bot.domain.direct_messages import Conversation, SentMessage
     from bot.domain.events import Event, Page
     from bot.domain.mention import Post, Profile, Record, Relation, StrongRef
     from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
@@ -26,6 +27,34 @@ class EventStream(Protocol):
         ...
 
 
+class DirectMessages(Protocol):
+    """Conversations of the bot's account with one other person each.
+
+    Every method raises MessagesRefused (a fact about that person), NoMessaging (a fact about the bot's own
+    account) and TransientNetworkError (all else). What people write to the bot is read by no method.
+    """
+
+    async def open(self, did: str) -> Conversation:
+        """Find the conversation with this person, or begin it."""
+        ...
+
+    async def send(self, conversation: str, text: str, facets: Sequence[Record] = ()) -> str:
+        """Send the text to the conversation of this id. Returns the id of the message.
+
+        After a TransientNetworkError the message may have been sent: the same call again would be a second
+        one. Raises PermanentNetworkError if the lexicon does not allow the text.
+        """
+        ...
+
+    async def sent_since(self, conversation: str, last: str) -> Sequence[SentMessage]:
+        """What the bot sent there after the message of the id `last`, the newest first, at most 500."""
+        ...
+
+    async def check(self) -> None:
+        """Whether the account can send direct messages."""
+        ...
+
+
 class Network(Protocol):
     """The bot's account, and what it can read and write. Every method raises NetworkError.
 
@@ -36,6 +65,9 @@ class Network(Protocol):
 
     did: str
     handle: str
+
+    @property
+    def direct_messages(self) -> DirectMessages: ...
 
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
         """The post as it is now; None if it is gone."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.clock import Clock
     from bot.domain.limits import Limits, Pace
     from bot.domain.tracked import Tracked
-    from bot.ports import Brain, Network
+    from bot.ports import Brain, DirectMessages, Network
     from bot.storage.journal import Journal
     from bot.storage.ledger import Ledger
     from memory.db import Database, Tx
@@ -53,7 +53,10 @@ class TurnOptions:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """All parts. `tracked` grows with each mention, and with each post that a turn shows to the brain."""
+    """All parts. `tracked` grows with each mention, and with each post that a turn shows to the brain.
+
+    `direct_messages` is None if the operator does not want them.
+    """
 
     db: Database
     memory: Memory
@@ -66,6 +69,7 @@ class Services:
     pace: Pace
     options: TurnOptions
     tracked: Tracked
+    direct_messages: DirectMessages | None = None
 
     async def read(self, work: Callable[[Tx], T], person: str | None = None) -> T:
         """Run `work` in a reading transaction, in a thread of its own. `person`: see `Database.read`."""

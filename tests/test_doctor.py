@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from support import chat_server
 from support.cli_seed import NOON, fill
 from support.factory import ANA, mention
 from support.memory_people import MEMORY, receipt
@@ -28,6 +29,7 @@ from bot.doctor.check import Check
 from bot.doctor.row_security import check_row_security
 from bot.domain.events import Gap
 from bot.errors import BreakerOpen, SettingsError, TransientBrainError, TransientNetworkError
+from bot.network import chat_rules
 from bot.network.account import SUSPENDED, trouble
 from bot.storage import gaps, mentions
 from memory.db import Database
@@ -78,7 +80,7 @@ def pds(tmp_path):
 def test_with_nothing_there_every_check_reports_and_every_failure_tells_what_mends_it(settings):
     found = list(doctor.checks(settings))
     failed = [check for check in found if not check.ok]
-    assert {check.name for check in failed} == NETWORK | {"account", "login"}
+    assert {check.name for check in failed} == NETWORK | {"account", "login", "messages"}
     assert [check for check in failed if not check.mend] == []
     assert not settings.data_dir.exists()
 
@@ -506,6 +508,32 @@ def test_it_tells_how_long_erased_words_stand_in_the_databases_files(postgres, t
         True,
         "PostgreSQL's log keeps what is erased until about 1GB more is written",
     )
+
+
+@pytest.mark.parametrize(
+    ("unable", "told"),
+    [
+        (None, None),
+        (chat_server.UNPRIVILEGED, chat_rules.UNPRIVILEGED.mend),
+        (chat_server.NO_SERVICE, chat_rules.NO_SERVICE.mend),
+        ((403, "Forbidden", ""), "cannot be sent now"),
+    ],
+)
+async def test_whether_direct_messages_work_is_told_with_what_mends_it(tmp_path, unable, told):
+    service = chat_server.ChatServer("did:plc:jay", "jay.test")
+    service.unable = unable
+    async with service.running() as url:
+        account = {"SCRUBJAY_HANDLE": "jay.test", "SCRUBJAY_PASSWORD": "abcd-efgh-ijkl-mnop"}
+        settings = load({**account, "SCRUBJAY_PDS_URL": url, "SCRUBJAY_PLC_URL": url}, home=tmp_path)
+        found = await asyncio.to_thread(remote.check_messages, settings)
+    assert found.ok  # it answers in public
+    assert (told or "@jay.test can send") in found.detail
+    assert {name for name in service.asked if name.startswith("chat.")} == {chat_rules.READ}
+
+
+def test_direct_messages_that_are_switched_off_are_no_fault(tmp_path):
+    settings = load({**NOWHERE, "SCRUBJAY_DIRECT_MESSAGES": "false"}, home=tmp_path)
+    assert remote.check_messages(settings).ok
 
 
 # --- at a real PDS -------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app
+from bot.domain.as_json import to_json
 
 if TYPE_CHECKING:
     from bot.storage.gaps import RecordedGap
@@ -30,7 +31,7 @@ def list_(app: App, limit: int, *, still_open: bool, as_json: bool) -> None:
     with app.database.read() as tx:
         found = gaps.latest(tx, limit=limit, still_open=still_open)
     if as_json:
-        output.print_json([{**output.to_json(known), "closed_by": known.closed_by} for known in found])
+        output.print_json([{**to_json(known), "closed_by": known.closed_by} for known in found])
     elif found:
         head = ("over", "stream", "why", "since", "until", "closed", "by")
         output.Page().table(head, map(_row, found), fold=("why",))

@@ -19,6 +19,7 @@ from bot.cli.context import (
     who_argument,
 )
 from bot.cli.memory_forget import note_id
+from bot.domain.as_json import to_json
 from bot.errors import NotFound
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _why_passage(app: App, name: str, *, as_json: bool) -> None:
         passage = app.memory.retrieval.passage(tx, int(name[1:]))
         who = "the bot" if passage.kind == "answer" else app.full_name(tx, passage.author)
     if as_json:
-        output.print_json({"passage": output.to_json(passage), "link": post_link(passage.uri)})
+        output.print_json({"passage": to_json(passage), "link": post_link(passage.uri)})
         return
     post = "in answer to" if passage.kind == "answer" else "post"
     output.Page().pairs(
@@ -212,7 +213,7 @@ def edit(app: App, name: str, text: str) -> None:
 
 
 def _note_json(note: Note) -> dict[str, Any]:
-    return {"name": note.name, **output.to_json(note)}
+    return {"name": note.name, **to_json(note)}
 
 
 def _note_pairs(note: Note, who: str) -> list[tuple[str, str]]:

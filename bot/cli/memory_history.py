@@ -10,6 +10,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import OPERATOR, App, confirm, json_option, now, pass_app, who_argument, yes_option
+from bot.domain.as_json import to_json
 
 if TYPE_CHECKING:
     from memory.model import Diff, Note, Point
@@ -50,7 +51,7 @@ def at(app: App, who: str, point: Point, *, as_json: bool) -> None:
     with app.database.read() as tx:
         notes = app.memory.notes_at(tx, app.did(tx, who), point)
     if as_json:
-        output.print_json([{"name": note.name, **output.to_json(note)} for note in notes])
+        output.print_json([{"name": note.name, **to_json(note)} for note in notes])
     elif notes:
         rows = [(note.name, output.format_time(note.receipt.said_at), note.text) for note in notes]
         output.Page().table(("note", "said", "text"), rows, fold=("text",))

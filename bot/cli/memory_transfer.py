@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from bot.privacy.reapplying import Imported
-    from memory.db import Tx
 
 MAX_ROWS = 1_000_000
 
@@ -33,28 +32,19 @@ MAX_ROWS = 1_000_000
 @pass_app
 def export(app: App, who: str | None, path: Path | None, *, everyone: bool) -> None:
     """All that is held about a person, as JSON."""
+    from bot.privacy.export import document
+
     if (who is None) is not everyone:
         raise click.UsageError("Name a person, or say --all.")
     with app.database.read() as tx, _open_output(path) as file:
         if who is not None:
-            output.print_json(_export_document(app, tx, app.did(tx, who)), file)
+            output.print_json(document(tx, app.memory, app.did(tx, who)), file)
         else:
             dids = [person.did for person, _ in app.memory.people.recent(tx, MAX_ROWS)]
             for did in _with_progress("exporting", dids):
-                file.write(json.dumps(output.to_json(_export_document(app, tx, did))) + "\n")
+                file.write(json.dumps(document(tx, app.memory, did)) + "\n")
     if path is not None:
         output.message(f"Written to {path}, readable only by you.")
-
-
-def _export_document(app: App, tx: Tx, did: str) -> dict[str, Any]:
-    """Return memory's export document of a person, with their mentions and turns."""
-    from bot.cli.turn import turn_json
-    from bot.storage import turns, views
-
-    return app.memory.export(tx, did) | {
-        "mentions": views.entries(tx, did=did, limit=MAX_ROWS),
-        "turns": [turn_json(turn) for turn in turns.latest(tx, did=did, limit=MAX_ROWS)],
-    }
 
 
 @contextmanager

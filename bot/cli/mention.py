@@ -8,6 +8,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, confirm, json_option, limit_option, now, pass_app, post_link, yes_option
+from bot.domain.as_json import to_json
 from bot.domain.mention import State
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def show(app: App, uri: str, *, as_json: bool) -> None:
         entry = views.entry(tx, app.uri(tx, uri))
         who = app.full_name(tx, entry.mention.did)
     if as_json:
-        output.print_json({**output.to_json(entry), "link": post_link(entry.mention.uri)})
+        output.print_json({**to_json(entry), "link": post_link(entry.mention.uri)})
     else:
         output.Page().pairs([*_mention_pairs(entry, who), *_outcome_pairs(entry)])
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from bot.domain.as_json import dumps, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,31 +35,12 @@ def escape(text: str) -> str:
 
 
 def _escape(char: str) -> str:
-    return " " if char.isspace() and ord(char) > LATIN else _code(char)
-
-
-def _code(char: str) -> str:
-    return "\\u007f" if char == "\x7f" else json.dumps(char)[1:-1]
+    return " " if char.isspace() and ord(char) > LATIN else escaped(char)
 
 
 def print_json(value: Any, file: TextIO | None = None) -> None:
     """Print `value` as one JSON document, dataclasses and times included."""
-    text = json.dumps(to_json(value), ensure_ascii=False, indent=2)
-    shown = "".join(char if char.isprintable() or char == "\n" else _code(char) for char in text)
-    click.echo(shown, file=file)
-
-
-def to_json(value: Any) -> Any:
-    """Return `value` in JSON's types: dataclasses become objects, times become text."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, dict):
-        return {key: to_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(item) for item in value]
-    return value
+    click.echo(dumps(value, indent=2), file=file)
 
 
 def format_time(at: datetime | None) -> str:

@@ -8,6 +8,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app, who_argument
+from bot.domain.as_json import to_json
 
 if TYPE_CHECKING:
     from memory.model import Person
@@ -50,7 +51,7 @@ def show(app: App, who: str, *, as_json: bool) -> None:
         handles = app.memory.people.handles(tx, person.did)
     if as_json:
         named = [{"handle": handle, "since": since} for since, handle in handles]
-        output.print_json(_summary(person, len(known.notes)) | {"handles": output.to_json(named)})
+        output.print_json(_summary(person, len(known.notes)) | {"handles": to_json(named)})
         return
     items = [
         ("who", _handle(person)),
@@ -67,7 +68,7 @@ def show(app: App, who: str, *, as_json: bool) -> None:
 
 
 def _summary(person: Person, notes: int) -> dict[str, object]:
-    return {**output.to_json(person), "notes": notes}
+    return {**to_json(person), "notes": notes}
 
 
 def _count(notes: int, hidden: int) -> str:

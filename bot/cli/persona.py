@@ -11,6 +11,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, now, pass_app
+from bot.domain.as_json import to_json
 
 if TYPE_CHECKING:
     from bot.domain.prompt import Prompt
@@ -39,13 +40,12 @@ def check(app: App, file: Path | None, *, as_json: bool) -> None:
     settings = app.settings
     found = factory.read_persona(file or settings.persona_file)
     prompt = sample_prompt(found.text(), settings.prompt_tokens, settings.block_tokens)
-    tools = tokens(json.dumps([output.to_json(spec) for spec in Toolbox.specs]))
+    tools = tokens(json.dumps([to_json(spec) for spec in Toolbox.specs]))
     costs = [tokens(str(section)) for section in prompt.sections]
     head = {"name": found.name, "version": found.version, "digest": digest(found.text())}
     if as_json:
         sections = [
-            {**output.to_json(section), "tokens": cost}
-            for section, cost in zip(prompt.sections, costs, strict=True)
+            {**to_json(section), "tokens": cost} for section, cost in zip(prompt.sections, costs, strict=True)
         ]
         counts = {"tools_tokens": tools, "tokens": sum(costs) + tools, "allowed": settings.prompt_tokens}
         output.print_json({**head, "advice": advice(found), "sections": sections, **counts})
@@ -76,7 +76,7 @@ def show(app: App, file: Path | None, *, as_json: bool) -> None:
     found = factory.read_persona(path)
     if as_json:
         output.print_json(
-            {**output.to_json(found), "digest": digest(found.text()), "file": str(path) if path else None}
+            {**to_json(found), "digest": digest(found.text()), "file": str(path) if path else None}
         )
         return
     output.message(f"{path or 'the persona that ships'} · {digest(found.text())}")

@@ -8,6 +8,7 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app, post_link
+from bot.domain.as_json import to_json
 
 if TYPE_CHECKING:
     from bot.domain.mention import BotPost
@@ -62,7 +63,7 @@ def show(app: App, uri: str, *, as_json: bool) -> None:
         who = app.full_name(tx, said.did)
     posted_uri = said.part.ref.uri if said.part.ref else ""
     if as_json:
-        output.print_json({**output.to_json(said), "link": post_link(posted_uri)})
+        output.print_json({**to_json(said), "link": post_link(posted_uri)})
         return
     items = [
         ("post", posted_uri),

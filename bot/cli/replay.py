@@ -11,7 +11,8 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, now, pass_app
-from bot.cli.turn import brain_name, find_turns, format_cost, format_edit, reply_text, turn_json
+from bot.cli.turn import brain_name, find_turns, format_cost, format_edit, reply_text
+from bot.domain.as_json import turn_json
 from bot.errors import NotFound
 
 if TYPE_CHECKING:

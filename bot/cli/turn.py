@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bot.cli import output
 from bot.cli.context import App, json_option, limit_option, pass_app, post_link
+from bot.domain.as_json import turn_json
 from bot.errors import NotFound
 from memory.errors import UnknownNote
 
@@ -222,9 +223,3 @@ def format_cost(cost: int | None) -> str:
 def format_edit(edit: Edit) -> str:
     number, text = getattr(edit, "note_id", None), getattr(edit, "text", "")
     return " ".join(filter(None, (type(edit).__name__.lower(), f"n{number}" if number else "", text)))
-
-
-def turn_json(record: TurnRecord) -> dict[str, Any]:
-    """Return the turn in JSON's types, with the kind of each edit as `op`."""
-    edits = [{"op": type(edit).__name__.lower(), **output.to_json(edit)} for edit in record.edits]
-    return {**output.to_json(record), "edits": edits, "erased": record.erased}

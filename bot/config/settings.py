@@ -179,6 +179,9 @@ class Settings(BaseSettings):
     )
 
     reply_parts: Annotated[int, Field(ge=1, le=10)] = _field(3, "Posts that one reply may be split over", 3)
+    direct_messages: bool = _field(
+        True, "Answer `memory`, `why` and `export` in direct messages to people who allow them", False
+    )
     consent: Consent = _field(
         Consent.ASK,
         "When people are remembered: `ask`: from the reply on that tells them; `opt-in`: once they write "

@@ -30,6 +30,7 @@ post_delay = 0.1
 person_spacing = 0.3
 spacing = 0.02
 partner_posts = 10           # these people talk faster than people do
+direct_messages = false      # there is no chat service on loopback
 lease = 2.0                  # a killed worker's mention is taken over soon
 sweep = 0.2
 """

@@ -33,6 +33,7 @@ def checks(settings: Settings) -> Iterator[Check]:
         ("clock", remote.check_clock, f"check the network, and SCRUBJAY_PDS_URL={settings.pds_url}"),
         ("login", remote.check_login, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
         ("operator", remote.check_operator, "see `login` above"),
+        ("messages", remote.check_messages, "check SCRUBJAY_HANDLE and SCRUBJAY_PASSWORD"),
         (
             "stream",
             remote.check_stream,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bot.doctor.check import ACCOUNT_ADVICE, Check, describe
 from bot.domain.disclosure import COLLECTIONS, confirms, operator_of, says_bot
 from bot.domain.uris import AtUri
-from bot.errors import AccountTrouble, NetworkError
+from bot.errors import AccountTrouble, NetworkError, NoMessaging
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +26,7 @@ NETWORK_TIMEOUT = 10.0  # seconds for one question to the network
 BRAIN_TIMEOUT = 60.0  # seconds for a brain, which may ask a model
 IN_TROUBLE = frozenset({429, 500, 502, 503, 504})  # what a PDS may answer, too
 MAX_SKEW = timedelta(minutes=1)
+IN_PUBLIC = "; `memory`, `why` and `export` are answered in public"
 
 
 def check_pds(settings: Settings) -> Check:
@@ -82,12 +83,14 @@ def check_login(settings: Settings) -> Check:
 
 
 async def _login(settings: Settings, handle: str, password: str) -> str:
-    async with _logged_in(settings, handle, password) as network:
+    async with _connected(settings, handle, password) as network:
         return network.did
 
 
 @asynccontextmanager
-async def _logged_in(settings: Settings, handle: str, password: str) -> AsyncIterator[Bluesky]:
+async def _connected(
+    settings: Settings, handle: str, password: str, *, require_label: bool = True
+) -> AsyncIterator[Bluesky]:
     from bot.network.bluesky import Bluesky
 
     network = await Bluesky.connect(
@@ -97,6 +100,7 @@ async def _logged_in(settings: Settings, handle: str, password: str) -> AsyncIte
         plc_url=settings.plc_url,
         load=lambda: None,
         save=lambda _: None,
+        require_label=require_label,
     )
     try:
         yield network
@@ -121,7 +125,7 @@ def check_operator(settings: Settings) -> Check:
 
 async def _undeclared(settings: Settings, operator: str) -> tuple[str, str] | None:
     """What is missing, and what mends it."""
-    async with _logged_in(settings, *settings.require_account()) as network:
+    async with _connected(settings, *settings.require_account()) as network:
         did = await network.did_of(operator)
         if did is None:
             return f"nobody has the handle @{operator}", "set SCRUBJAY_OPERATOR to your own account"
@@ -134,6 +138,30 @@ async def _undeclared(settings: Settings, operator: str) -> tuple[str, str] | No
         if not confirms(await network.profile(did, fresh=True), network.handle, network.did):
             return f"@{operator} does not name the bot", f"write @{network.handle} into its bio"
     return None
+
+
+def check_messages(settings: Settings) -> Check:
+    """Whether the account can send direct messages. No conversation is opened or read.
+
+    If it cannot, that is told and no failure: the bot answers in public.
+    """
+    if not settings.direct_messages:
+        return Check("messages", ok=True, detail=f"off{IN_PUBLIC}")
+    if settings.handle is None or settings.password is None:
+        return Check("messages", ok=False, detail="there is no account to log in to", mend=ACCOUNT_ADVICE)
+    handle, password = settings.require_account()
+    try:
+        asyncio.run(asyncio.wait_for(_try_messages(settings, handle, password), NETWORK_TIMEOUT))
+    except NoMessaging as error:
+        return Check("messages", ok=True, detail=f"{error.what}{IN_PUBLIC}. To mend: {error.mend}")
+    except (NetworkError, TimeoutError) as error:
+        return Check("messages", ok=True, detail=f"cannot be sent now: {describe(error)}{IN_PUBLIC}")
+    return Check("messages", ok=True, detail=f"@{handle} can send direct messages")
+
+
+async def _try_messages(settings: Settings, handle: str, password: str) -> None:
+    async with _connected(settings, handle, password, require_label=False) as network:
+        await network.direct_messages.check()
 
 
 def check_stream(settings: Settings) -> Check:

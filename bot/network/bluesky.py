@@ -24,6 +24,7 @@ from bot.errors import (
 )
 from bot.network import account, appview, xrpc
 from bot.network.cache import TtlCache
+from bot.network.chat import ChatService
 from bot.network.http import HttpReader
 from bot.network.identity import DidResolver, Identity
 from bot.network.repos import RepoReader
@@ -63,6 +64,7 @@ class Bluesky:
         self.did = session.did
         self.handle = session.handle
         self._repos = RepoReader(reader, self._dids, self.did)
+        self.direct_messages = ChatService(session)
         self._require_label = require_label
         self._labelled = True
 

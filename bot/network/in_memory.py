@@ -6,9 +6,6 @@ It applies the rules of the reference PDS to records. tests/network/test_conform
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +27,9 @@ from bot.domain.uris import (
     record_key,
 )
 from bot.errors import KeyTaken, PermanentNetworkError, ReadRefused
-from bot.network import account
+from bot.network import account, chat_rules
+from bot.network.faults import Faults
+from bot.network.in_memory_chat import InMemoryChat
 from bot.network.pds_rules import checked, is_instant, record_cid, tid
 
 if TYPE_CHECKING:
@@ -40,20 +39,14 @@ if TYPE_CHECKING:
     from bot.domain.mention import Record
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
-    error: Exception
-    after: bool
-
-
-class InMemoryNetwork:
-    """All records in one dict. `calls` lists (method, arguments); `fired` counts raised faults."""
+class InMemoryNetwork(Faults):
+    """All records in one dict. It has no chat service until `direct_messages.unable` is set to None."""
 
     def __init__(self, did: str = "did:plc:scrubjay", handle: str = "scrubjay.test") -> None:
+        super().__init__()
         self.did = did
         self.handle = handle
-        self.calls: list[tuple[str, tuple[str, ...]]] = []
-        self.fired: Counter[str] = Counter()
+        self.direct_messages = InMemoryChat(did, handle, chat_rules.NO_SERVICE)
         self.has_appview = True
         self._labelled = True
         self.reply_disabled: set[str] = (
@@ -63,7 +56,6 @@ class InMemoryNetwork:
         self._posts: dict[str, Post] = {}  # records of any collection
         self._statuses: dict[str, str] = {did: ACTIVE_ACCOUNT}
         self._handles: dict[str, str | None] = {did: handle}
-        self._faults: dict[str, deque[_Fault]] = {}
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._written = 0
         self.set_labels(did, "bot")
@@ -268,25 +260,6 @@ class InMemoryNetwork:
             event = PostCreated(0, post.ref, post.did, post.record, _instant(post.record))
             if not isinstance(addressing.judge(event, self.did, lambda _: None), Ignored):
                 yield Notification(post.ref, post.did, post.record, event.at)
-
-    # --- faults ---
-
-    def fail(self, method: str, error: Exception, *, times: int = 1, after: bool = False) -> None:
-        """Let the next `times` calls raise. `after`: only after their work (stored, then timed out)."""
-        self._faults.setdefault(method, deque()).extend([_Fault(error, after)] * times)
-
-    @contextmanager
-    def _fault(self, method: str, *arguments: str) -> Iterator[None]:
-        self.calls.append((method, arguments))
-        planned = self._faults.get(method)
-        fault = planned.popleft() if planned else None
-        if fault is not None:
-            self.fired[method] += 1
-            if not fault.after:
-                raise fault.error
-        yield
-        if fault is not None:
-            raise fault.error
 
 
 def _instant(record: Record) -> datetime:

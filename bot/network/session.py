@@ -14,7 +14,14 @@ import structlog
 from atproto import AsyncClient, AsyncRequest, SessionEvent, exceptions
 
 from bot.domain.retry_after import retry_after
-from bot.errors import KeyTaken, NetworkError, PermanentNetworkError, ProtocolFact, TransientNetworkError
+from bot.errors import (
+    AccountTrouble,
+    KeyTaken,
+    NetworkError,
+    PermanentNetworkError,
+    ProtocolFact,
+    TransientNetworkError,
+)
 from bot.network import account, xrpc
 
 log = structlog.get_logger()
@@ -22,7 +29,6 @@ log = structlog.get_logger()
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from bot.errors import AccountTrouble
     from bot.network.account import Reason
 
 JSON = "application/json"
@@ -31,9 +37,18 @@ SERVER_ERROR = 500
 MAX_REFUSED_LOGINS, HOUR = 4, 3600.0
 RETRYABLE = frozenset({408, 409, 425, 429})
 SESSION_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
+UNPRIVILEGED = "Bad token method"  # the reference PDS's message to an app password without this right
 SESSION_UNREADABLE = (exceptions.LoginRequiredError, exceptions.TokenDecodeError)
 # the SDK lets httpx's RemoteProtocolError through, and ValueError and TypeError of odd answers
 SDK_ERRORS = (exceptions.AtProtocolError, httpx.HTTPError, TimeoutError, ValueError, TypeError)
+
+
+class ServiceRefused(PermanentNetworkError):
+    """The service behind the PDS refuses, or the PDS to ask it:"""
+
+    def __init__(self, status: int, name: str, message: str) -> None:
+        super().__init__(f"{status} {name} {message}")
+        self.status, self.name, self.message = status, name, message
 
 
 class Session:
@@ -51,6 +66,7 @@ class Session:
         self._save = save
         self._timeout = timeout
         self._lock = asyncio.Lock()
+        self._password_tried = False  # by this process
         self._pds_url = pds_url
         self._client = AsyncClient(pds_url, request=AsyncRequest(timeout=timeout))
         self._client.on_session_change(self._on_change)
@@ -70,20 +86,65 @@ class Session:
         if session.get("active") is False:
             raise self._trouble(account.STATUSES.get(str(session.get("status")), account.SUSPENDED))
 
-    async def get(self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None) -> Any:
+    async def get(
+        self, nsid: str, params: Mapping[str, str | Sequence[str]] | None = None, *, service: str = ""
+    ) -> Any:
+        """`service`: see `_call_service`."""
         call = f"{nsid}?{urlencode(params or {}, doseq=True)}"
-        return await self._call(nsid, lambda: self._client.invoke_query(call, output_encoding=JSON))
+        headers = _proxied(service)
+        ask = self._call_service if service else self._call
+        return await ask(nsid, lambda: self._client.invoke_query(call, output_encoding=JSON, headers=headers))
 
-    async def post(self, nsid: str, body: bytes) -> Any:
-        return await self._call(
+    async def post(self, nsid: str, body: bytes, *, service: str = "") -> Any:
+        """`service`: see `_call_service`."""
+        headers = _proxied(service)
+        ask = self._call_service if service else self._call
+        return await ask(
             nsid,
             lambda: self._client.invoke_procedure(
-                nsid, content=body, input_encoding=JSON, output_encoding=JSON
+                nsid, content=body, input_encoding=JSON, output_encoding=JSON, headers=headers
             ),
         )
 
     async def close(self) -> None:
         await self._client.request.close()
+
+    async def _call_service(self, nsid: str, call: Callable[[], Awaitable[Any]]) -> Any:
+        """A call that the PDS passes on to this service (`did:web:...#id`).
+
+        What the service says is not said of the session: its errors are no trouble of the account. Whether
+        the session holds is asked of the PDS itself.
+        """
+        try:
+            return self._let_in(await self._timed(call))
+        except SDK_ERRORS as error:
+            if not await self._may_be_let_in(error):
+                raise _of_service(error, nsid) from error
+        try:
+            return self._let_in(await self._timed(call))
+        except SDK_ERRORS as error:
+            raise _of_service(error, nsid) from error
+
+    async def _may_be_let_in(self, error: Exception) -> bool:
+        """Whether the call may succeed now. A session that was stored may be of an older password: log in."""
+        if _is_unprivileged(error):
+            return await self._has_newer_password()
+        if _is_session_refused(error):
+            await self.get(GET_SESSION)
+            return True
+        return False
+
+    async def _has_newer_password(self) -> bool:
+        """Log in, if this process has not done so. What comes of it is no trouble: the session holds."""
+        if self._password_tried:
+            return False
+        self._password_tried = True
+        try:
+            async with self._lock:
+                await self._log_in()
+        except (AccountTrouble, PermanentNetworkError):
+            return False
+        return True
 
     async def _call(self, nsid: str, call: Callable[[], Awaitable[Any]]) -> Any:
         used = self._export()
@@ -127,6 +188,7 @@ class Session:
             if account.reason_of(_status(error), _name(error)):
                 self._refused_at.append(time.monotonic())
             raise self._to_network_error(error) from error
+        self._password_tried = True
 
     def _require_patience(self) -> None:
         if len(self._refused_at) == MAX_REFUSED_LOGINS:
@@ -166,6 +228,15 @@ class Session:
             await asyncio.to_thread(self._save, session.encode())
 
 
+def _proxied(service: str) -> dict[str, str]:
+    return {"atproto-proxy": service} if service else {}
+
+
+def _is_unprivileged(error: Exception) -> bool:
+    refused = _name(error) == "InvalidToken" and _status(error) in account.REFUSALS
+    return refused and _message(error) == UNPRIVILEGED
+
+
 def _is_session_refused(error: Exception) -> bool:
     return isinstance(error, SESSION_UNREADABLE) or _name(error) in SESSION_REFUSED
 
@@ -186,8 +257,22 @@ def _translate(error: Exception, nsid: str) -> NetworkError:
     return found or PermanentNetworkError(f"{said} {message or ''}")
 
 
+def _of_service(error: Exception, nsid: str) -> NetworkError:
+    if _is_session_refused(error) and not _is_unprivileged(error):
+        return TransientNetworkError(f"{nsid} is refused to a session that the PDS lets in")
+    found, status = _translate(error, nsid), _status(error)
+    if isinstance(found, TransientNetworkError) or status is None:
+        return found
+    return ServiceRefused(status, _name(error) or "", _message(error))
+
+
 def _status(error: Exception) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def _message(error: Exception) -> str:
+    said = getattr(getattr(getattr(error, "response", None), "content", None), "message", None)
+    return said if isinstance(said, str) else ""
 
 
 def _name(error: Exception) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.domain.uris import author, is_by
-from bot.storage import edits, outbox, redaction, sources, turns
+from bot.storage import direct_messages, edits, outbox, redaction, sources, turns
 from bot.storage.journal import answer_key
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def erase_repeats(
     posts = frozenset(posts)
     redaction.erase_answers_under_way(tx)  # before the lists are read: on PostgreSQL they go on
     mentions, answers = _reached(tx, posts)
+    direct_messages.drop_unsent(tx, [owner])
     for some in _batches(posts | mentions):
+        direct_messages.drop_unsent(tx, {author(uri) for uri in some})
         turns.redact(tx, some)
         redaction.erase_answers(tx, some)
         memory.retrieval.erase_answers(tx, some)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage import introductions
+from bot.storage import direct_messages, introductions
 from bot.storage.outcomes import decline
 from bot.storage.queue import enqueue
 from bot.storage.redaction import WHY_WITHOUT_WORDS
@@ -110,6 +110,7 @@ def _as_waiting(due_at: datetime) -> dict[str, Any]:
 def _discard_draft(tx: Tx, uris: Collection[str]) -> None:
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     introductions.drop(tx, uris)
+    direct_messages.drop(tx, uris)
 
 
 def _has_posted_part(tx: Tx, uri: str) -> bool:

@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage import introductions, outbox, redaction
+from bot.storage import direct_messages, introductions, outbox, redaction
 from bot.storage.mentions import update_claimed
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow
@@ -54,6 +54,7 @@ def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
 def _end(tx: Tx, uris: Sequence[str]) -> None:
     log_outcomes(tx, uris)
     introductions.drop(tx, uris)
+    direct_messages.drop(tx, uris)
     redaction.erase_marked(tx, uris)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import case, delete, or_, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage.queue import drop_idle
-from bot.storage.tables import IntroductionRow, MentionRow, OutboxRow
+from bot.storage.tables import DirectMessageRow, IntroductionRow, MentionRow, OutboxRow
 from memory.db import mark_erased
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def is_marked(tx: Tx, uri: str) -> bool:
 def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) -> None:
     """Erase everything personal from these ended mentions. Outcomes stay, under `pseudonym(uri)`."""
     mark_erased(tx)
-    for table in (OutboxRow, IntroductionRow):
+    for table in (OutboxRow, IntroductionRow, DirectMessageRow):
         tx.execute(delete(table).where(table.mention_uri.in_(uris)))
     erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
     erased |= dict.fromkeys(("parent_uri", "parent_cid", "hidden_root", "command", "worker", "rev"))

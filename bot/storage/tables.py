@@ -137,6 +137,20 @@ class IntroductionRow(Base):
     answer: Mapped[str]
 
 
+class DirectMessageRow(Base):
+    """One direct message of the answer to a mention, until the mention ends."""
+
+    __tablename__ = "direct_message"
+
+    mention_uri: Mapped[str] = mapped_column(
+        ForeignKey("mention.uri", ondelete="CASCADE", onupdate="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str | None]  # null once it is sent
+    after: Mapped[str | None]  # id of the message before it; null: it was not tried yet
+    sent: Mapped[str | None]  # its own id
+
+
 class SpendRow(Base):
     """What one attempt at an answer has reserved or spent. Who it was for stands as salted hashes only.
 

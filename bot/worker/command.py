@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from bot.domain import policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, Part, State
-from bot.domain.uris import record_key
 from bot.ingest import commands
 from bot.storage import mentions, outbox, outcomes, sources, spending
 from bot.storage.spending import SpendKind
 from bot.wording import answers
 from bot.worker.preflight import decision_facts
+from bot.worker.private_answer import APP, post_link
+from bot.worker.private_answer import COMMANDS as PRIVATE
 from bot.worker.step import Step
 from memory.errors import UnknownPerson
 from memory.sensitive import kinds
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from memory.model import Note
 
 Parts: TypeAlias = tuple[Part, ...]
-APP = "bsky.app"  # where the posts of the person are linked
 MAX_USED = 3  # notes that a `why` is answered with
 
 
@@ -56,14 +56,38 @@ async def answer_command(services: Services, claim: Claim, parts: Parts) -> Step
         spending.reserve(tx, who, known, one_post, now, SpendKind.COMMAND)
         spending.settle_posts(tx, who, len(made), len(made) * POINTS_PER_POST)
         mentions.lock_claimed(tx, claim)
-        outbox.write_parts(tx, claim.mention.uri, made)
+        if claim.mention.command not in PRIVATE:  # else it is made when it is known what is said in public
+            outbox.write_parts(tx, claim.mention.uri, made)
         return made
 
     return await services.write(admit)
 
 
-def _make(services: Services, tx: Tx, mention: Mention) -> tuple[Part, ...]:
+def say(mention: Mention, answer: str) -> Parts:
+    """The answer of this name, in the language of the wish."""
+    return _parts(mention, answers.text(commands.language(mention), answer))
+
+
+def answer_in_public(services: Services, tx: Tx, mention: Mention, *, offer: bool) -> Parts:
+    """What may be said in public, with the `offer` to send all of it as messages, if that fits."""
     text = _text(services, tx, mention)
+    offered = _parts(mention, f"{text}\n{answers.text(commands.language(mention), 'offer')}")
+    return offered if offer and len(offered) <= services.options.reply_parts else _parts(mention, text)
+
+
+def replace_parts(services: Services, tx: Tx, claim: Claim, parts: Parts) -> Parts:
+    """Draft these parts. The place among the limits that is reserved becomes theirs."""
+    who = spending.attempt(services.journal, claim.mention)
+    spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
+    outbox.write_parts(tx, claim.mention.uri, parts)
+    return parts
+
+
+def _make(services: Services, tx: Tx, mention: Mention) -> Parts:
+    return _parts(mention, _text(services, tx, mention))
+
+
+def _parts(mention: Mention, text: str) -> Parts:
     return tuple(
         Part(index, part, reply.facets(part, mention.did, None, frozenset({APP})))
         for index, part in enumerate(reply.split(text))
@@ -130,8 +154,7 @@ def _why(services: Services, tx: Tx, mention: Mention, lang: str) -> str:
         return answers.text(lang, "why_none")
     sources.add(tx, mention.uri, _posts(used), services.clock())
     lines = (
-        f"· {note.text} ({note.receipt.said_at:%Y-%m-%d})\n"
-        f"https://{APP}/profile/{mention.did}/post/{record_key(note.receipt.uri)}"
+        f"· {note.text} ({note.receipt.said_at:%Y-%m-%d})\n{post_link(mention.did, note.receipt.uri)}"
         for note in used
     )
     return "\n".join((answers.text(lang, "why_some"), *lines))

@@ -16,11 +16,12 @@ from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.ingest import wishes
 from bot.privacy.erasure import forget_mentions
 from bot.privacy.repeats import hide_marked_answer
-from bot.storage import consent, jobs, mentions, outbox, outcomes, spending, stances, views
+from bot.storage import consent, direct_messages, jobs, mentions, outbox, outcomes, spending, stances, views
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.command import answer_command
+from bot.worker.deliver import answer_in_messages
 from bot.worker.learning import mark_told
 from bot.worker.preflight import (
     decision_facts,
@@ -29,6 +30,7 @@ from bot.worker.preflight import (
     requeue_if_edited,
     run_preflight,
 )
+from bot.worker.private_answer import COMMANDS as PRIVATE
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
@@ -70,6 +72,12 @@ async def publish(services: Services, claim: Claim) -> Step:
     )
     if refused:
         return refused
+    if mention.command in PRIVATE and not any(part.record or part.ref for part in parts):
+        check = partial(_last_check, services, claim=claim, parts=parts, preflight=preflight, labels=labels)
+        public = await answer_in_messages(services, claim, check)
+        if isinstance(public, Step):
+            return public
+        parts = public
     parent = mention.ref
     for part in parts:
         parent = part.ref or await _put_part(services, claim, part, parent)
@@ -116,10 +124,12 @@ def _last_check(
         return None
     consent.withdraw(tx, mention.uri, now)
     put = sum(part.ref is not None for part in parts)
+    written_to = direct_messages.is_any_sent(tx, mention.uri)
     if put:
         step = _finish(services, tx, claim, State.ANSWERED, f"{verdict.reason}: {put} of {len(parts)} parts")
     else:
-        spending.release_reply(tx, spending.attempt(services.journal, mention))
+        if not written_to:
+            spending.release_reply(tx, spending.attempt(services.journal, mention))
         step = _finish(services, tx, claim, verdict.state, verdict.reason)
     erase_if_deleted(services, tx, mention, preflight)
     erase_if_denied(tx, mention, verdict)

@@ -19,6 +19,8 @@ from support.forgetting import (
 from support.harness import Harness, ScriptedBrain
 
 from bot.domain.events import PostDeleted
+from bot.errors import TransientNetworkError
+from bot.network.in_memory_chat import ALL
 from bot.privacy import proof
 from bot.privacy.reapplying import apply_journal, import_person
 from memory.tables import Base
@@ -31,6 +33,7 @@ IMPERSONAL = {
     *("mention.langs", "mention.command", "mention.brain", "mention.model"),
     *("outbox.facets", "outbox.rkey", "outbox.uri", "outbox.cid", "outbox.mention_uri"),
     *("introduction.mention_uri", "introduction.key"),
+    *(f"direct_message.{name}" for name in ("mention_uri", "after", "sent")),
     *("cursor.host", "gap.host", "gap.reason", "errand.kind", "errand.subject"),
     *("session.account", "session.session", "erasure.hash", "erasure_salt.salt"),
     *("turn.uri", "turn.did", "turn.brain", "turn.model", "turn.persona", "turn.outcome", "turn.error"),
@@ -68,8 +71,18 @@ def harness(db, tmp_path):
     harness.say(BEN, "what is that?", **quoting)
     harness.work()
     harness.clock.forward(minutes=1)
+    let_messages_wait(harness)
     harness.brain.script = [("reply", {"text": "Done."})]
     return harness
+
+
+def let_messages_wait(harness):
+    """Ana asked what is known of her, and the messages that tell her could not be sent yet."""
+    chat = harness.network.direct_messages
+    chat.unable, chat.allowed[ANA] = None, ALL
+    chat.fail("send", TransientNetworkError("503"))
+    harness.say(ANA, "what do you know about me?")
+    harness.work()
 
 
 def places(harness, *words):

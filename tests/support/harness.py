@@ -104,6 +104,7 @@ class Harness:
                 lease=timedelta(seconds=30),
             ),
             tracked=Tracked(self.network.did),
+            direct_messages=self.network.direct_messages,
         )
         self.with_brain(self.brain)
         self.handler = EventHandler(

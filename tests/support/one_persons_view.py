@@ -20,7 +20,19 @@ from bot.domain.limits import Pace
 from bot.domain.mention import Command, Relation, State, StrongRef
 from bot.domain.policy import Facts
 from bot.domain.turn import TurnOutcome, TurnRecord
-from bot.storage import consent, edits, facts, mentions, outbox, queue, sources, stances, turns, views
+from bot.storage import (
+    consent,
+    direct_messages,
+    edits,
+    facts,
+    mentions,
+    outbox,
+    queue,
+    sources,
+    stances,
+    turns,
+    views,
+)
 from bot.storage.spending import Attempt
 from bot.storage.tables import (
     BlockRow,
@@ -118,6 +130,8 @@ def speak(tx: Tx, did: str, number: int) -> None:
     )
     part = {"mention_uri": first.uri, "part": 0, "text": "x", "facets": "[]", "rkey": str(number)}
     tx.execute(insert(OutboxRow).values(**part, uri=posted.uri, posted_at=NOW))
+    direct_messages.put(tx, second.uri, ["has a dog", "has a cat"])
+    direct_messages.mark_sent(tx, second.uri, 0, str(number))
     record = TurnRecord(
         *(0, first.uri, did, NOW, "rules", "", "", TurnOutcome.REPLY, None, None, (), "x", None, ()),
         *(1, 1, 0, 1),
@@ -297,6 +311,7 @@ PEOPLE: Mapping[str, Any] = {
 }
 STORAGE: Mapping[str, Any] = {
     "retrieval.answered": lambda tx, memory: memory.retrieval.answered(tx, MIA),
+    "direct_messages.drop_unsent": lambda tx, _: direct_messages.drop_unsent(tx, [MIA]),
     "sources.by_author": lambda tx, _: sources.by_author(tx, MIA),
     "turns.latest": lambda tx, _: turns.latest(tx, did=MIA),
     "turns.posts": lambda tx, _: turns.posts(tx, MIA),

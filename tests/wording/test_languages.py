@@ -49,7 +49,9 @@ def test_the_words_that_an_answer_names_are_understood_in_its_language(code, ans
 def test_every_language_has_every_answer_and_each_fits_into_a_post(code):
     assert LANGUAGES[code].answers.keys() == LANGUAGES["en"].answers.keys()
     for name in LANGUAGES[code].answers:
-        assert 0 < len(regex.findall(r"\X", answers.text(code, name, count=1000, posts=1000))) <= 300
+        assert (
+            0 < len(regex.findall(r"\X", answers.text(code, name, count=1000, posts=1000, total=1000))) <= 300
+        )
 
 
 @pytest.mark.parametrize(
