@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,6 @@ import click
 
 from bot.cli import output
 from bot.cli.context import App, confirm, json_option, now, pass_app, yes_option
-from bot.domain.disclosure import COLLECTIONS, confirms, differs, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +27,8 @@ def declare(app: App, *, remove: bool, yes: bool, as_json: bool) -> None:
 
     The records are shown first. Nothing else writes or removes them.
     """
+    import asyncio
+
     app.settings.require_account()
     if not remove:
         app.settings.require_operator()
@@ -37,6 +37,7 @@ def declare(app: App, *, remove: bool, yes: bool, as_json: bool) -> None:
 
 async def _declare(app: App, *, remove: bool, yes: bool, as_json: bool) -> None:
     from bot import factory
+    from bot.domain.disclosure import COLLECTIONS
 
     network = await factory.log_in(app.settings, app.make_database())
     try:
@@ -63,6 +64,7 @@ async def _standing(network: Bluesky, collection: str) -> Record | None:
 
 async def _wanted(app: App, network: Bluesky, before: Mapping[str, Record]) -> dict[str, Record]:
     from bot.config.disclosed import disclosed
+    from bot.domain.disclosure import records
     from bot.domain.uris import profile_uri
 
     with app.database.read() as tx:
@@ -96,6 +98,8 @@ def _show(before: Mapping[str, Record], wanted: Mapping[str, Record], changes: l
 
 
 def _state(name: str, before: Mapping[str, Record], wanted: Mapping[str, Record], changes: list[str]) -> str:
+    from bot.domain.disclosure import differs
+
     if name not in changes:
         return "as it stands"
     if not wanted:
@@ -106,6 +110,8 @@ def _state(name: str, before: Mapping[str, Record], wanted: Mapping[str, Record]
 
 
 async def _tell_confirmation(app: App, network: Bluesky) -> None:
+    from bot.domain.disclosure import confirms
+
     operator = await network.profile(await _operator(app, network), fresh=True)
     if not confirms(operator, network.handle, network.did):
         output.message(
