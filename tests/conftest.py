@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAMES = itertools.count()
+WHOLE = ("tests/worker/", "tests/privacy/", "tests/test_hostile.py")  # some four hundred milliseconds each
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
 
 settings.register_profile("whole", deadline=None)  # time is measured in benchmarks/
@@ -30,10 +31,12 @@ settings.register_profile("quick", max_examples=20, deadline=None, suppress_heal
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs PostgreSQL; the fast ones first, so that a mistake shows early."""
+    """Mark what needs PostgreSQL or a whole bot; the fast ones first, so that a mistake shows early."""
     for item in items:
         if "postgres" in item.nodeid or "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
+        if item.nodeid.startswith(WHOLE):
+            item.add_marker("whole")
     items.sort(key=cost)
 
 
