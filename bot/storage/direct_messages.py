@@ -54,6 +54,12 @@ def is_any_sent(tx: Tx, uri: str) -> bool:
     return tx.scalar(select(DirectMessageRow.number).where(*sent).limit(1)) is not None
 
 
+def is_begun(tx: Tx, uri: str) -> bool:
+    """Whether a message may have been sent."""
+    begun = (DirectMessageRow.mention_uri == uri, DirectMessageRow.after.is_not(None))
+    return tx.scalar(select(DirectMessageRow.number).where(*begun).limit(1)) is not None
+
+
 def begin(tx: Tx, uri: str, number: int, after: str) -> None:
     """From now on the message may have been sent, as one after this one."""
     _update(tx, uri, number, after=after)

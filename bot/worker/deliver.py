@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Check: TypeAlias = Callable[[Tx], Step | None]
 
 MAX_TRIES = 8  # of a mention, within about four minutes, before it is answered in public
+FIRST_TRIES = 3  # within seconds, as long as no message can have been sent: a PDS may reach no chat service
 PATIENCE = 600.0  # seconds for which the service may ask
 
 
@@ -104,7 +105,9 @@ async def _try_to_send(
     except PermanentNetworkError:
         return Delivery.IMPOSSIBLE
     except TransientNetworkError as error:
-        if claim.attempts < MAX_TRIES and (error.retry_after or 0) <= PATIENCE:
+        begun = await services.read(partial(direct_messages.is_begun, uri=claim.mention.uri))
+        tries = MAX_TRIES if begun else FIRST_TRIES
+        if claim.attempts < tries and (error.retry_after or 0) <= PATIENCE:
             raise
         log.warning("messages.given_up", uri=claim.mention.uri, error=str(error))
         return Delivery.IMPOSSIBLE

@@ -227,11 +227,11 @@ def test_a_service_that_fails_after_all_was_sent_is_not_needed_any_more(harness)
     assert (len(harness.chat.inbox(ANA)), harness.network.fired["own"]) == (1, 2)
 
 
-@pytest.mark.parametrize("method", ["open", "send"])
-def test_a_service_that_stays_in_trouble_ends_in_the_public_answer(harness, method):
+@pytest.mark.parametrize(("method", "tries"), [("open", deliver.FIRST_TRIES), ("send", deliver.MAX_TRIES)])
+def test_a_service_that_stays_in_trouble_ends_in_the_public_answer(harness, method, tries):
     harness.chat.fail(method, TIMEOUT, times=99)
     assert ask(harness, MEMORY) == ["Notes about you: 1.\n· lives in Lisbon"]
-    assert (harness.chat.fired[method], rows(harness)) == (deliver.MAX_TRIES, [])
+    assert (harness.chat.fired[method], rows(harness)) == (tries, [])
 
 
 def test_who_is_asked_to_wait_for_hours_is_answered_in_public_at_once(harness):
