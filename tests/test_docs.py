@@ -212,6 +212,7 @@ def test_the_transcript_quotes_the_people_of_the_demo():
 
 @pytest.mark.network
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_persons_life_is_as_its_page_shows_it():
     if not (APPVIEW / "node_modules").is_dir():
         pytest.skip("no AppView here: python -m bot.devnet.localnet install appview")
