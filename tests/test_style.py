@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ONE_SUBJECT = {
-    *("bot/config/settings.py", "bot/factory.py", "bot/network/bluesky.py", "bot/storage/tables.py"),
+    *("bot/config/settings.py", "bot/factory.py", "bot/storage/tables.py"),
 }
 FILES = sorted(path for package in ("bot", "memory") for path in (ROOT / package).rglob("*.py"))
 
