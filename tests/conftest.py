@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAMES = itertools.count()
-WHOLE = ("tests/worker/", "tests/privacy/", "tests/test_hostile.py")  # some four hundred milliseconds each
+WHOLE = tuple(  # where tests take some four hundred milliseconds each
+    f"tests/{name}"
+    for name in ("worker/", "privacy/", "ingest/", "cli/", "test_hostile.py", "test_doctor.py", "test_app.py")
+)
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
 
 settings.register_profile("whole", deadline=None)  # time is measured in benchmarks/
@@ -35,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres" in item.nodeid or "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
-        if item.nodeid.startswith(WHOLE):
+        if item.nodeid.startswith(WHOLE) or "harness" in getattr(item, "fixturenames", ()):
             item.add_marker("whole")
     items.sort(key=cost)
 
