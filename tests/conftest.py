@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAMES = itertools.count()
-WHOLE = tuple(  # where tests take some four hundred milliseconds each
+WHOLE = tuple(  # where a whole bot works in most tests
     f"tests/{name}"
     for name in ("worker/", "privacy/", "ingest/", "cli/", "test_hostile.py", "test_doctor.py", "test_app.py")
 )
