@@ -190,8 +190,10 @@ class Database:
                 connection.exec_driver_sql(f"VACUUM {tables}")
         if self.is_sqlite:
             with self._transaction(f"PRAGMA busy_timeout={wait * 1000:.0f}") as tx:
-                busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-                tx.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+                try:
+                    busy, *_ = tx.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+                finally:
+                    tx.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
         self.needs_scrub = self.needs_scrub and bool(busy)
         return not busy
 

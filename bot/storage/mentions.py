@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from memory.db import Database, Tx
 
 CLAIM_TRIES = 5
-PUBLISHING = frozenset({State.DRAFTED, State.POSTING})
+PUBLISHING, THINKING = frozenset({State.DRAFTED, State.POSTING}), frozenset({State.THINKING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
-UNDER_WAY = frozenset({State.THINKING, *PUBLISHING})  # few at a time: the limits allow no more
+UNDER_WAY = PUBLISHING | THINKING  # few at a time: the limits allow no more
 WISHES = tuple(command for command in Command if command.forgets)
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
@@ -50,16 +51,17 @@ def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bo
 
     It may still not be claimable, if its person is being served.
     """
-    if tx.execute(_under_way(now, states).limit(1)).first() is not None:
+    wanted = UNDER_WAY if states is None else UNDER_WAY & set(states)
+    if tx.execute(_under_way(wanted).limit(1), {"now": now}).first() is not None:
         return True
     return _may_wait(states) and queue.has_turn(tx, now)
 
 
-def _under_way(now: datetime, states: Collection[State] | None) -> Select[Any]:
+@cache
+def _under_way(states: frozenset[State]) -> Select[Any]:
     """The mentions that a worker has drafted, or had when it died, and that are due."""
-    wanted = UNDER_WAY if states is None else UNDER_WAY & set(states)
-    found = select(MentionRow.__table__).where(MentionRow.state.in_(wanted))
-    return found.where(MentionRow.due_at <= now)
+    found = select(MentionRow.__table__).where(MentionRow.state.in_(states))
+    return found.where(MentionRow.due_at <= bindparam("now"))
 
 
 def _may_wait(states: Collection[State] | None) -> bool:
@@ -91,7 +93,7 @@ def claim(
 def _claim(
     tx: Tx, worker: str, now: datetime, lease: timedelta, states: Collection[State] | None
 ) -> Claim | None:
-    row = _next_ready(tx, now, PUBLISHING, states) or _next_ready(tx, now, {State.THINKING}, states)
+    row = _next_ready(tx, now, PUBLISHING, states) or _next_ready(tx, now, THINKING, states)
     if row is None and _may_wait(states):
         row = queue.next_waiting(tx, now)
     if row is None:
@@ -123,18 +125,23 @@ def _claim(
 
 
 def _next_ready(
-    tx: Tx, now: datetime, kind: Collection[State], states: Collection[State] | None
+    tx: Tx, now: datetime, kind: frozenset[State], states: Collection[State] | None
 ) -> Row[Any] | None:
     """The mention in a state of this kind (and of `states`) that is due longest."""
+    wanted = kind if states is None else kind & set(states)
+    return tx.execute(_ready(wanted), {"now": now}).first() if wanted else None
+
+
+@cache  # to build it takes longer than to run it
+def _ready(states: frozenset[State]) -> Select[Any]:
     other = aliased(MentionRow)
     served = select(other.uri).where(
         other.did == MentionRow.did,
         other.state.in_(literals("thinking", "posting")),
         other.uri != MentionRow.uri,
     )
-    wanted = set(kind) if states is None else set(kind) & set(states)
-    ready = _under_way(now, wanted).where(~served.exists()).order_by(MentionRow.due_at).limit(1)
-    return tx.execute(ready.with_for_update(skip_locked=True)).first() if wanted else None
+    ready = _under_way(states).where(~served.exists()).order_by(MentionRow.due_at).limit(1)
+    return ready.with_for_update(skip_locked=True)
 
 
 def update_claimed(tx: Tx, claim: Claim, **values: object) -> None:

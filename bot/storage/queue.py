@@ -67,8 +67,7 @@ def hold(tx: Tx, until: datetime, did: str | None = None) -> None:
 
 def has_turn(tx: Tx, now: datetime) -> bool:
     """Whether it may be somebody's turn."""
-    regular, newcomer = _next(newcomer=False), _next(newcomer=True)
-    found = [turn for who in (regular, newcomer) if (turn := _turn(tx, who)) and turn.at <= now]
+    found = [turn for who in (REGULAR, NEWCOMER) if (turn := _turn(tx, who)) and turn.at <= now]
     return bool(found)
 
 
@@ -99,10 +98,8 @@ def drop_idle(tx: Tx, dids: Iterable[str]) -> None:
 
 
 def _next_person(tx: Tx, now: datetime) -> str | None:
-    regular, newcomer = _next(newcomer=False), _next(newcomer=True)
-    lane = select(*COLUMNS).where(PersonQueueRow.did == NEWCOMERS)
-    first = newcomers_first(_turn(tx, regular), _turn(tx, newcomer), _turn(tx, lane), now)
-    for who in (newcomer, regular) if first else (regular,):
+    first = newcomers_first(_turn(tx, REGULAR), _turn(tx, NEWCOMER), _turn(tx, LANE), now)
+    for who in (NEWCOMER, REGULAR) if first else (REGULAR,):
         due = who.where(PersonQueueRow.turn_at <= now).with_for_update(skip_locked=True)
         if found := tx.execute(due).first():
             return str(found.did)
@@ -141,3 +138,8 @@ def _last_place(tx: Tx, now: datetime) -> datetime:
     """The time behind the turns of all others. It is not simply now: the clock may be an hour ahead."""
     last = tx.execute(select(func.max(PersonQueueRow.turn_at)).where(PersonQueueRow.held.is_(False))).scalar()
     return min(now, last + NEXT_PLACE) if last else now
+
+
+# Each claim asks for them, and to build them takes longer than to run them.
+REGULAR, NEWCOMER = _next(newcomer=False), _next(newcomer=True)
+LANE = select(*COLUMNS).where(PersonQueueRow.did == NEWCOMERS)

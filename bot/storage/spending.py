@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
 
 from bot.domain.policy import Facts, Spent, Window
 from bot.storage.queue import is_newcomer
@@ -22,6 +22,7 @@ from memory.db import lock
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy import BindParameter, Select
     from sqlalchemy.orm import InstrumentedAttribute
 
     from bot.domain.limits import Limits, Price
@@ -135,16 +136,18 @@ def with_spending(
     tx: Tx, mention: Mention, who: Attempt, facts: Facts, limits: Limits, now: datetime
 ) -> Facts:
     """`facts` with all that was spent. Call `lock_limits` before, if something is spent upon them."""
-    person = SpendRow.person == who.person
-    thread = SpendRow.thread == who.thread
-    in_thread = _sum(SpendRow.posts, now - DAY)
+    spent = {"hour": now - HOUR, "day": now - DAY}
+    both = {"person": who.person, "thread": who.thread}
+    in_thread = tx.execute(IN_THREAD, spent | both).scalar_one()
+    partner = tx.execute(BY_PARTNER, {"since": now - limits.partner_window} | both).one()
+    newcomer = is_newcomer(tx, mention.did)
     return replace(
         facts,
-        thread=max(facts.thread, int(tx.execute(select(in_thread).where(thread)).scalar_one())),
-        partner=_partner(tx, now - limits.partner_window, person, thread),
-        person=_spent(tx, now, person),
-        newcomers=_spent(tx, now, SpendRow.newcomer.is_(True)) if is_newcomer(tx, mention.did) else None,
-        everyone=_spent(tx, now),
+        thread=max(facts.thread, int(in_thread)),
+        partner=Window(*partner),
+        person=_spent(tx, BY_PERSON, spent | both),
+        newcomers=_spent(tx, BY_NEWCOMERS, spent) if newcomer else None,
+        everyone=_spent(tx, BY_EVERYONE, spent),
     )
 
 
@@ -153,33 +156,42 @@ def lock_limits(tx: Tx) -> None:
     lock(tx, "admit")
 
 
-def _partner(tx: Tx, since: datetime, *which: ColumnElement[bool]) -> Window:
-    return Window(
-        *tx.execute(select(*_window(SpendRow.replies, since)).where(SpendRow.at > since, *which)).one()
-    )
-
-
-def _spent(tx: Tx, now: datetime, *which: ColumnElement[bool]) -> Spent:
-    """The windows of one scan over the day's rows, of which the limits allow only so many."""
-    hour, day = now - HOUR, now - DAY
-    windows = (
-        (SpendRow.replies, hour),
-        (SpendRow.replies, day),
-        (SpendRow.calls, hour),
-        (SpendRow.tokens_in + SpendRow.tokens_out, day),
-        (SpendRow.money, day),
-        (SpendRow.points, hour),
-        (SpendRow.points, day),
-    )
-    columns = [column for amount, since in windows for column in _window(amount, since)]
-    row = tx.execute(select(*columns).where(SpendRow.at > day, *which)).one()
+def _spent(tx: Tx, statement: Select[Any], values: dict[str, Any]) -> Spent:
+    row = tx.execute(statement, values).one()
     return Spent(*(Window(int(row[at]), row[at + 1]) for at in range(0, len(row), 2)))
 
 
-def _window(amount: Any, since: datetime) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+def _windows(*which: ColumnElement[bool]) -> Select[Any]:
+    """The windows of one scan over the day's rows, of which the limits allow only so many."""
+    windows = (
+        (SpendRow.replies, HOUR_AGO),
+        (SpendRow.replies, DAY_AGO),
+        (SpendRow.calls, HOUR_AGO),
+        (SpendRow.tokens_in + SpendRow.tokens_out, DAY_AGO),
+        (SpendRow.money, DAY_AGO),
+        (SpendRow.points, HOUR_AGO),
+        (SpendRow.points, DAY_AGO),
+    )
+    columns = [column for amount, since in windows for column in _window(amount, since)]
+    return select(*columns).where(SpendRow.at > DAY_AGO, *which)
+
+
+def _window(amount: Any, since: BindParameter[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     counts = and_(SpendRow.at > since, amount > 0)
     return _sum(amount, since), func.min(case((counts, SpendRow.at)))
 
 
-def _sum(amount: InstrumentedAttribute[int] | ColumnElement[int], since: datetime) -> ColumnElement[int]:
+def _sum(
+    amount: InstrumentedAttribute[int] | ColumnElement[int], since: BindParameter[Any]
+) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((SpendRow.at > since, amount), else_=0)), 0)
+
+
+# A mention asks for them up to three times, and to build them takes longer than to run them.
+HOUR_AGO: BindParameter[datetime] = bindparam("hour")
+DAY_AGO: BindParameter[datetime] = bindparam("day")
+SINCE: BindParameter[datetime] = bindparam("since")
+OF_PERSON, IN_ONE_THREAD = SpendRow.person == bindparam("person"), SpendRow.thread == bindparam("thread")
+IN_THREAD = select(_sum(SpendRow.posts, DAY_AGO)).where(IN_ONE_THREAD)
+BY_PARTNER = select(*_window(SpendRow.replies, SINCE)).where(SpendRow.at > SINCE, OF_PERSON, IN_ONE_THREAD)
+BY_PERSON, BY_NEWCOMERS, BY_EVERYONE = _windows(OF_PERSON), _windows(SpendRow.newcomer.is_(True)), _windows()
