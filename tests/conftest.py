@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
 
+import memory.db
 from bot.devnet.localnet import LocalNet
 from bot.devnet.node import APPVIEW
 from memory.db import Database
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 NAMES = itertools.count()
-WHOLE = tuple(  # where a whole bot works in most tests
-    f"tests/{name}"
-    for name in ("worker/", "privacy/", "ingest/", "cli/", "test_hostile.py", "test_doctor.py", "test_app.py")
-)
 COSTS = ("slow", "postgres", "network", "realmodel", "wheel")  # marks, from seconds to minutes
+
+# nobody pulls the plug of a test
+memory.db.PRAGMAS = tuple(name.replace("=FULL", "=OFF") for name in memory.db.PRAGMAS)
 
 settings.register_profile("whole", deadline=None)  # time is measured in benchmarks/
 settings.load_profile("whole")
@@ -34,12 +34,10 @@ settings.register_profile("quick", max_examples=20, deadline=None, suppress_heal
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs PostgreSQL or a whole bot; the fast ones first, so that a mistake shows early."""
+    """Mark what needs PostgreSQL; the fast ones first, so that a mistake shows early."""
     for item in items:
         if "postgres" in item.nodeid or "postgres" in getattr(item, "fixturenames", ()):
             item.add_marker("postgres")
-        if item.nodeid.startswith(WHOLE) or "harness" in getattr(item, "fixturenames", ()):
-            item.add_marker("whole")
     items.sort(key=cost)
 
 

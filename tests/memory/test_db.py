@@ -111,6 +111,22 @@ def test_migrations_of_somebody_else_on_the_path_are_not_run(tmp_path: Path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+PRINT_SYNCHRONOUS = """
+import sys
+from memory.db import Database
+with Database(sys.argv[1]).write() as tx:
+    print(tx.exec_driver_sql("PRAGMA synchronous").scalar())
+"""
+
+
+@pytest.mark.slow
+def test_what_is_committed_to_sqlite_outlasts_a_loss_of_power(tmp_path: Path):
+    # in a process of its own, because the tests themselves do without
+    url = f"sqlite:///{tmp_path}/scrubjay.db"
+    run = [sys.executable, "-c", PRINT_SYNCHRONOUS, url]
+    assert subprocess.check_output(run, text=True) == "2\n"  # FULL
+
+
 def test_a_new_database_that_another_process_is_writing_to_is_waited_for(tmp_path: Path):
     path = tmp_path / "scrubjay.db"
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
