@@ -203,6 +203,7 @@ def test_on_postgresql_the_tables_are_vacuumed_by_a_scrub(harness):
     assert (left, db.needs_scrub) == ([], False)
 
 
+@pytest.mark.slow
 def test_a_word_is_found_among_thousands_that_are_searched_for(harness):
     words = [f"nothing has word {number}" for number in range(3000)]
     assert proof.find_in_rows(harness.services.db, words) == []

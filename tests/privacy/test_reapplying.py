@@ -238,6 +238,7 @@ def test_a_mention_that_got_no_answer_is_settled_when_its_author_is_erased(harne
     assert (held(harness, ANA), harness.handler.counts["ignored.in the ledger"]) == ("[]", 1)
 
 
+@pytest.mark.slow
 def test_what_is_heard_while_its_author_is_erased_is_not_stored(harness, monkeypatch):
     late = harness.say(ANA, "I have a dog", heard=False)
     harness.clock.forward(seconds=1)

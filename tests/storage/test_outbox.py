@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from support.factory import BEN, NOW, mention
 from support.queue import accept, claim_next, draft
 from support.races import at_once, meet_after
@@ -16,6 +17,7 @@ from bot.storage import outbox
 PACE = Pace(timedelta(0), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=2))
 
 
+@pytest.mark.slow
 def test_two_drafts_at_once_do_not_take_the_same_time_to_post(db, monkeypatch):
     accept(db, mention(1), mention(2, BEN))
     claims = claim_next(db), claim_next(db)
@@ -25,6 +27,7 @@ def test_two_drafts_at_once_do_not_take_the_same_time_to_post(db, monkeypatch):
     assert (first, second - first) == (NOW + PACE.post_delay, PACE.spacing)
 
 
+@pytest.mark.slow
 def test_two_that_missed_their_time_do_not_take_the_same_one_anew(db, monkeypatch):
     accept(db, mention(1), mention(2, BEN))
     for _ in range(2):

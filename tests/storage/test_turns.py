@@ -422,6 +422,7 @@ def test_no_byte_of_an_erased_turn_is_left_in_sqlites_files(tmp_path):
     db.close()
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_redacted_turn_is_left_in_sqlites_files(tmp_path):
     db = Database(f"sqlite:///{tmp_path}/scrubjay.db")
     db.upgrade()

@@ -76,6 +76,7 @@ def test_a_turn_that_the_breaker_did_not_let_begin_is_no_call(db, tmp_path):
     assert (spent(harness, "calls"), spent(harness, "tokens_in")) == (0, 0)
 
 
+@pytest.mark.slow
 def test_a_retry_within_a_turn_is_reserved_and_refused_at_the_limit(db, tmp_path):
     brain = ScriptedBrain(TransientBrainError("503"))
     harness = Harness(db, tmp_path, brain, limits=replace(LIMITS, person_hour_calls=2))
@@ -236,6 +237,7 @@ def meet(monkeypatch):
     return meet
 
 
+@pytest.mark.slow
 def test_two_workers_at_once_cannot_both_take_the_last_call(db, tmp_path, meet):
     harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=2))  # of which newcomers get one
     for number in range(2):
@@ -247,6 +249,7 @@ def test_two_workers_at_once_cannot_both_take_the_last_call(db, tmp_path, meet):
     assert (len(harness.brain.prompts), spent(harness, "calls")) == (1, 1)
 
 
+@pytest.mark.slow
 def test_two_turns_at_once_cannot_both_take_the_last_further_call(db, tmp_path, meet):
     harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=4))  # of which newcomers get three
     claims = []
@@ -267,6 +270,7 @@ def test_two_turns_at_once_cannot_both_take_the_last_further_call(db, tmp_path, 
     assert sorted(meet(*(partial(ask_again, claim) for claim in claims))) == [False, True]
 
 
+@pytest.mark.slow
 def test_two_wishes_heard_at_once_cannot_both_take_the_last_answer(db, tmp_path, meet):
     harness = Harness(db, tmp_path, limits=replace(LIMITS, hour=2))  # of which newcomers get one
     refs = [harness.say(fresh(number), "forget me", heard=False) for number in range(2)]
