@@ -318,6 +318,7 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         text = "\n".join(part.text for part in parts)
         if not parts:
             continue
+        counted = found.total()
         found["6 too many posts"] += len(parts) > PARTS
         said_at = harness.entry(ref).mention.said_at
         last = before[did].get(squashed(text), said_at - 2 * REPEATS_WITHIN)
@@ -337,6 +338,8 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
             found["6 record"] += (
                 set(part.record) - {"$type", "text", "reply", "createdAt", "langs", "facets"} != set()
             )
+        if found.total() > counted:
+            print(f"wrong: {ref.uri}: {text!r}", file=sys.stderr)
     for prompt in harness.brain.prompts:
         known = next((one.text for one in prompt.sections if one.trust is Trust.MEMORY), "")
         mention = prompt.mention
