@@ -33,15 +33,17 @@ def _suspicious(names: str) -> re.Pattern[str]:
         rf"|(?<![\w'’])(?:print\(\s*)?{prefixed}(?:\*\*|__)?\((?:\s*\w+\s*[=:]|\s*[\"'“{{\[]|\s*\))"  # noqa: RUF001
         rf"|(?<!\w){prefixed}\s*:?\s*\{{\s*[\"'\w]"
         rf"|\bto=functions\.|\b(?:functions|default_api)\.(?:{names})\b|\b(?:{underscored})\b"
-        rf"|^\s*(?:\*\*)?(?:Action|Tool|Function|(?:Tool|Function)[ _]call|Calling(?: tool)?)"
+        rf"|^[ \t]*(?:\*\*)?(?:Action|Tool|Function|(?:Tool|Function)[ _]call|Calling(?: tool)?)"
         rf"(?:[ _]name)?(?:\*\*)?"
         rf"[ \t]*:[ \t]*[\"'`*]*(?:{names})\b"
-        rf"|^\s*(?:{'|'.join(NAME_KEYS)})[ \t]*:[ \t]*[\"']?(?:{names})[\"']?[ \t]*\n"
+        rf"|^[ \t]*(?:{'|'.join(NAME_KEYS)})[ \t]*:[ \t]*[\"']?(?:{names})[\"']?[ \t]*\n"
         rf"\s*(?:{'|'.join(ARGUMENT_KEYS)})\s*:"
-        rf"|^\s*(?:\*\*)?Action[ _]Input(?:\*\*)?\s*:"
+        rf"|^[ \t]*(?:\*\*)?Action[ _]Input(?:\*\*)?\s*:"
         rf"|</?(?:{names})(?:[\s/][^<>]*)?>|<(?:function|tool)(?:=|\s+name=)|<(?:[a-z]+:)?invoke\b"
-        rf"|^\s*[/@!](?:{names})\b|\[(?:{names})(?:[\s:(].*?)?\]\s*\Z"
-        rf"|^\s*\[?(?:calls?|calling|call(?:ed)? tool|tool call|using tool)\b[^\n]{{0,30}}"
-        rf"\b(?:{names})\b[^\n]{{0,20}}[\](:{{]",
+        rf"|^[ \t]*[/@!](?:{names})\b|\[(?:{names})(?:[\s:(].*?)?\]\s*\Z"
+        rf"|^[ \t]*\[?(?:calls?|calling|call(?:ed)? tool|tool call|using tool)\b[^\n]{{0,30}}"
+        rf"\b(?:{names})\b[^\n]{{0,20}}[\](:{{]"
+        rf"|\bthe [\"'`]?(?:{names})[\"'`]? tool\b"
+        rf"|^[^\w\n]*(?:call|us|invok)ing(?: the| my| tool)*:? [\"'`]?(?:{names})\b[^\w\n]*$",
         re.MULTILINE | re.IGNORECASE,
     )

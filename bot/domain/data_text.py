@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 MAX_LITERAL = 20_000  # characters of a Python literal that is read
 FENCED = re.compile(r"\s*(?:```|~~~)[ \t]*[\w+.-]*[ \t]*\n?(?P<text>.*?)\n?[ \t]*(?:```|~~~)\s*", re.DOTALL)
 NO_WORDS = frozenset({"null", "undefined", "nan", "[object object]", '""', "''", "(empty)"})
+ERROR = re.compile(
+    r"\W*(?:(?:api|internal|server|http)[ _])?error\b\W{0,3}(?:\d{3}\b|:|[ \t]*code)|traceback \(most",
+    re.IGNORECASE,
+)
+ASSIGNED = re.compile(r"\w{1,30}\s*=\s*([\"']).*\1", re.DOTALL)
 EVENT_STREAM = re.compile(r"data:\s*(?:[\[{]|\[DONE\])")
 BEGUN_DATA = re.compile(r"[\[{]\s*(?:[\[{]\s*)*(?:[\"'][^\"'\n]{0,80}(?:[\"']\s*(?:[:,\]}]|\Z)|\Z)|\Z)")
 TEXT_KEY = re.compile(
@@ -23,11 +28,13 @@ CLOSED_DATA = re.compile(r"[\"'”’]\s*[}\]][}\]\s]*\Z|\}\s*\}\s*\Z")  # noqa:
 
 
 def is_data(text: str) -> bool:
-    """Whether the text is JSON or a Python literal, whole or cut off, in the place of a sentence."""
+    """Whether JSON, a Python literal (whole or cut off) or an error stands in the place of a sentence."""
     inner = text.strip()
     if fenced := FENCED.fullmatch(inner):
         inner = fenced["text"].strip()
     if inner.casefold() in NO_WORDS or EVENT_STREAM.match(inner) or FIELD.match(inner):
+        return True
+    if ERROR.match(inner) or ASSIGNED.fullmatch(inner):
         return True
     if not inner.startswith(("{", "[")):
         unbalanced = any(inner.count(end) > inner.count(begin) for begin, end in ("{}", "[]"))

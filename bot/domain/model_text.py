@@ -39,7 +39,7 @@ THOUGHT_FENCE = re.compile(
 )
 LABEL = r"[ \t]*(?:\*\*|__|#+[ \t]*)?(?:{})(?:\*\*|__)?[ \t]*:(?:\*\*|__)?"
 THOUGHT_LABEL = re.compile(
-    r"\s*"
+    r"\s*+"  # gives nothing back: thousands of blanks would be tried again and again
     + LABEL.format(
         r"here(?: is|['’]s) my (?:thought|thinking|reasoning) process"  # noqa: RUF001
         r"|thought|thinking|reasoning|scratchpad"
@@ -48,24 +48,15 @@ THOUGHT_LABEL = re.compile(
     ),
     re.IGNORECASE,
 )
-OPENER = r"ok(?:ay)?|al+right|hm+|so|well|now|first|let(?: me|['’]s) (?:think|see)(?: about (?:this|it))?"  # noqa: RUF001
-UNLABELLED_THOUGHT = re.compile(  # how models begin to think aloud, where a server left the tags out
-    r"\s*(?:[(\[*_#]+[ \t]*(?:thoughts?|thinking|reasoning|(?:inner|internal) (?:thoughts?|monologue))"
-    r"(?:[ \t]*:|(?:\*\*|__)?[ \t]*\n)"
-    r"|[^\w\s]*[ \t]*thinking[ \t]*(?:\.{2,}|…)[ \t]*\n"
-    rf"|(?:(?:{OPENER})[,.:!…]*\s+){{0,4}}"
-    r"(?:the user(?:['’]s| (?:is|was|wants?|wanted|asks?|asked|says?|said|seems|has|just|may|might|would"  # noqa: RUF001
-    r"|appears|needs?|mention(?:s|ed)|tells|told|likes?|greet(?:s|ed)|repl(?:ies|ied)|wrote|writes"
-    r"|post(?:s|ed)|shares?|shared|thank(?:s|ed)|responds?|responded))"
-    r"|(?:we|i) need to (?:reply|respond|answer)|we should (?:reply|respond|answer)"
-    r"|let me (?:craft|draft|compose|formulate|write)\b[^.!?\n]{0,40}\b(?:reply|response|answer))\b)",
-    re.IGNORECASE,
-)
 HEADING = re.compile(  # over the answer
-    r"\s*(?:\*\*|__)?(?:here(?: is|['’]s) (?:my|a|the|your) (?:[\w,]+ ){0,3}"  # noqa: RUF001
-    r"(?:response|answer|reply|draft)[ \t]*:(?:\*\*|__)?[ \t]*\n"
+    r"\s*(?:(?:sure|certainly|of course|absolutely|ok(?:ay)?|great)(?: thing)?[,.!]*\s+)?(?:\*\*|__)?"
+    r"(?:here(?: is|['’]s) (?:(?:my|a|an|the|your|one) (?:[\w,]+ ){0,3}(?:response|answer|reply|draft)"  # noqa: RUF001
+    r"|what i(?:['’]d| would) (?:say|reply|post|answer))[^.!?:\n]{0,40}:(?:\*\*|__)?[ \t]*\n"  # noqa: RUF001
     r"|(?:reply|response)[ \t]*:(?:\*\*|__)?[ \t]+)",
     re.IGNORECASE,
+)
+WHOLE_FENCE = re.compile(
+    r"(```|~~~)(?:text|txt|markdown|md|plaintext)?[ \t]*\n(?P<text>[^`~]*?)\n?\1", re.IGNORECASE
 )
 ANSWER_LABEL = re.compile(
     r"(?:^|\n)"
@@ -116,7 +107,7 @@ END_TOKEN = re.compile(
 LEFT_HEADER = re.compile(r"\s*(?:assistant|model)[ \t]*\n\s*(?=\S)")  # where its tokens were dropped
 ROLE_LABEL = re.compile(
     r"\A\s*(?:\*\*)?(?:assistant|### ?(?:response|assistant))(?:\*\*)?[ \t]*:"
-    r"|^(?:user|human)[ \t]*:.*^assistant[ \t]*:|^### ?(?:instruction|input|human|user|response)[ \t]*:",
+    r"|^(?:user|human)[ \t]*:|^### ?(?:instruction|input|human|user|response)[ \t]*:",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 ANSWER_TAG = re.compile(
@@ -171,12 +162,14 @@ def mask_quoted(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` without thoughts, tokens, one tag around the whole answer and a heading over it. Idempotent."""
+    """`text` without thoughts, tokens, a tag or fence around the whole and a heading over it. Idempotent."""
     text = text.strip()
     for _ in range(MAX_PASSES):
         rest = without_tokens(without_thoughts(text)).strip()
         if wrapped := ANSWER_TAG.fullmatch(rest):
             rest = wrapped["text"].strip()
+        if fenced := WHOLE_FENCE.fullmatch(rest):
+            rest = fenced["text"].strip()
         if heading := HEADING.match(rest):
             rest = rest[heading.end() :].strip()
         if rest == text:
@@ -221,9 +214,9 @@ def without_tokens(text: str) -> str:
     return text[start : min(ends, default=len(text))]
 
 
-def begins_with_thought(text: str) -> bool:
-    """Whether the text begins as a thought does: "Thought: ..." of ReAct, "Okay, the user says ..."."""
-    return bool(THOUGHT_LABEL.match(text) or UNLABELLED_THOUGHT.match(text))
+def is_labelled_thought(text: str) -> bool:
+    """Whether the text begins with the label of a thought, as in ReAct."""
+    return bool(THOUGHT_LABEL.match(text))
 
 
 def has_markup(text: str) -> bool:

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import regex
 
-from bot.domain import call_signs, data_text, model_text, text_calls
+from bot.domain import call_signs, data_text, model_text, text_calls, thinking_aloud
 from memory.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from bot.domain.call_values import TextCall
 
 SHOWN = regex.compile(r"[\p{L}\p{N}\p{P}\p{S}]")
 SILENCE = regex.compile(
-    r"[\p{P}\p{S}\s]*(?:no[ _-]?(?:reply|response|answer)"
+    r"[\p{P}\p{S}\s]*(?:no[ _-]?(?:reply|response|answer)(?: (?:is )?(?:needed|required|necessary))?|n/a|none"
+    r"|i(?:['’]ll| will| should)? (?:stay|remain) silent[^.!?\n]{0,40}"  # noqa: RUF001
+    r"|i (?:choose|decided?|have decided) (?:not to (?:reply|respond|answer)|to (?:stay|remain) silent)"
+    r"[^.!?\n]{0,40}"
     r"|(?:stay|remain|keep)(?:s|ing)?[ _-]?(?:silent|quiet)"
     r"|(?<=[(\[{<*_])(?:silence|silent|skip|pass|nothing|ignored?)(?=[)\]}>*_]))[\p{P}\p{S}\s]*",
     regex.IGNORECASE,
@@ -34,7 +37,8 @@ NOTHING_LEFT = "the reply is only a thought or markup. Give the answer itself, a
 CALL = "the reply holds a tool call written as text. Call the tool itself, and give `reply` only the answer."
 MARKUP = "the reply holds markup of a chat template. Give the answer itself, as plain text."
 DATA = "the reply is JSON or code data. Give the answer itself, as a plain sentence."
-THOUGHT = "the reply begins with a thought. Give only the answer, as plain text."
+THOUGHT = "the reply holds a thought or a remark on itself. Give only the answer, as plain text."
+PLACEHOLDER = "the reply has a place that is still to be filled. Fill it, or leave it out."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +94,15 @@ def _calls(text: str, tools: Sequence[str]) -> tuple[TextCall, ...]:
 
 
 def _fault(text: str, tools: Sequence[str]) -> str | None:
-    if not SHOWN.search(text):
-        return NOTHING_LEFT
-    if call_signs.looks_like_call(text, tools):
-        return CALL
-    if SILENCE.fullmatch(text):
-        return SAYS_NOTHING
-    if model_text.begins_with_thought(text):
-        return THOUGHT
-    if model_text.has_markup(text):
-        return MARKUP
-    return DATA if data_text.is_data(text) else None
+    return next((why for why, is_so in FAULTS.items() if is_so(text, tools)), None)
+
+
+FAULTS: dict[str, Callable[[str, Sequence[str]], object]] = {  # the first that is so is told
+    NOTHING_LEFT: lambda text, _: not SHOWN.search(text),
+    CALL: call_signs.looks_like_call,
+    SAYS_NOTHING: lambda text, _: SILENCE.fullmatch(text),
+    THOUGHT: lambda text, _: model_text.is_labelled_thought(text) or thinking_aloud.thinks_aloud(text),
+    MARKUP: lambda text, _: model_text.has_markup(text),
+    DATA: lambda text, _: data_text.is_data(text),
+    PLACEHOLDER: lambda text, _: thinking_aloud.has_placeholder(model_text.mask_quoted(text)),
+}

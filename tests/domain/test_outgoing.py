@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from domain.test_model_text import HELLO, INNOCENT, THOUGHTS
 from domain.test_text_calls import DIALECTS, TOOLS, UNCERTAIN
@@ -89,14 +87,27 @@ def test_what_cannot_be_said_is_a_fault_that_tells_how_to_write_it(text):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(60)  # a pattern that tries every blank from every blank takes minutes
 @pytest.mark.parametrize(
-    "unit", ["[", "\n[", '\n{"a":', "user:\n", "<think>", "</think>", "reply(", "`", "<|", "to=reply "]
+    "unit",
+    [
+        *"[`*# \n\r\t\xa0",
+        "\n[",
+        "\n#",
+        '\n{"a":',
+        "user:\n",
+        "<think>",
+        "</think>",
+        "reply(",
+        "<|",
+        "to=reply ",
+    ],
 )
-def test_a_long_text_is_read_in_time_and_an_endless_one_not_at_all(unit):
-    before = time.process_time()
-    read((unit * MAX_CHARS)[:MAX_CHARS])
-    assert time.process_time() - before < 3
-    assert read(unit * MAX_CHARS + "a") == Fault(TOO_LONG)
+@pytest.mark.parametrize("begin", ["", "Hello", "<think>a</think>"])
+def test_a_long_text_of_one_kind_is_read_and_an_endless_one_is_not(begin, unit):
+    text = f"{begin}{unit * MAX_CHARS}"[: MAX_CHARS - 1]
+    assert read(f"{text}x") != Fault(TOO_LONG)
+    assert read(f"{text}xyz") == Fault(TOO_LONG)
 
 
 def test_a_tag_within_the_arguments_of_a_call_does_not_spoil_the_call():
