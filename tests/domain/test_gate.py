@@ -41,6 +41,12 @@ def test_the_asker_may_be_quoted_even_if_their_words_are_the_instructions():
     assert Gate(operator=OPERATOR, own=(quoted,)).reply_fault(quoted) is None
 
 
+def test_no_part_of_the_instructions_is_noted_or_it_could_be_quoted_from_the_note():
+    text = "keep one lasting fact that the person told about themselves"
+    assert GATE.note_fault(text) == gate.OPERATOR_NOTE
+    assert Gate(operator=OPERATOR, own=(text,)).note_fault(text) != gate.OPERATOR_NOTE
+
+
 def test_an_answer_is_not_repeated():
     with_earlier = Gate(earlier=(LONG,))
     for text in (LONG, LONG.upper(), f"{LONG} Really.", LONG.replace("raven", "crow")):
