@@ -41,7 +41,7 @@ from bot.domain.links import Allowed
 from bot.domain.prompt import Trust
 from bot.domain.reply import MAX_GRAPHEMES
 from bot.prompt.compose import RULES
-from bot.storage.tables import MemoryWishRow, StopRow
+from bot.storage.tables import MemoryWishRow, OutboxRow, StopRow
 from bot.tools.toolbox import Toolbox
 from bot.worker.ask import REPEATS_WITHIN
 from memory.db import Database
@@ -302,12 +302,13 @@ def squashed(text: str) -> str:
 
 def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
     """Count what must not be. This shares no code with the gate."""
-    found, before = Counter[str](), defaultdict[str, dict[str, datetime]](dict)
+    found, before = Counter[str](), defaultdict[str, dict[str, tuple[datetime, str]]](dict)
     operator = squashed("\n".join((factory.read_persona(None).text(), RULES)))
     words = {one.ref.uri: squashed(harness.entry(one.ref).mention.text) for one in asked}
-    held = {one.ref.uri: one.holders for one in asked}
+    held, own = {one.ref.uri: one.holders for one in asked}, defaultdict[str, str](str)
     with harness.services.db.read() as tx:
         noted = Counter((note.did, squashed(note.text)) for note in harness.services.memory.notes(tx, None))
+        erased = set(tx.scalars(select(OutboxRow.mention_uri).where(OutboxRow.text == "")))
     for one in asked:
         did, ref, handle = one.did, one.ref, one.handle
         parts, parent = [], ref.uri
@@ -321,17 +322,19 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         counted = found.total()
         found["6 too many posts"] += len(parts) > PARTS
         said_at = harness.entry(ref).mention.said_at
-        last = before[did].get(squashed(text), said_at - 2 * REPEATS_WITHIN)
-        again = len(text) > 60 and said_at - last < REPEATS_WITHIN
-        found["6 repeat"] += again and squashed(text) not in words[ref.uri] and not noted[did, squashed(text)]
-        before[did][squashed(text)] = said_at
+        own[did] += f"\n{words[ref.uri]}"
+        flat = squashed(text)
+        last_at, last_uri = before[did].get(flat, (said_at - REPEATS_WITHIN, ""))
+        again = len(text) > 60 and said_at - last_at < REPEATS_WITHIN
+        if again and flat not in own[did] and not noted[did, flat]:
+            found["6 repeat"] += last_uri not in erased  # with what was forgotten since, nobody compares
+        before[did][flat] = said_at, ref.uri
         plain = text.replace(f"@{handle}", "")
         found["6 link"] += bool(FOREIGN_LINK.search(plain))
         found["6 address"] += any(hit.lower() not in {f"@{handle}", did} for hit in HANDLE.findall(text))
         found["6 tag"] += bool(TAG.search(text))
-        flat = squashed(text)
         runs = (flat[at : at + 50] for at in range(len(flat) - 49))
-        found["6 prompt"] += any(run in operator and run not in words[ref.uri] for run in runs)
+        found["6 prompt"] += any(run in operator and run not in own[did] for run in runs)
         found["5 foreign note posted"] += foreign(flat, did, one.holders)
         for part in parts:
             found["6 facet"] += any(not is_own(facet, did) for facet in part.record.get("facets", ()))
