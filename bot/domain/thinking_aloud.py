@@ -41,12 +41,14 @@ THOUGHTS = (
     r"|思考(?:过程)?|想法|思考過程|생각"
 )
 ASIDES = r"plan|draft(?: \d+)?|internal|ooc|meta|system(?: note)?"  # only before a colon
-BEGUN = re.compile(
-    rf"\s*(?:(?:{OPENER})[,.:!…，、。]*\s*){{0,4}}(?:{THE_USER}|{INTENTION})"
-    # *thinks: ...*, // plan: ..., [note to self: ...], > Thinking: ..., 「思考」...
-    rf"|\s*(?:(?:[-*_#>(\[{{「（【]|//|/\*)\s*){{1,8}}"
-    rf"(?:(?:{THOUGHTS})[ \t]*(?:[:：\])}}」）】]|[*_]{{1,3}}[ \t]*(?:[:：]|\n)|\n)|(?:{ASIDES})[ \t]*[:：])"
-    r"|\s*(?:(?:first |rough )?draft(?: reply| response| answer)?(?: \d+)?|notes? to self"
+STATED = re.compile(rf"\s*(?:(?:{OPENER})[,.:!…，、。]*\s*){{0,4}}(?:{THE_USER}|{INTENTION})", re.IGNORECASE)
+MARKED = re.compile(  # *thinks: ...*, // plan: ..., [note to self: ...], > Thinking: ..., 「思考」...
+    r"\s*(?:(?:[-*_#>(\[{「（【]|//|/\*)\s*){1,8}"
+    rf"(?:(?:{THOUGHTS})[ \t]*(?:[:：\])}}」）】]|[*_]{{1,3}}[ \t]*(?:[:：]|\n)|\n)|(?:{ASIDES})[ \t]*[:：])",
+    re.IGNORECASE,
+)
+LABELLED = re.compile(
+    r"\s*(?:(?:first |rough )?draft(?: reply| response| answer)?(?: \d+)?|notes? to self"
     r"|(?:my )?plan(?=[ \t]*[:：][ \t]*\n)|思考(?:过程)?|思考過程)[ \t]*[:：]"
     r"|[^\w\s]*[ \t]*thinking[ \t]*(?:\.{2,}|…)[ \t]*\n",
     re.IGNORECASE,
@@ -69,7 +71,7 @@ PLACEHOLDER = re.compile(
 
 def thinks_aloud(text: str) -> bool:
     """Whether the text begins as a thought does, or remarks on itself."""
-    return bool(BEGUN.match(text) or REMARK.search(text))
+    return any(begin.match(text) for begin in (STATED, MARKED, LABELLED)) or bool(REMARK.search(text))
 
 
 def has_placeholder(text: str) -> bool:
