@@ -294,6 +294,14 @@ async def test_a_request_that_is_refused_for_its_size_or_form_is_put_down_to_its
     assert (await Talker(guarded).think("hello")).reply == "hi"
 
 
+@over_brains(rules=NO_MODEL)
+async def test_what_is_answered_to_a_summary_of_the_post_is_no_answer(rig):
+    rig.script(Fails(413), Says(text="They greet the bot."), replies("hi"))
+    with pytest.raises(TransientBrainError) as trouble:
+        await Talker(rig.brain).think("hello")
+    assert trouble.value.post_suspected
+
+
 # --- whom it knows
 
 

@@ -22,6 +22,7 @@ from support.loopback import Answer, Loopback
 
 MODEL = "stub/jay-1"
 TOKENS = (100, 20)  # in and out of every request to the model
+BAD_REQUEST, TOO_LARGE, SUMMARIES = 400, 413, 3
 CANARY = re.compile(r"kestrel[0-9a-f]+")
 
 
@@ -200,11 +201,13 @@ class LettaDouble:
             kept.append({"role": "user", "content": given["content"]})
         return self._steps(on, body, kept, steps)
 
-    def _steps(self, on: Conversation, body: dict, kept: list[dict], steps: int) -> Answer:
-        events: list[dict] = []
+    def _steps(self, on: Conversation, body: dict, kept: list[dict], steps: int, before=()) -> Answer:
+        events: list[dict] = [*before]
         for spent in range(1, steps + 1):
             step = self._ask(on, body, kept)
             match step:
+                case Fails(status) if status in {BAD_REQUEST, TOO_LARGE}:
+                    return self._refused(on, body, kept, events, status)
                 case Fails(status, retry_after):
                     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
                     return Answer({"error": {"type": "llm_error"}}, status=status, headers=headers)
@@ -217,6 +220,23 @@ class LettaDouble:
             if pending or not said.calls or step == Cuts():
                 return self._whole(on, kept, events, pending, said.finish, spent, cut=step == Cuts())
         return self._whole(on, kept, events, [], "max_steps", steps)
+
+    def _refused(self, on, body: dict, kept: list[dict], events: list[dict], status: int) -> Answer:
+        """What 0.16.8 streams if its provider refuses a request. Of one that is too large it lets the model
+        make a summary, in three ways, and asks again with that alone."""
+        if status == BAD_REQUEST:
+            broken = ("llm_error", "An error occurred.", "INVALID_ARGUMENT: Bad request to the endpoint: 400")
+            return _stream(events, "llm_api_error", broken=broken)
+        if body.get("include_compaction_messages"):
+            events.append(_event("event_message", event_type="compaction", event_data={}))
+        for _ in range(SUMMARIES):
+            match self._next(None):
+                case Says(text=summary):
+                    return self._steps(
+                        on, body, [{"role": "user", "content": f"Summary: {summary}"}], 1, events
+                    )
+        broken = ("internal_error", "An error occurred.", "CONTEXT_WINDOW_EXCEEDED: Request too large")
+        return _stream(events, "error", broken=broken)
 
     def _ask(self, on: Conversation, body: dict, kept: list[dict]) -> object:
         system = body.get("override_system") if self.obeys else self.agents[on.agent]["system"]
@@ -310,7 +330,8 @@ def _stream(events: list[dict], stop: str, *, spent=0, broken=None, cut=False) -
         told.append({"message_type": "usage_statistics", "step_count": spent, **used})
     lines = [f"data: {json.dumps(one)}\n\n" for one in told]
     if broken:
-        error = {"message_type": "error_message", "error_type": broken[0], "message": broken[1]}
+        error = dict(zip(("error_type", "message", "detail"), broken, strict=False))
+        error["message_type"] = "error_message"
         lines.append(f"event: error\ndata: {json.dumps({**error, 'run_id': 'run-1'})}\n\n")
     return Answer("".join([*lines, "data: [DONE]\n\n"]).encode(), kind="text/event-stream", cut=cut)
 

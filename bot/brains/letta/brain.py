@@ -203,6 +203,7 @@ class _Conversation:
                 client_tools=[client_tool(spec) for spec in self._tools.specs] if self._tools else [],
                 max_steps=MAX_STEPS,
                 include_pings=False,
+                include_compaction_messages=True,
                 streaming=True,
             )
             async with stream:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WHOLE_STOPS = frozenset({"end_turn", "requires_approval", "tool_rule", "no_tool_call"})
 PROVIDER_REFUSED = "Letta's own account with the model's provider is not accepted; fix it in Letta."
 NO_CREDITS = "Letta's credits are used up; add some there."
+REJECTED = "The provider rejects the request."
 TOO_LONG = (
     "The prompt does not fit into the model's context; lower SCRUBJAY_BLOCK_TOKENS, or use a larger model."
 )
@@ -42,21 +43,27 @@ OPERATOR_ERRORS: Mapping[int | str, str] = MappingProxyType(
         "llm_insufficient_credits": NO_CREDITS,
         "insufficient_credits": NO_CREDITS,
         "not-enough-credits": NO_CREDITS,
+        "permission_denied": PROVIDER_REFUSED,
+        "payment_required": NO_CREDITS,
     }
 )
 POST_ERRORS: Mapping[int | str, str] = MappingProxyType(
     {
         400: "Letta rejects the request.",
         413: TOO_LONG,
-        "llm_bad_request": "The provider rejects the request.",
+        "llm_bad_request": REJECTED,
+        "invalid_argument": REJECTED,
         "llm_empty_response": "The model said nothing.",
         "context_window_exceeded": TOO_LONG,
         "context_window_overflow_in_system_prompt": TOO_LONG,
     }
 )
 # errors that pictures may have caused
-IMAGE_ERRORS: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "llm_error"})
+IMAGE_ERRORS: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "invalid_argument", "llm_error"})
 ERROR_TYPE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
+# 0.16.8 streams what a provider refuses as one of these; the word before the colon in its detail tells which
+VAGUE_ERRORS = frozenset({"llm_error", "internal_error"})
+DETAIL_CODE = re.compile(r"([A-Z][A-Z_]{2,59}):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ async def read_response(stream: AsyncIterable[Any], *, has_images: bool = False)
                 stop = event.stop_reason
             case "usage_statistics":
                 tokens_in, tokens_out = event.prompt_tokens or 0, event.completion_tokens or 0
+            case "event_message":  # Letta is about to put a summary of its own in the place of the prompt
+                raise TransientBrainError("Letta would shorten the prompt.", TOO_LONG, post_suspected=True)
             case "error_message":
                 raise to_brain_error(200, event.model_dump(), {}, has_images=has_images)
             case _:  # pings, reasoning, and calls that the server answered itself
@@ -169,7 +178,8 @@ def _error_type(body: object) -> str:
     inner: Mapping[str, Any] = next((one for one in within if isinstance(one, Mapping)), {})
     reasons = body.get("reasons")
     listed = reasons[0] if isinstance(reasons, list) and reasons else None
-    for error_type in (body.get("error_type"), inner.get("type"), inner.get("code"), listed):
-        if isinstance(error_type, str) and ERROR_TYPE.fullmatch(error_type):
-            return error_type
-    return ""
+    found = (body.get("error_type"), inner.get("type"), inner.get("code"), listed)
+    names = (one for one in found if isinstance(one, str) and ERROR_TYPE.fullmatch(one))
+    error_type = next(names, "")
+    coded = DETAIL_CODE.match(str(body.get("detail"))) if error_type in VAGUE_ERRORS else None
+    return coded[1].lower() if coded else error_type

@@ -60,6 +60,40 @@ def test_an_error_tells_whether_the_post_may_be_its_cause(status, error_type, er
 
 
 @pytest.mark.parametrize(
+    ("detail", "error", "post_suspected"),
+    [
+        ("INVALID_ARGUMENT: Bad request to OpenAI-compatible endpoint: 400", TransientBrainError, True),
+        ("CONTEXT_WINDOW_EXCEEDED: Request too large for OpenAI", TransientBrainError, True),
+        ("PERMISSION_DENIED: Error code: 403", PermanentBrainError, None),
+        ("PAYMENT_REQUIRED: Error code: 402", PermanentBrainError, None),
+        ("UNKNOWN_CODE: INVALID_ARGUMENT: x", TransientBrainError, False),
+        ("a prompt with INVALID_ARGUMENT: in it", TransientBrainError, False),
+        (None, TransientBrainError, False),
+    ],
+)
+@pytest.mark.parametrize("error_type", ["llm_error", "internal_error"])
+def test_of_a_vague_error_within_a_stream_the_code_in_its_detail_tells(
+    error_type, detail, error, post_suspected
+):
+    found = to_brain_error(200, {"error_type": error_type, "message": "An error", "detail": detail}, {})
+    assert (type(found), getattr(found, "post_suspected", None)) == (error, post_suspected)
+    assert "OpenAI" not in str(found)
+    assert "prompt with" not in str(found)
+
+
+def test_the_code_in_the_detail_of_another_error_is_not_read():
+    found = to_brain_error(200, {"error_type": "llm_rate_limit", "detail": "PERMISSION_DENIED: no"}, {})
+    assert isinstance(found, TransientBrainError)
+
+
+async def test_an_answer_to_a_summary_in_the_place_of_the_prompt_is_not_read():
+    compaction = SimpleNamespace(message_type="event_message", event_type="compaction", event_data={})
+    with pytest.raises(TransientBrainError) as trouble:
+        await read_response(stream(compaction, asked("reply")))
+    assert trouble.value.post_suspected
+
+
+@pytest.mark.parametrize(
     ("status", "error_type", "named"),
     [(400, "", True), (500, "", True), (200, "llm_error", True), (200, "llm_bad_request", True),
      (503, "llm_error", False), (429, "", False), (200, "llm_rate_limit", False), (401, "", False)],
