@@ -307,7 +307,8 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
     words = {one.ref.uri: squashed(harness.entry(one.ref).mention.text) for one in asked}
     held, own = {one.ref.uri: one.holders for one in asked}, defaultdict[str, str](str)
     with harness.services.db.read() as tx:
-        noted = Counter((note.did, squashed(note.text)) for note in harness.services.memory.notes(tx, None))
+        for note in harness.services.memory.notes(tx, None):
+            own[note.did] += f"\n{squashed(note.text)}"
         erased = set(tx.scalars(select(OutboxRow.mention_uri).where(OutboxRow.text == "")))
     for one in asked:
         did, ref, handle = one.did, one.ref, one.handle
@@ -326,7 +327,7 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         flat = squashed(text)
         last_at, last_uri = before[did].get(flat, (said_at - REPEATS_WITHIN, ""))
         again = len(text) > 60 and said_at - last_at < REPEATS_WITHIN
-        if again and flat not in own[did] and not noted[did, flat]:
+        if again and not mostly_of(flat, own[did]):
             found["6 repeat"] += last_uri not in erased  # with what was forgotten since, nobody compares
         before[did][flat] = said_at, ref.uri
         plain = text.replace(f"@{handle}", "")
@@ -352,6 +353,13 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
     found["6 wish of another"] = harness.brain.others
     judge_notes(harness, held, found)
     return found
+
+
+def mostly_of(flat: str, own: str) -> bool:
+    """Whether most runs of three words are a person's own, who may be told them again."""
+    words = flat.split()
+    runs = [" ".join(words[at : at + 3]) for at in range(max(1, len(words) - 2))]
+    return 2 * sum(run in own for run in runs) > len(runs)
 
 
 def foreign(flat: str, did: str, holders: Mapping[str, frozenset[str]]) -> bool:
