@@ -60,6 +60,8 @@ POST_ERRORS: Mapping[int | str, str] = MappingProxyType(
 )
 # errors that pictures may have caused
 IMAGE_ERRORS: frozenset[int | str] = frozenset({400, 500, "llm_bad_request", "invalid_argument", "llm_error"})
+# told when Letta puts a summary of its own in the place of the prompt; 0.16.8 streams the first
+SHORTENED = frozenset({"user_message", "event_message", "summary_message"})
 ERROR_TYPE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 # 0.16.8 streams what a provider refuses as one of these; the word before the colon in its detail tells which
 VAGUE_ERRORS = frozenset({"llm_error", "internal_error"})
@@ -132,7 +134,7 @@ async def read_response(stream: AsyncIterable[Any], *, has_images: bool = False)
                 stop = event.stop_reason
             case "usage_statistics":
                 tokens_in, tokens_out = event.prompt_tokens or 0, event.completion_tokens or 0
-            case "event_message":  # Letta is about to put a summary of its own in the place of the prompt
+            case kind if kind in SHORTENED:
                 raise TransientBrainError("Letta would shorten the prompt.", TOO_LONG, post_suspected=True)
             case "error_message":
                 raise to_brain_error(200, event.model_dump(), {}, has_images=has_images)

@@ -86,8 +86,9 @@ def test_the_code_in_the_detail_of_another_error_is_not_read():
     assert isinstance(found, TransientBrainError)
 
 
-async def test_an_answer_to_a_summary_in_the_place_of_the_prompt_is_not_read():
-    compaction = SimpleNamespace(message_type="event_message", event_type="compaction", event_data={})
+@pytest.mark.parametrize("kind", ["user_message", "event_message", "summary_message"])
+async def test_an_answer_to_a_summary_in_the_place_of_the_prompt_is_not_read(kind):
+    compaction = SimpleNamespace(message_type=kind)
     with pytest.raises(TransientBrainError) as trouble:
         await read_response(stream(compaction, asked("reply")))
     assert trouble.value.post_suspected
