@@ -227,14 +227,11 @@ class LettaDouble:
         if status == BAD_REQUEST:
             broken = ("llm_error", "An error occurred.", "INVALID_ARGUMENT: Bad request to the endpoint: 400")
             return _stream(events, "llm_api_error", broken=broken)
-        if body.get("include_compaction_messages"):
-            events.append(_event("event_message", event_type="compaction", event_data={}))
         for _ in range(SUMMARIES):
             match self._next(None):
-                case Says(text=summary):
-                    return self._steps(
-                        on, body, [{"role": "user", "content": f"Summary: {summary}"}], 1, events
-                    )
+                case Says(text=summary):  # told as such only where it is not a conversation that streams
+                    events.append(_event("user_message", content=f"The following is a summary: {summary}"))
+                    return self._steps(on, body, [{"role": "user", "content": summary}], 1, events)
         broken = ("internal_error", "An error occurred.", "CONTEXT_WINDOW_EXCEEDED: Request too large")
         return _stream(events, "error", broken=broken)
 
