@@ -13,7 +13,7 @@ import regex
 
 from bot.domain import links, note_rules, reply
 from bot.domain.prompt import Trust
-from memory.shingles import letters, likeness, without_known
+from memory.shingles import letters, likeness, without_known, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OPERATOR_LETTERS = 28
 REPEAT_LETTERS = 24  # a shorter answer, such as "You're welcome.", may be given again
 REPEAT_LIKENESS = 0.7
-LONG = 60  # characters of a text that is not said twice, though it has hardly a letter
+LONG = 60  # characters of a text that is not said twice, though it has hardly a word
 
 INTRODUCTION = regex.compile(
     r"(?i:\bI['\u2019]?m|\bI am|\bname(?:['\u2019]s| is)|\bcalls? me|\bis called|\bgoes by"
@@ -146,8 +146,8 @@ def _runs(text: str) -> Iterator[str]:
 
 
 def _is_wall(text: str) -> bool:
-    """Whether it is long and has hardly a letter, as a wall of emoji has."""
-    return len(text) >= LONG and len(letters(text)) < REPEAT_LETTERS
+    """Whether it is long and says hardly a word, as a wall of emoji or of one word does."""
+    return len(text) >= LONG and sum(map(len, set(words(text)))) < REPEAT_LETTERS
 
 
 @lru_cache(maxsize=8)  # the operator's sections are the same in every turn

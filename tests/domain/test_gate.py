@@ -61,9 +61,11 @@ def test_a_short_answer_and_the_askers_own_words_may_be_said_again():
     assert Gate(earlier=("You're welcome.",)).reply_fault("You're welcome.") is None
 
 
-def test_a_wall_of_emoji_is_not_built_twice():
-    wall = "👩‍👩‍👧‍👦" * 40
+@pytest.mark.parametrize("wall", ["👩‍👩‍👧‍👦" * 40, "word " * 50, "ha, ha! " * 12, "哈" * 70])
+def test_a_wall_of_emoji_or_of_one_word_is_not_built_twice(wall):
     assert Gate(earlier=(wall,)).reply_fault(wall) == gate.REPEAT
+    assert Gate(earlier=(wall,), own=("a word of haha 哈",)).reply_fault(wall) == gate.REPEAT
+    assert Gate(own=("a word of haha 哈",)).reply_fault(wall) is None
     assert Gate(earlier=("🙂",)).reply_fault("🙂") is None
 
 
