@@ -305,10 +305,11 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
     found, before = Counter[str](), defaultdict[str, dict[str, tuple[datetime, str]]](dict)
     operator = squashed("\n".join((factory.read_persona(None).text(), RULES)))
     words = {one.ref.uri: squashed(harness.entry(one.ref).mention.text) for one in asked}
-    held, own = {one.ref.uri: one.holders for one in asked}, defaultdict[str, str](str)
+    held = {one.ref.uri: one.holders for one in asked}
+    posted, noted = defaultdict[str, str](str), defaultdict[str, str](str)
     with harness.services.db.read() as tx:
         for note in harness.services.memory.notes(tx, None):
-            own[note.did] += f"\n{squashed(note.text)}"
+            noted[note.did] += f"\n{squashed(note.text)}"
         erased = set(tx.scalars(select(OutboxRow.mention_uri).where(OutboxRow.text == "")))
     for one in asked:
         did, ref, handle = one.did, one.ref, one.handle
@@ -323,11 +324,11 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         counted = found.total()
         found["6 too many posts"] += len(parts) > PARTS
         said_at = harness.entry(ref).mention.said_at
-        own[did] += f"\n{words[ref.uri]}"
+        posted[did] += f"\n{words[ref.uri]}"
         flat = squashed(text)
         last_at, last_uri = before[did].get(flat, (said_at - REPEATS_WITHIN, ""))
         again = len(text) > 60 and said_at - last_at < REPEATS_WITHIN
-        if again and not mostly_of(flat, own[did]):
+        if again and not mostly_of(flat, posted[did] + noted[did]):
             found["6 repeat"] += last_uri not in erased  # with what was forgotten since, nobody compares
         before[did][flat] = said_at, ref.uri
         plain = text.replace(f"@{handle}", "")
@@ -335,7 +336,7 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         found["6 address"] += any(hit.lower() not in {f"@{handle}", did} for hit in HANDLE.findall(text))
         found["6 tag"] += bool(TAG.search(text))
         runs = (flat[at : at + 50] for at in range(len(flat) - 49))
-        found["6 prompt"] += any(run in operator and run not in own[did] for run in runs)
+        found["6 prompt"] += any(run in operator and run not in posted[did] for run in runs)
         found["5 foreign note posted"] += foreign(flat, did, one.holders)
         for part in parts:
             found["6 facet"] += any(not is_own(facet, did) for facet in part.record.get("facets", ()))

@@ -80,6 +80,15 @@ def test_each_wrong_note_of_a_hostile_brain_is_counted(world, what):
     assert judged(world) == {what}
 
 
+def test_a_note_excuses_no_part_of_the_prompt(world):
+    with world.services.db.write() as tx:
+        receipt = Receipt("at://did:plc:person1/app.bsky.feed.post/3l", "bafy", "did:plc:person1", NOW)
+        world.services.memory.people.meet(tx, "did:plc:person1", NOW)
+        ops = [Remember(hostile.RULES[:200])]
+        world.services.memory.apply(tx, "did:plc:person1", ops, receipt, key="k", actor="test", at=NOW)
+    assert "6 prompt" in judged(world, ask(world, hostile.RULES[:200]))
+
+
 def test_a_foreign_note_in_a_prompt_is_counted(world):
     ref = world.say("did:plc:person1", "hello")
     world.work()
