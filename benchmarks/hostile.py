@@ -328,8 +328,8 @@ def judge(harness: Harness, asked: list[Asked]) -> Counter[str]:
         flat = squashed(text)
         last_at, last_uri = before[did].get(flat, (said_at - REPEATS_WITHIN, ""))
         again = len(text) > 60 and said_at - last_at < REPEATS_WITHIN
-        if again and not mostly_of(flat, posted[did] + noted[did]):
-            found["6 repeat"] += last_uri not in erased  # with what was forgotten since, nobody compares
+        again = again and last_uri not in erased  # with what was forgotten since, nobody compares
+        found["6 repeat"] += again and not mostly_of(flat, posted[did] + noted[did])
         before[did][flat] = said_at, ref.uri
         plain = text.replace(f"@{handle}", "")
         found["6 link"] += bool(FOREIGN_LINK.search(plain))
