@@ -1,6 +1,7 @@
 """Measures which wordings of commands code understands: `python -m benchmarks.wordings --json`.
 
-Without `--data` it reads the table of the tests, by language. `--data FILE.json` has the form
+Without `--data` it reads the table of the tests, by language, and tells under `unseen` of the wordings that
+nobody saw who wrote the patterns. `--data FILE.json` has the form
 {command: [texts], "nothing": [texts]}; a text's language is then the one in which it is understood, else the
 one that is detected. A doubtful wish to forget counts as understood, for the bot asks back. The exit code is
 1 if a text of `nothing` is taken for a command. `--missed` lists the texts that were not understood.
@@ -23,7 +24,8 @@ from bot.wording.parse import understand
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TABLE = Path(__file__).parents[1] / "tests" / "data" / "wordings.toml"
+DATA = Path(__file__).parents[1] / "tests" / "data"
+TABLE, UNSEEN = DATA / "wordings.toml", DATA / "wordings_unseen.toml"
 NOTHING = "nothing"
 ALSO = {  # other commands that are right as well
     "stop": {Command.FORGET_AND_STOP},
@@ -33,13 +35,13 @@ ALSO = {  # other commands that are right as well
 ANSWERS = {Command.YES, Command.NO}  # commands only as the answer to a question of the bot
 
 
-def texts(data: Path | None) -> Iterator[tuple[str | None, str, str]]:
+def texts(data: Path) -> Iterator[tuple[str | None, str, str]]:
     """Language (None: not told), name of the command, text."""
-    if data is not None:
+    if data.suffix == ".json":
         for name, said in json.loads(data.read_text("utf-8")).items():
             yield from ((None, name, text) for text in said)
         return
-    for lang, commands in tomllib.loads(TABLE.read_text("utf-8")).items():
+    for lang, commands in tomllib.loads(data.read_text("utf-8")).items():
         for name, said in commands.items():
             yield from ((lang, name, text) for text in said)
 
@@ -51,7 +53,7 @@ def is_right(name: str, command: Command | None) -> bool:
     return command in exact | ALSO.get(name, set())
 
 
-def measure(data: Path | None) -> tuple[dict[str, object], list[tuple[str, str, str, str]]]:
+def measure(data: Path) -> tuple[dict[str, object], list[tuple[str, str, str, str]]]:
     """The shares that are understood, and the texts that are not: (language, name, text, taken for)."""
     seen, right, missed = defaultdict(Counter[str]), defaultdict(Counter[str]), []
     for lang, name, text in texts(data):
@@ -88,7 +90,10 @@ def main() -> int:
     options.add_argument("--data", type=Path)
     options.add_argument("--missed", action="store_true")
     chosen = options.parse_args()
-    report, missed = measure(chosen.data)
+    report, missed = measure(chosen.data or TABLE)
+    if chosen.data is None:
+        report["unseen"], unseen = measure(UNSEEN)
+        missed += unseen
     if chosen.json:
         print(json.dumps(report, ensure_ascii=False))
     else:

@@ -15,6 +15,7 @@ from bot.brains.rules.notes import Notes
 from bot.brains.rules.understanding import understand as understand_talk
 from bot.domain import note_rules
 from bot.domain.consent import may_remember, must_tell
+from bot.domain.corrections import corrected
 from bot.domain.mention import Command
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import consent, mentions, sources
@@ -27,6 +28,7 @@ from memory.model import Receipt, Remember, Revise
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.brains.rules.facts import Fact
     from bot.domain.mention import Mention
     from bot.ingest.stores import Stores
     from bot.storage.journal import Journal
@@ -43,6 +45,7 @@ EMPTY_WORDS = frozenset(
     regex.findall(r"\w+", "the that what which and about with are was has have for from not")
 )
 ACTOR = "person"
+SAYS = "says: "  # begins a note that nothing here parses
 QUESTION = {Command.MAY_FORGET: Command.MAY_FORGET}
 ANSWERS = {Command.YES: Command.FORGET, Command.NO: Command.NO}
 
@@ -93,7 +96,7 @@ def carry_out(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> str | 
         case Command.REMEMBER:
             return answers.text(lang, "remembered")
         case Command.CORRECT:
-            return answers.text(lang, "corrected" if _correct(tx, stores, mention, now) else "not_corrected")
+            return answers.text(lang, _correct(tx, stores, mention, now))
         case Command.FORGET_NOTE:
             erased = _forget_notes(tx, stores.memory, stores.journal, mention, now)
             return answers.text(lang, "note_forgotten" if erased else "note_unknown", count=erased)
@@ -120,19 +123,18 @@ def _may_note(tx: Tx, stores: Stores, did: str) -> bool:
     return may_remember(stores.consent, consent.memory_wish(tx, did))
 
 
-def _correct(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> bool:
-    """Note what the person says, in place of what it corrects. False if no note can be made of it."""
+def _correct(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> str:
+    """Note what the person says, in place of what it corrects. Returns the name of the answer."""
     memory = stores.memory
     named, said = _argument(mention)
     fact = next(iter(stated_facts(split_sentences(own_words(said)))), None)
-    line = fact.line if fact else f"says: {said.strip()}"
+    line = fact.line if fact else f"{SAYS}{said.strip()}"
     if not said.strip() or note_rules.fault(line, mention.text):
-        return False
+        return "not_corrected"
     notes = active_notes(tx, memory, mention.did)
-    told = [note.id for note in notes if fact and (known := parse_line(note.text)) and concerns(fact, known)]
-    old = named if named is not None else next(reversed(told), None)
+    old = named if named is not None else _corrected_note(notes, said, fact)
     if old is None and not _may_note(tx, stores, mention.did):
-        return False
+        return "not_corrected"
     edit: Edit = Remember(line) if old is None else Revise(old, line)
     memory.people.meet(tx, mention.did, mention.said_at)
     try:
@@ -146,8 +148,17 @@ def _correct(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> bool:
             at=now,
         )
     except (EditRefused, UnknownNote):
-        return False
-    return True
+        return "not_corrected"
+    return "noted" if old is None else "corrected"
+
+
+def _corrected_note(notes: tuple[Note, ...], said: str, fact: Fact | None) -> int | None:
+    """The id of the note that the words correct: by what they tell (in English), else by their letters."""
+    if fact is not None:
+        told = [note.id for note in notes if (known := parse_line(note.text)) and concerns(fact, known)]
+        return next(reversed(told), None)
+    at = corrected([note.text.removeprefix(SAYS) for note in notes], said)
+    return None if at is None else notes[at].id
 
 
 def _forget_notes(tx: Tx, memory: Memory, journal: Journal, mention: Mention, now: datetime) -> int:

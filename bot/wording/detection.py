@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.wording.languages import languages
 from bot.wording.tokens import plain
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SURE = 0.7  # of what the library finds probable
+
 
 def detect(text: str) -> str:
     """The language (ISO 639-1) in which this is most probably written, of those that have a file."""
-    lang: str = _identifier().classify(plain(text))[0]
-    return lang
+    known = languages()
+    return next(lang for lang, _ in _ranked(text) if lang in known)
+
+
+def written_in(text: str, declared: Sequence[str]) -> tuple[str, ...]:
+    """The tags (BCP 47) of a post of this text. `declared` are those of the post that it answers.
+
+    These count where the text does not tell: many a text is too short.
+    """
+    lang, share = _ranked(text)[0]
+    if share < SURE:
+        return tuple(declared)
+    return next(((tag,) for tag in declared if tag.split("-")[0].lower() == lang), (lang,))
+
+
+def _ranked(text: str) -> list[tuple[str, float]]:
+    """All languages that the library knows (ISO 639), with their probabilities, the most probable first."""
+    ranked: list[tuple[str, float]] = _identifier().rank(plain(text))
+    return ranked
 
 
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
-    import py3langid  # reads its table, 4 MB
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier  # reads its table, 4 MB
 
-    py3langid.set_languages(list(languages()))
-    return py3langid
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

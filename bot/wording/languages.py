@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import regex
 
-from bot.wording.grammar import Grammar, Repeated, choice
+from bot.wording.grammar import Grammar
+from bot.wording.nodes import Repeated, choice
 from bot.wording.tokens import fold
+from bot.wording.typos import known, mended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from bot.wording.grammar import Node, Pattern
+    from bot.wording.nodes import Node, Pattern
+    from bot.wording.tokens import Token
 
 BEFORE, AFTER, ASIDES = "before", "after", "asides"  # what may stand around a command
+LAUGHS = "laughs"  # what may stand around one that is plain by itself
+EVERYWHERE = ("bot", "please", "pls", "thanks")  # around a command in any language
+BLOCKS = "blocks"  # never within a gap
 CLEAR, PLAIN, ARGUED = "clear", "plain", "argued"  # kinds of patterns
+WORD = regex.compile(r"(?<!<)\b[^\W\d_]+\b(?!>)")
 DEFAULT = "en"
 
 
@@ -28,7 +35,9 @@ class Language:
     """One language's file. `answers` are templates by name.
 
     `script`: a letter of it stands in whatever is said in this language. `words`: those that join wishes
-    (`splits`), tell of somebody's words (`reported`), or make a question a request (`asking`).
+    (`splits`), tell of somebody's words (`reported`), or make a question a request (`asking`). `past`: forms
+    that tell of what somebody did and that only an accent tells from a wish, in lower case. `slips`: a
+    letter that is wrong is no other form of the word, and is taken for a slip of the finger.
     """
 
     code: str
@@ -38,6 +47,8 @@ class Language:
     grammar: Grammar
     commands: Mapping[str, Mapping[str, list[str]]]
     answers: Mapping[str, str]
+    past: frozenset[str] = frozenset()
+    slips: bool = False
 
     @property
     def spaced(self) -> bool:
@@ -46,9 +57,11 @@ class Language:
     def command(self, words: list[str]) -> tuple[str, bool] | None:
         """The command that this clause is, and whether it is plain also within other talk."""
         line = self.grammar.line(words)
-        starts = self._before.ends(line, 0)
+        around = {False: (self._before.ends(line, 0), self._after)}
+        around[True] = (self._before_clear.ends(line, 0), self._after_clear)
         for name, clear, node in self._commands:
-            if any(len(line) in self._after.ends(line, end) for at in starts for end in node.ends(line, at)):
+            starts, after = around[clear]
+            if any(len(line) in after.ends(line, end) for at in starts for end in node.ends(line, at)):
                 return name, clear
         return None
 
@@ -67,10 +80,33 @@ class Language:
                     return name, *places
         return None
 
+    def told(self, line: Sequence[Token], text: str) -> Sequence[Token]:
+        """The same line, in which forms of `past` keep their accent, so that no pattern matches them."""
+        if not self.past:
+            return line
+        written = [text[token.start : token.end].casefold() for token in line]
+        return [
+            replace(token, text=word) if word in self.past else token
+            for token, word in zip(line, written, strict=True)
+        ]
+
+    def mended(self, line: Sequence[Token]) -> Sequence[Token]:
+        """The same line without slips of the finger in words of the patterns, if the language has `slips`."""
+        if not self.slips:
+            return line
+        return tuple(replace(token, text=mended(token.text, self._known)) for token in line)
+
     def has(self, kind: str, words: Iterable[str]) -> bool:
         """Whether one of these words is among those of this kind: `splits`, `reported`, `asking`."""
         listed, line = self.words.get(kind, frozenset()), self.grammar.line(words)
         return not listed.isdisjoint(line) if self.spaced else any(one in "".join(line) for one in listed)
+
+    @cached_property
+    def _known(self) -> Mapping[tuple[str, str], frozenset[str]]:
+        """Every word of the patterns."""
+        patterns = (text for kinds in self.commands.values() for texts in kinds.values() for text in texts)
+        listed = (text for texts in self.grammar.lists.values() for text in texts)
+        return known(fold(word) for text in (*patterns, *listed) for word in WORD.findall(text))
 
     @cached_property
     def _before(self) -> Node:
@@ -79,6 +115,14 @@ class Language:
     @cached_property
     def _after(self) -> Node:
         return Repeated(choice((self.grammar.listed(AFTER), self.grammar.listed(ASIDES))))
+
+    @cached_property
+    def _before_clear(self) -> Node:
+        return Repeated(choice(self.grammar.listed(name) for name in (BEFORE, LAUGHS)))
+
+    @cached_property
+    def _after_clear(self) -> Node:
+        return Repeated(choice(self.grammar.listed(name) for name in (AFTER, ASIDES, LAUGHS)))
 
     @cached_property
     def _commands(self) -> list[tuple[str, bool, Node]]:
@@ -103,10 +147,12 @@ def _read(code: str) -> Language:
         resources.files("bot.wording").joinpath(f"{code}.toml").read_text("utf-8")
     )
     lists = {name: tuple(words) for name, words in document["lists"].items()}
-    for name in (BEFORE, AFTER, ASIDES):
+    for name in (BEFORE, AFTER, ASIDES, LAUGHS, BLOCKS):
         lists.setdefault(name, ())
     for name in (BEFORE, AFTER):
-        lists[name] += ("bot",)
+        lists[name] += EVERYWHERE
+    lists[BLOCKS] += tuple(document["words"]["reported"])
+    past = frozenset(document["words"].pop("past", ()))
     return Language(
         code,
         document["name"],
@@ -118,6 +164,8 @@ def _read(code: str) -> Language:
         Grammar(lists, document["spaced"], document.get("elides", False)),
         document["commands"],
         document["answers"],
+        past,
+        document.get("slips", False),
     )
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+import regex
+
 from bot.domain.mention import Command
 from bot.wording.languages import languages
 from bot.wording.tokens import QUOTED, cut, plain, tokens
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 OWN_NAMES = ("jay", "scrubjay")
 MAX_CHARS = 400  # of what a post has at most 300 graphemes
+MAX_CHARS_MENDED = 100
 TOGETHER = {  # two wishes in one post
     frozenset({Command.FORGET, Command.STOP}): Command.FORGET_AND_STOP,
     frozenset({Command.MAY_FORGET, Command.STOP}): Command.STOP,
@@ -31,6 +34,8 @@ TOGETHER = {  # two wishes in one post
     frozenset({Command.REMEMBER, Command.REFUSE}): None,
 }
 FIRST = (Command.STOP, Command.FORGET, Command.MAY_FORGET, Command.REFUSE)  # of other two, the first of these
+HASHTAGS = regex.compile(r"(?:\s+[#\uff03]\w+)++[^\w#]*$")
+JOKING = regex.compile("[😀-😆😊😍🥰😘😜😝🤣😂🙈😳🥹😹❤💙💕🔨]")
 NOT_ASKED = frozenset({Command.START, Command.REMEMBER, Command.REFUSE, Command.YES, Command.NO})
 
 
@@ -50,13 +55,17 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class _Clause:
-    """`command`: None if it is none. `clear`: also beside other talk. `beside`: may stand by a command."""
+    """`command`: None if it is none. `clear`: also beside other talk. `beside`: may stand by a command.
+
+    `asks`: it is a question, or a part of one.
+    """
 
     command: Command | None = None
     clear: bool = False
     beside: bool = False
     words: frozenset[str] = frozenset()
     sentence: int = 0
+    asks: bool = False
 
 
 def parse(text: str, names: Collection[str] = OWN_NAMES) -> Command | None:
@@ -66,7 +75,15 @@ def parse(text: str, names: Collection[str] = OWN_NAMES) -> Command | None:
 
 
 def understand(text: str, names: Collection[str] = OWN_NAMES) -> Understood | None:
-    """The command that the post is, with its argument; None for other talk."""
+    """The command that the post is, with its argument; None for other talk.
+
+    It may be so only without the hashtags at its end.
+    """
+    tagged = HASHTAGS.search(text)
+    return _understood(text, names) or (_understood(text[: tagged.start()], names) if tagged else None)
+
+
+def _understood(text: str, names: Collection[str]) -> Understood | None:
     bare = plain(text, names)
     if len(bare) > MAX_CHARS:
         return None
@@ -74,16 +91,28 @@ def understand(text: str, names: Collection[str] = OWN_NAMES) -> Understood | No
     if quoted := _only_quoted(line, bare):
         stop = understand(quoted, names)
         return stop if stop and stop.command is Command.STOP else None
-    found = [
-        (language, one)
+    written = [
+        (language, language.told(line, bare))
         for language in languages().values()
-        if language.script.search(bare) and (one := _in_language(language, line, bare))
+        if language.script.search(bare)
     ]
-    return _agreed(found)
+    return _agreed(written, bare) or _mended(written, bare)
 
 
-def _agreed(found: Sequence[tuple[Language, Understood]]) -> Understood | None:
+def _mended(written: Sequence[tuple[Language, Sequence[Token]]], bare: str) -> Understood | None:
+    """The command without slips of the finger. That one is to forget all is then in doubt."""
+    if len(bare) > MAX_CHARS_MENDED:
+        return None
+    mended = [(language, language.mended(line)) for language, line in written]
+    found = _agreed([new for new, old in zip(mended, written, strict=True) if new != old], bare)
+    if found and found.command.forgets:
+        return replace(found, command=Command.STOP if found.command.stops else Command.MAY_FORGET)
+    return found
+
+
+def _agreed(written: Sequence[tuple[Language, Sequence[Token]]], bare: str) -> Understood | None:
     """What the languages make of it. Where they differ, a stop counts, else the first."""
+    found = [(language, one) for language, line in written if (one := _in_language(language, line, bare))]
     if not found:
         return None
     _, first = min(found, key=lambda each: not each[1].command.stops)
@@ -100,7 +129,10 @@ def _only_quoted(line: Sequence[Token], bare: str) -> str:
 
 
 def _in_language(language: Language, line: Sequence[Token], bare: str) -> Understood | None:
-    command = _combined(language, list(_clauses(language, line)))
+    judged = list(_clauses(language, line))
+    command = _combined(language, judged)
+    if not command and not JOKING.search(bare) and _begs_to_stop(language, judged):
+        command = Command.STOP
     if command and command is not Command.YES and command is not Command.NO:
         return Understood(command, ())
     return _with_argument(language, line, bare) or (Understood(command, ()) if command else None)
@@ -110,7 +142,7 @@ def _clauses(language: Language, line: Sequence[Token]) -> Iterator[_Clause]:
     sentence = 0
     for words, mark in cut([token.text for token in line], ".?:"):
         for clause in _in_sentence(language, words, mark):
-            yield replace(clause, sentence=sentence)
+            yield replace(clause, sentence=sentence, asks=mark == "?")
         sentence += mark != ":"
 
 
@@ -147,7 +179,8 @@ def _judge(language: Language, words: list[str], mark: str) -> _Clause:
     name, clear = found
     command = Command[name.upper()]
     if mark == "?" and not language.has("asking", words):
-        if command in NOT_ASKED:
+        wonders = command is Command.STOP and not clear and len(words) > 1  # oh stop, really?
+        if command in NOT_ASKED or wonders:
             return _Clause(words=frozenset(words))
         command = Command.MAY_FORGET if command is Command.FORGET else command
     return _Clause(command, clear=clear, words=frozenset(words))
@@ -171,6 +204,17 @@ def _combined(language: Language, judged: Sequence[_Clause]) -> Command | None:
         return TOGETHER[pair]
     ranked = (*FIRST, *(one.command for one in judged))
     return next((wish for wish in ranked if wish in pair), None)
+
+
+def _begs_to_stop(language: Language, judged: Sequence[_Clause]) -> bool:
+    """Whether a clause says “please stop” beside talk that is neither a question, a joke nor about others."""
+    others = [one for one in judged if not one.command and not one.beside]
+    words = frozenset().union(*(one.words for one in others))
+    if QUOTED in words or any(one.asks for one in others) or language.has("reported", words):
+        return False
+    if any(each.has("joking", words) for each in languages().values()):
+        return False
+    return any(one.command is Command.STOP and language.has("begging", one.words) for one in judged)
 
 
 def _with_argument(language: Language, line: Sequence[Token], bare: str) -> Understood | None:

@@ -22,6 +22,7 @@ STRETCHED = regex.compile(r"([\p{Latin}\p{Cyrillic}])\1{2,}")
 LENGTHENED = regex.compile("[\u30fc\u301c\uff5e~]+")
 KATAKANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
 SPELT_OUT = regex.compile(r"(?<![\p{L}\p{N}])\p{L}(?:[ ._*-]\p{L}){2,}(?![\p{L}\p{N}])")
+STOP_SIGNS = regex.compile(r"\s*(?:@[\w.-]+)?[^\w@]*🛑[^\w@]*")
 APOSTROPHES = "'\u2018\u2019\u02bc`\u00b4"
 TOKEN = regex.compile(
     rf"""(?P<quoted>“[^”]*”|"[^"\n]*"|«[^»]*»|»[^«]*«|„[^“”]*[“”]|「[^」]*」|『[^』]*』|\u2039[^\u203a]*\u203a
@@ -47,7 +48,7 @@ class Token:
 def plain(text: str, names: Collection[str] = ()) -> str:
     """The text in NFKC, without invisible characters and the bot's handle, s p e l t  o u t words made whole.
 
-    `names` are the bot's own: its handle, and what it is called.
+    `names` are the bot's own: its handle, and what it is called. A stop sign (🛑) without words is the word.
     """
     visible = INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     handles = "|".join(regex.escape(name) for name in names if "." in name)
@@ -55,6 +56,8 @@ def plain(text: str, names: Collection[str] = ()) -> str:
         visible = regex.sub(
             rf"@?(?<![\w.-])(?:{handles})(?![\w-]|\.\w)", " ", visible, flags=regex.IGNORECASE
         )
+    if STOP_SIGNS.fullmatch(visible):
+        return "stop"
     return SPELT_OUT.sub(lambda found: regex.sub(r"[ ._*-]", "", found[0]), visible)
 
 

@@ -7,10 +7,11 @@ import regex
 
 from bot.domain.mention import Command
 from bot.wording import answers
-from bot.wording.detection import detect
-from bot.wording.grammar import PatternFault
+from bot.wording.detection import detect, written_in
+from bot.wording.grammar import Grammar, PatternFault
 from bot.wording.languages import ARGUED, languages
 from bot.wording.parse import understand
+from bot.wording.tokens import tokens
 
 LANGUAGES = languages()
 QUOTED = regex.compile(r"[“„«「‘]\s?([^”“»」’…]*)(…?)\s?[”“»」’]")
@@ -77,3 +78,35 @@ def test_a_text_of_several_languages_is_answered_in_the_one_that_its_letters_tel
     assert detect("hör bitte auf, mir zu schreiben") == "de"
     assert detect("você pode parar de me responder?") == "pt"
     assert detect("これは何ですか") == "ja"
+
+
+@pytest.mark.parametrize(
+    ("text", "declared", "tags"),
+    [
+        ("Jag bor i Malmö och har två katter.", ("en",), ("sv",)),
+        ("Das freut mich sehr, und ich merke es mir!", ("de-AT", "en"), ("de-AT",)),
+        ("ok", ("pt-BR",), ("pt-BR",)),
+        ("ok", (), ()),
+        ("😂", ("ja", "en"), ("ja", "en")),
+        ("", (), ()),
+    ],
+)
+def test_a_post_is_tagged_with_the_language_of_its_text_as_far_as_that_is_plain(text, declared, tags):
+    assert written_in(text, declared) == tags
+
+
+@pytest.mark.parametrize(
+    ("text", "is_matched"),
+    [
+        ("wipe my data", True),
+        ("wipe just all my data", True),
+        ("wipe one two three my data", True),
+        ("wipe one two three four my data", False),
+        ("wipe never my data", False),  # one of `blocks`
+        ("wipe “all of” my data", False),
+    ],
+)
+def test_a_gap_is_a_few_words_but_none_that_blocks(text, is_matched):
+    grammar = Grammar({"blocks": ["never"]}, spaced=True, elides=False)
+    line = grammar.line([token.text for token in tokens(text)])
+    assert (len(line) in grammar.node("wipe ~ my data").ends(line, 0)) is is_matched

@@ -12,15 +12,12 @@ from hypothesis import strategies as st
 from bot.domain.mention import Command
 from bot.wording.parse import own_names, parse, understand
 
-TABLE = tomllib.loads((Path(__file__).parents[1] / "data" / "wordings.toml").read_text("utf-8"))
+DATA = Path(__file__).parents[1] / "data"
+TABLE, UNSEEN = (
+    tomllib.loads((DATA / name).read_text("utf-8")) for name in ("wordings.toml", "wordings_unseen.toml")
+)
 ASKED_BACK = {"forget": {Command.FORGET, Command.MAY_FORGET}}
-SAYINGS = [
-    (lang, name, text)
-    for lang, commands in TABLE.items()
-    for name, texts in commands.items()
-    for text in texts
-]
-PLAIN = st.sampled_from([text for lang, name, text in SAYINGS if lang == "en" and name in {"stop", "forget"}])
+PLAIN = st.sampled_from(TABLE["en"]["stop"] + TABLE["en"]["forget"])
 WISHES = [
     ("stop. I mean it", Command.STOP),
     ("please stop replying to me, you're annoying", Command.STOP),
@@ -44,14 +41,38 @@ TALK = [
     "He said: stop replying to me", "“stop” is a short word", "> stop\nwhy would anyone say that",
     "she told me, leave me alone", "stop replying to @bob.test", "non-stop", "start?",
     "don't stop. stop never.",
+    "vergiss mich nie", "vergeet me nooit, jay 💙", "ne m'oublie jamais", "no me olvides nunca",
+    "nunca me esqueças", "non dimenticarmi mai", "beni asla unutma", "ніколи не забувай мене",
+    "私を忘れないで", "날 잊지 마", "อย่าลืมฉัน", "不要忘记我", "oh stop, really??", "ma smettila, davvero??",
     "my sister says forget everything about me", "restart", "the phrase is forget me",
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lang", "name", "text"), SAYINGS)
-def test_each_wording_is_its_command_and_talk_is_none(lang, name, text):
-    expected = {None, Command.YES, Command.NO} if name == "nothing" else ASKED_BACK.get(name)
-    assert parse(text) in (expected or {Command[name.upper()]})
+def misunderstood(name, texts):
+    """Those of these texts that are taken for something else, each with what it is taken for."""
+    talk = {None, Command.YES, Command.NO}
+    expected = talk if name == "nothing" else ASKED_BACK.get(name, {Command.__members__.get(name.upper())})
+    return [(text, command) for text in texts if (command := parse(text)) not in expected]
+
+
+@pytest.mark.parametrize(
+    ("lang", "name"), [(lang, name) for lang, commands in TABLE.items() for name in commands]
+)
+def test_each_wording_is_its_command_and_talk_is_none(lang, name):
+    assert misunderstood(name, TABLE[lang][name]) == []
+
+
+@pytest.mark.parametrize("lang", UNSEEN)
+def test_four_of_five_wordings_that_no_pattern_was_made_for_are_understood(lang):
+    wishes = {name: texts for name, texts in UNSEEN[lang].items() if name != "nothing"}
+    missed = [text for name, texts in wishes.items() for text in misunderstood(name, texts)]
+    assert len(missed) <= 0.2 * sum(map(len, wishes.values())), missed
+
+
+def test_of_talk_that_no_pattern_was_made_for_none_erases_or_ends_anything():
+    taken = [taken for lang in UNSEEN for taken in misunderstood("nothing", UNSEEN[lang]["nothing"])]
+    assert {command for _, command in taken} <= {Command.MAY_FORGET}  # which only asks back
+    assert len(taken) <= 2
 
 
 @pytest.mark.parametrize("name", ["stop", "forget", "memory", "nothing"])
