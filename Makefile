@@ -11,7 +11,7 @@ ARGS ?=
 DEAR := slow or postgres or network or realmodel or wheel
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of short processes run the same modules
 
-.PHONY: help demo chat test quick lint bench docs transcript lock dist clean
+.PHONY: help demo chat test quick lint mutants bench docs transcript lock dist clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,12 +35,18 @@ lint: $(ENV)  ## ruff, mypy strict, the floors of packages, the lock files again
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/pytest --noconftest tests/test_lock.py
 
+mutants: $(ENV)  ## seed each bug of the catalogue, and see its tests fail (ARGS="--area queue")
+	@PYTHONPATH=.:tests $(BIN)/python -m mutants $(ARGS)
+
 bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl.gz, SHARED=spaces.jsonl.gz)
 	@$(BIN)/python -m benchmarks.turn --json
 	@$(BIN)/python -m benchmarks.ingest --json
 	@$(BIN)/python -m benchmarks.outside --json
+	@$(BIN)/python -m benchmarks.crash --json
 	@$(BIN)/python -m benchmarks.hostile --json
 	@$(BIN)/python -m benchmarks.limits --json
+	@$(BIN)/python -m benchmarks.scale --json --people 100000
+	@$(BIN)/python -m benchmarks.scale --json --people 100000 --db postgres
 	@$(BIN)/python -m benchmarks.wordings --json
 	@$(if $(DATA),$(BIN)/python -m benchmarks.memory --data $(DATA) --json,echo "memory's needs DATA=FILE" >&2)
 	@$(if $(SHARED),$(BIN)/python -m benchmarks.governance --data $(SHARED) --json,echo "governance's needs SHARED=FILE" >&2)

@@ -4,7 +4,8 @@ Each brain asks a scripted model on loopback that answers at once. Mentions are 
 in memory, `--network memory`); they are stored and due. The time of a worker's step is measured from before
 its claim: the step to the draft, and both steps to the posted answer. A batch is one mention each of several
 people. Batches of all combinations alternate in every round. The result is the median of the rounds'
-percentiles.
+percentiles. `cpu_ms`, `statements` and `commits` are those of one mention, from storing it to its answer; the
+CPU is that of the whole process, in which a scripted model or an in-memory network runs as well.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from sqlalchemy import delete
+from sqlalchemy import delete, event
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the rigs are those of the tests
 from support.factory import LIMITS, NO_PAUSE
@@ -78,6 +79,44 @@ class Case:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """What one batch took: milliseconds to each draft and each answer, and costs for each mention."""
+
+    drafted: list[float]
+    answered: list[float]
+    per_second: float
+    cpu_ms: float
+    statements: float
+    commits: float
+
+
+class Meter:
+    """Counts the statements and commits of a database, but for what only begins a transaction.
+
+    With `prints` it prints them as well.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self.statements = self.commits = 0
+        self.prints = False
+        event.listen(db.engine, "before_cursor_execute", self._count)
+        event.listen(db.engine, "commit", self._commit)
+
+    def _count(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA", "SET TRANSACTION")):
+            self.statements += 1
+            self._print(f"{self.statements:3} {' '.join(statement.split())[:160]}")
+
+    def _commit(self, _connection: object) -> None:
+        self.commits += 1
+        self._print("    COMMIT")
+
+    def _print(self, line: str) -> None:
+        if self.prints:
+            print(line)
+
+
+@dataclass(frozen=True)
 class Setup:
     """The network of a batch. Each function of `people` posts a mention."""
 
@@ -94,23 +133,22 @@ class Timed(Worker):
     """A worker that stores how long each of its steps took, in milliseconds."""
 
     steps: dict[tuple[str, State], float]
-    _claimed: Claim | None = None
+    _began = 0.0
 
     async def work(self) -> bool:
-        self._claimed, began = None, time.perf_counter()
-        worked = await super().work()
-        if self._claimed:
-            key = self._claimed.mention.uri, self._claimed.state
-            self.steps[key] = (time.perf_counter() - began) * 1000
-        return worked
+        self._began = time.perf_counter()
+        return await super().work()
 
-    async def _attempt(self, claim: Claim) -> Any:
-        self._claimed = claim
-        return await super()._attempt(claim)
+    async def _lead(self, claim: Claim, go: Any) -> Any:
+        step = await super()._lead(claim, go)
+        ended = time.perf_counter()
+        self.steps[claim.mention.uri, claim.state] = (ended - self._began) * 1000
+        self._began = ended
+        return step
 
 
-async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[float], list[float], float]:
-    """Run one mention of each person. Returns ms to each draft and each answer, and mentions per second."""
+async def batch(services: Services, setup: Setup, workers: int, meter: Meter) -> Batch:
+    """Run one mention of each person."""
     refs = {did: await asyncio.to_thread(post) for did, post in setup.people.items()}
     now = services.clock()
     asked = [
@@ -118,7 +156,9 @@ async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[fl
     ]
     with services.db.write() as tx:
         tx.execute(delete(SpendRow))  # the write points of an hour are few
-        for mention in asked:
+    cpu, statements, commits = time.process_time(), meter.statements, meter.commits
+    for mention in asked:
+        with services.db.write() as tx:
             mentions.accept(tx, mention, now=now, due_at=now)
     team = [Timed(str(number), services, NoScheduler(), random.random) for number in range(workers)]
     for worker in team:
@@ -131,6 +171,11 @@ async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[fl
     began = time.perf_counter()
     await asyncio.gather(*map(drain, team))
     seconds = time.perf_counter() - began
+    costs = (
+        (time.process_time() - cpu) * 1000,
+        meter.statements - statements,
+        meter.commits - commits,
+    )
     steps = {key: span for worker in team for key, span in worker.steps.items()}
     with services.db.read() as tx:
         entries = [views.entry(tx, mention.uri) for mention in asked]
@@ -138,7 +183,7 @@ async def batch(services: Services, setup: Setup, workers: int) -> tuple[list[fl
         raise SystemExit(f"{len(unanswered)} mentions were not answered: {Counter(unanswered)}")
     drafted = [steps[m.uri, State.THINKING] for m in asked]
     answered = [steps[m.uri, State.THINKING] + steps[m.uri, State.POSTING] for m in asked]
-    return drafted, answered, len(asked) / seconds
+    return Batch(drafted, answered, len(asked) / seconds, *(cost / len(asked) for cost in costs))
 
 
 def percentiles(rounds: list[list[float]]) -> dict[str, float]:
@@ -209,12 +254,13 @@ def bare_request_ms(rig: Any) -> float | None:
 
 
 async def measure(kind: str, rounds: int, people: int, worker_counts: list[int]) -> dict[str, Any]:
-    found: dict[Case, list[tuple[list[float], list[float], float]]] = defaultdict(list)
+    found: dict[Case, list[Batch]] = defaultdict(list)
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         setup = await make_setup(kind, people, folder, stack)
         rigs = {name: (brain, bare) async for name, brain, bare in brains(stack)}
         dbs = dict(databases(folder, stack.enter_context(ExitStack())))
+        meters = {name: Meter(db) for name, db in dbs.items()}
         all_services = {
             (name, database_name): services(db, setup, brain, folder)
             for (name, (brain, _)), (database_name, db) in itertools.product(rigs.items(), dbs.items())
@@ -222,7 +268,8 @@ async def measure(kind: str, rounds: int, people: int, worker_counts: list[int])
         cases = [Case(*key, workers) for key, workers in itertools.product(all_services, worker_counts)]
         for number in range(rounds + 1):
             for case in random.sample(cases, len(cases)):
-                timed = await batch(all_services[case.brain, case.database], setup, case.workers)
+                using = all_services[case.brain, case.database]
+                timed = await batch(using, setup, case.workers, meters[case.database])
                 if number:  # the first round warms up
                     found[case].append(timed)
     return {
@@ -233,6 +280,19 @@ async def measure(kind: str, rounds: int, people: int, worker_counts: list[int])
         "bare_request_ms": {name: bare for name, (_, bare) in rigs.items()},
         "cases": [vars(case) | summarize(found[case]) for case in cases],
     }
+
+
+async def trace(kind: str) -> None:
+    """Print the statements and commits of one mention of somebody who was answered before."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        setup = await make_setup(kind, 1, folder, stack)
+        brain = await anext(brain async for name, brain, _ in brains(stack) if name == "rules")
+        _, db = next(databases(folder, stack.enter_context(ExitStack())))
+        meter, using = Meter(db), services(db, setup, brain, folder)
+        for meter.prints in (False, True):
+            meter.statements = 0
+            await batch(using, setup, 1, meter)
 
 
 def services(db: Database, setup: Setup, brain: Brain, folder: Path) -> Services:
@@ -254,12 +314,15 @@ def services(db: Database, setup: Setup, brain: Brain, folder: Path) -> Services
     )
 
 
-def summarize(rounds: list[tuple[list[float], list[float], float]]) -> dict[str, Any]:
-    drafted, answered, speed = zip(*rounds, strict=True)
+def summarize(rounds: list[Batch]) -> dict[str, Any]:
+    def median(name: str) -> float:
+        return round(statistics.median(getattr(one, name) for one in rounds), 1)
+
     return {
-        "drafted_ms": percentiles(list(drafted)),
-        "answered_ms": percentiles(list(answered)),
-        "mentions_per_second": round(statistics.median(speed), 1),
+        "drafted_ms": percentiles([one.drafted for one in rounds]),
+        "answered_ms": percentiles([one.answered for one in rounds]),
+        "mentions_per_second": median("per_second"),
+        **{name: median(name) for name in ("cpu_ms", "statements", "commits")},
     }
 
 
@@ -270,8 +333,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mentions", type=int, default=16, help="in a batch, each of another person")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4], help="how many at a time")
+    parser.add_argument("--trace", action="store_true", help="print the statements of one mention instead")
     options = parser.parse_args()
     configure("error")
+    if options.trace:
+        asyncio.run(trace(options.network))
+        return
     found = asyncio.run(measure(options.network, options.rounds, options.mentions, options.workers))
     if options.json:
         print(json.dumps(found))
@@ -282,6 +349,7 @@ def main() -> None:
         print(f"{name}  drafted {drafted['p50']:7.1f} / {drafted['p95']:7.1f} ms ", end="")
         print(
             f" answered {answered['p50']:7.1f} / {answered['p95']:7.1f} ms  {case['mentions_per_second']}/s"
+            f"  {case['cpu_ms']} ms CPU, {case['statements']} statements, {case['commits']} commits"
         )
 
 

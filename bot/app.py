@@ -9,18 +9,21 @@ import socket
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
 from bot import factory
 from bot.errors import NetworkError
+from bot.health.health import Health
+from bot.health.systemd import of_environment
 from bot.ingest.listener import Listener
 from bot.ingest.reconcile import Reconciler
 from bot.privacy.reapplying import apply_journal
-from bot.privacy.retention import run_retention
+from bot.privacy.retention import in_batches, run_retention
 from bot.scheduler import Scheduler
-from bot.storage import cursors, mentions, turns
+from bot.storage import cursors, mentions, turns, wakeups
 from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS
@@ -40,9 +43,12 @@ T = TypeVar("T")
 
 EXPIRE_EVERY = 3600.0  # seconds
 CHECK_ACCOUNT_EVERY = timedelta(hours=1)
+EXCHANGE_LEDGER_EVERY = timedelta(minutes=1)
 EXCHANGE_JOURNAL_EVERY = timedelta(hours=1)
+DAY = timedelta(days=1)
 SCRUB_EVERY = timedelta(seconds=1)
 ZEITGEIST_EVERY = timedelta(minutes=5)
+ZEITGEIST_REST = 20  # times as long as it took
 
 
 async def run(settings: Settings, role: Role) -> None:
@@ -51,9 +57,15 @@ async def run(settings: Settings, role: Role) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stopping.set)
-    factory.make_limits(settings)  # a limit that cannot be kept is told before anything is reached
+    factory.check(settings)
+    health = Health(settings, of_environment())
+    async with health.running():
+        await _run(settings, role, stopping, health)
+
+
+async def _run(settings: Settings, role: Role, stopping: asyncio.Event, health: Health) -> None:
     brain = factory.make_brain(settings)
-    db = await asyncio.to_thread(factory.open_database, settings)
+    db, claim = await asyncio.to_thread(factory.claim_database, settings)
     network = await _unless_stopped(stopping, factory.connect(settings, db))
     if network is None:
         return
@@ -63,11 +75,12 @@ async def run(settings: Settings, role: Role) -> None:
         services = factory.make_services(settings, db, network, brain)
         known = await services.read(cursors.latest_first)
         stream = factory.make_stream(settings, services.tracked, known) if role != "work" else None
-        await serve(settings, services, stream, stopping, work=role != "listen")
+        await serve(settings, services, stream, stopping, work=role != "listen", health=health)
     finally:
         await brain.close()
         await network.close()
         db.close()
+        claim.close()
         log.info("app.stopped")
 
 
@@ -78,8 +91,10 @@ async def serve(
     stopping: asyncio.Event,
     *,
     work: bool = True,
+    health: Health | None = None,
 ) -> None:
     """Listen to `stream` (if any) and work, until `stopping`; then drain."""
+    health = health or Health(settings)
     scheduler = Scheduler(timedelta(seconds=settings.sweep))
     scheduler.start()
     await asyncio.to_thread(
@@ -90,13 +105,18 @@ async def serve(
         asyncio.create_task(task)
         for task in _background(settings, services, handler, stream, scheduler, work)
     ]
-    steps = _steps(settings, services, handler, scheduler) if work else []
-    working = [asyncio.create_task(scheduler.serve(step, stopping)) for step in steps]
+    steps = _steps(settings, services, handler, scheduler) if work else {}
+    health.begin(services, handler, stream)
+    working = [
+        asyncio.create_task(scheduler.serve(health.watched(name, step), stopping))
+        for name, step in steps.items()
+    ]
     log.info("app.started", me=services.network.did, brain=services.brain.name, workers=len(steps))
     stop_requested = asyncio.create_task(stopping.wait())
     await asyncio.wait([stop_requested, *background, *working], return_when=asyncio.FIRST_COMPLETED)
     log.info("app.stopping")
     stopping.set()
+    health.drain()
     scheduler.stop()
     for task in background:
         task.cancel()
@@ -112,18 +132,20 @@ async def serve(
 
 def _steps(
     settings: Settings, services: Services, handler: EventHandler, scheduler: Scheduler
-) -> list[Callable[[], Awaitable[bool]]]:
-    """The steps of the workers, the publisher and the job runner. Each returns False when nothing is to do.
+) -> dict[str, Callable[[], Awaitable[bool]]]:
+    """The steps of the workers, the publisher and the job runner, by name. Each returns False if none is due.
 
     The publisher only posts replies, so that one leaves at its time although all workers are thinking.
     """
     host = socket.gethostname()
-    workers = [
-        Worker(f"{host}/{number}", services, scheduler, random.random) for number in range(settings.workers)
-    ]
+    workers = {
+        f"worker {number}": Worker(f"{host}/{number}", services, scheduler, random.random)
+        for number in range(settings.workers)
+    }
     publisher = Worker(f"{host}/publisher", services, scheduler, random.random, mentions.PUBLISHING)
     jobs = JobRunner(services, handler, random.random)
-    return [*(worker.work for worker in workers), publisher.work, jobs.work]
+    steps = {name: worker.work for name, worker in workers.items()}
+    return {**steps, "publisher": publisher.work, "jobs": jobs.work}
 
 
 def _background(
@@ -141,9 +163,14 @@ def _background(
         yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
     yield _expire_turns(services)
     yield _check_account(services, scheduler)
-    yield _exchange_journal(services, scheduler)
+    if not services.db.is_sqlite:
+        recent, everything = partial(_exchange_recent, services), partial(_exchange_all, services)
+        yield _at_intervals(scheduler, "ledger", EXCHANGE_LEDGER_EVERY, recent)
+        yield _at_intervals(scheduler, "journal", EXCHANGE_JOURNAL_EVERY, everything)
     yield _scrub_database(services, scheduler)
     if work:
+        if not services.db.is_sqlite:
+            yield wakeups.listen(services.db, scheduler.wake_at, services.clock)
         yield _refresh_zeitgeist(services, scheduler)
         yield _run_retention(settings, services, scheduler)
 
@@ -153,7 +180,7 @@ async def _expire_turns(services: Services) -> None:
     while True:
         before = services.clock() - services.options.retain_turns
         with suppress(*DATABASE_ERRORS):  # tried again next time
-            expired = await services.write(partial(turns.expire, before=before))
+            expired = await asyncio.to_thread(in_batches, services.db, partial(turns.expire, before=before))
             if expired:
                 log.info("turns.expired", turns=expired)
         await asyncio.sleep(EXPIRE_EVERY)
@@ -172,12 +199,15 @@ async def _scrub_database(services: Services, scheduler: Scheduler) -> None:
 
 
 async def _refresh_zeitgeist(services: Services, scheduler: Scheduler) -> None:
-    """Compute the zeitgeist of this process at start and then every few minutes."""
+    """Compute the zeitgeist of this process at start and then every few minutes; rarely if it takes long."""
     wakeup = scheduler.every("zeitgeist", ZEITGEIST_EVERY)
+    refresh = services.memory.zeitgeist.refresh_in_slices
     while True:
-        wakeup.clear()
+        began = monotonic()
         with suppress(*DATABASE_ERRORS):  # tried again next time
-            await services.read(lambda tx: services.memory.zeitgeist.refresh(tx, services.clock()))
+            await asyncio.to_thread(refresh, services.db, services.clock())
+        await asyncio.sleep(ZEITGEIST_REST * (monotonic() - began))
+        wakeup.clear()
         await wakeup.wait()
 
 
@@ -191,14 +221,25 @@ async def _check_account(services: Services, scheduler: Scheduler) -> None:
             await services.network.check_account()
 
 
-async def _exchange_journal(services: Services, scheduler: Scheduler) -> None:
-    """Every hour, take in what other machines wrote: any machine's file may be the one that is left."""
-    wakeup = scheduler.every("journal", EXCHANGE_JOURNAL_EVERY)
+async def _at_intervals(scheduler: Scheduler, name: str, every: timedelta, work: Callable[[], None]) -> None:
+    """Do work on the database so often."""
+    wakeup = scheduler.every(name, every)
     while True:
         await wakeup.wait()
         wakeup.clear()
         with suppress(*DATABASE_ERRORS):  # tried again next time
-            await asyncio.to_thread(services.journal.exchange, services.db)
+            await asyncio.to_thread(work)
+
+
+def _exchange_recent(services: Services) -> None:
+    """Share what was answered and erased since yesterday."""
+    services.ledger.exchange(services.db, (services.clock() - DAY).date())
+
+
+def _exchange_all(services: Services) -> None:
+    """Share all of ledger and journal: any machine's file may be the one that is left."""
+    services.ledger.exchange(services.db)
+    services.journal.exchange(services.db)
 
 
 async def _run_retention(settings: Settings, services: Services, scheduler: Scheduler) -> None:

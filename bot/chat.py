@@ -17,6 +17,7 @@ from rich.text import Text
 from bot import app, clock, factory
 from bot.domain.addressing import MENTION
 from bot.domain.events import PostCreated
+from bot.domain.hearing import Hearing
 from bot.domain.mention import OUTCOMES, StrongRef
 from bot.domain.reply import tid
 from bot.domain.uris import POST
@@ -46,6 +47,7 @@ NO_LIMITS = {
     "person_per_day": 10_000,
     "thread_posts": 10_000,
     "partner_posts": 10_000,
+    "automatic_answers": 10_000,  # lines may be pasted
     "per_hour": 10_000,
     "per_day": 10_000,
     "notes_per_day": 1_000,
@@ -94,6 +96,9 @@ class KeyboardStream:
         self._shown |= {post.ref.uri for post in new}
         self._last = new[-1].ref if new else self._last
         return new
+
+    def hearing(self) -> Hearing:
+        return Hearing(connected=True, contact=0.0, silence=None, lag=0.0)
 
     async def events(self, cursor: int | None) -> AsyncGenerator[Event]:  # noqa: ARG002 - there is nothing to resume
         while True:

@@ -20,6 +20,7 @@ ScrubjayError
  +-- ToolRefused       a tool call breaks a rule; the message says how to correct it
  +-- FenceLost         another worker has the mention now, or it has ended
  +-- NotFound          no such mention or post
+ +-- StoreRefused      a backup, a restoration or a move cannot be done, and the store is as it was
 
 LedgerUnavailable and JournalUnavailable are DatabaseUnavailable of memory: all are waited for in the same way
 """
@@ -154,6 +155,10 @@ class FenceLost(ScrubjayError):
 
 class NotFound(ScrubjayError):
     """There is no"""
+
+
+class StoreRefused(ScrubjayError):
+    """The database was left as it is:"""
 
 
 class LedgerUnavailable(DatabaseUnavailable):

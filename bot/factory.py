@@ -23,7 +23,7 @@ from bot.domain.tracked import Tracked
 from bot.errors import SettingsError, TransientBrainError, TransientNetworkError
 from bot.prompt import persona
 from bot.services import Services, TurnOptions
-from bot.storage import sessions
+from bot.storage import presence, sessions
 from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
 from memory.db import Database, make_private_folder
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bot.network.bluesky import Bluesky
     from bot.ports import Brain, EventStream, Network
     from bot.prompt.persona import Persona
+    from bot.storage.presence import Claim
     from bot.streams.message import Dialect
     from bot.streams.recording import Recording
     from bot.streams.stream import Stream
@@ -50,20 +51,47 @@ LONGEST_WAIT = 60.0  # seconds between tries to reach the PDS at start
 TIMEOUT_GRACE = 1.0
 NOBODY = "did:web:nobody.invalid"
 
+
+def check(settings: Settings) -> None:
+    """Tell what is wrong in the settings and their files before anything is reached. Raises SettingsError."""
+    make_limits(settings)
+    read_persona(settings.persona_file)
+
+
 # --- what is stored ------------------------------------------------------------------------------
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database at this version's schema. Raises MemoryFault."""
-    make_data_dir(settings)
-    db = Database(settings.database)
-    db.upgrade()
+    """Open the database at this version's schema. Raises MemoryFault, and StoreRefused if it was moved."""
+    db, claim = claim_database(settings)
+    claim.close()
     return db
 
 
-def open_existing(settings: Settings) -> Database:
-    """Open the database as it is, and create nothing. Raises MemoryFault if it is not at this version."""
+def claim_database(settings: Settings) -> tuple[Database, Claim]:
+    """Open it for a daemon: nobody restores or moves it until the claim is closed. Raises likewise."""
+    make_data_dir(settings)
     db = Database(settings.database)
+    claim = presence.claim(db)
+    try:
+        presence.refuse_moved(db)
+        db.upgrade()
+        found, head = db.check()
+    except BaseException:
+        claim.close()
+        raise
+    if found != head:
+        log.warning("app.schema_newer", found=found, head=head)
+    return db, claim
+
+
+def open_existing(settings: Settings) -> Database:
+    """Open the database as it is, and create nothing.
+
+    Raises MemoryFault if it is not at this version, and StoreRefused if it was moved.
+    """
+    db = Database(settings.database)
+    presence.refuse_moved(db)
     db.require_current()
     return db
 
@@ -78,9 +106,10 @@ def open_memory(settings: Settings) -> Memory:
     return Memory(settings.memory_limits, settings.block_tokens, load(settings.encoder))
 
 
-def open_ledger(settings: Settings) -> Ledger:
+def open_ledger(settings: Settings, db: Database | None = None) -> Ledger:
+    """Open the ledger, or begin one. Without `db` only the file is read. Raises LedgerUnavailable."""
     make_data_dir(settings)
-    return Ledger(settings.data_dir / "ledger", clock.now)
+    return Ledger(settings.data_dir / "ledger", clock.now, db)
 
 
 def open_journal(settings: Settings, db: Database) -> Journal:
@@ -261,7 +290,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
     return Services(
         db=db,
         memory=open_memory(settings),
-        ledger=open_ledger(settings),
+        ledger=open_ledger(settings, db),
         journal=open_journal(settings, db),
         network=network,
         brain=brain,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bot.domain.budget import ReadBudget
     from bot.domain.direct_messages import Conversation, SentMessage
     from bot.domain.events import Event, Page
+    from bot.domain.hearing import Hearing
     from bot.domain.mention import Post, Profile, Record, Relation, StrongRef
     from bot.domain.prompt import Prompt, ToolResult, ToolSpec, Usage
 
@@ -24,6 +25,10 @@ class EventStream(Protocol):
 
         Without a cursor, the stream's settings say where to begin.
         """
+        ...
+
+    def hearing(self) -> Hearing:
+        """How well it is heard at this moment."""
         ...
 
 
@@ -65,6 +70,11 @@ class Network(Protocol):
 
     did: str
     handle: str
+
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the bot's account was let in the last time, and said that it is a bot. Asks nobody."""
+        ...
 
     @property
     def direct_messages(self) -> DirectMessages: ...

@@ -24,7 +24,8 @@ RESOLUTION = timedelta(milliseconds=100)  # at most ten wakeups a second, howeve
 class Scheduler:
     """Wakes whoever waits at the times asked for, and every `sweep` for work that was not announced.
 
-    A wakeup does not promise work: several processes wake up, and the claim decides which of them gets it.
+    This process asks for what it stored itself, and `bot.storage.wakeups` for what others stored. A wakeup
+    does not promise work: several processes wake up, and the claim decides which of them gets it.
     """
 
     def __init__(self, sweep: timedelta) -> None:

@@ -17,17 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from memory import row_security
-from memory.errors import DatabaseUnavailable, SchemaNewer, SchemaOlder
+from memory import crash, row_security, schema
+from memory.errors import DatabaseUnavailable, DatabaseUrlWrong, SchemaOlder
+from memory.prepared import INSERTS
+from memory.schema import Revisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,10 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 Tx: TypeAlias = Connection
-DATABASE_ERRORS = (
-    OperationalError,
-    DatabaseUnavailable,
-)  # of a database that may work again later
+DATABASE_ERRORS = OperationalError, DatabaseUnavailable  # of a database that may work again later
 
 AFTER, ERASED = "after commit", "erased"
 BUSY_SECONDS = 30
@@ -58,7 +52,8 @@ class Database:
     After a commit that erased something SQLite is scrubbed at once. If a reader prevented that, and always on
     PostgreSQL, `needs_scrub` is set: `scrub` has to be called.
 
-    Raises DatabaseUnavailable if the URL cannot be used, and later whenever a transaction cannot begin.
+    Raises DatabaseUrlWrong if the URL cannot be used, and later DatabaseUnavailable whenever a transaction
+    cannot begin.
     """
 
     def __init__(self, url: str) -> None:
@@ -66,13 +61,18 @@ class Database:
             self.engine = _engine(url)
             self.needs_scrub = False
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-            raise DatabaseUnavailable(f"{error}. {EXAMPLES}") from error
+            raise DatabaseUrlWrong(f"{error}. {EXAMPLES}") from error
         except ValueError:  # its text may have a part of the password
-            raise DatabaseUnavailable(f"the port is no number. {EXAMPLES}") from None
+            raise DatabaseUrlWrong(f"the port is no number. {EXAMPLES}") from None
 
     @property
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self, person: str | None = None) -> Iterator[Tx]:
@@ -90,7 +90,7 @@ class Database:
         """
         begin = ("PRAGMA query_only=OFF", "BEGIN IMMEDIATE") if self.is_sqlite else ()
         with self._transaction(*begin, person=person) as tx:
-            callbacks = tx.info[AFTER] = []  # `info` is the connection's, so it is set anew
+            callbacks = tx.info[AFTER] = []
             tx.info[ERASED] = False
             yield tx
             tx.commit()
@@ -107,59 +107,52 @@ class Database:
         with ExitStack() as stack:
             try:
                 tx = stack.enter_context(self.engine.connect())
-                tx.info.pop(row_security.PERSON, None)  # `info` is the connection's, which had others before
+                for before in (row_security.PERSON, AFTER):  # `info` is the connection's, which had others
+                    tx.info.pop(before, None)
                 for statement in begin:
                     tx.exec_driver_sql(statement)
                 if person is not None:
                     row_security.bind(tx, person)
             except DBAPIError as error:
-                where = self.engine.url.render_as_string(hide_password=True)
-                raise DatabaseUnavailable(f"{where}: {error.orig}. {EXAMPLES}") from error
+                raise DatabaseUnavailable(f"{self.shown_url}: {error.orig}. {EXAMPLES}") from error
             yield tx
 
     def upgrade(self) -> None:
         """Bring the schema to this version, one process at a time.
 
-        Raises SchemaNewer if the database is ahead of this version.
+        A newer one that lets this version run on it is left as it is. Raises SchemaNewer if it does not.
         """
         with self.write() as tx:
             lock(tx, "migrations")
-            found = self._known_revision(tx)
-            if found != self.head():
-                config = _alembic()
-                config.attributes["connection"] = tx
-                command.upgrade(config, "head")
+            if schema.upgrade(tx):
+                crash.reach("migrated")
 
     def exists(self) -> bool:
         """Whether there is a database to connect to: connecting to SQLite would make an empty one."""
         return not self.is_sqlite or Path(self.engine.url.database or "").is_file()
 
-    def check(self) -> tuple[str | None, str]:
-        """The schema's revision here and the one wanted: (found, head). Raises SchemaNewer.
+    def check(self) -> Revisions:
+        """The schema's revision here and the one wanted. Raises SchemaNewer if this version may not use it.
 
         `found` is None if there is no database; none is made.
         """
         if not self.exists():
-            return None, self.head()
+            return Revisions(None, self.head())
         with self.read() as tx:
-            found = self._known_revision(tx)
-        return found, self.head()
+            return schema.read(tx)
 
     @staticmethod
     def head() -> str:
         """The revision of the schema that this version wants."""
-        head = ScriptDirectory.from_config(_alembic()).get_current_head()
-        assert head is not None
-        return head
+        return schema.head()
 
     def require_current(self) -> None:
         """Raises DatabaseUnavailable if there is none, SchemaOlder and SchemaNewer. Creates nothing."""
         if not self.exists():
-            where = self.engine.url.render_as_string(hide_password=True)
-            raise DatabaseUnavailable(f"{where} does not exist yet: `scrubjay run` makes it")
-        found, head = self.check()
-        if found != head:
-            raise SchemaOlder(found)
+            raise DatabaseUnavailable(f"{self.shown_url} does not exist yet: `scrubjay run` makes it")
+        revisions = self.check()
+        if not revisions.fit:
+            raise SchemaOlder(revisions.found)
 
     def damage(self) -> str | None:
         """What SQLite finds wrong when it reads every page; None if nothing. PostgreSQL is not asked."""
@@ -168,14 +161,6 @@ class Database:
         with self._transaction() as tx:
             found = str(tx.exec_driver_sql("PRAGMA quick_check(1)").scalar())
         return None if found == "ok" else " ".join(found.split())
-
-    @staticmethod
-    def _known_revision(tx: Tx) -> str | None:
-        found = MigrationContext.configure(tx).get_current_revision()
-        known = {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}
-        if found is not None and found not in known:
-            raise SchemaNewer(found)
-        return found
 
     def scrub(self, wait: float = 0) -> bool:
         """Remove copies of erased rows: from SQLite's write-ahead log, or from PostgreSQL's tables.
@@ -209,6 +194,11 @@ def after_commit(tx: Tx, callback: Callable[[], None]) -> None:
     tx.info[AFTER].append(callback)
 
 
+def is_writing(tx: Tx) -> bool:
+    """Whether the transaction can write: what it reads may never be committed."""
+    return AFTER in tx.info
+
+
 def mark_erased(tx: Tx) -> None:
     """Let the database scrub itself once this transaction is committed."""
     tx.info[ERASED] = True
@@ -216,7 +206,7 @@ def mark_erased(tx: Tx) -> None:
 
 def insert(tx: Tx, table: Any) -> Any:
     """An INSERT that has ON CONFLICT, in the dialect of the database."""
-    return (postgresql if tx.dialect.name == "postgresql" else sqlite).insert(table)
+    return INSERTS[tx.dialect.name](table)
 
 
 def lock(tx: Tx, name: str) -> None:
@@ -278,15 +268,3 @@ def _is_busy(error: Exception) -> bool:
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
     """Switch to WAL. SQLite does not wait for another writer here, so this does."""
     connection.execute("PRAGMA journal_mode=WAL")
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
-    return config
-
-
-def _migrations() -> Path:
-    """Inside this package once it is installed, beside it in a checkout; never looked for on sys.path."""
-    here = Path(__file__).resolve().parent
-    return next(one for one in (here / "migrations", here.parent / "migrations") if one.is_dir())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from memory.db import insert
 from memory.model import Denied
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 DENIAL = DenialRow.__table__.c
 DENIED_INFERENCE = select(DENIAL.did).where(DENIAL.inference)
-
-
+DENY_VECTORS = select(DENIAL.did).where(DENIAL.did.in_(bindparam("dids", expanding=True)), DENIAL.embedding)
+OF_PERSON = select(DENIAL.inference, DENIAL.embedding).where(DENIAL.did == bindparam("who"))
 NOTHING = Denied()
 
 
@@ -29,7 +29,7 @@ class Denials:
 
     @for_person
     def get(self, tx: Tx, did: str) -> Denied:
-        row = tx.execute(select(DENIAL.inference, DENIAL.embedding).where(DENIAL.did == did)).first()
+        row = tx.execute(OF_PERSON, {"who": did}).first()
         return Denied(*row) if row else NOTHING
 
     @for_person
@@ -47,4 +47,4 @@ class Denials:
 
 def without_vectors(tx: Tx, dids: Collection[str]) -> frozenset[str]:
     """Those of these people of whose words no vectors may be made."""
-    return frozenset(tx.scalars(select(DENIAL.did).where(DENIAL.did.in_(dids), DENIAL.embedding)))
+    return frozenset(tx.scalars(DENY_VECTORS, {"dids": list(dids)}))

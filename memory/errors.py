@@ -9,6 +9,7 @@ MemoryFault
  +-- SchemaNewer       the database was written by a newer scrubjay
  +-- SchemaOlder       the database was written by an older scrubjay
  +-- DatabaseUnavailable   the database cannot be opened
+ |    +-- DatabaseUrlWrong  no database can be opened by this URL, now or later
  +-- AnotherPerson     a transaction that is bound to one person was asked about another
  +-- EncoderMissing    the package of this encoder is not installed
 """
@@ -52,6 +53,10 @@ class SchemaOlder(MemoryFault):
 
 
 class DatabaseUnavailable(MemoryFault):
+    """The database cannot be used:"""
+
+
+class DatabaseUrlWrong(DatabaseUnavailable):
     """The database cannot be used:"""
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import bindparam, case, func, or_, select, update
 
 from memory.db import insert
 from memory.errors import UnknownPerson
 from memory.identifiers import DID, normalize_handle
 from memory.model import Person
+from memory.prepared import per_database
 from memory.rows.notes import ACTIVE, NOTE
 from memory.tables import HandleRow, PersonRow
 
@@ -20,25 +21,31 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 PERSON = PersonRow.__table__.c
+OF_DID = select(*PERSON).where(PERSON.did == bindparam("who"))
 HIDDEN = select(PERSON.did).where(PERSON.status.is_not(None))  # people whose accounts are not active
 SUGGESTED_FROM = 2000  # the handles seen last, among which similar ones are looked for
+
+
+@per_database
+def _meeting(insert: Any) -> Any:
+    row = insert(PersonRow.__table__)
+    new = row.excluded
+    first = case((new.first_seen < PERSON.first_seen, new.first_seen), else_=PERSON.first_seen)
+    last = case((new.last_seen > PERSON.last_seen, new.last_seen), else_=PERSON.last_seen)
+    seen = {"first_seen": first, "last_seen": last}
+    return row.on_conflict_do_update(index_elements=["did"], set_=seen).returning(PERSON.handle)
 
 
 class People:
     """The people in the database: met, named, found."""
 
-    def meet(self, tx: Tx, did: str, at: datetime) -> Person:
-        """Store that this person spoke to the bot at `at`. Calls may come in any order of time."""
-        statement = insert(tx, PersonRow).values(did=did, first_seen=at, last_seen=at)
-        new = statement.excluded
-        first = case((new.first_seen < PersonRow.first_seen, new.first_seen), else_=PersonRow.first_seen)
-        last = case((new.last_seen > PersonRow.last_seen, new.last_seen), else_=PersonRow.last_seen)
-        tx.execute(
-            statement.on_conflict_do_update(
-                index_elements=["did"], set_={"first_seen": first, "last_seen": last}
-            )
-        )
-        return self.get(tx, did)
+    def meet(self, tx: Tx, did: str, at: datetime) -> str | None:
+        """Store that this person spoke to the bot at `at`. Calls may come in any order of time.
+
+        Returns the handle that is known of them.
+        """
+        handle: str | None = tx.scalar(_meeting(tx), {"did": did, "first_seen": at, "last_seen": at})
+        return handle
 
     def rename(self, tx: Tx, did: str, handle: str, at: datetime) -> None:
         """Store the handle that `did` has since `at`, unless a later one is known.
@@ -94,16 +101,21 @@ class People:
         """
         wanted = who.strip()
         handle = normalize_handle(wanted)
+        found = None
         if DID.fullmatch(wanted):
-            row = tx.execute(select(*PERSON).where(PERSON.did == wanted)).mappings().first()
+            found = self.find(tx, wanted)
         elif handle is not None:
-            same = select(*PERSON).where(PERSON.handle == handle)
-            row = tx.execute(same.order_by(PERSON.last_seen.desc())).mappings().first()
-        else:
-            row = None
-        if row is None:
+            same = select(*PERSON).where(PERSON.handle == handle).order_by(PERSON.last_seen.desc())
+            row = tx.execute(same).mappings().first()
+            found = Person(**row) if row else None
+        if found is None:
             raise UnknownPerson(_with_suggestions(tx, wanted))
-        return Person(**row)
+        return found
+
+    def find(self, tx: Tx, did: str) -> Person | None:
+        """The person of this DID; None if they never spoke to the bot."""
+        row = tx.execute(OF_DID, {"who": did}).mappings().first()
+        return Person(**row) if row else None
 
     def recent(self, tx: Tx, limit: int = 100) -> tuple[tuple[Person, int], ...]:
         """The people seen last, newest first, each with the number of notes that `Memory.recall` shows."""
@@ -114,6 +126,11 @@ class People:
             (Person(**{column.name: row[column] for column in PERSON}), row["notes"])
             for row in tx.execute(ordered.limit(limit)).mappings()
         )
+
+    def idle(self, tx: Tx, before: datetime, limit: int | None = None) -> tuple[str, ...]:
+        """The people who were silent since then, at most `limit`, the longest silent first; locked."""
+        silent = select(PERSON.did).where(PERSON.last_seen < before).order_by(PERSON.last_seen, PERSON.did)
+        return tuple(tx.scalars(silent.limit(limit).with_for_update(skip_locked=True)))
 
     def counts(self, tx: Tx) -> tuple[int, int]:
         """Of how many people notes are shown, and how many notes."""

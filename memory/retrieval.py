@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
+from memory.db import is_writing
 from memory.denials import DENIAL, without_vectors
 from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
     from memory.encoders import Encoder
 
 STAMP = IndexStampRow.__table__.c
+DENIED = select(DENIAL.did).where(DENIAL.did == bindparam("who"), DENIAL.embedding).exists().label("denied")
+WHOSE = (
+    select(STAMP.stamp, PERSON.handle, DENIED)
+    .join_from(IndexStampRow, PersonRow)
+    .where(STAMP.did == bindparam("who"))
+)
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 FOUND = 10
 BATCH = 64  # texts that `reindex` encodes between two transactions
@@ -100,11 +108,10 @@ class Retrieval:
         `names` maps the DID of a speaker to a name; the person's handle is known. What was said after `now`
         is not found. A superseded note ranks low, unless the query asks about the past.
         """
-        denied = select(DENIAL.did).where(DENIAL.did == did, DENIAL.embedding).exists().label("denied")
-        whose = select(STAMP.stamp, PERSON.handle, denied).join_from(IndexStampRow, PersonRow)
-        if (known := tx.execute(whose.where(STAMP.did == did)).first()) is None:
+        if (known := tx.execute(WHOSE, {"who": did}).first()) is None:
             return ()
-        index = self._indexes.get(did, known.stamp, lambda: passages.load_index(tx, did, self.encoder.name))
+        load = partial(passages.load_index, tx, did, self.encoder.name)
+        index = self._indexes.get(did, known.stamp, load, keep=not is_writing(tx))  # it may be undone
         parsed = parse_query(query, {did: (known.handle or "").split(".")[0], **names})
         encodes = self.encoder.dims and not known.denied  # the query may be the person's own words
         vector = self.encoder.query(parsed.unnamed) if encodes and parsed.unnamed else None
@@ -122,6 +129,11 @@ class Retrieval:
     def erase_answers(self, tx: Tx, uris: Sequence[str]) -> int:
         """Erase the bot's answers to these posts. Returns how many."""
         return passages.erase(tx, PASSAGE.key.in_([passages.key_of("answer", uri) for uri in uris]))
+
+    def expire(self, tx: Tx, before: datetime, limit: int | None = None) -> int:
+        """Erase the posts and answers from before then, at most `limit`, the oldest. Returns how many."""
+        old = select(PASSAGE.id).where(PASSAGE.note_id.is_(None), PASSAGE.at < before)
+        return passages.erase(tx, PASSAGE.id.in_(old.order_by(PASSAGE.at).limit(limit)))
 
     @for_person
     def answered(self, tx: Tx, did: str | None) -> list[tuple[str, datetime]]:
@@ -143,8 +155,7 @@ class Retrieval:
     @for_person
     def answers(self, tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
         """The last answers to this person since then, oldest first."""
-        where = (PASSAGE.did == did, PASSAGE.kind == "answer", PASSAGE.at >= since)
-        return tuple(each.text for each in passages.find(tx, *where, limit=limit, newest=True))
+        return passages.answers(tx, did, since, limit)
 
     def drop_index(self, did: str) -> None:
         """Keep nothing of this person in this process."""

@@ -18,15 +18,14 @@ from memory.denials import Denials
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote
 from memory.exchange import Exchange
-from memory.model import Limits, RetentionResult, Revise
-from memory.people import HIDDEN, PERSON, People, lock_person
+from memory.model import Limits, Person, RetentionResult, Revise
+from memory.people import HIDDEN, People, lock_person
 from memory.recollection import Recollection, render
 from memory.retrieval import NO_NAMES, Retrieval
 from memory.row_security import for_person, only
 from memory.rows import notes as rows
 from memory.rows import passages
 from memory.rows.notes import LARGEST_ID, NOTE
-from memory.rows.passages import PASSAGE
 from memory.rules.budget import POLICY, Tier, compiled
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
@@ -44,11 +43,10 @@ CANDIDATES = 60  # passages found for a prompt; some stand in it already
 
 
 class Memory:
-    """What the bot knows of people, within `limits`.
+    """What the bot knows of people, within `limits`; a person's block has at most `block_tokens`.
 
     `people` knows who is who, `denials` what they declare; `retrieval` records and finds passages;
-    `zeitgeist` has no lines until it is refreshed. `block_tokens` is the budget of a person's block.
-    `encoder` makes the vectors for retrieval; without one it compares words only.
+    `zeitgeist` has no lines until it is refreshed. Without an `encoder` retrieval compares words only.
     """
 
     def __init__(
@@ -72,8 +70,10 @@ class Memory:
 
         Raises UnknownPerson.
         """
-        person = self.people.get(tx, did)
-        notes = () if person.status else rows.active(tx, did)
+        return self._of(tx, self.people.get(tx, did))
+
+    def _of(self, tx: Tx, person: Person) -> Recollection:
+        notes = () if person.status else rows.active(tx, person.did)
         return Recollection(person, notes, render(notes, self.block_tokens))
 
     def compile(
@@ -90,14 +90,14 @@ class Memory:
         """What a prompt shows of this person for `total` tokens, when `query` is the post to answer.
 
         `seen`: URIs of posts that stand in the prompt anyway. `names`: see `Retrieval.find`. `tx` must not be
-        bound yet: the zeitgeist counts all. `memory.rules.budget` shares the tokens. Raises UnknownPerson.
+        bound yet: the zeitgeist counts all. `memory.rules.budget` shares the tokens. Of a stranger: nothing.
         """
         tiers = {**POLICY, Tier.CORE: replace(POLICY[Tier.CORE], ceiling=self.block_tokens)}
         shared = [f"{text} ({people} people)" for text, people in self.zeitgeist.lines(tx)]
         with only(tx, did):
             return compiled(
-                self.recall(tx, did),
-                passages.find(tx, PASSAGE.did == did, PASSAGE.note_id.is_(None), limit=RECENT, newest=True),
+                self._of(tx, self.people.find(tx, did) or Person(did, None, now, now)),
+                passages.recent(tx, did, RECENT),
                 self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
                 shared,
                 total,
@@ -124,7 +124,7 @@ class Memory:
     @for_person
     def notes(self, tx: Tx, did: str | None) -> tuple[Note, ...]:
         """Every note of this person (None: of everyone) that was not forgotten, also superseded ones."""
-        return rows.find(tx, *(() if did is None else (NOTE.did == did,)))
+        return rows.find(tx) if did is None else rows.of_person(tx, did)
 
     def held_posts(self, tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
         """The posts of this person (None: of everyone) of which something is held: (DID, AT URI, when).
@@ -281,14 +281,17 @@ class Memory:
         self.retrieval.sync(tx, did)
         return erased
 
-    def apply_retention(self, tx: Tx, now: datetime, policy: RetentionPolicy) -> RetentionResult:
-        """Erase posts, answers and people that are past their time. Notes of who still speaks stay."""
-        erased = passages.erase(tx, PASSAGE.note_id.is_(None), PASSAGE.at < now - policy.text)
-        silent = select(PERSON.did).where(PERSON.last_seen < now - policy.idle).order_by(PERSON.did)
-        idle = tuple(tx.scalars(silent.with_for_update()))
+    def apply_retention(
+        self, tx: Tx, now: datetime, policy: RetentionPolicy, limit: int | None = None
+    ) -> RetentionResult:
+        """Erase posts, answers and people that are past their time. Notes of who still speaks stay.
+
+        At most `limit` of each, the oldest.
+        """
+        idle = self.people.idle(tx, now - policy.idle, limit)
         for did in idle:
             self.erase(tx, did)
-        return RetentionResult(erased, idle)
+        return RetentionResult(self.retrieval.expire(tx, now - policy.text, limit), idle)
 
     @for_person
     def erase(self, tx: Tx, did: str) -> int:

@@ -18,14 +18,15 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    and_,
     text,
     true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
     from sqlalchemy.engine import Dialect
-
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -96,9 +97,21 @@ def tables_of_people() -> tuple[Table, ...]:
 ACTIVE = "superseded_by IS NULL AND withdrawn_at IS NULL"
 
 
-def _where(condition: str) -> dict[str, Any]:
+def where(condition: str) -> dict[str, Any]:
     """The arguments that make an index partial, on both databases."""
     return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+def by_prefix(column: str) -> dict[str, Any]:
+    """The arguments with which an index answers `starts_with`, whatever the collation of the database."""
+    return {"postgresql_ops": {column: "text_pattern_ops"}}
+
+
+def starts_with(tx: Connection, column: Any, prefix: str) -> ColumnElement[bool]:
+    """Whether the text begins so: by a range, as LIKE with an escape would read the whole table."""
+    end = f"{prefix[:-1]}{chr(ord(prefix[-1]) + 1)}"
+    least, less = ("~>=~", "~<~") if tx.dialect.name == "postgresql" else (">=", "<")
+    return and_(column.bool_op(least)(prefix), column.bool_op(less)(end))
 
 
 class PersonRow(Base):
@@ -113,7 +126,8 @@ class PersonRow(Base):
     status: Mapped[str | None]  # of an account that is not active: takendown, suspended, deactivated, deleted
     status_at: Mapped[datetime | None]
 
-    __table_args__ = (Index(None, "handle"), Index(None, "last_seen"))
+    _hidden = Index("ix_person_hidden", "status", **where("status IS NOT NULL"))
+    __table_args__ = (Index(None, "handle"), Index(None, "last_seen"), _hidden)
 
 
 class HandleRow(Base):
@@ -124,6 +138,8 @@ class HandleRow(Base):
     did: Mapped[str] = mapped_column(ForeignKey("person.did", ondelete="CASCADE"), primary_key=True)
     since: Mapped[datetime] = mapped_column(primary_key=True)
     handle: Mapped[str]
+
+    __table_args__ = (Index("ix_handle_name", "handle", **by_prefix("handle")),)
 
 
 class DenialRow(Base):
@@ -166,7 +182,9 @@ class NoteRow(Base):
         CheckConstraint("(superseded_by IS NULL) = (valid_to IS NULL)", name="closed_by_successor"),
         Index(None, "did", "id"),
         Index(None, "source_uri"),
-        Index("ix_note_gist", "gist", "did", **_where(ACTIVE)),
+        Index("ix_note_gist", "gist", "did", **where(ACTIVE)),
+        Index("ix_note_replaces", "replaces", **where("replaces IS NOT NULL")),
+        Index("ix_note_superseded_by", "superseded_by", **where("superseded_by IS NOT NULL")),
         {"sqlite_autoincrement": True},  # n12 never names a second note
     )
 
@@ -264,8 +282,10 @@ class PassageRow(Base):
         CheckConstraint("kind IN ('said', 'answer', 'note')", name="kind_known"),
         CheckConstraint("(kind = 'answer') = (author IS NOT NULL)", name="said_by_owner"),
         UniqueConstraint("key"),
-        Index(None, "did"),
-        Index("uq_passage_note_id", "note_id", unique=True, **_where("note_id IS NOT NULL")),
+        Index(None, "did", "id"),
+        Index("ix_passage_exchange", "did", "at", **where("note_id IS NULL")),
+        Index("ix_passage_said", "at", **where("note_id IS NULL")),
+        Index("uq_passage_note_id", "note_id", unique=True, **where("note_id IS NOT NULL")),
         {"sqlite_autoincrement": True},  # ids follow the order of recording; none is used twice
     )
 

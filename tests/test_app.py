@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from support.backup import backup, restore
@@ -68,11 +69,13 @@ async def test_what_is_heard_is_answered_and_a_stop_ends_it(db, tmp_path):
 
 async def test_the_zeitgeist_is_computed_when_the_bot_starts(db, tmp_path):
     harness = Harness(db, tmp_path)
-    memory, told = harness.services.memory, memory_receipt("did:plc:a").said_at
+    memory = harness.services.memory
+    told = harness.clock() - timedelta(days=2)  # known for a day, and not silent for half a year
     with db.write() as tx:
         for did in ("did:plc:a", "did:plc:b", "did:plc:c"):
+            said = memory_receipt(did, said_at=told)
             memory.people.meet(tx, did, told)
-            memory.apply(tx, did, [Remember("sings")], memory_receipt(did), key=did, actor="rules", at=told)
+            memory.apply(tx, did, [Remember("sings")], said, key=did, actor="rules", at=told)
 
     def lines():
         with db.read() as tx:
@@ -103,7 +106,7 @@ async def test_a_thought_under_way_is_finished_within_the_drain(db, tmp_path):
     stopping.set()
     await asyncio.wait_for(serving, 10)
 
-    assert harness.entry(ref).state == State.DRAFTED
+    assert harness.entry(ref).state == State.ANSWERED  # it was due at once
 
 
 @pytest.mark.slow

@@ -23,6 +23,11 @@ SMALL = {
     "outside": ["--mentions", "30"],
     "hostile": ["--corpus", "hostile.jsonl", "--ordinary", "200"],
     "wordings": [],
+    "crash": ["--kills", "1"],
+    "scale": [
+        *("--people", "1000", "--waiting", "50", "--rounds", "1", "--slow-rounds", "1"),
+        *("--mentions", "2", "--workers", "1", "2", "--passages", "20"),
+    ],
     "limits": ["--one", "14", "--fresh", "14", "--minutes", "2"],
 }
 MUST_BE_ZERO = (
@@ -65,8 +70,8 @@ SPACE = [
 ]
 
 
-def run(name, folder):
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *SMALL[name]]
+def run(name, folder, *more):
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", *SMALL[name], *more]
     done = subprocess.run(
         command,
         cwd=folder,
@@ -165,3 +170,30 @@ def test_limits_are_kept_in_each_flood_and_a_regular_is_served(tmp_path):
     for one in found["runs"]:
         assert 0 < one["calls_in_an_hour"] <= one["calls_allowed"]
         assert one["regular_waited_s"] < 120
+
+
+@pytest.mark.network
+@pytest.mark.timeout(300)
+def test_a_bot_that_is_killed_loses_nothing_and_says_nothing_twice(tmp_path):
+    found = run("crash", tmp_path)
+    assert found["mentions"]
+    assert [name for name in ("lost", "double", "split", "stuck", "failed") if found[name]] == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_what_grows_with_the_store_is_told_and_drawn(tmp_path, database):
+    found = run("scale", tmp_path, "--db", database)
+    steps = {"accept", "claim", "claim of many waiting", "facts", "compile", "draft", "publish"}
+    beside = {"list of mentions", "retention batch", "zeitgeist", "start: tracked", "start: tracked, MB"}
+    assert steps | beside <= set(found["measures"])
+    for sizes in found["measures"].values():
+        assert set(sizes) == {"100", "1000", "growth"}
+    speeds = found["mentions_per_second"]
+    assert [max(one["workers"], one["processes"]) for one in speeds] == [1, 2]
+    assert all(one["per_second"] > 0 for one in speeds)
+    result, picture = tmp_path / "found.json", tmp_path / "curves.svg"
+    result.write_text(json.dumps(found), "utf-8")
+    curves = [sys.executable, "-m", "benchmarks.curves", str(picture), str(result)]
+    subprocess.run(curves, env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}, check=True)
+    assert "<svg" in picture.read_text("utf-8")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
+from mutants.catalogue import load
 from support import life, transcript
 from support.pages import ROOT, anchors, faults, pages, wrong_code, wrong_links
 
@@ -16,6 +17,8 @@ from bot.cli import main
 from bot.config.settings import Settings, table
 from bot.demo.script import SCRIPT
 from bot.devnet.node import APPVIEW
+from bot.health import metrics
+from bot.health.vitals import Check
 from bot.tools.toolbox import TOOLS
 
 if TYPE_CHECKING:
@@ -69,11 +72,24 @@ def _indented(layers: list[str]) -> str:
     return "\n".join(f"    {layer}" for layer in layers)
 
 
+def mutants() -> str:
+    """How many seeded bugs there are, and how many tests kill them."""
+    bugs = load()
+    areas = {area: [bug for bug in bugs if bug.area == area] for area in sorted({bug.area for bug in bugs})}
+    rows = ["| area | seeded bugs | tests that kill them |", "|---|---|---|"]
+    for name, some in (*areas.items(), ("in all", bugs)):
+        tests = {test.partition("[")[0] for bug in some for test in bug.killed_by}
+        rows.append(f"| {name} | {len(some)} | {len(tests)} |")
+    return "\n".join(rows)
+
+
 LISTS = {
     "settings": (DOCS / "settings.md", table),
     "commands": (DOCS / "commands.md", commands),
     "tools": (DOCS / "models.md", tools),
     "floors": (DOCS / "architecture.md", floors),
+    "metrics": (DOCS / "watching.md", metrics.table),
+    "mutants": (DOCS / "promises.md", mutants),
 }
 DEMO = "transcript"
 
@@ -101,6 +117,14 @@ def test_every_setting_command_and_tool_is_named_in_the_docs():
     names = [*Settings.model_fields, *TOOLS]
     assert [name for name in names if f"`{name}`" not in text] == []
     assert [path for path, _ in walk(main, "scrubjay") if f"`{path}" not in text] == []
+
+
+def test_every_metric_and_check_that_a_page_names_is_one():
+    text = "\n".join(page.read_text("utf-8") for page in pages())
+    known = {f"{metrics.PREFIX}{metric.name}" for metric in metrics.METRICS}
+    assert set(re.findall(r"\bscrubjay_[a-z_]+[a-z]\b", text)) == known
+    explained = re.findall(r"^\| `(\w+): ", (DOCS / "watching.md").read_text("utf-8"), re.MULTILINE)
+    assert set(explained) == {check.value for check in Check if check is not Check.RUNNING}
 
 
 def test_every_promise_stands_beside_a_test_that_exists():

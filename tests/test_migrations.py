@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import DateTime, Integer, MetaData, Table, Text, insert, select
+from sqlalchemy import text as sql
 from support.factory import ANA, BEN, ME, NOW
 from support.harness import Harness, ScriptedBrain
 
@@ -14,13 +19,15 @@ from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.privacy import proof
 from bot.storage.tables import MentionRow, PersonQueueRow, SourceRow, SpendRow
-from memory.db import Database, _alembic
+from memory import schema
+from memory.db import Database
 from memory.rows import shingles
 from memory.rows.passages import key_of
 from memory.rules.consolidation import gist
 from memory.shingles import of_text
-from memory.tables import NoteRow, RevisionRow
+from memory.tables import Base, NoteRow, RevisionRow
 
+PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 WORD = "ZEBRAFISH"
 EMPTY = {Text: "", Integer: 0, DateTime: NOW}
 FIRST, SECOND, THIRD = (f"at://{ANA}/app.bsky.feed.post/3m5z22222222{number}" for number in "345")
@@ -33,7 +40,7 @@ def older(db):
 
     def bring(revision):
         with db.write() as tx:
-            config = _alembic()
+            config = schema.config()
             config.attributes["connection"] = tx
             command.downgrade(config, revision)
         return db
@@ -95,7 +102,7 @@ def fill_as_always(db, revision):
 
 
 EARLIER = [f"{number:04}" for number in range(1, int(Database.head()))]
-ON_POSTGRES = ("0001", "0005", "0010", "0015")  # each takes seconds there
+ON_POSTGRES = ("0001",)  # each takes seconds there; tests/test_upgrades.py has all
 
 
 @pytest.mark.slow
@@ -135,12 +142,13 @@ def test_a_filled_database_of_every_schema_goes_on_working(older, tmp_path, revi
 
 def test_who_waited_before_there_was_a_queue_of_people_is_answered(older, tmp_path):
     db = older("0010")
-    harness = Harness(db, tmp_path)
-    refs = [harness.say(ANA, "one", heard=False), harness.say(BEN, "two", heard=False)]
-    for ref, did in zip(refs, (ANA, BEN), strict=True):
-        fill_mention(db, ref.uri, did, cid=ref.cid, state="waiting", due_at=NOW, text="hi")
+    uris = {did: f"at://{did}/app.bsky.feed.post/3222222222222" for did in (ANA, BEN)}
+    for did, uri in uris.items():
+        fill_mention(db, uri, did, state="waiting", due_at=NOW, text="hi")
     fill_mention(db, FIRST, state="answered", ended_at=NOW)
     db.upgrade()
+    harness = Harness(db, tmp_path)
+    refs = [harness.say(did, "hi", rkey="3222222222222", heard=False) for did in uris]
     assert {row.did: row.newcomer for row in rows(db, PersonQueueRow)} == {ANA: False, BEN: True}
     harness.work()
     assert [harness.outcome(ref)[0] for ref in refs] == [State.ANSWERED] * 2
@@ -227,3 +235,19 @@ def test_mentions_that_were_to_lose_the_name_of_their_thread_lose_it(older, tmp_
     harness = Harness(db, tmp_path)
     harness.send(PostDeleted, SECOND, ANA, harness.clock())
     assert {row.uri for row in rows(db, MentionRow) if row.root_uri == ROOT} == {THIRD}
+
+
+# --- 0022: indexes -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_the_indexes_of_the_page_can_be_made_before_the_upgrade_while_others_write(older):
+    db, page = older("0021"), PAGE.read_text("utf-8")
+    statements = re.findall(r"^CREATE INDEX CONCURRENTLY .*;$", page, re.MULTILINE)
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(sql(statement))
+    db.upgrade()
+    with db.read() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), Base.metadata) == []
+    assert len(statements) == 15

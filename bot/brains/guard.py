@@ -39,6 +39,11 @@ class Guarded:
         self._timeout = timeout
         self._breaker = Breaker(brain.name, clock)
 
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether the breaker is open."""
+        return self._breaker.open_until is not None
+
     async def start(self) -> None:
         await self._brain.start()
 

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Data on stdout, messages on stderr. Exit 0, 1 failed, 2 misused."""
+"""The command line: parse, call, print. Data on stdout, messages on stderr. Exit codes: `bot.cli.exits`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from bot.cli.context import App, RootGroup
 from bot.cli.db import db
+from bot.cli.db_backup import backup, move, restore
 from bot.cli.declare import declare
 from bot.cli.gap import gap
 from bot.cli.memory import memory
@@ -60,3 +61,5 @@ for command in (
 ):
     main.add_command(command)
 memory.add_command(reindex)
+for command in (backup, restore, move):
+    db.add_command(command)

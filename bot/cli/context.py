@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli import output
+from bot.cli.exits import told
 from bot.domain.uris import POST, AtUri, author
-from bot.errors import AccountTrouble, ScrubjayError
+from bot.errors import ScrubjayError
 from memory.errors import MemoryFault, UnknownPerson
 
 if TYPE_CHECKING:
@@ -33,30 +34,22 @@ POST_ADDRESSES = (
 )
 
 
-class NotLetInError(click.ClickException):
-    """A restart would not help (78 is EX_CONFIG of sysexits.h), and the systemd unit makes none."""
-
-    exit_code = 78
-
-
 class RootGroup(click.Group):
     """The group of all commands. It shows an error as one message, not as a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except AccountTrouble as error:
-            raise NotLetInError(output.escape(str(error))) from error
         except (ScrubjayError, MemoryFault) as error:
-            raise click.ClickException(output.escape(str(error))) from error
+            raise told(error, str(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:  # click exits in silence when the reader has closed the pipe
                 raise
-            raise click.ClickException(output.escape(str(error))) from error
+            raise told(error, str(error)) from error
         except Exception as error:
             if type(error).__module__.startswith("sqlalchemy"):
                 # the whole message would show parameters, which are what people wrote
-                raise click.ClickException(output.escape(f"The database: {_first_line(error)}")) from error
+                raise told(error, f"The database: {_first_line(error)}") from error
             raise
 
 
@@ -100,7 +93,7 @@ class App:
     def ledger(self) -> Ledger:
         from bot import factory
 
-        return factory.open_ledger(self.settings)
+        return factory.open_ledger(self.settings, self.database)
 
     @cached_property
     def journal(self) -> Journal:

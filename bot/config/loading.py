@@ -210,6 +210,19 @@ def table(schema: Schema) -> str:
     return "\n".join(rows)
 
 
+def changed_toml(schema: Schema, settings: BaseSettings, kept_out: str) -> str:
+    """A TOML file with every setting that is not its default; of secrets only that they are set."""
+    lines = []
+    for name, field in schema.model_fields.items():
+        value = getattr(settings, name)
+        if value in (field.default, None):
+            continue
+        lines.append(
+            f"# {name}: {kept_out}" if _is_secret(field) else f"{name} = {spelled(value, toml=True)}"
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
 def example_toml(schema: Schema) -> str:
     """A TOML file with every setting but the secrets, each with its default, or else its example."""
     secrets = [name for name, field in schema.model_fields.items() if _is_secret(field)]

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.config import loading
+from bot.config.address import Address
 from bot.config.types import (
     MAX_NUMBER,
     Count,
@@ -27,6 +28,7 @@ from bot.config.types import (
     Handle,
     Hosts,
     HttpUrl,
+    ListenAddress,
     ModelName,
     Names,
     Pause,
@@ -163,6 +165,9 @@ class Settings(BaseSettings):
     per_hour: Count = _field(60, "Replies to all in an hour", 60)
     per_day: Count = _field(300, "Replies to all in a day", 300)
     max_age: Seconds = _field(86_400.0, "Seconds after which a mention is not answered any more", 86_400.0)
+    automatic_answers: Count = _field(
+        4, "Answers a day, too quick or alike, after which an account counts as a bot", 4
+    )
     allowed_bots: Dids = _field(
         (), "DIDs of labelled bots that are answered nevertheless", ["did:plc:ewvi7nxzyoun6zhxrhs64oiz"]
     )
@@ -212,6 +217,14 @@ class Settings(BaseSettings):
     drain: Seconds = _field(25.0, "Seconds to finish the current steps when stopping", 25.0)
     sweep: Seconds = _field(1.0, "Seconds between checks for work that was not announced", 1.0)
 
+    health: ListenAddress | None = _field(
+        None,
+        "Where `/livez`, `/readyz` and `/metrics` are served: an IP address with a port, or `unix:` and a "
+        "path; none: nowhere",
+        "127.0.0.1:9464",
+    )
+    health_public: bool = _field(False, "Let `health` be an address that others can reach", True)
+
     log_level: Literal["debug", "info", "warning", "error"] = _field("info", "How much is logged", "debug")
     log_format: Literal["auto", "console", "json"] = _field(
         "auto", "How it is logged; auto: readable on a terminal, JSON otherwise", "json"
@@ -237,6 +250,7 @@ class Settings(BaseSettings):
             hour=self.per_hour,
             day=self.per_day,
             max_age=timedelta(seconds=self.max_age),
+            automatic_answers=self.automatic_answers,
             person_hour_calls=self.person_calls_per_hour,
             hour_calls=self.calls_per_hour,
             day_tokens=self.tokens_per_day,
@@ -282,6 +296,10 @@ class Settings(BaseSettings):
         return self.source.removeprefix("replay:") if self.source.startswith("replay:") else None
 
     @property
+    def health_address(self) -> Address | None:
+        return None if self.health is None else Address.parse(self.health)
+
+    @property
     def stream_urls(self) -> tuple[str, ...]:
         """The URLs of the stream's hosts."""
         return self.jetstream_url if self.source == "jetstream" else self.firehose_url
@@ -318,7 +336,7 @@ def load(env: Mapping[str, str] | None = None, config: Path | None = None, home:
         settings = Settings(_build_sources=(tuple(layer.source for layer in layers), {}))  # type: ignore[call-arg]  # BaseSettings takes it; mypy sees the fields only
     except ValidationError as error:
         raise SettingsError(*unknown, *loading.problems(Settings, layers, error)) from None
-    wrong = [*unknown, *_too_many_writes(settings)]
+    wrong = [*unknown, *_too_many_writes(settings), *_open_to_others(settings)]
     if wrong:
         raise SettingsError(*wrong)
     settings._secret_files = loading.secret_files(Settings, layers)  # noqa: SLF001 - its own maker
@@ -334,6 +352,21 @@ def _too_many_writes(settings: Settings) -> Iterator[str]:
                 f"SCRUBJAY_{name.upper()}={given} with SCRUBJAY_REPLY_PARTS={settings.reply_parts} may take "
                 f"more than a fifth of the {points} points {window} that a PDS allows. At most: {most}"
             )
+
+
+def _open_to_others(settings: Settings) -> Iterator[str]:
+    """What is served tells what the bot spends. It has no password, so it is for this machine."""
+    address = settings.health_address
+    if address is not None and not address.is_loopback and not settings.health_public:
+        yield (
+            f"SCRUBJAY_HEALTH={settings.health} can be reached from other machines, by everybody. Choose "
+            "127.0.0.1, or set SCRUBJAY_HEALTH_PUBLIC=true if a firewall keeps others away"
+        )
+
+
+def without_secrets(settings: Settings) -> str:
+    """The settings that are not the default, as a TOML file without the secrets."""
+    return loading.changed_toml(Settings, settings, "a secret, which is not kept here; set it again")
 
 
 def table() -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
+from bot.config.address import Address
 from bot.domain.uris import LIST, AtUri
 
 if TYPE_CHECKING:
@@ -78,6 +79,12 @@ def check_model(value: str) -> str:
     return value
 
 
+def check_address(value: str) -> str:
+    """Return it as it is. Raises ValueError."""
+    Address.parse(value)
+    return value
+
+
 def _split(value: object) -> object:
     """Split the list in a variable at its commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -97,6 +104,7 @@ SocketUrls = Annotated[
 Handle = Annotated[str, AfterValidator(check_handle)]
 SourceName = Annotated[str, AfterValidator(check_source)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(check_database_url)]
+ListenAddress = Annotated[str, AfterValidator(check_address)]
 ModelName = Annotated[str, AfterValidator(check_model)]
 Dids = Annotated[tuple[Annotated[str, AfterValidator(check_did)], ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], NoDecode, BeforeValidator(_split)]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
+
+from memory import crash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,17 +60,31 @@ class Daemon:
         )
         self.config.chmod(0o600)
 
-    def start(self, role: str = "all") -> None:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("SCRUBJAY_")}
+    def start(self, role: str = "all", *, crash_at: str | None = None) -> None:
+        """Start it. `crash_at`: let it die at a point of `memory.crash`."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
-                [sys.executable, "-m", "bot", "--config", str(self.config), "run", "--role", role],
+                self._words("run", "--role", role),
                 cwd=self.config.parent,
-                env=environment,
+                env=_environment(crash_at),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def command(self, *words: str, crash_at: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Give another command with these settings, as the bot's operator does, and wait for its end."""
+        return subprocess.run(  # noqa: S603 - this very program
+            self._words(*words),
+            cwd=self.config.parent,
+            env=_environment(crash_at),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _words(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "bot", "--config", str(self.config), *words]
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -76,6 +94,13 @@ class Daemon:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def freeze(self, seconds: float) -> None:
+        """Let it stand still for so long, as a machine does that sleeps or swaps (SIGSTOP)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+            time.sleep(seconds)
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
         """Ask it to stop, as systemd does; return its exit code."""
@@ -92,3 +117,8 @@ class Daemon:
         except subprocess.TimeoutExpired:
             self.kill()
             return -1
+
+
+def _environment(crash_at: str | None) -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SCRUBJAY_")}
+    return own | ({crash.VARIABLE: crash_at} if crash_at else {})

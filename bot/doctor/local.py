@@ -167,10 +167,11 @@ def _check_files(settings: Settings, place: str) -> Check | None:
 
 def _read_all(db: Database, place: str) -> Check:
     """Raises MemoryFault and DBAPIError."""
-    found, head = db.check()
+    revisions = db.check()
     if damage := db.damage():
         return Check("database", ok=False, detail=f"{place} is damaged: {damage}", mend=RESTORE_ADVICE)
-    if found != head:
+    found, head = revisions
+    if not revisions.fit:
         detail = f"{place}: schema {found or 'none'}, {head} is wanted"
         return Check("database", ok=False, detail=detail, mend=UPGRADE_ADVICE)
     if _only_reads(db):

@@ -14,7 +14,6 @@ from memory.shingles import letters, likeness
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-AUTOMATIC = 4  # answers of that kind within a day
 READING = timedelta(seconds=5)  # nobody reads the bot's post and writes in less
 LETTERS_A_SECOND = 8  # nobody types as fast after reading
 ALIKE = 0.7  # of the shingles of two answers, which need not be quick to the second
@@ -29,12 +28,12 @@ class Answer:
     after: timedelta
 
 
-def is_automatic(answers: Sequence[Answer]) -> bool:
-    """Whether at least AUTOMATIC of these answers are a program's: too quick for their length, or alike."""
+def is_automatic(answers: Sequence[Answer], most: int) -> bool:
+    """Whether `most` of these answers, or more, are a program's: too quick for their length, or alike."""
     odd = sum(
         _is_too_quick(answer) or _is_alike(answer, answers[:number]) for number, answer in enumerate(answers)
     )
-    return odd >= AUTOMATIC
+    return odd >= most
 
 
 def _is_too_quick(answer: Answer) -> bool:

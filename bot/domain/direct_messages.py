@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 More: TypeAlias = "Callable[[int, int], str]"  # says that so many messages of so many were sent
 
 MAX_GRAPHEMES, MAX_BYTES = 1000, 10_000  # the lexicon of chat.bsky.convo.defs#messageInput
-MAX_MESSAGES = 30  # in one answer
+MAX_MESSAGES, MAX_OF_EXPORT = 30, 200  # in one answer
 GRAPHEME = regex.compile(r"\X")
-NUMBER_ROOM = len("30/99999999\n")
+NUMBER_ROOM = len("200/99999999\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def exact(intro: Callable[[int], str], text: str, more: More) -> tuple[str, ...]
     `intro` is given how many messages hold the text.
     """
     pieces = cut(text)
-    return intro(len(pieces)), *_bounded(pieces, more, MAX_MESSAGES - 1, always=True)
+    return intro(len(pieces)), *_bounded(pieces, more, MAX_OF_EXPORT - 1, always=True)
 
 
 def cut(text: str) -> list[str]:

@@ -50,6 +50,7 @@ class Limits:
     hour: int
     day: int
     max_age: timedelta
+    automatic_answers: int = 4
     person_hour_calls: int = 20
     hour_calls: int = 120
     day_tokens: int = 3_000_000

@@ -51,6 +51,10 @@ class PolicyReason(StrEnum):
     MONEY = "money limit"
     POINTS = "write limit"
 
+    @property
+    def is_limit(self) -> bool:
+        return self.endswith(" limit")
+
 
 class Scope(StrEnum):
     """What has to wait: only this mention, all mentions of this person, of all newcomers, or all mentions."""

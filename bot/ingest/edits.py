@@ -110,7 +110,6 @@ def _record_consent(tx: Tx, mention: Mention, now: datetime) -> None:
 
 def _reserve_answer(tx: Tx, stores: Stores, mention: Mention, now: datetime) -> bool:
     """Whether the program may answer by itself; then it is reserved."""
-    spending.lock_limits(tx)
     limits, who = stores.limits, spending.attempt(stores.journal, mention)
     spending.release_reply(tx, who)
     known = facts.gather(tx, mention, who, limits, now)

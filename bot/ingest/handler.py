@@ -81,11 +81,11 @@ class EventHandler:
     def _stores(self) -> Stores:
         return Stores(self.memory, self.ledger, self.journal, self.limits, self.consent)
 
-    def load_tracked(self, tx: Tx) -> None:
-        """Track all people and posts that storage knows, also those that another process stored."""
-        self.tracked.add_people(gaps.tracked_people(tx))
-        self.tracked.add_posts(gaps.tracked_posts(tx))
-        self.tracked.add_posts(sources.all_uris(tx))
+    def load_tracked(self, tx: Tx, since: datetime | None = None) -> None:
+        """Track all people and posts that storage knows (`since` then), also what another process stored."""
+        self.tracked.add_people(gaps.tracked_people(tx, since))
+        self.tracked.add_posts(gaps.tracked_posts(tx, since))
+        self.tracked.add_posts(sources.all_uris(tx, since))
 
     def judge(self, event: Event) -> Verdict | None:
         """Decide whether a post is a mention, also by the ledger. None if the event is not a post."""
@@ -160,7 +160,7 @@ class EventHandler:
 
     def _forget_without_answer(self, tx: Tx, wish: Mention, now: datetime) -> None:
         """Erase because of a wish that was answered before this database was restored."""
-        done = edits.cids_of(tx, [wish.uri, self.ledger.pseudonym(wish.uri)])
+        done = edits.cids_of(tx, [wish.uri, *self.ledger.pseudonyms(wish.uri)])
         if done or not mentions.accept(tx, wish, now=now, due_at=now):
             self.counts["repeated"] += 1
             return

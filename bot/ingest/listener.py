@@ -12,6 +12,7 @@ import structlog
 from bot.domain.events import Gap
 from bot.log import log_bug
 from bot.storage import cursors
+from memory import crash
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class Listener:
         now = self.clock()
         with self.db.write() as tx:
             due_at = self.handler.handle(tx, event, verdict, now)
+            if due_at is not None:
+                crash.reach("accepted")
             if not isinstance(event, Gap):  # its cursor is the one before it
                 cursors.move(tx, self.stream.host, event.cursor, now)
+            if due_at is not None:
+                crash.reach("heard")
         return due_at

@@ -42,8 +42,7 @@ async def recheck(services: Services, handler: EventHandler, did: str) -> None:
         return  # their server shows no posts, so a deleted one cannot be told from a hidden one
     await refresh_handle(services, did)
     await _recheck_blocks(services, handler, did)
-    await wishes.read_blocks(services, did, None, wishes.AT_ONCE)
-    await wishes.read_declarations(services, did, None, wishes.AT_ONCE)
+    await wishes.read_wishes(services, did, None, wishes.AT_ONCE, declared=wishes.AT_ONCE)
     held = await services.read(lambda tx: _stored_posts(services, tx, did))
     for uri, cid in held:
         post = await services.network.post(uri)

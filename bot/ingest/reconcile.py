@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 OVERLAP = timedelta(hours=48)
+DAY = timedelta(days=1)  # after which all that is tracked is read again, not only what is new
+LOADED_AGAIN = timedelta(minutes=10)  # of what was read: transactions may last
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -42,10 +46,14 @@ class Reconciler:
 
     async def serve(self, wakeup: asyncio.Event) -> None:
         """Reconcile now, and at every wakeup, until cancelled."""
+        last = whole = EPOCH
         while True:
             wakeup.clear()
             try:
-                await self.services.read(self.handler.load_tracked)
+                now = self.services.clock()
+                since = None if now - whole >= DAY else last - LOADED_AGAIN
+                await self.services.read(partial(self.handler.load_tracked, since=since))
+                last, whole = now, now if since is None else whole
                 await self.reconcile()
             except NetworkError as error:  # no AppView, or none that answers
                 log.warning("reconcile.skipped", error=str(error))
@@ -72,9 +80,9 @@ class Reconciler:
         return len(missed)
 
     async def _unknown(self, page: tuple[PostCreated, ...]) -> list[tuple[PostCreated, Verdict | None]]:
-        names = {post.ref.uri: self.services.ledger.pseudonym(post.ref.uri) for post in page}
-        stored = await self.services.read(lambda tx: edits.cids_of(tx, [*names, *names.values()]))
-        known = {uri for uri, name in names.items() if uri in stored or name in stored}
+        names = {uri: [uri, *self.services.ledger.pseudonyms(uri)] for uri in (post.ref.uri for post in page)}
+        stored = await self.services.read(lambda tx: edits.cids_of(tx, list(chain(*names.values()))))
+        known = {uri for uri, possible in names.items() if not stored.keys().isdisjoint(possible)}
         new = [(post, self.handler.judge(post)) for post in page if post.ref.uri not in known]
         return [each for each in new if self.handler.matters(*each)]
 

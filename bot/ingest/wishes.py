@@ -25,33 +25,44 @@ if TYPE_CHECKING:
 
     from bot.domain.budget import ReadBudget
     from bot.services import Services
+    from bot.storage.stances import Stance
 
 RECENT = timedelta(minutes=10)
 AT_ONCE = timedelta(0)  # read anew, however fresh the last answer is
+STILL_FRESH = RECENT / 2  # what was stored so lately and is still the same need not be stored again
 SECONDS = 8.0  # for one person's blocks or declarations; all that a mention needs has 30
 
 
-async def read_blocks(
-    services: Services, did: str, budget: ReadBudget | None, max_age: timedelta = RECENT
+async def read_wishes(
+    services: Services,
+    did: str,
+    budget: ReadBudget | None,
+    max_age: timedelta = RECENT,
+    *,
+    declared: timedelta | None = None,
 ) -> None:
-    """Know whether this person blocks the bot, by their repo and the AppView. Raises NetworkError."""
+    """Know whether this person blocks the bot, by their repo and the AppView.
+
+    With `declared` know also what they declare about AI; that may be so old. Raises NetworkError.
+    """
     known = await services.read(lambda tx: stances.get(tx, did))
-    await _unless_recent(services, known.blocks_at, max_age, lambda: _read_blocks(services, did, budget))
+    if declared is not None:
+        await _unless_recent(
+            services, known.declared_at, declared, lambda: _read_declarations(services, did, budget)
+        )
+    await _unless_recent(
+        services, known.blocks_at, max_age, lambda: _read_blocks(services, did, budget, known)
+    )
 
 
-async def read_relation(services: Services, did: str, budget: ReadBudget | None) -> None:
+async def read_bystander(services: Services, did: str, budget: ReadBudget | None) -> None:
     """The same for somebody whom the bot does not answer: their repo is read only without an AppView."""
     known = await services.read(lambda tx: stances.get(tx, did))
-    await _unless_recent(services, known.blocks_at, RECENT, lambda: _read_relation(services, did, budget))
-
-
-async def read_declarations(
-    services: Services, did: str, budget: ReadBudget | None, max_age: timedelta = RECENT
-) -> None:
-    """Know what this person declares about AI. Raises NetworkError."""
-    known = await services.read(lambda tx: stances.get(tx, did))
     await _unless_recent(
-        services, known.declared_at, max_age, lambda: _read_declarations(services, did, budget)
+        services, known.blocks_at, RECENT, lambda: _read_relation(services, did, budget, known)
+    )
+    await _unless_recent(
+        services, known.declared_at, RECENT, lambda: _read_declarations(services, did, budget)
     )
 
 
@@ -95,15 +106,15 @@ async def _unless_recent(
             ) from error
 
 
-async def _read_blocks(services: Services, did: str, budget: ReadBudget | None) -> None:
+async def _read_blocks(services: Services, did: str, budget: ReadBudget | None, known: Stance) -> None:
     uri = await services.network.blocked_by(did, budget)
     if uri is not None:
         await _store_block(services, uri)
-    await _read_relation(services, did, budget, direct=False)
+    await _read_relation(services, did, budget, known, direct=False)
 
 
 async def _read_relation(
-    services: Services, did: str, budget: ReadBudget | None, *, direct: bool = True
+    services: Services, did: str, budget: ReadBudget | None, known: Stance, *, direct: bool = True
 ) -> None:
     """What the AppView knows. Without one the repo is read: blocks by lists and, if `direct`, direct ones."""
     network = services.network
@@ -113,8 +124,9 @@ async def _read_relation(
         uri = uri or await network.list_blocked_by(did, budget)
         if uri is not None:
             await _store_block(services, uri)
-    known = relation or Relation()
-    await services.write(lambda tx: stances.put_relation(tx, did, known, services.clock()))
+    found, now = relation or Relation(), services.clock()
+    if not stances.says_so(known, found, now - STILL_FRESH):
+        await services.write(lambda tx: stances.put_relation(tx, did, found, now))
 
 
 async def _store_block(services: Services, uri: str) -> None:

@@ -22,6 +22,7 @@ from bot.network.http import HttpReader
 from bot.network.public import PublicReader, as_post, as_ref, record_params
 from bot.network.repos import RepoReader
 from bot.network.session import Session
+from bot.network.writes import DELETE, PUT, counted
 
 log = structlog.get_logger()
 
@@ -80,6 +81,10 @@ class Bluesky(PublicReader):
             await found.check_account()
             stack.pop_all()
             return found
+
+    @property
+    def is_let_in(self) -> bool:
+        return self._labelled and not self._session.is_in_trouble
 
     async def blocked_by(self, did: str, budget: ReadBudget | None = None) -> str | None:
         return await self._repos.block_of_bot(did, budget)
@@ -156,15 +161,19 @@ class Bluesky(PublicReader):
             raise PermanentNetworkError("the record is not a JSON object")
         head = json.dumps({"repo": self.did, "collection": POST, "rkey": rkey, "swapRecord": None})
         body = f'{head[:-1]}, "record": {record}}}'
-        made = await self._session.post("com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass"))
-        ref = as_ref(made)
-        if ref is None:  # whether it was stored is unknown; the same call again is harmless
-            raise TransientNetworkError("the PDS did not answer with a reference")
-        return ref
+        with counted(PUT):
+            made = await self._session.post(
+                "com.atproto.repo.putRecord", body.encode("utf-8", "surrogatepass")
+            )
+            ref = as_ref(made)
+            if ref is None:  # whether it was stored is unknown; the same call again is harmless
+                raise TransientNetworkError("the PDS did not answer with a reference")
+            return ref
 
     async def delete(self, rkey: str) -> None:
         """The reference PDS does not mind a record that is not there."""
-        await self._delete(POST, rkey)
+        with counted(DELETE):
+            await self._delete(POST, rkey)
 
     async def declare(self, collection: str, record: Record | None) -> None:
         """Write the record `self` of this collection in the bot's own repo. None: delete it."""

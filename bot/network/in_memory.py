@@ -60,6 +60,10 @@ class InMemoryNetwork(Faults):
         self._written = 0
         self.set_labels(did, "bot")
 
+    @property
+    def is_let_in(self) -> bool:
+        return self._labelled
+
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:  # noqa: ARG002 - no bytes
         await asyncio.sleep(0)
         with self._fault("post", uri):

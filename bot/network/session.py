@@ -73,6 +73,11 @@ class Session:
         self._refused_at: deque[float] = deque(maxlen=MAX_REFUSED_LOGINS)  # monotonic seconds
         self._reported: str | None = None  # the trouble that the log tells of
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether the PDS did not let the account in the last time."""
+        return self._reported is not None
+
     async def open(self, load: Callable[[], str | None]) -> None:
         """Resume the stored session, or log in. Sets `did` and `handle` as the PDS gives them."""
         stored = await asyncio.to_thread(load)

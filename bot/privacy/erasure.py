@@ -13,6 +13,7 @@ from bot.storage import consent, edits, jobs, mentions, outcomes, redaction, sou
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_keys
 from bot.storage.ledger import EntryKind
+from memory import crash
 from memory.db import lock
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def erase(
     journal.add(tx, wished_at or now, did)
     erased = memory.erase(tx, did)
     erase_outside_memory(tx, memory, ledger, journal, did, now, keep=keep, hide=True)
+    crash.reach("erasing")
     return erased
 
 
@@ -81,6 +83,16 @@ def erase_outside_memory(
     stances.erase(tx, did)
     jobs.cancel_all(tx, did)
     jobs.add(tx, JobKind.FORGET, BRAIN, now)
+
+
+def forget_some_mentions(tx: Tx, memory: Memory, ledger: Ledger, did: str, now: datetime, limit: int) -> bool:
+    """Forget so many mentions of this person, if they have more. False if not: nothing is done then."""
+    some = mentions.uris_of(tx, did, limit + 1)
+    if len(some) <= limit:
+        return False
+    erase_repeats(tx, memory, some[:limit], did, now)
+    forget_mentions(tx, ledger, some[:limit], now)
+    return True
 
 
 @contextmanager

@@ -62,7 +62,11 @@ class Imported:
 
 
 def apply_journal(db: Database, memory: Memory, ledger: Ledger, journal: Journal, now: datetime) -> Erased:
-    """Erase from this database what the journal names. Call it before anything is answered."""
+    """Erase from this database what the journal names. Call it before anything is answered.
+
+    What other machines wrote into ledger and journal is taken in.
+    """
+    ledger.exchange(db)
     journal.exchange(db)
     with db.read() as tx:
         found = find_erased(tx, memory, journal, now)

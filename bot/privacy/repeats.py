@@ -59,10 +59,9 @@ def erase_repeats(
 def hide_marked_answer(
     tx: Tx, memory: Memory, journal: Journal, mention_uri: str, answer_uri: str, now: datetime
 ) -> None:
-    """If something was erased that this answer may repeat, let no brain be shown it once it is posted."""
-    if redaction.is_marked(tx, mention_uri):
-        journal.add(tx, now, answer_uri)
-        erase_repeats(tx, memory, [answer_uri], author(mention_uri), now, hide_in=journal)
+    """Something was erased that this answer may repeat: let no brain be shown it once it is posted."""
+    journal.add(tx, now, answer_uri)
+    erase_repeats(tx, memory, [answer_uri], author(mention_uri), now, hide_in=journal)
 
 
 def _reached(tx: Tx, posts: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:

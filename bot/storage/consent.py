@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, literal_column, select, update
 
 from bot.domain.mention import OPEN
 from bot.domain.policy import PolicyReason
@@ -16,7 +16,16 @@ from bot.storage import jobs, redaction
 from bot.storage.jobs import JobKind
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.outcomes import decline_where
-from bot.storage.tables import BlockRow, GateRow, MemoryWishRow, MentionRow, OutboxRow, StopRow, ThreadStopRow
+from bot.storage.tables import (
+    GATES_THAT_HIDE,
+    BlockRow,
+    GateRow,
+    MemoryWishRow,
+    MentionRow,
+    OutboxRow,
+    StopRow,
+    ThreadStopRow,
+)
 from memory.db import insert
 
 if TYPE_CHECKING:
@@ -25,6 +34,8 @@ if TYPE_CHECKING:
     from bot.domain.mention import Command, Mention
     from memory.db import Tx
 
+HIDES: ColumnElement[bool] = literal_column(GATES_THAT_HIDE)  # as it stands in an index
+MEMORY_WISH = select(MemoryWishRow.wanted).where(MemoryWishRow.did == bindparam("who"))
 WITHDRAW_WITHIN = timedelta(seconds=60)  # older posts were made before the stop and stay
 
 
@@ -48,7 +59,7 @@ def set_memory_wish(tx: Tx, did: str, now: datetime, *, wanted: bool) -> None:
 
 def memory_wish(tx: Tx, did: str) -> bool | None:
     """Whether this person wants to be remembered; None if they did not say."""
-    return tx.scalar(select(MemoryWishRow.wanted).where(MemoryWishRow.did == did))
+    return tx.scalar(MEMORY_WISH, {"who": did})
 
 
 def forget_memory_wish(tx: Tx, did: str) -> None:
@@ -122,7 +133,7 @@ def gate_of(tx: Tx, root_uri: str) -> Gate | None:
 def forget_hidden(tx: Tx, did: str) -> None:
     """Drop this person's posts from gates that an earlier version stored with all that they hide."""
     named = GateRow.record.contains(f"at://{did}/", autoescape=True)
-    for row in tx.execute(select(GateRow.uri, GateRow.record).where(named)).all():
+    for row in tx.execute(select(GateRow.uri, GateRow.record).where(HIDES, named)).all():
         gate = Gate.from_json(row.record)
         kept = replace(gate, hidden=frozenset(uri for uri in gate.hidden if author(uri) != did))
         tx.execute(update(GateRow).where(GateRow.uri == row.uri).values(record=kept.to_json()))

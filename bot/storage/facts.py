@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, union_all
+from sqlalchemy import bindparam, exists, func, select, true, union_all
 
 from bot.domain.behaviour import Answer, is_automatic
 from bot.domain.mention import State
 from bot.domain.policy import Facts
+from bot.domain.threadgate import Gate
 from bot.domain.uris import author
-from bot.storage.consent import gate_of
 from bot.storage.outbox import bot_posts_in_thread
+from bot.storage.queue import ANSWERED
 from bot.storage.spending import with_spending
-from bot.storage.tables import BlockRow, MentionRow, OutboxRow, StanceRow, StopRow, ThreadStopRow
-from memory.tables import DenialRow
+from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StanceRow, StopRow, ThreadStopRow
+from memory.tables import DenialRow, PersonRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
+
+    from sqlalchemy import BindParameter, Row
 
     from bot.domain.limits import Limits
     from bot.domain.mention import Mention
@@ -31,45 +35,52 @@ RECENT = 30  # answers of one person; they are at most so many a day
 COUNTED_STATES = (State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED)
 
 
-def gather(tx: Tx, mention: Mention, who: Attempt, limits: Limits, now: datetime) -> Facts:
-    """The facts for a decision about this mention. What it has reserved itself counts as well."""
+def gather(
+    tx: Tx,
+    mention: Mention,
+    who: Attempt,
+    limits: Limits,
+    now: datetime,
+    *,
+    read: bool = False,
+    spent: bool = True,
+) -> Facts:
+    """The facts for a decision about this mention. What it has reserved itself counts as well.
+
+    `read`: what people wish was just read from the network, so that what is stored of it is true. Without
+    `spent` the limits are not asked for.
+    """
+    root = mention.root.uri
+    asked = {"uri": mention.uri, "did": mention.did, "root": root, "thread": who.thread}
+    rows = tx.execute(STANDING, asked | {"author": author(root), "since": now - DAY}).all()
+    found = rows[0]
     facts = Facts(
-        age=_age(tx, mention, now),
-        thread=_thread_posts(tx, mention.root.uri, who.thread),
-        automatic=is_automatic(_answers(tx, mention, now)),
+        age=now - (found.retried_at or mention.said_at),
+        thread=found.posts,
+        automatic=is_automatic(_answers(rows), limits.automatic_answers),
+        stopped=found.stopped,
+        thread_stopped=found.thread_stopped,
+        blocked=found.blocked or (read and found.blocks),
+        muted=read and found.muted,
+        denied=read and found.denied,
+        gated=_is_gated(tx, mention, found),
+        hidden=found.status is not None,
     )
-    return with_consent(tx, mention, with_spending(tx, mention, who, facts, limits, now))
+    return with_spending(tx, who, facts, limits, now, newcomer=not found.known) if spent else facts
 
 
-def _answers(tx: Tx, mention: Mention, now: datetime) -> list[Answer]:
+def _is_gated(tx: Tx, mention: Mention, found: Row[Any]) -> bool:
+    if not found.gate:
+        return False
+    posts = bot_posts_in_thread(tx, mention.root.uri) | {mention.uri}
+    return Gate.from_json(found.gate).allows_reply(mentioned=None, posts=posts) is False
+
+
+def _answers(rows: Sequence[Row[Any]]) -> list[Answer]:
     """What this person answered to posts of the bot in a day, in its order."""
-    answered = (
-        select(MentionRow.text, MentionRow.seen_at, OutboxRow.posted_at)
-        .join(OutboxRow, OutboxRow.uri == MentionRow.parent_uri)
-        .where(MentionRow.did == mention.did, MentionRow.seen_at > now - DAY)
-        .where(OutboxRow.posted_at.is_not(None))
-        .order_by(MentionRow.seen_at.desc())
-        .limit(RECENT)
-    )
-    rows = tx.execute(answered).all()
-    return [Answer(row.text, row.seen_at - row.posted_at) for row in reversed(rows)]
-
-
-def _age(tx: Tx, mention: Mention, now: datetime) -> timedelta:
-    """The time since the post was written, or since the operator asked for another try."""
-    retried = tx.execute(select(MentionRow.retried_at).where(MentionRow.uri == mention.uri)).scalar()
-    return now - (retried or mention.said_at)
-
-
-def _thread_posts(tx: Tx, *roots: str) -> int:
-    """Count the bot's posts in the thread with one of these names, planned ones included."""
-    planned = (
-        select(func.count())
-        .select_from(OutboxRow)
-        .join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
-        .where(MentionRow.root_uri.in_(roots), MentionRow.state.in_(COUNTED_STATES))
-    )
-    return int(tx.execute(planned).scalar_one())
+    answers = [row for row in rows if row.text is not None]
+    answers.sort(key=attrgetter("seen_at"))
+    return [Answer(row.text, row.seen_at - row.posted_at) for row in answers]
 
 
 def is_withheld(tx: Tx, did: str) -> bool:
@@ -83,32 +94,46 @@ def is_withheld(tx: Tx, did: str) -> bool:
     return tx.execute(union_all(*said_so).limit(1)).first() is not None
 
 
-def with_consent(tx: Tx, mention: Mention, facts: Facts) -> Facts:
-    """`facts` with stops, blocks and the threadgate."""
-    root = mention.root.uri
-    gate = gate_of(tx, root)
+def _standing() -> Any:
+    """All that is known of one mention, its person and its thread, but for what was spent.
 
-    def any_of(column: Any, *values: str) -> bool:
-        return tx.execute(select(column).where(column.in_(values)).limit(1)).first() is not None
-
-    return replace(
-        facts,
-        stopped=any_of(StopRow.did, mention.did),
-        thread_stopped=any_of(ThreadStopRow.root_uri, root),
-        blocked=any_of(BlockRow.did, mention.did, author(root)),
-        gated=gate is not None
-        and gate.allows_reply(mentioned=None, posts=bot_posts_in_thread(tx, root) | {mention.uri}) is False,
+    A row for each answer of the person, or one without an answer.
+    """
+    names: dict[str, BindParameter[str]] = {name: bindparam(name) for name in ("did", "root", "author")}
+    did, root, first = names.values()
+    both = did, first
+    planned = (
+        select(func.count())
+        .select_from(OutboxRow)
+        .join(MentionRow, MentionRow.uri == OutboxRow.mention_uri)
+        .where(MentionRow.root_uri.in_((root, bindparam("thread"))), MentionRow.state.in_(COUNTED_STATES))
     )
+    retried = select(MentionRow.retried_at).where(MentionRow.uri == bindparam("uri"))
+    stances = StanceRow.did.in_(both)
+    columns = {
+        "retried_at": retried.scalar_subquery(),
+        "posts": planned.scalar_subquery(),
+        "known": exists().where(MentionRow.did == did, ANSWERED),
+        "stopped": select(StopRow.did).where(StopRow.did == did).exists(),
+        "thread_stopped": exists().where(ThreadStopRow.root_uri == root),
+        "blocked": exists().where(BlockRow.did.in_(both)),
+        "blocks": exists().where(stances, StanceRow.blocks),
+        "muted": exists().where(stances, StanceRow.muted),
+        "denied": exists().where(DenialRow.did == did, DenialRow.inference),
+        "gate": select(GateRow.record).where(GateRow.post == root).limit(1).scalar_subquery(),
+        "status": select(PersonRow.status).where(PersonRow.did == did).scalar_subquery(),
+    }
+    standing = select(*(column.label(name) for name, column in columns.items())).subquery("standing")
+    answers = ANSWERS.subquery("answers")
+    return select(standing, answers).outerjoin_from(standing, answers, true())
 
 
-def with_stances(tx: Tx, mention: Mention, facts: Facts) -> Facts:
-    """`facts` with what was read of the asker and the thread's first author: true while that is recent."""
-    both = StanceRow.did.in_((mention.did, author(mention.root.uri)))
-    stances = tx.execute(select(StanceRow.blocks, StanceRow.muted).where(both)).all()
-    denied = tx.scalar(select(DenialRow.inference).where(DenialRow.did == mention.did))
-    return replace(
-        facts,
-        blocked=facts.blocked or any(stance.blocks for stance in stances),
-        muted=any(stance.muted for stance in stances),
-        denied=denied is True,
-    )
+ANSWERS = (
+    select(MentionRow.text, MentionRow.seen_at, OutboxRow.posted_at)
+    .join(OutboxRow, OutboxRow.uri == MentionRow.parent_uri)
+    .where(MentionRow.did == bindparam("did"), MentionRow.seen_at > bindparam("since"))
+    .where(OutboxRow.posted_at.is_not(None))
+    .order_by(MentionRow.seen_at.desc())
+    .limit(RECENT)
+)
+STANDING = _standing()

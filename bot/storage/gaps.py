@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from bot.domain.mention import OPEN
 from bot.storage import jobs
@@ -15,10 +15,17 @@ from bot.storage.tables import BlockRow, GapRow, JobRow, MentionRow
 from memory.tables import PersonRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+
+    from sqlalchemy import Select
 
     from bot.domain.events import Gap
     from memory.db import Tx
+
+
+ROWS = 10_000  # read at a time
+TRACKED_PEOPLE = select(PersonRow.did).union(select(MentionRow.did).where(MentionRow.state.in_(OPEN)))
 
 
 class Recovery(StrEnum):
@@ -59,8 +66,8 @@ def record(tx: Tx, gap: Gap, now: datetime) -> bool:
     place = {"host": gap.host, "since": gap.since, "until": gap.until}
     closed_at = now if gap.replayed else None
     tx.execute(insert(GapRow).values(reason=gap.why, at=now, closed_at=closed_at, **place))
-    for did in () if gap.replayed else tracked_people(tx):
-        jobs.add(tx, JobKind.RECHECK, did, now)
+    if not gap.replayed:
+        jobs.add_all(tx, JobKind.RECHECK, TRACKED_PEOPLE, now)
     return True
 
 
@@ -85,15 +92,32 @@ def latest(tx: Tx, *, limit: int, still_open: bool = False) -> tuple[RecordedGap
     return tuple(RecordedGap(*row) for row in tx.execute(rows))
 
 
-def tracked_people(tx: Tx) -> list[str]:
-    """The DIDs of everybody with memory or with an open mention."""
-    waiting = select(MentionRow.did).where(MentionRow.state.in_(OPEN))
-    return list(tx.execute(select(PersonRow.did).union(waiting)).scalars())
+def tracked_people(tx: Tx, since: datetime | None = None) -> Iterator[str]:
+    """The DIDs of everybody with memory or with an open mention; of those who wrote `since`.
+
+    One may come twice.
+    """
+    if since is not None:
+        yield from _stream(tx, select(MentionRow.did).where(MentionRow.seen_at >= since))
+        return
+    yield from _stream(tx, select(PersonRow.did))
+    yield from _stream(tx, select(MentionRow.did).where(MentionRow.state.in_(OPEN)))
 
 
-def tracked_posts(tx: Tx) -> list[str]:
-    """The AT URIs to track besides those of tracked people: thread roots, others' mentions, blocks."""
-    roots = select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)))
-    stranger = MentionRow.did.not_in(select(PersonRow.did))
-    words = select(MentionRow.uri).where(stranger, MentionRow.text != "")
-    return list(tx.execute(roots.union(words, select(BlockRow.uri))).scalars())
+def tracked_posts(tx: Tx, since: datetime | None = None) -> Iterator[str]:
+    """The AT URIs to track besides those of tracked people: thread roots, others' mentions, blocks.
+
+    `since`: of the mentions that were stored from then on. One may come twice.
+    """
+    recent = [] if since is None else [MentionRow.seen_at >= since]
+    stranger = ~exists().where(PersonRow.did == MentionRow.did)
+    yield from _stream(
+        tx, select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)), *recent)
+    )
+    yield from _stream(tx, select(MentionRow.uri).where(stranger, MentionRow.text != "", *recent))
+    yield from _stream(tx, select(BlockRow.uri))
+
+
+def _stream(tx: Tx, names: Select[str]) -> Iterator[str]:
+    """The rows a few at a time: all together take as much memory as what they are read for."""
+    return iter(tx.scalars(names.execution_options(yield_per=ROWS)))

@@ -5,9 +5,10 @@ It waits for the reply that tells them: it is remembered once that is posted, an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from bot.domain.turn import Lesson
 from bot.storage.tables import IntroductionRow
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from memory.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A reply tells the person what the bot is. `lesson`: what is learned then; None: nothing."""
+
+    lesson: Lesson | None
 
 
 def put(tx: Tx, uri: str, lesson: Lesson | None) -> None:
@@ -31,17 +39,13 @@ def put(tx: Tx, uri: str, lesson: Lesson | None) -> None:
     tx.execute(row.on_conflict_do_update(index_elements=["mention_uri"], set_=columns))
 
 
-def waits(tx: Tx, uri: str) -> bool:
-    """Whether the reply to this mention is to tell the person."""
-    found = select(IntroductionRow.mention_uri).where(IntroductionRow.mention_uri == uri)
-    return tx.execute(found).first() is not None
-
-
-def take(tx: Tx, uri: str) -> Lesson | None:
-    """What waited for the reply to this mention; it does not wait any more."""
+def take(tx: Tx, uri: str) -> Introduction | None:
+    """What waited for the reply to this mention, and does not wait any more; None if that tells nothing."""
     waiting = delete(IntroductionRow).where(IntroductionRow.mention_uri == uri)
-    row = tx.execute(waiting.returning(IntroductionRow.__table__)).one()
-    return Lesson(row.key, load_edits(row.edits), row.answer) if row.key else None
+    row = tx.execute(waiting.returning(IntroductionRow.__table__)).first()
+    if row is None:
+        return None
+    return Introduction(Lesson(row.key, load_edits(row.edits), row.answer) if row.key else None)
 
 
 def drop(tx: Tx, uris: Collection[str]) -> None:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, literal, select, true, update
 
 from bot.storage.tables import JobRow
 from memory.db import insert
+from memory.tables import Instant
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+    from sqlalchemy import CompoundSelect
 
     from memory.db import Tx
 
@@ -47,6 +50,22 @@ def add(tx: Tx, kind: JobKind, subject: str, now: datetime, due_at: datetime | N
     tx.execute(row.on_conflict_do_update(index_elements=["kind", "subject"], set_=values))
 
 
+def add_all(tx: Tx, kind: JobKind, subjects: CompoundSelect[str], now: datetime) -> None:
+    """Add the job for each of these subjects, in one statement: they may be everybody."""
+    all_of_them = subjects.subquery()
+    columns = {
+        "kind": literal(kind.value),
+        "subject": all_of_them.c[0],
+        "at": literal(now, Instant),
+        "due_at": literal(now, Instant),
+        "attempts": literal(0),
+    }
+    rows = select(*columns.values()).where(true())  # without a WHERE, SQLite takes ON for a join's
+    row = insert(tx, JobRow).from_select(list(columns), rows)
+    again = {name: row.excluded[name] for name in ("at", "due_at", "attempts")}
+    tx.execute(row.on_conflict_do_update(index_elements=["kind", "subject"], set_=again))
+
+
 def cancel(tx: Tx, kind: JobKind, subject: str) -> bool:
     cancelled = delete(JobRow).where(JobRow.kind == kind, JobRow.subject == subject)
     return bool(tx.execute(cancelled).rowcount)
@@ -54,7 +73,7 @@ def cancel(tx: Tx, kind: JobKind, subject: str) -> bool:
 
 def cancel_all(tx: Tx, subject: str) -> None:
     """Cancel every job about this subject."""
-    tx.execute(delete(JobRow).where(JobRow.subject == subject))
+    tx.execute(delete(JobRow).where(JobRow.kind.in_(list(JobKind)), JobRow.subject == subject))
 
 
 def is_due(tx: Tx, now: datetime) -> bool:

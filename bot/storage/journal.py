@@ -2,7 +2,7 @@
 
 It outlives the database: an older copy of the database, an old export and a late event are held against it.
 It is a file beside the database, not in its backup. Each line is `<hash> <time>`; the first line holds the
-salt. The hash is that of a DID, of a post's AT URI or of a note. On PostgreSQL salt and lines stand in the
+salt. The hash is that of a DID, of a post's AT URI or of a note. On PostgreSQL salts and lines stand in the
 database as well, for the other machines.
 """
 
@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select
 from bot.domain.said import is_before, said_at
 from bot.domain.uris import author
 from bot.errors import JournalUnavailable
+from bot.storage import salted_file, shared_salts
 from bot.storage.ledger import KEEP_FOR
 from bot.storage.salted_file import SaltedFile
 from bot.storage.tables import ErasureRow, ErasureSaltRow
@@ -43,10 +44,32 @@ def answer_key(mention_uri: str) -> str:
     return f"answer {mention_uri}"
 
 
+SALT = select(ErasureSaltRow.salt).where(ErasureSaltRow.id == 1)
+
+
+def merge(path: Path, other: Path) -> int:
+    """Take what the journal at `other` knows into that at `path`. Returns how many lines were new there.
+
+    Raises JournalUnavailable. A journal that is not there yet is made, with the salt of the other.
+    """
+    theirs = SaltedFile(other, MAGIC, JournalUnavailable)
+    lines = list(theirs.new_lines())
+    return salted_file.merge(path, MAGIC, JournalUnavailable, theirs.salts, lines)
+
+
+def merge_database(path: Path, tx: Tx) -> int:
+    """The same with what a database has of a journal, if it has one."""
+    salts = shared_salts.read(tx, ErasureSaltRow)
+    if not salts:
+        return 0
+    lines = [_line(row.hash, row.at) for row in tx.execute(select(ErasureRow.hash, ErasureRow.at))]
+    return salted_file.merge(path, MAGIC, JournalUnavailable, salts, lines)
+
+
 def is_shared(db: Database) -> bool:
     """Whether the database has a journal, too."""
     with db.read() as tx:
-        return tx.scalar(select(ErasureSaltRow.salt)) is not None
+        return tx.scalar(SALT) is not None
 
 
 class Journal:
@@ -64,12 +87,14 @@ class Journal:
             return
         with db.write() as tx:
             lock(tx, "journal")  # one machine sets the salt
-            salt = tx.scalar(select(ErasureSaltRow.salt)) or ""
+            salt = tx.scalar(SALT) or ""
             self._file = SaltedFile(path, MAGIC, JournalUnavailable, salt)
-            if salt not in {"", self._file.salt}:
+            self._refresh()  # it may name further salts
+            if salt not in {"", *self._file.salts}:
                 raise JournalUnavailable(
                     f"{path} belongs to another database; move it away to use this one's"
                 )
+            self._file.use(salt)
             tx.execute(insert(tx, ErasureSaltRow).values(id=1, salt=self._file.salt).on_conflict_do_nothing())
         self.exchange(db)
 
@@ -88,10 +113,10 @@ class Journal:
     def erased_at(self, name: str, tx: Tx | None = None) -> datetime | None:
         """The time of the last wish to erase this. With `tx` the other machines' wishes count as well."""
         self._refresh()
-        digest = self._file.hash(name)
-        found = [self._erased_at.get(digest)]
+        hashes = self._file.hashes(name)
+        found = [self._erased_at.get(digest) for digest in hashes]
         if self._shared and tx is not None:
-            found.append(tx.scalar(select(func.max(ErasureRow.at)).where(ErasureRow.hash == digest)))
+            found.append(tx.scalar(select(func.max(ErasureRow.at)).where(ErasureRow.hash.in_(hashes))))
         return max(filter(None, found), default=None)
 
     def wish_after(self, name: str, said: datetime | None, tx: Tx | None = None) -> datetime | None:
@@ -127,9 +152,11 @@ class Journal:
         with db.write() as tx:
             tx.execute(delete(ErasureRow).where(ErasureRow.at < self._clock() - KEEP_FOR))
             self._share(tx, list(self._erased_at.items()))
+            salts = shared_salts.share(tx, ErasureSaltRow, self._file.salts)
             rows = tx.execute(
                 select(ErasureRow.hash, func.max(ErasureRow.at)).group_by(ErasureRow.hash)
             ).all()
+        self._file.add_salts(salts)
         self._file.append([_line(each, at) for each, at in rows if not self._knows(each, at)])
 
     @staticmethod

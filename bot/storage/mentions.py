@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
+from bot.domain import pacing
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
-from bot.errors import FenceLost
-from bot.storage import queue
+from bot.storage import claimed, queue
+from bot.storage.claimed import MENTION
 from bot.storage.queue import literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow
-from memory.db import insert
+from memory.prepared import per_database
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime, timedelta
 
     from sqlalchemy import Row, Select
 
     from bot.domain.mention import StrongRef
     from bot.domain.prompt import Usage
+    from bot.storage.claimed import Locked
     from memory.db import Database, Tx
 
+T = TypeVar("T")
 CLAIM_TRIES = 5
 PUBLISHING, THINKING = frozenset({State.DRAFTED, State.POSTING}), frozenset({State.THINKING})
 CLAIMED_STATE = {State.WAITING: State.THINKING, State.DRAFTED: State.POSTING}
 UNDER_WAY = PUBLISHING | THINKING  # few at a time: the limits allow no more
 WISHES = tuple(command for command in Command if command.forgets)
+CLAIM = (
+    update(MENTION)
+    .where(MENTION.c.uri == bindparam("claimed"))
+    .values(fence=MENTION.c.fence + 1, attempts=MENTION.c.attempts + 1)
+)
+ADD_USAGE = claimed.CHANGE.values(
+    tokens_in=MENTION.c.tokens_in + bindparam("more_in"),
+    tokens_out=MENTION.c.tokens_out + bindparam("more_out"),
+    cost=MENTION.c.cost + bindparam("more_cost"),  # unknown once, unknown for good
+)
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
@@ -39,11 +52,16 @@ def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: st
     """Store a mention as waiting. False if it was stored already."""
     fresh = post_columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
     counters = dict.fromkeys(("fence", "attempts", "post_failures", "tokens_in", "tokens_out", "cost"), 0)
-    row = insert(tx, MentionRow).values(uri=mention.uri, did=mention.did, **fresh, **counters)
-    added = tx.execute(row.on_conflict_do_nothing().returning(MentionRow.uri)).first()
+    added = tx.scalar(_accepting(tx), {"uri": mention.uri, "did": mention.did, **fresh, **counters})
     if added is not None:
         queue.enqueue(tx, mention.did, due_at)
     return added is not None
+
+
+@per_database
+def _accepting(insert: Any) -> Any:
+    row = insert(MENTION)
+    return row.on_conflict_do_nothing().returning(MENTION.c.uri)
 
 
 def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bool:
@@ -81,10 +99,24 @@ def claim(
     Replies that are ready come before mentions to think about; of these, people take turns. `states` limits
     what may be claimed.
     """
+    return begin(db, worker, lambda _, claim: claim, now=now, lease=lease, states=states)
+
+
+def begin(
+    db: Database,
+    worker: str,
+    step: Callable[[Tx, Claim], T],
+    *,
+    now: datetime,
+    lease: timedelta,
+    states: Collection[State] | None = None,
+) -> T | None:
+    """Claim a mention, and take the first `step` in the same transaction. Returns what came of it."""
     for _ in range(CLAIM_TRIES):
         try:
             with db.write() as tx:
-                return _claim(tx, worker, now, lease, states)
+                claim = _claim(tx, worker, now, lease, states)
+                return step(tx, claim) if claim else None
         except IntegrityError:  # another worker took a mention of the same person just now
             continue
     return None
@@ -93,26 +125,16 @@ def claim(
 def _claim(
     tx: Tx, worker: str, now: datetime, lease: timedelta, states: Collection[State] | None
 ) -> Claim | None:
-    row = _next_ready(tx, now, PUBLISHING, states) or _next_ready(tx, now, THINKING, states)
-    if row is None and _may_wait(states):
-        row = queue.next_waiting(tx, now)
+    row = _next(tx, now, states)
+    while row is not None and _is_deadly(row):
+        _put_off(tx, row, now)
+        row = _next(tx, now, states)
     if row is None:
         return None
     before = State(row.state)
     state = CLAIMED_STATE.get(before, before)
-    failures = row.post_failures + (before in ACTIVE)  # whoever had it died, perhaps of it
-    tx.execute(
-        update(MentionRow)
-        .where(MentionRow.uri == row.uri)
-        .values(
-            state=state,
-            fence=MentionRow.fence + 1,
-            attempts=MentionRow.attempts + 1,
-            post_failures=failures,
-            worker=worker,
-            due_at=now + lease,
-        )
-    )
+    claimed_by = {"state": state, "worker": worker, "due_at": now + lease}
+    tx.execute(CLAIM, {"claimed": row.uri} | claimed_by)
     return Claim(
         mention=to_mention(row),
         state=state,
@@ -120,75 +142,59 @@ def _claim(
         attempts=row.attempts + 1,
         seen_at=row.seen_at,
         post_at=row.post_at,
-        post_failures=failures,
+        post_failures=row.post_failures,
     )
 
 
-def _next_ready(
-    tx: Tx, now: datetime, kind: frozenset[State], states: Collection[State] | None
-) -> Row[Any] | None:
-    """The mention in a state of this kind (and of `states`) that is due longest."""
-    wanted = kind if states is None else kind & set(states)
-    return tx.execute(_ready(wanted), {"now": now}).first() if wanted else None
+def _next(tx: Tx, now: datetime, states: Collection[State] | None) -> Row[Any] | None:
+    wanted = UNDER_WAY if states is None else UNDER_WAY & set(states)
+    row = tx.execute(_ready(wanted), {"now": now}).first() if wanted else None
+    return queue.next_waiting(tx, now) if row is None and _may_wait(states) else row
+
+
+def _is_deadly(row: Row[Any]) -> bool:
+    """Whether workers died again and again over this mention, perhaps of it."""
+    return row.state in ACTIVE and row.attempts > 1
+
+
+def _put_off(tx: Tx, row: Row[Any], now: datetime) -> None:
+    """Give the mention back for longer each time, until its age ends it: the deaths may be the machine's."""
+    until, state = pacing.retry_at(now, row.attempts, None, 1.0), POSTPONED_STATE[State(row.state)]
+    given_back = {"state": state, "due_at": until, "worker": None, "why": "workers died over it"}
+    back = update(MentionRow).where(MentionRow.uri == row.uri)
+    tx.execute(back.values(fence=MentionRow.fence + 1, **given_back))
+    if state is State.WAITING:
+        queue.enqueue(tx, row.did, until)
 
 
 @cache  # to build it takes longer than to run it
 def _ready(states: frozenset[State]) -> Select[Any]:
+    """The mention that is due longest, of those that are to be published if there are any."""
     other = aliased(MentionRow)
     served = select(other.uri).where(
         other.did == MentionRow.did,
         other.state.in_(literals("thinking", "posting")),
         other.uri != MentionRow.uri,
     )
-    ready = _under_way(states).where(~served.exists()).order_by(MentionRow.due_at).limit(1)
+    order = MentionRow.state == literal_column("'thinking'"), MentionRow.due_at
+    ready = _under_way(states).where(~served.exists()).order_by(*order).limit(1)
     return ready.with_for_update(skip_locked=True)
 
 
-def update_claimed(tx: Tx, claim: Claim, **values: object) -> None:
-    """Change columns of the claimed mention. Raises FenceLost if the claim is no longer this worker's."""
-    written = tx.execute(
-        update(MentionRow)
-        .where(
-            MentionRow.uri == claim.mention.uri,
-            MentionRow.fence == claim.fence,
-            MentionRow.state == claim.state,
-        )
-        .values(**values)
-    )
-    if not written.rowcount:
-        raise FenceLost(claim.mention.uri)
-
-
 def renew(tx: Tx, claim: Claim, until: datetime) -> None:
-    update_claimed(tx, claim, due_at=until)
-
-
-def lock_claimed(tx: Tx, claim: Claim) -> None:
-    """Lock the claimed mention until the transaction ends. Raises FenceLost."""
-    update_claimed(tx, claim, worker=MentionRow.worker)
-
-
-def admit(tx: Tx, claim: Claim, now: datetime) -> None:
-    """Count this mention against the limits from now on."""
-    update_claimed(tx, claim, admitted_at=now)
+    claimed.update(tx, claim, due_at=until)
 
 
 def set_root(tx: Tx, claim: Claim, root: StrongRef) -> None:
     """Store which thread the mention is in. Raises FenceLost."""
-    update_claimed(tx, claim, root_uri=root.uri, root_cid=root.cid)
+    claimed.update(tx, claim, root_uri=root.uri, root_cid=root.cid)
 
 
-def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> None:
-    """Add what the turn cost, however it ended."""
-    update_claimed(
-        tx,
-        claim,
-        brain=brain,
-        model=usage.model,
-        tokens_in=MentionRow.tokens_in + usage.tokens_in,
-        tokens_out=MentionRow.tokens_out + usage.tokens_out,
-        cost=None if usage.cost is None else MentionRow.cost + usage.cost,  # unknown once, unknown for good
-    )
+def add_usage(tx: Tx, claim: Claim, brain: str, usage: Usage) -> Locked:
+    """Add what the turn cost, however it ended. Raises FenceLost."""
+    used: dict[str, object] = {"brain": brain, "model": usage.model}
+    more = {"more_in": usage.tokens_in, "more_out": usage.tokens_out, "more_cost": usage.cost}
+    return claimed.change(tx, claim, ADD_USAGE, {**used, **more})
 
 
 def postpone(
@@ -204,7 +210,7 @@ def postpone(
 
     With `post_suspected` it counts also among those of which the post itself may be the cause.
     """
-    update_claimed(
+    claimed.update(
         tx,
         claim,
         state=POSTPONED_STATE[claim.state],
@@ -218,8 +224,8 @@ def postpone(
         queue.enqueue(tx, claim.mention.did, until)
 
 
-def uris_of(tx: Tx, did: str) -> list[str]:
-    return list(tx.execute(select(MentionRow.uri).where(MentionRow.did == did)).scalars())
+def uris_of(tx: Tx, did: str, limit: int | None = None) -> list[str]:
+    return list(tx.scalars(select(MentionRow.uri).where(MentionRow.did == did).limit(limit)))
 
 
 def texts_of(tx: Tx, uris: Collection[str]) -> list[str]:

@@ -3,45 +3,68 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from bot.domain import pacing
 from bot.domain.mention import Part, State, StrongRef
 from bot.domain.uris import AtUri
-from bot.storage.mentions import lock_claimed, update_claimed
+from bot.storage import claimed
 from bot.storage.rows import to_part
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import lock
+from memory.prepared import table_of
 
 PLANNED = (State.DRAFTED, State.POSTING, State.ANSWERED)  # a time to post counts while the reply may stand
+OUTBOX = table_of(OutboxRow)
+ANSWER = OUTBOX.c.mention_uri == bindparam("answered")
+DROP = delete(OUTBOX).where(ANSWER)
+CHANGE = update(OUTBOX).where(ANSWER, OUTBOX.c.part == bindparam("number"))
+PARTS = (
+    select(OUTBOX)
+    .where(OUTBOX.c.mention_uri.in_(bindparam("uris", expanding=True)))
+    .order_by(OUTBOX.c.mention_uri, OUTBOX.c.part)
+)
+TIMES = select(MentionRow.post_at, MentionRow.did).where(
+    MentionRow.post_at > bindparam("since"),
+    MentionRow.state.in_(PLANNED),
+    MentionRow.uri != bindparam("this"),
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from bot.domain.limits import Pace
     from bot.domain.mention import Claim, Mention
+    from bot.storage.claimed import Locked
     from memory.db import Tx
 
 
-def draft(tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime) -> datetime:
-    """Store the reply; the brain is not asked about this mention again. Returns when to post it."""
+def draft(
+    tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime, lease: timedelta | None = None
+) -> datetime | Claim:
+    """Store the reply; the brain is not asked about this mention again. Returns when to post it.
+
+    With a `lease`, who drafts what is due at once claims it at once: then that claim is returned.
+    """
     post_at = _time_to_post(tx, claim.mention, now + pace.post_delay, pace)
-    write_parts(tx, claim.mention.uri, parts)
-    update_claimed(
-        tx,
-        claim,
-        state=State.DRAFTED,
-        due_at=post_at,
-        post_at=post_at,
-        drafted_at=now,
-        attempts=0,
-        post_failures=0,
-        worker=None,
+    if claim.fence > 1:  # else nobody drafted one before
+        _drop_parts(tx, claim.mention.uri)
+    _add_parts(tx, claim.mention.uri, parts)
+    drafted = {"post_at": post_at, "drafted_at": now, "post_failures": 0}
+    if lease is None or post_at > now:
+        given_back = {"state": State.DRAFTED, "due_at": post_at, "attempts": 0, "worker": None}
+        claimed.update(tx, claim, **drafted, **given_back)
+        return post_at
+    kept = replace(
+        claim, state=State.POSTING, fence=claim.fence + 1, attempts=1, post_at=post_at, post_failures=0
     )
-    return post_at
+    again = {"state": kept.state, "fence": kept.fence, "attempts": kept.attempts, "due_at": now + lease}
+    claimed.update(tx, claim, **drafted, **again)
+    return kept
 
 
 def draft_at_once(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> None:
@@ -55,30 +78,34 @@ def draft_at_once(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> Non
 
 
 def write_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
-    tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri == uri))
-    for part in parts:
-        tx.execute(
-            insert(OutboxRow).values(
-                mention_uri=uri, part=part.index, text=part.text, facets=json.dumps(part.facets)
-            )
-        )
+    _drop_parts(tx, uri)
+    _add_parts(tx, uri, parts)
+
+
+def _drop_parts(tx: Tx, uri: str) -> None:
+    tx.execute(DROP, {"answered": uri})
+
+
+def _add_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
+    rows = [
+        {"mention_uri": uri, "part": part.index, "text": part.text, "facets": json.dumps(part.facets)}
+        for part in parts
+    ]
+    if rows:
+        tx.execute(insert(OUTBOX), rows)
 
 
 def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
     """Give a draft that missed its time to post the next free one, which may be now, and return it."""
     post_at = _time_to_post(tx, claim.mention, now, pace)
-    update_claimed(tx, claim, post_at=post_at)
+    claimed.update(tx, claim, post_at=post_at)
     return post_at
 
 
 def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
     lock(tx, "slots")
     since = earliest - max(pace.spacing, pace.person_spacing)
-    planned = tx.execute(
-        select(MentionRow.post_at, MentionRow.did).where(
-            MentionRow.post_at > since, MentionRow.state.in_(PLANNED), MentionRow.uri != mention.uri
-        )
-    ).all()
+    planned = tx.execute(TIMES, {"since": since, "this": mention.uri}).all()
     to_person = [row.post_at for row in planned if row.did == mention.did]
     return pacing.post_at(earliest, [row.post_at for row in planned], to_person, pace)
 
@@ -89,33 +116,29 @@ def parts(tx: Tx, uri: str) -> tuple[Part, ...]:
 
 def parts_of(tx: Tx, uris: Sequence[str]) -> dict[str, tuple[Part, ...]]:
     """The parts of the replies to these mentions, in order; none for a mention without a reply."""
-    rows = (
-        select(OutboxRow.__table__)
-        .where(OutboxRow.mention_uri.in_(uris))
-        .order_by(OutboxRow.mention_uri, OutboxRow.part)
-    )
     found: dict[str, tuple[Part, ...]] = dict.fromkeys(uris, ())
-    for row in tx.execute(rows) if uris else ():
+    for row in tx.execute(PARTS, {"uris": list(uris)}) if uris else ():
         found[row.mention_uri] += (to_part(row),)
     return found
 
 
-def fix_record(tx: Tx, claim: Claim, part: Part) -> None:
-    """Store the part's record key and record. They do not change any more."""
-    lock_claimed(tx, claim)
+def fix_record(tx: Tx, claim: Claim, part: Part) -> Locked:
+    """Store the part's record key and record. They do not change any more. Raises FenceLost."""
+    locked = claimed.lock(tx, claim)
     _update_part(tx, claim, part.index, rkey=part.rkey, record=part.record)
+    return locked
 
 
-def mark_posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> None:
-    """Store that the part was posted, as `part.ref`."""
+def mark_posted(tx: Tx, claim: Claim, part: Part, now: datetime) -> Locked:
+    """Store that the part was posted, as `part.ref`. Raises FenceLost."""
     assert part.ref is not None
-    lock_claimed(tx, claim)
+    locked = claimed.lock(tx, claim)
     _update_part(tx, claim, part.index, rkey=part.rkey, uri=part.ref.uri, cid=part.ref.cid, posted_at=now)
+    return locked
 
 
 def _update_part(tx: Tx, claim: Claim, index: int, **values: object) -> None:
-    part = (OutboxRow.mention_uri == claim.mention.uri) & (OutboxRow.part == index)
-    tx.execute(update(OutboxRow).where(part).values(**values))
+    tx.execute(CHANGE, values | {"answered": claim.mention.uri, "number": index})
 
 
 def posted_to(tx: Tx, uris: Collection[str]) -> frozenset[str]:

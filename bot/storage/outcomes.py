@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import select, update
 
+from bot.counts import ENDED
 from bot.domain.mention import OPEN, State
-from bot.storage import direct_messages, introductions, outbox, redaction
-from bot.storage.mentions import update_claimed
+from bot.domain.reasons import kind_of_reason
+from bot.storage import claimed, direct_messages, introductions, redaction
 from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow
 from memory.db import after_commit
@@ -18,8 +19,10 @@ from memory.db import after_commit
 log = structlog.get_logger()
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
+
+    from sqlalchemy import Row
 
     from bot.domain.mention import Claim, Entry
     from memory.db import Tx
@@ -27,8 +30,7 @@ if TYPE_CHECKING:
 
 def finish(tx: Tx, claim: Claim, state: State, why: str | None, now: datetime) -> None:
     """Record the outcome of a claimed mention. Only the operator's `mention retry` reopens it."""
-    update_claimed(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)
-    _end(tx, [claim.mention.uri])
+    _end(tx, [claimed.end(tx, claim, state=state, why=why, ended_at=now, due_at=None, worker=None)])
 
 
 def decline(tx: Tx, uri: str, why: str, now: datetime) -> bool:
@@ -45,28 +47,32 @@ def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
     """Decline all open mentions that match `which`. Returns how many."""
     ended = {"state": State.DECLINED, "why": why, "ended_at": now, "due_at": None, "worker": None}
     still_open = update(MentionRow).where(which, MentionRow.state.in_(OPEN))
-    fenced = still_open.values(fence=MentionRow.fence + 1, **ended).returning(MentionRow.uri)
-    uris = tx.execute(fenced).scalars().all()
-    _end(tx, uris)
-    return len(uris)
+    fenced = still_open.values(fence=MentionRow.fence + 1, **ended).returning(*claimed.ENDING)
+    rows = tx.execute(fenced).all()
+    _end(tx, rows)
+    return len(rows)
 
 
-def _end(tx: Tx, uris: Sequence[str]) -> None:
-    log_outcomes(tx, uris)
-    introductions.drop(tx, uris)
-    direct_messages.drop(tx, uris)
-    redaction.erase_marked(tx, uris)
+def log_outcome(tx: Tx, uri: str) -> None:
+    """Log and count the outcome of this mention, once the transaction is committed."""
+    row = tx.execute(select(*claimed.ENDING).where(MentionRow.uri == uri)).one()
+    after_commit(tx, partial(_log_outcome, to_entry(row, ()), row.parts))
 
 
-def log_outcomes(tx: Tx, uris: Iterable[str]) -> None:
-    """Log the outcomes of these mentions, once the transaction is committed."""
-    for uri in uris:
-        row = tx.execute(select(MentionRow.__table__).where(MentionRow.uri == uri)).one()
-        after_commit(tx, partial(_log_outcome, to_entry(row, outbox.parts(tx, row.uri))))
+def _end(tx: Tx, rows: Sequence[Row[Any]]) -> None:
+    """Log and count the outcomes, and drop what ended mentions need no more. `rows`: with `ENDING`."""
+    for row in rows:
+        after_commit(tx, partial(_log_outcome, to_entry(row, ()), row.parts))
+    if waiting := [row.uri for row in rows if row.introduces]:
+        introductions.drop(tx, waiting)
+    if unsent := [row.uri for row in rows if row.messages]:
+        direct_messages.drop(tx, unsent)
+    redaction.erase_marked(tx, [row.uri for row in rows if row.answer_forgotten or row.hidden_root])
 
 
-def _log_outcome(entry: Entry) -> None:
+def _log_outcome(entry: Entry, parts: int) -> None:
     """Durations are in milliseconds: stored to drafted, time to post to ended, stored to ended."""
+    ENDED.add(entry.state, kind_of_reason(entry.state, entry.why))
     log.info(
         "mention.ended",
         uri=entry.mention.uri,
@@ -79,7 +85,7 @@ def _log_outcome(entry: Entry) -> None:
         tokens_out=entry.tokens_out,
         cost=entry.cost,
         attempts=entry.attempts,
-        parts=len(entry.parts),
+        parts=parts,
         drafted_ms=_ms(entry.seen_at, entry.drafted_at),
         posted_ms=_ms(entry.post_at, entry.ended_at),
         total_ms=_ms(entry.seen_at, entry.ended_at),

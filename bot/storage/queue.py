@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, func, literal_column, select, update
+from sqlalchemy import (
+    bindparam,
+    case,
+    delete,
+    exists,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
 from bot.domain.fairness import Turn, newcomers_first
 from bot.storage.tables import MentionRow, PersonQueueRow
 from memory.db import insert
+from memory.prepared import per_database, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Select
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 NEWCOMERS = ""  # the row of the lane that all newcomers share
+REGULAR, NEWCOMER, LANE, LAST = "regular", "newcomer", "lane", "last"
 NEXT_PLACE = timedelta(microseconds=1)
 MAX_EMPTY = 100  # people looked at in one claim who have nothing due
 COLUMNS = PersonQueueRow.did, PersonQueueRow.turn_at, PersonQueueRow.served, PersonQueueRow.held
@@ -35,23 +48,44 @@ ANSWERED = MentionRow.state == literal_column("'answered'")
 ACTIVE = MentionRow.state.in_(literals("thinking", "posting"))
 
 
-def is_newcomer(tx: Tx, did: str) -> bool:
-    """Whether this person had no answer yet."""
-    answered = select(MentionRow.uri).where(MentionRow.did == did, ANSWERED).limit(1)
-    return tx.execute(answered).first() is None
+QUEUE = table_of(PersonQueueRow)
+PERSON = QUEUE.c.did == bindparam("who")
+NEW: ColumnElement[bool] = ~exists().where(MentionRow.did == bindparam("who"), ANSWERED)  # had no answer yet
+HEAD = (
+    select(MentionRow.__table__)
+    .where(MentionRow.did == bindparam("who"), WAITING)
+    .order_by(MentionRow.due_at)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+WAITS = select(MentionRow.uri).where(MentionRow.did == QUEUE.c.did, WAITING).limit(1)
+IS_IDLE = WAITS.scalar_subquery().is_(None)  # an anti-join might read all that wait
+DROP_IDLE = delete(QUEUE).where(QUEUE.c.did.in_(bindparam("dids", expanding=True)), IS_IDLE)
+LANE_OF = select(QUEUE.c.newcomer).where(PERSON).scalar_subquery()
+FIRST = (
+    select(QUEUE.c.did)
+    .where(QUEUE.c.newcomer == LANE_OF, QUEUE.c.did != NEWCOMERS)
+    .order_by(QUEUE.c.turn_at, QUEUE.c.served)
+    .limit(MAX_EMPTY)
+)
+# locked before they are dropped: of whoever is locked by another, a mention may just be stored
+IDLE = select(QUEUE.c.did).where(QUEUE.c.did.in_(FIRST), IS_IDLE).with_for_update(skip_locked=True)
+BEHIND: Any = {"turn_at": bindparam("last"), "served": QUEUE.c.served + 1, "held": False}
+END_TURN = update(QUEUE).where(PERSON).values(newcomer=NEW, **BEHIND).returning(QUEUE.c.newcomer)
 
 
 def enqueue(tx: Tx, did: str, due_at: datetime) -> None:
     """Let this person have a turn from then on, because a mention of theirs waits."""
-    row = insert(tx, PersonQueueRow).values(
-        did=did, newcomer=is_newcomer(tx, did), turn_at=due_at, served=0, held=False
-    )
-    sooner = case((PersonQueueRow.turn_at > due_at, due_at), else_=PersonQueueRow.turn_at)
-    tx.execute(
-        row.on_conflict_do_update(
-            index_elements=["did"], set_={"turn_at": sooner, "newcomer": row.excluded.newcomer}
-        )
-    )
+    tx.execute(_enqueuing(tx), {"who": did, "due": due_at})
+
+
+@per_database
+def _enqueuing(insert: Any) -> Any:
+    new = {"did": bindparam("who"), "newcomer": NEW, "turn_at": bindparam("due"), "served": 0, "held": False}
+    row = insert(QUEUE).values(**new)
+    sooner = case((QUEUE.c.turn_at > row.excluded.turn_at, row.excluded.turn_at), else_=QUEUE.c.turn_at)
+    later = {"turn_at": sooner, "newcomer": row.excluded.newcomer}
+    return row.on_conflict_do_update(index_elements=["did"], set_=later)
 
 
 def hold(tx: Tx, until: datetime, did: str | None = None) -> None:
@@ -67,43 +101,48 @@ def hold(tx: Tx, until: datetime, did: str | None = None) -> None:
 
 def has_turn(tx: Tx, now: datetime) -> bool:
     """Whether it may be somebody's turn."""
-    found = [turn for who in (REGULAR, NEWCOMER) if (turn := _turn(tx, who)) and turn.at <= now]
-    return bool(found)
+    heads = _heads(tx)
+    return any(heads[lane].turn.at <= now for lane in (REGULAR, NEWCOMER) if lane in heads)
 
 
 def next_waiting(tx: Tx, now: datetime) -> Row[Any] | None:
     """The mention whose turn it is, and its person's turn is over. None if nobody has one."""
     for _ in range(MAX_EMPTY):
-        did = _next_person(tx, now)
+        heads = _heads(tx)
+        did = _next_person(tx, heads, now)
         if did is None:
             return None
-        waiting = select(MentionRow.__table__).where(MentionRow.did == did, WAITING)
-        head = waiting.order_by(MentionRow.due_at).limit(1)
-        row = tx.execute(head.with_for_update(skip_locked=True)).first()
+        row = tx.execute(HEAD, {"who": did}).first()
         if row is not None and row.due_at <= now:
-            _end_turn(tx, did, now)
+            _end_turn(tx, did, _last_place(heads, now))
             return row
         if row is not None:
             tx.execute(update(PersonQueueRow).where(PersonQueueRow.did == did).values(turn_at=row.due_at))
         else:
-            drop_idle(tx, [did])
+            drop_idle(tx, [did, *tx.scalars(IDLE, {"who": did})])
     return None
 
 
 def drop_idle(tx: Tx, dids: Iterable[str]) -> None:
     """Drop the people of whom nothing waits."""
-    waits = select(MentionRow.uri).where(MentionRow.did == PersonQueueRow.did, WAITING)
-    idle = delete(PersonQueueRow).where(PersonQueueRow.did.in_(list(dids)), ~waits.exists())
-    tx.execute(idle)
+    tx.execute(DROP_IDLE, {"dids": list(dids)})
 
 
-def _next_person(tx: Tx, now: datetime) -> str | None:
-    first = newcomers_first(_turn(tx, REGULAR), _turn(tx, NEWCOMER), _turn(tx, LANE), now)
-    for who in (NEWCOMER, REGULAR) if first else (REGULAR,):
-        due = who.where(PersonQueueRow.turn_at <= now).with_for_update(skip_locked=True)
-        if found := tx.execute(due).first():
-            return str(found.did)
+def _next_person(tx: Tx, heads: Mapping[str, Head], now: datetime) -> str | None:
+    turns = {lane: head.turn for lane, head in heads.items()}
+    first = newcomers_first(turns.get(REGULAR), turns.get(NEWCOMER), turns.get(LANE), now)
+    for lane in (NEWCOMER, REGULAR) if first else (REGULAR,):
+        if lane in heads and (found := _lock(tx, heads[lane], lane, now)):
+            return found
     return None
+
+
+def _lock(tx: Tx, head: Head, lane: str, now: datetime) -> str | None:
+    """The person who is due first in the lane, locked. On SQLite, with its one writer, that is the head."""
+    if tx.dialect.name == "sqlite":
+        return head.did if head.turn.at <= now else None
+    found = tx.execute(DUE[lane], {"now": now}).first()
+    return str(found.did) if found else None
 
 
 def _next(*, newcomer: bool) -> Select[str, datetime, int, bool]:
@@ -115,31 +154,48 @@ def _next(*, newcomer: bool) -> Select[str, datetime, int, bool]:
     return waiting.order_by(PersonQueueRow.turn_at, PersonQueueRow.served).limit(1)
 
 
-def _turn(tx: Tx, who: Select[str, datetime, int, bool]) -> Turn | None:
-    row = tx.execute(who).first()
-    return Turn(row.turn_at, row.served, row.held) if row else None
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Who comes next in a lane (a DID), and since when it is their turn."""
+
+    did: str
+    turn: Turn
 
 
-def _end_turn(tx: Tx, did: str, now: datetime) -> None:
+def _heads(tx: Tx) -> dict[str, Head]:
+    """Who comes next of those who had an answer, of newcomers; the lane of all newcomers; who comes last."""
+    return {row.lane: Head(row.did, Turn(row.turn_at, row.served, row.held)) for row in tx.execute(HEADS)}
+
+
+def _heads_of_all() -> Any:
+    lane = select(*COLUMNS).where(PersonQueueRow.did == NEWCOMERS)
+    last = select(*COLUMNS).where(PersonQueueRow.held.is_(False)).order_by(PersonQueueRow.turn_at.desc())
+    heads = {name: who.subquery(name) for name, who in {**NEXT, LANE: lane, LAST: last.limit(1)}.items()}
+    return union_all(*(select(literal(name).label("lane"), head) for name, head in heads.items()))
+
+
+def _end_turn(tx: Tx, did: str, last: datetime) -> None:
     """Move this person, and the lane of newcomers if they are one, behind all others who wait."""
-    newcomer = is_newcomer(tx, did)
-    last = _last_place(tx, now)
-    behind = {"turn_at": last, "served": PersonQueueRow.served + 1, "held": False}
-    person = update(PersonQueueRow).where(PersonQueueRow.did == did)
-    tx.execute(person.values(newcomer=newcomer, **behind))
-    if newcomer:
-        lane = insert(tx, PersonQueueRow).values(
-            did=NEWCOMERS, newcomer=False, turn_at=last, served=1, held=False
-        )
-        tx.execute(lane.on_conflict_do_update(index_elements=["did"], set_=behind))
+    if tx.scalar(END_TURN, {"who": did, "last": last}):
+        tx.execute(_ending_turn_of_newcomers(tx), {"last": last})
 
 
-def _last_place(tx: Tx, now: datetime) -> datetime:
+@per_database
+def _ending_turn_of_newcomers(insert: Any) -> Any:
+    new = {"did": NEWCOMERS, "newcomer": False, "turn_at": bindparam("last"), "served": 1, "held": False}
+    lane = insert(QUEUE).values(**new)
+    return lane.on_conflict_do_update(index_elements=["did"], set_=BEHIND)
+
+
+def _last_place(heads: Mapping[str, Head], now: datetime) -> datetime:
     """The time behind the turns of all others. It is not simply now: the clock may be an hour ahead."""
-    last = tx.execute(select(func.max(PersonQueueRow.turn_at)).where(PersonQueueRow.held.is_(False))).scalar()
-    return min(now, last + NEXT_PLACE) if last else now
+    return min(now, heads[LAST].turn.at + NEXT_PLACE) if LAST in heads else now
 
 
 # Each claim asks for them, and to build them takes longer than to run them.
-REGULAR, NEWCOMER = _next(newcomer=False), _next(newcomer=True)
-LANE = select(*COLUMNS).where(PersonQueueRow.did == NEWCOMERS)
+NEXT = {REGULAR: _next(newcomer=False), NEWCOMER: _next(newcomer=True)}
+HEADS = _heads_of_all()
+DUE = {
+    lane: who.where(PersonQueueRow.turn_at <= bindparam("now")).with_for_update(skip_locked=True)
+    for lane, who in NEXT.items()
+}

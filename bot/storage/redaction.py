@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import case, delete, literal_column, or_, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage.queue import drop_idle
 from bot.storage.tables import DirectMessageRow, IntroductionRow, MentionRow, OutboxRow
 from memory.db import mark_erased
+from memory.tables import starts_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -20,20 +21,23 @@ if TYPE_CHECKING:
 # A brain that stays silent says why in its own words, which may be the person's.
 WHY_WITHOUT_WORDS = case((MentionRow.state == State.SILENT, None), else_=MentionRow.why)
 NO_THREAD: Any = dict.fromkeys(("parent_uri", "parent_cid", "hidden_root"))
+KEPT = MentionRow.cid != literal_column("''")  # as it stands in an index
 NOT_DRAFTED = (State.WAITING, State.THINKING)
 
 
-def erase_texts(tx: Tx, before: datetime) -> int:
+def erase_texts(tx: Tx, before: datetime, limit: int | None = None) -> int:
     """Erase the texts of mentions that ended before then, and of their replies. Returns how many mentions.
 
-    The CID is erased too: a mention without one is not tried again.
+    At most `limit`, the oldest. The CID is erased too: a mention without one is not tried again.
     """
-    ended = (MentionRow.ended_at < before) & (MentionRow.cid != "")
-    _blank_answers(tx, ended)
-    erased = update(MentionRow).where(ended).values(text="", langs="", cid="", why=WHY_WITHOUT_WORDS)
-    if count := tx.execute(erased).rowcount:
+    ended = select(MentionRow.uri).where(MentionRow.ended_at < before, KEPT).order_by(MentionRow.ended_at)
+    uris = tx.scalars(ended.limit(limit).with_for_update(skip_locked=True)).all()
+    if uris:
+        which = MentionRow.uri.in_(uris)
+        _blank_answers(tx, which)
+        tx.execute(update(MentionRow).where(which).values(text="", langs="", cid="", why=WHY_WITHOUT_WORDS))
         mark_erased(tx)
-    return count
+    return len(uris)
 
 
 def erase_words(tx: Tx, uris: Collection[str]) -> None:
@@ -55,6 +59,8 @@ def erase_answers_under_way(tx: Tx) -> None:
 
 def erase_marked(tx: Tx, uris: Collection[str]) -> None:
     """Erase what had to be kept until these mentions ended: answers, and the posts that they answer."""
+    if not uris:
+        return
     _erase_answers(tx, MentionRow.uri.in_(uris) & MentionRow.answer_forgotten)
     hidden = update(MentionRow).where(MentionRow.uri.in_(uris), MentionRow.hidden_root.is_not(None))
     if tx.execute(hidden.values(root_uri=MentionRow.hidden_root, **NO_THREAD)).rowcount:
@@ -83,8 +89,7 @@ def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) ->
 def in_threads_of(tx: Tx, did: str) -> list[str]:
     """The mentions of others that answer a post of this person, or stand in a thread of theirs."""
     theirs = (
-        column.startswith(f"at://{did}/", autoescape=True)
-        for column in (MentionRow.root_uri, MentionRow.parent_uri)
+        starts_with(tx, column, f"at://{did}/") for column in (MentionRow.root_uri, MentionRow.parent_uri)
     )
     return list(tx.scalars(select(MentionRow.uri).where(or_(*theirs), MentionRow.did != did)))
 

@@ -1,6 +1,6 @@
 """What was reserved and spent, in rows: calls, tokens, money, replies and write points.
 
-A row is written in the transaction that admits a mention, before anything is spent, and is settled after it.
+A row is written in the transaction that claims a mention, before anything is spent, and is settled after it.
 Whose it is stands as hashes with the salt of the journal of erasures: who is forgotten is counted on for a
 day, and is not named.
 """
@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, select, update
 
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.policy import Facts, Spent, Window
-from bot.storage.queue import is_newcomer
 from bot.storage.tables import SpendRow
 from memory.db import lock
+from memory.prepared import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from sqlalchemy import BindParameter, Select
-    from sqlalchemy.orm import InstrumentedAttribute
 
     from bot.domain.limits import Limits, Price
     from bot.domain.mention import Mention
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from bot.storage.journal import Journal
     from memory.db import Tx
 
+SPEND = table_of(SpendRow)
+OF_MENTION = SPEND.c.mention == bindparam("whose")
+OF_ATTEMPT = OF_MENTION, SPEND.c.fence == bindparam("which")
+SETTLE = update(SPEND).where(*OF_ATTEMPT)
+RELEASE = delete(SPEND).where(*OF_ATTEMPT)
+RELEASE_REPLY = update(SPEND).where(OF_MENTION, SPEND.c.replies > 0).values(replies=0, posts=0, points=0)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NO_ONE = ""
 
@@ -92,106 +99,113 @@ def _add(tx: Tx, who: Attempt, now: datetime, kind: SpendKind, **amounts: int) -
     )
     values = {**zeros, **amounts}
     values["newcomer"] = bool(values["newcomer"])
-    tx.execute(
-        insert(SpendRow).values(
-            at=now,
-            kind=kind,
-            person=who.person,
-            thread=who.thread,
-            mention=who.mention,
-            fence=who.fence,
-            **values,
-        )
-    )
+    whose = {"person": who.person, "thread": who.thread, "mention": who.mention, "fence": who.fence}
+    tx.execute(insert(SPEND), {"at": now, "kind": kind} | whose | values)
 
 
-def settle(tx: Tx, who: Attempt, usage: Usage, price: Price) -> None:
-    """Replace the reserved tokens and money by what the turn has cost."""
+def settle(tx: Tx, who: Attempt, usage: Usage, price: Price, *, posts: int | None = None) -> None:
+    """Replace the reserved tokens and money by what the turn has cost, and (if told) the reserved posts."""
     cost = {"tokens_in": usage.tokens_in, "tokens_out": usage.tokens_out, "money": price.complete(usage)}
-    tx.execute(update(SpendRow).where(*_is(who)).values(**cost))
+    _settle(tx, who, cost if posts is None else cost | _of_posts(posts))
 
 
-def settle_posts(tx: Tx, who: Attempt, posts: int, points: int) -> None:
+def settle_posts(tx: Tx, who: Attempt, posts: int) -> None:
     """Replace the reserved posts and write points by those of the reply as it was drafted."""
-    tx.execute(update(SpendRow).where(*_is(who)).values(posts=posts, points=points))
+    _settle(tx, who, _of_posts(posts))
+
+
+def _of_posts(posts: int) -> dict[str, int]:
+    return {"posts": posts, "points": posts * POINTS_PER_POST}
+
+
+def _settle(tx: Tx, who: Attempt, amounts: dict[str, int]) -> None:
+    tx.execute(SETTLE, amounts | _row(who))
 
 
 def release_reply(tx: Tx, who: Attempt) -> None:
     """No reply comes of any attempt at this mention so far. What the attempts have cost stays."""
-    released = update(SpendRow).where(SpendRow.mention == who.mention, SpendRow.replies > 0)
-    tx.execute(released.values(replies=0, posts=0, points=0))
+    tx.execute(RELEASE_REPLY, {"whose": who.mention})
 
 
 def release(tx: Tx, who: Attempt) -> None:
     """The attempt has cost nothing: the brain was not asked."""
     release_reply(tx, who)
-    tx.execute(delete(SpendRow).where(*_is(who)))
+    drop(tx, who)
 
 
-def _is(who: Attempt) -> tuple[ColumnElement[bool], ...]:
-    return SpendRow.mention == who.mention, SpendRow.fence == who.fence
+def drop(tx: Tx, who: Attempt) -> None:
+    """The same, of this attempt only: another may be under way meanwhile."""
+    tx.execute(RELEASE, _row(who))
+
+
+def _row(who: Attempt) -> dict[str, object]:
+    return {"whose": who.mention, "which": who.fence}
 
 
 def with_spending(
-    tx: Tx, mention: Mention, who: Attempt, facts: Facts, limits: Limits, now: datetime
+    tx: Tx, who: Attempt, facts: Facts, limits: Limits, now: datetime, *, newcomer: bool
 ) -> Facts:
-    """`facts` with all that was spent. Call `lock_limits` before, if something is spent upon them."""
-    spent = {"hour": now - HOUR, "day": now - DAY}
-    both = {"person": who.person, "thread": who.thread}
-    in_thread = tx.execute(IN_THREAD, spent | both).scalar_one()
-    partner = tx.execute(BY_PARTNER, {"since": now - limits.partner_window} | both).one()
-    newcomer = is_newcomer(tx, mention.did)
+    """`facts` with all that was spent. Until the transaction ends, nobody else asks what is left."""
+    lock(tx, "admit")
+    since = now - limits.partner_window
+    spent = {"hour": now - HOUR, "day": now - DAY, "since": since, "oldest": min(now - DAY, since)}
+    row = tx.execute(SPENT, spent | {"person": who.person, "thread": who.thread}).one()
+    in_thread, partner, *windows = row[0], Window(row[1], row[2]), *row[3:]
+    person, newcomers, everyone = (_spent(windows[at : at + WIDTH]) for at in range(0, 3 * WIDTH, WIDTH))
     return replace(
         facts,
         thread=max(facts.thread, int(in_thread)),
-        partner=Window(*partner),
-        person=_spent(tx, BY_PERSON, spent | both),
-        newcomers=_spent(tx, BY_NEWCOMERS, spent) if newcomer else None,
-        everyone=_spent(tx, BY_EVERYONE, spent),
+        partner=partner,
+        person=person,
+        newcomers=newcomers if newcomer else None,
+        everyone=everyone,
     )
 
 
-def lock_limits(tx: Tx) -> None:
-    """Until the transaction ends, nobody else reads or spends what the limits leave."""
-    lock(tx, "admit")
+def _spent(windows: Sequence[Any]) -> Spent:
+    return Spent(*(Window(int(windows[at]), windows[at + 1]) for at in range(0, WIDTH, 2)))
 
 
-def _spent(tx: Tx, statement: Select[Any], values: dict[str, Any]) -> Spent:
-    row = tx.execute(statement, values).one()
-    return Spent(*(Window(int(row[at]), row[at + 1]) for at in range(0, len(row), 2)))
+def _window(
+    amount: Any, since: BindParameter[Any], *which: ColumnElement[bool]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """How much within the window, and when the first of it was."""
+    counts = and_(SpendRow.at > since, *which)
+    return _sum(amount, counts), func.min(case((and_(counts, amount > 0), SpendRow.at)))
 
 
-def _windows(*which: ColumnElement[bool]) -> Select[Any]:
-    """The windows of one scan over the day's rows, of which the limits allow only so many."""
+def _sum(amount: Any, counts: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((counts, amount), else_=0)), 0)
+
+
+def _all_spent() -> Select[Any]:
+    """The windows of person, newcomers and everyone in one scan over the day's rows.
+
+    The limits allow only so many rows a day.
+    """
+    begins: dict[str, BindParameter[datetime]] = {name: bindparam(name) for name in ("hour", "day", "since")}
+    hour, day, since = begins.values()
+    person = SpendRow.person == bindparam("person")
+    thread = SpendRow.thread == bindparam("thread")
     windows = (
-        (SpendRow.replies, HOUR_AGO),
-        (SpendRow.replies, DAY_AGO),
-        (SpendRow.calls, HOUR_AGO),
-        (SpendRow.tokens_in + SpendRow.tokens_out, DAY_AGO),
-        (SpendRow.money, DAY_AGO),
-        (SpendRow.points, HOUR_AGO),
-        (SpendRow.points, DAY_AGO),
+        (SpendRow.replies, hour),
+        (SpendRow.replies, day),
+        (SpendRow.calls, hour),
+        (SpendRow.tokens_in + SpendRow.tokens_out, day),
+        (SpendRow.money, day),
+        (SpendRow.points, hour),
+        (SpendRow.points, day),
     )
-    columns = [column for amount, since in windows for column in _window(amount, since)]
-    return select(*columns).where(SpendRow.at > DAY_AGO, *which)
+    columns = [
+        column
+        for which in ((person,), (SpendRow.newcomer.is_(True),), ())
+        for amount, begin in windows
+        for column in _window(amount, begin, *which)
+    ]
+    partner = _window(SpendRow.replies, since, person, thread)
+    in_thread = _sum(SpendRow.posts, and_(SpendRow.at > day, thread))
+    return select(in_thread, *partner, *columns).where(SpendRow.at > bindparam("oldest"))
 
 
-def _window(amount: Any, since: BindParameter[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    counts = and_(SpendRow.at > since, amount > 0)
-    return _sum(amount, since), func.min(case((counts, SpendRow.at)))
-
-
-def _sum(
-    amount: InstrumentedAttribute[int] | ColumnElement[int], since: BindParameter[Any]
-) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((SpendRow.at > since, amount), else_=0)), 0)
-
-
-# A mention asks for them up to three times, and to build them takes longer than to run them.
-HOUR_AGO: BindParameter[datetime] = bindparam("hour")
-DAY_AGO: BindParameter[datetime] = bindparam("day")
-SINCE: BindParameter[datetime] = bindparam("since")
-OF_PERSON, IN_ONE_THREAD = SpendRow.person == bindparam("person"), SpendRow.thread == bindparam("thread")
-IN_THREAD = select(_sum(SpendRow.posts, DAY_AGO)).where(IN_ONE_THREAD)
-BY_PARTNER = select(*_window(SpendRow.replies, SINCE)).where(SpendRow.at > SINCE, OF_PERSON, IN_ONE_THREAD)
-BY_PERSON, BY_NEWCOMERS, BY_EVERYONE = _windows(OF_PERSON), _windows(SpendRow.newcomer.is_(True)), _windows()
+WIDTH = 14  # columns of one `Spent`
+SPENT = _all_spent()  # to build it takes longer than to run it

@@ -23,14 +23,18 @@ COUNTED_FOR = timedelta(days=1)  # the longest window of a limit
 AMOUNTS = ("replies", "posts", "points", "calls", "tokens_in", "tokens_out", "money")
 
 
-def roll_up(tx: Tx, now: datetime) -> None:
-    """Add the rows that no limit counts any more to their days, and remove them."""
-    old = SpendRow.at <= now - COUNTED_FOR
+def roll_up(tx: Tx, now: datetime, limit: int | None = None) -> int:
+    """Add rows that no limit counts any more to their days, and remove them. Returns how many.
+
+    At most `limit`, the oldest.
+    """
+    oldest = select(SpendRow.id).where(SpendRow.at <= now - COUNTED_FOR).order_by(SpendRow.at).limit(limit)
+    old = SpendRow.id.in_(tx.scalars(oldest.with_for_update(skip_locked=True)).all())
     for (day, kind), amounts in _by_day(tx, old).items():
         row = insert(tx, SpendDayRow).values(day=day, kind=kind, **amounts)
         more = {name: getattr(SpendDayRow, name) + row.excluded[name] for name in AMOUNTS}
         tx.execute(row.on_conflict_do_update(index_elements=["day", "kind"], set_=more))
-    tx.execute(delete(SpendRow).where(old))
+    return tx.execute(delete(SpendRow).where(old)).rowcount
 
 
 def by_day(tx: Tx, since: datetime) -> dict[str, dict[str, int]]:

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, bindparam, delete, exists, or_, select
 
 from bot.domain.declarations import MAX_RECORDS, Level, Statement, resolve
 from bot.domain.uris import author
@@ -18,14 +18,21 @@ from memory.model import Denied
 from memory.tables import EPOCH, DenialRow, PersonRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
+
+    from sqlalchemy import ColumnElement
 
     from bot.domain.mention import Relation
     from memory.db import Tx
     from memory.store import Memory
 
 STANCE = StanceRow.__table__.c
+DENIAL = DenialRow.__table__.c
+PERSON = PersonRow.__table__.c
+KNOWN = select(STANCE.blocks, STANCE.muted, STANCE.declared_at, STANCE.blocks_at).where(
+    STANCE.did == bindparam("who")
+)
 NEW = {"statements": "{}", "blocks": False, "muted": False}
 
 
@@ -43,8 +50,7 @@ UNKNOWN = Stance()
 
 
 def get(tx: Tx, did: str) -> Stance:
-    columns = STANCE.blocks, STANCE.muted, STANCE.declared_at, STANCE.blocks_at
-    row = tx.execute(select(*columns).where(STANCE.did == did)).first()
+    row = tx.execute(KNOWN, {"who": did}).first()
     return Stance(*row) if row else UNKNOWN
 
 
@@ -84,20 +90,60 @@ def put_relation(tx: Tx, did: str, relation: Relation, at: datetime) -> None:
     _put(tx, did, blocks=relation.blocks, muted=relation.muted, blocks_at=at)
 
 
+def says_so(known: Stance, relation: Relation, since: datetime) -> bool:
+    """Whether this is what was stored, and was read since then."""
+    fresh = known.blocks_at is not None and known.blocks_at > since
+    return fresh and (known.blocks, known.muted) == (relation.blocks, relation.muted)
+
+
 def erase(tx: Tx, did: str) -> None:
     """Keep nothing of this person. What they declare is read again if they come back."""
     if tx.execute(delete(StanceRow).where(STANCE.did == did)).rowcount:
         mark_erased(tx)
 
 
-def expire(tx: Tx, before: datetime) -> None:
-    """Erase what was last read before then of people whom memory does not know."""
-    known = select(PersonRow.did)
-    old = [column.is_(None) | (column < before) for column in (STANCE.declared_at, STANCE.blocks_at)]
-    erased = tx.execute(delete(StanceRow).where(*old, STANCE.did.not_in(known))).rowcount
-    kept = select(STANCE.did).union(known)
-    if erased + tx.execute(delete(DenialRow).where(DenialRow.did.not_in(kept))).rowcount:
+def expire(tx: Tx, before: datetime, among: Collection[str] | None = None) -> int:
+    """Erase what was last read before then of people whom memory does not know. Returns how many rows.
+
+    `among`: of these people only (DIDs).
+    """
+    which = [] if among is None else [STANCE.did.in_(among)]
+    erased = tx.execute(delete(StanceRow).where(_is_stale(before), *which)).rowcount
+    which = [] if among is None else [DENIAL.did.in_(among)]
+    erased += tx.execute(delete(DenialRow).where(_is_left(), *which)).rowcount
+    if erased:
         mark_erased(tx)
+    return erased
+
+
+def stale(tx: Tx, before: datetime, after: str, limit: int) -> tuple[list[str], str | None]:
+    """Of the next people after this DID those that `expire` erases, and the last of them all.
+
+    None: there are no more. At most `limit` people are looked at in each table, as none of them may be stale.
+    """
+    looks = (
+        select(STANCE.did, _is_stale(before).label("stale")),
+        select(DENIAL.did, _is_left().label("stale")),
+    )
+    pages = []
+    for look in looks:
+        did = look.selected_columns.did
+        pages.append(tx.execute(look.where(did > after).order_by(did).limit(limit)).all())
+    full = [page[-1].did for page in pages if len(page) == limit]
+    last = min(full, default=None)
+    rows = [row for page in pages for row in page if last is None or row.did <= last]
+    return sorted({row.did for row in rows if row.stale}), last
+
+
+def _is_stale(before: datetime) -> ColumnElement[bool]:
+    old = (or_(column.is_(None), column < before) for column in (STANCE.declared_at, STANCE.blocks_at))
+    return and_(*old, ~exists().where(PERSON.did == STANCE.did))
+
+
+def _is_left() -> ColumnElement[bool]:
+    """A denial of somebody of whom nothing else is stored."""
+    known = (exists().where(PERSON.did == DENIAL.did), exists().where(STANCE.did == DENIAL.did))
+    return and_(*(~each for each in known))
 
 
 def _put(tx: Tx, did: str, **values: object) -> None:

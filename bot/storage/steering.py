@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import NotFound
-from bot.storage.outcomes import log_outcomes
+from bot.storage.outcomes import log_outcome
 from bot.storage.queue import enqueue
 from bot.storage.tables import MentionRow
 from bot.storage.views import entry
@@ -40,7 +40,7 @@ def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
     if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
     _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
-    log_outcomes(tx, [uri])
+    log_outcome(tx, uri)
 
 
 def _set(tx: Tx, uri: str, **values: object) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the bot: mentions, outbox, spending, cursors, consent, gaps, jobs, turns and erasures."""
+"""The tables of the bot: mentions, outbox, spending, cursors, consent, gaps, jobs, turns, journal, ledger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from memory.tables import Base
+from memory.tables import Base, by_prefix, where
+
+GATES_THAT_HIDE = "record NOT LIKE '%\"hidden\": []%'"  # replies
 
 
 class MentionRow(Base):
@@ -45,7 +47,7 @@ class MentionRow(Base):
     post_failures: Mapped[int] = mapped_column(server_default=sql("0"))  # turns that the post may have failed
     worker: Mapped[str | None]
     why: Mapped[str | None]  # the reason of the outcome, or the last error
-    admitted_at: Mapped[datetime | None]  # since when it counts against the limits
+    admitted_at: Mapped[datetime | None]  # of earlier versions; what counts stands in `spend`
     drafted_at: Mapped[datetime | None]
     post_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -70,18 +72,17 @@ class MentionRow(Base):
             sqlite_where=sql("state = 'waiting'"),
             postgresql_where=sql("state = 'waiting'"),
         ),
-        Index(
-            "ix_mention_answered_did",
-            "did",
-            sqlite_where=sql("state = 'answered'"),
-            postgresql_where=sql("state = 'answered'"),
-        ),
+        Index("ix_mention_answered", "did", "ended_at", **where("state = 'answered'")),
         Index(None, "due_at"),
         Index(None, "did", "seen_at"),
         Index(None, "seen_at"),
         Index(None, "state", "seen_at"),
-        Index(None, "admitted_at"),
-        Index(None, "root_uri"),
+        Index(None, "ended_at"),
+        Index("ix_mention_kept", "ended_at", **where("cid <> ''")),
+        Index("ix_mention_root", "root_uri", **by_prefix("root_uri")),
+        Index(
+            "ix_mention_parent", "parent_uri", **where("parent_uri IS NOT NULL"), **by_prefix("parent_uri")
+        ),
         Index(None, "post_at"),
     )
 
@@ -265,7 +266,7 @@ class GateRow(Base):
     record: Mapped[str]  # JSON of a Gate
     at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "post"),)
+    __table_args__ = (Index(None, "post"), Index("ix_gate_hidden", "uri", **where(GATES_THAT_HIDE)))
 
 
 class ThreadStopRow(Base):
@@ -363,7 +364,11 @@ class SourceRow(Base):
     uri: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
 
-    __table_args__ = (Index(None, "uri"), Index(None, "at"))
+    __table_args__ = (
+        Index("ix_answer_source_post", "uri", **by_prefix("uri")),
+        Index("ix_answer_source_mention", "mention_uri", **by_prefix("mention_uri")).ddl_if("postgresql"),
+        Index(None, "at"),
+    )
 
 
 class ErasureRow(Base):
@@ -379,6 +384,27 @@ class ErasureSaltRow(Base):
     """The salt of the journal of erasures: one row, with the id 1. Only PostgreSQL has it."""
 
     __tablename__ = "erasure_salt"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    salt: Mapped[str]
+
+
+class LedgerRow(Base):
+    """A line of the ledger, for the other machines. `day`: the latest. Only PostgreSQL has rows."""
+
+    __tablename__ = "ledger_line"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[str]
+
+    __table_args__ = (Index(None, "day"),)
+
+
+class LedgerSaltRow(Base):
+    """The salts of the ledgers, the one to hash with first. Only PostgreSQL has them."""
+
+    __tablename__ = "ledger_salt"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     salt: Mapped[str]

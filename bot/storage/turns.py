@@ -15,6 +15,7 @@ from bot.errors import NotFound
 from bot.storage.tables import TurnRow
 from memory.db import mark_erased
 from memory.model import Forget, Remember, Revise
+from memory.prepared import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -34,27 +35,26 @@ REDACTED_COLUMNS: Any = dict.fromkeys(("told", "calls", "reply", "why", "edits")
 
 def add(tx: Tx, turn: TurnRecord) -> None:
     """Store the turn; its id is a new one."""
-    tx.execute(
-        insert(TurnRow).values(
-            uri=turn.uri,
-            did=turn.did,
-            at=turn.at,
-            brain=turn.brain,
-            model=turn.model,
-            persona=turn.persona,
-            outcome=turn.outcome,
-            error=turn.error,
-            told=_dump(TURN_INPUT, turn.told) if turn.told else None,
-            calls=_dump(CALLS, turn.calls),
-            reply=turn.reply,
-            why=turn.why,
-            edits=dump_edits(turn.edits),
-            tokens_in=turn.tokens_in,
-            tokens_out=turn.tokens_out,
-            cost=turn.cost,
-            took_ms=turn.took_ms,
-        )
-    )
+    row = {
+        "uri": turn.uri,
+        "did": turn.did,
+        "at": turn.at,
+        "brain": turn.brain,
+        "model": turn.model,
+        "persona": turn.persona,
+        "outcome": turn.outcome,
+        "error": turn.error,
+        "told": _dump(TURN_INPUT, turn.told) if turn.told else None,
+        "calls": _dump(CALLS, turn.calls),
+        "reply": turn.reply,
+        "why": turn.why,
+        "edits": dump_edits(turn.edits),
+        "tokens_in": turn.tokens_in,
+        "tokens_out": turn.tokens_out,
+        "cost": turn.cost,
+        "took_ms": turn.took_ms,
+    }
+    tx.execute(insert(table_of(TurnRow)), row)
 
 
 def of_mention(tx: Tx, uri: str) -> tuple[TurnRecord, ...]:
@@ -110,9 +110,10 @@ def erase(tx: Tx, did: str) -> None:
     mark_erased(tx)
 
 
-def expire(tx: Tx, before: datetime) -> int:
-    """Delete the turns from before this time. Returns how many."""
-    if count := tx.execute(delete(TurnRow).where(TurnRow.at < before)).rowcount:
+def expire(tx: Tx, before: datetime, limit: int | None = None) -> int:
+    """Delete turns from before this time, at most `limit`, the oldest. Returns how many."""
+    oldest = select(TurnRow.id).where(TurnRow.at < before).order_by(TurnRow.at).limit(limit)
+    if count := tx.execute(delete(TurnRow).where(TurnRow.id.in_(oldest))).rowcount:
         mark_erased(tx)
     return count
 

@@ -28,6 +28,7 @@ from bot.domain.events import (
     RepoSync,
 )
 from bot.domain.mention import StrongRef
+from bot.domain.tracked import key_of
 from bot.domain.uris import BLOCK, GATE, LIST_BLOCK, POST, PREFERENCE, AtUri
 
 if TYPE_CHECKING:
@@ -56,13 +57,14 @@ ESCAPED = b"\\u00"  # an escaped ASCII character
 
 def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """A test of a frame of subscribeRepos: may it concern the bot?"""
-    me, repos = tracked.bot_did.encode(), tracked.repos
+    me, repos, recent = tracked.bot_did.encode(), tracked.repos, tracked.repos.recent
 
     def may_concern(data: bytes) -> bool:
         at = data.find(REPO, 0, FAR)
         return (
             at < 0
-            or data[at + len(REPO) : at + len(REPO) + DID_BYTES] in repos
+            or (key := key_of(data[at + len(REPO) : at + len(REPO) + DID_BYTES])) in recent
+            or (repos.is_large and key in repos)
             or data[at - 13 : at - 8] != SEQ
             or not data.startswith(COMMITS)
             or me in data
@@ -73,14 +75,15 @@ def frame_filter(tracked: Tracked) -> Callable[[bytes], bool]:
 
 def line_filter(tracked: Tracked) -> Callable[[bytes], bool]:
     """A test of a line of Jetstream: may it concern the bot?"""
-    me, repos = tracked.bot_did.encode(), tracked.repos
+    me, repos, recent = tracked.bot_did.encode(), tracked.repos, tracked.repos.recent
 
     def may_concern(data: bytes) -> bool:
         at = data.find(DID, NEAR.start, NEAR.stop)
         return (
             at < 0
             or not data.startswith(LINE)
-            or data[at + 8 : data.find(b'"', at + 8)] in repos
+            or (key := key_of(data[at + 8 : data.find(b'"', at + 8)])) in recent
+            or (repos.is_large and key in repos)
             or me in data
             or ESCAPED in data
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import structlog
 
 from bot.domain.events import Progress
+from bot.domain.hearing import Hearing
 from bot.streams.firehose import FrameDialect
 from bot.streams.jetstream import LineDialect
 from bot.streams.message import BadFrame, Message, with_cursors
@@ -58,6 +59,10 @@ class Playback:
         self._speed = speed
         self._monotonic = monotonic
         self._sleep = sleep
+
+    def hearing(self) -> Hearing:
+        """A recording is always heard, and is behind nothing."""
+        return Hearing(connected=True, contact=0.0, silence=None, lag=0.0, messages=self.counts["frames"])
 
     async def events(self, cursor: int | None) -> AsyncGenerator[Event, None]:  # noqa: ARG002 - a port
         """Yield the recorded events. Raises OSError if the file cannot be read."""

@@ -21,6 +21,7 @@ import structlog
 from bot.domain.events import Progress
 from bot.streams import websocket
 from bot.streams.buffer import EventBuffer
+from bot.streams.contact import Contact
 from bot.streams.gaps import GapTracker
 from bot.streams.message import BadFrame, Notice, with_cursors
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.domain.events import Event
+    from bot.domain.hearing import Hearing
     from bot.streams.message import Dialect, Message
 
 FIRST_DELAY = 0.5
@@ -74,7 +76,7 @@ class Stream:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.lag = 0.0  # seconds since the server's time of the last decoded message
+        self._contact = Contact(monotonic)
         self._urls = (urls,) if isinstance(urls, str) else tuple(urls)
         self._dialect = dialect
         self._concerns = dialect.may_concern
@@ -97,7 +99,6 @@ class Stream:
         self._outage = False
         self._overflowed = False
         self._handed_on_at = float("-inf")
-        self._connected = False
         self._gaps = GapTracker(clock, monotonic)
         self.host = self._name
 
@@ -125,11 +126,15 @@ class Stream:
         try:
             while True:
                 self.host, event = await self._buffer.take()
-                yield event
+                with self._contact.handling():
+                    yield event
         finally:
             reader.cancel()
             reporter.cancel()
             await asyncio.gather(reader, reporter, return_exceptions=True)
+
+    def hearing(self) -> Hearing:
+        return self._contact.hearing(self.counts)
 
     # --- connections ---
 
@@ -139,7 +144,7 @@ class Stream:
                 await self._connection()
             except websocket.ConnectionLost as lost:
                 trouble = str(lost)
-            self._connected = False
+            self._contact.lost()
             self._decode_last()
             self._note_loss(trouble)
             self.counts[f"lost: {trouble}"] += 1
@@ -171,7 +176,7 @@ class Stream:
     def _opened(self) -> None:
         self.counts["reconnects"] += self.counts["connected"] > 0
         self.counts["connected"] += 1
-        self._connected = True
+        self._contact.opened()
         log.info("stream.connected", host=self._netloc, cursor=self._cursor)
 
     def _note_loss(self, why: str) -> None:
@@ -240,7 +245,7 @@ class Stream:
         self._failures, self._outage = 0, False
         self._report_gaps(message.seq)
         now = self._monotonic()
-        self.lag = (self._clock() - message.at).total_seconds()
+        self._contact.received((self._clock() - message.at).total_seconds())
         for event in with_cursors(message, self._cursor or 0):
             self._buffer.put(self._name, event)
         self._cursor = max(self._cursor or 0, message.seq)
@@ -286,6 +291,6 @@ class Stream:
             rate = round((self._received - received) / STATS_SECONDS, 1)
             received = self._received
             counts = {name: self.counts[name] for name in ("candidates", "hits", "gaps", "reconnects")}
-            log.info("stream.stats", host=self._netloc, events_per_s=rate, lag=self.lag, **counts)
-            if self._connected:  # a quiet stream
+            log.info("stream.stats", host=self._netloc, events_per_s=rate, lag=self._contact.lag, **counts)
+            if self._contact.connected:  # a quiet stream
                 self._report_gaps()

@@ -8,8 +8,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.domain import consent, links, reply, turn
+from bot.domain import consent, links, reply
 from bot.domain.gate import of_prompt
+from bot.domain.turn import turn_input
 from bot.prompt import compose
 from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
@@ -17,7 +18,7 @@ from bot.wording import answers
 from bot.wording.detection import detect
 from bot.worker.bystanders import Bystanders
 from bot.worker.learning import is_remembered, receipt
-from bot.worker.recorder import Recorder, record_turn
+from bot.worker.recorder import Recorder, Turn, recorded
 from bot.worker.reserving import reserve_more
 from bot.worker.thread import ThreadReader
 from memory.model import Passage
@@ -45,14 +46,14 @@ REPEATS_AMONG = 50  # of their last answers at most
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the brain said, the notice that its reply gets, and the AT URIs of the posts that it was shown.
+    """What the brain said, the notice that its reply gets, and the turn, which is still to be stored.
 
     `remembers`: whether anything may be kept of the person.
     """
 
     result: TurnResult
     notice: str
-    sources: frozenset[str]
+    turn: Turn
     remembers: bool
 
 
@@ -73,18 +74,16 @@ class Known:
 async def ask_brain(
     services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
 ) -> Asked:
-    """Ask the brain, and record the turn. `short`: without recall, for an answer of one post.
+    """Ask the brain. `short`: without recall, for an answer of one post.
 
-    Raises BrainError.
+    A turn that fails is stored here, any other by who stores what came of it. Raises BrainError.
     """
     mention, options, found = claim.mention, services.options, list[Passage]()
     bystanders = Bystanders(services, mention.did, budget)
     is_erased, hides = partial(_is_erased, services), (bystanders.is_hidden, bystanders.is_detached)
     reader = ThreadReader(services.network, mention.did, budget, is_erased, *hides)
     above, shown = await reader.read(mention, post, options.thread_posts)
-    known = await services.write(
-        lambda tx: _compile_memory(services, tx, mention, profile, above, short=short)
-    )
+    known = await services.read(lambda tx: _compile(services, tx, mention, profile, above, short=short))
     parts = 1 if short else options.reply_parts
     now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
     prompt = compose.compose(
@@ -119,11 +118,12 @@ async def ask_brain(
         is_others=_others_notes(services, mention.did, gate),
     )
     recorder = Recorder(tools, services.clock, found, partial(reserve_more, services, claim))
-    turn_input = turn.turn_input(prompt, known.limits, reply_limit, gate)
-    async with record_turn(services, claim, prompt, turn_input, recorder):
+    told = turn_input(prompt, known.limits, reply_limit, gate)
+    turn = Turn(services, claim, prompt, told, recorder, services.clock())
+    async with recorded(turn):
         await services.brain.think(prompt, recorder)
         recorder.result = result = tools.thought()
-    return Asked(result, known.notice, turn.source_uris(prompt, found), known.remembers)
+    return Asked(result, known.notice, turn, known.remembers)
 
 
 def _search(
@@ -182,7 +182,7 @@ def _is_erased_answer(services: Services, tx: Tx, post: Post) -> bool:
     return services.journal.erased_at(post.ref.uri, tx) is not None
 
 
-def _compile_memory(
+def _compile(
     services: Services,
     tx: Tx,
     mention: Mention,
@@ -191,16 +191,14 @@ def _compile_memory(
     *,
     short: bool,
 ) -> Known:
-    """Store that the person was met. Returns what is known of them; of who is not remembered, nothing."""
+    """What is known of the person; of who is not remembered, nothing."""
     now, memory, mode = services.clock(), services.memory, services.options.consent
-    memory.people.meet(tx, mention.did, mention.said_at)
-    if profile.handle:
-        memory.people.rename(tx, mention.did, profile.handle, now)
     seen = {mention.uri, *(post.uri for post in above)}
     total = compose.memory_budget(services.options.persona, _prompt_tokens(services))
     found = memory.compile(
         tx, mention.did, mention.text, now=now, total=total, seen=seen, names=_names(services)
     )
+    found = replace(found, person=replace(found.person, handle=profile.handle or found.person.handle))
     remembers = is_remembered(services, tx, mention.did)
     if short:
         found = replace(found, recalled=Shown(), archived=Shown())

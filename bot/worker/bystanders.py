@@ -53,8 +53,7 @@ class Bystanders:
         if await services.read(lambda tx: facts.is_withheld(tx, did)):
             return True
         try:
-            await wishes.read_relation(services, did, budget)
-            await wishes.read_declarations(services, did, budget)
+            await wishes.read_bystander(services, did, budget)
             profile = await services.network.profile(did, budget=budget)
         except NetworkError:
             return True

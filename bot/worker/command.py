@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
+from bot.counts import DELAYED
 from bot.domain import policy, reply
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import Command, Part, State
 from bot.ingest import commands
-from bot.storage import mentions, outbox, outcomes, sources, spending
+from bot.storage import claimed, mentions, outbox, outcomes, sources, spending
 from bot.storage.spending import SpendKind
 from bot.wording import answers
 from bot.worker.preflight import decision_facts
 from bot.worker.private_answer import APP, post_link
 from bot.worker.private_answer import COMMANDS as PRIVATE
 from bot.worker.step import Step
+from memory.db import after_commit
 from memory.errors import UnknownPerson
 from memory.sensitive import kinds
 
@@ -39,12 +42,12 @@ async def answer_command(services: Services, claim: Claim, parts: Parts) -> Step
         who = spending.attempt(services.journal, claim.mention)
         if spending.is_reserved(tx, who):
             return parts
-        spending.lock_limits(tx)
         now = services.clock()
         known = decision_facts(services, tx, claim.mention, None, now)
         match policy.decide(known, services.limits, now, thinking=False):
             case policy.Later(until, why):
                 mentions.postpone(tx, claim, until, why, failed=False)
+                after_commit(tx, partial(DELAYED.add, why))
                 return Step(State.DRAFTED, why, until)
             case policy.No(why, state):
                 outcomes.finish(tx, claim, state, why, now)
@@ -54,8 +57,8 @@ async def answer_command(services: Services, claim: Claim, parts: Parts) -> Step
         made = parts or _make(services, tx, claim.mention)
         one_post = replace(services.limits, reply_points=len(made) * POINTS_PER_POST)
         spending.reserve(tx, who, known, one_post, now, SpendKind.COMMAND)
-        spending.settle_posts(tx, who, len(made), len(made) * POINTS_PER_POST)
-        mentions.lock_claimed(tx, claim)
+        spending.settle_posts(tx, who, len(made))
+        claimed.lock(tx, claim)
         if claim.mention.command not in PRIVATE:  # else it is made when it is known what is said in public
             outbox.write_parts(tx, claim.mention.uri, made)
         return made
@@ -78,7 +81,7 @@ def answer_in_public(services: Services, tx: Tx, mention: Mention, *, offer: boo
 def replace_parts(services: Services, tx: Tx, claim: Claim, parts: Parts) -> Parts:
     """Draft these parts. The place among the limits that is reserved becomes theirs."""
     who = spending.attempt(services.journal, claim.mention)
-    spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
+    spending.settle_posts(tx, who, len(parts))
     outbox.write_parts(tx, claim.mention.uri, parts)
     return parts
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.domain import reply
 from bot.domain.mention import Command
 from bot.errors import MessagesRefused, PermanentNetworkError, TransientNetworkError
-from bot.storage import direct_messages, mentions
+from bot.storage import claimed, direct_messages
 from bot.worker.command import answer_in_public, replace_parts, say
 from bot.worker.private_answer import APP, has_any, make_messages
 from bot.worker.record_keys import find_record_key
@@ -26,17 +26,15 @@ from bot.worker.step import Step
 log = structlog.get_logger()
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bot.domain.direct_messages import Conversation
     from bot.domain.mention import Claim, Record
     from bot.ports import DirectMessages
     from bot.services import Services
     from bot.storage.direct_messages import StoredMessage
     from bot.worker.command import Parts
+    from bot.worker.step import Check
     from memory.db import Tx
 
-    Check: TypeAlias = Callable[[Tx], Step | None]
 
 MAX_TRIES = 8  # of a mention, within about four minutes, before it is answered in public
 FIRST_TRIES = 3  # within seconds, as long as no message can have been sent: a PDS may reach no chat service
@@ -73,7 +71,7 @@ async def answer_in_messages(services: Services, claim: Claim, check: Check) -> 
 
 
 def _draft_public(services: Services, claim: Claim, outcome: Delivery, tx: Tx) -> Parts:
-    mentions.lock_claimed(tx, claim)
+    claimed.lock(tx, claim)
     if outcome is Delivery.SENT:
         return replace_parts(services, tx, claim, say(claim.mention, "sent"))
     direct_messages.drop(tx, [claim.mention.uri])
@@ -136,7 +134,7 @@ def _next(
     services: Services, claim: Claim, conversation: Conversation, check: Check, tx: Tx
 ) -> Step | Delivery | Next:
     """The message to send, written down as tried. Messages that were erased meanwhile are made anew."""
-    mentions.lock_claimed(tx, claim)
+    claimed.lock(tx, claim)
     refused = check(tx)
     if refused:
         return refused
@@ -178,5 +176,5 @@ def _facets(claim: Claim, text: str) -> tuple[Record, ...]:
 
 
 def _mark_sent(claim: Claim, number: int, sent: str, tx: Tx) -> None:
-    mentions.lock_claimed(tx, claim)
+    claimed.lock(tx, claim)
     direct_messages.mark_sent(tx, claim.mention.uri, number, sent)

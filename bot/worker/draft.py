@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.counts import DELAYED
 from bot.domain import policy, reply
-from bot.domain.limits import POINTS_PER_POST
-from bot.domain.mention import Command, Part, State
+from bot.domain.mention import Claim, Command, Part, State
 from bot.domain.turn import Lesson
+from bot.errors import FenceLost
 from bot.ingest.edits import OPPOSITES
+from bot.log import log_bug
 from bot.storage import (
+    claimed,
     consent,
     introductions,
     mentions,
     outbox,
     outcomes,
     queue,
-    redaction,
     sources,
     spending,
 )
@@ -37,43 +41,115 @@ from bot.worker.preflight import (
 from bot.worker.record_keys import find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
+from memory import crash
+from memory.db import DATABASE_ERRORS, after_commit
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
     from datetime import datetime
 
-    from bot.domain.mention import Claim, Mention, Profile
+    from bot.domain.budget import ReadBudget
+    from bot.domain.mention import Mention, Post, Profile
     from bot.services import Services
     from bot.worker.ask import Asked
     from bot.worker.preflight import Preflight
     from memory.db import Tx
 
 
-async def draft(services: Services, claim: Claim) -> Step:
-    """Take a claimed mention to its draft, or to an outcome without one.
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A mention of which the brain may be asked. `short`: as in `policy.Go`."""
+
+    claim: Claim
+    post: Post
+    profile: Profile
+    budget: ReadBudget
+    short: bool
+
+
+def begin(services: Services, tx: Tx, claim: Claim) -> tuple[Claim, Step | policy.Go | None]:
+    """The first answer of policy, in the transaction that claims the mention. On a go its place is reserved.
+
+    None: policy was not asked, for the reply is ready, or a bug came between.
+    """
+    if claim.state is not State.THINKING:
+        return claim, None
+    try:
+        return claim, _admit(services, tx, claim)
+    except DATABASE_ERRORS:
+        raise
+    except Exception as error:  # noqa: BLE001 - asked again with the claim, it counts against this mention only
+        log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
+        return claim, None
+
+
+async def draft(services: Services, claim: Claim, go: policy.Go | None = None) -> Step:
+    """Take a claimed mention to its draft, or to an outcome without one. `go`: the first answer of policy.
 
     Raises NetworkError, BrainError and FenceLost.
     """
-    mention = claim.mention
-    admitted = await services.write(lambda tx: _admit(services, tx, claim))
-    if isinstance(admitted, Step):
-        return admitted
+    async with _unspent(services, claim):
+        ready = await _prepare(services, claim, go)
+    if isinstance(ready, Step):
+        return ready
+    claim, profile = ready.claim, ready.profile
+    crash.reach("admitted")
+    asked = await ask_brain(services, claim, ready.post, profile, ready.budget, short=ready.short)
+    crash.reach("thought")
+    try:
+        step = await services.write(lambda tx: _store(services, tx, claim, profile, asked))
+    except FenceLost:  # what the turn has cost counts all the same
+        await asked.turn.settle()
+        raise
+    crash.reach("drafted")
+    return step
+
+
+@asynccontextmanager
+async def _unspent(services: Services, claim: Claim) -> AsyncGenerator[None]:
+    """If an exception leaves this context, the brain was not asked: what was reserved is free again."""
+    try:
+        yield
+    except (Exception, asyncio.CancelledError):
+        who = spending.attempt(services.journal, claim.mention, claim.fence)
+        with suppress(*DATABASE_ERRORS):  # then the reservation stands
+            await asyncio.shield(services.write(lambda tx: spending.drop(tx, who)))
+        raise
+
+
+async def _prepare(services: Services, claim: Claim, go: policy.Go | None) -> Step | Ready:
+    """Read what the network says of the mention, and ask policy again."""
     adopted = await _adopt(services, claim)
     if adopted:
         return adopted
     budget = new_budget()
     preflight = await run_preflight(services, claim, budget)
-    claim, mention = preflight.claim, preflight.claim.mention
-    edited = await requeue_if_edited(services, claim, preflight)
+    edited = await requeue_if_edited(services, preflight.claim, preflight)
     if edited:
         return edited
     async with in_time(budget):
-        profile = await services.network.profile(mention.did, budget=budget)
-    admitted = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile.labels))
-    if isinstance(admitted, Step):
-        return admitted
+        profile = await services.network.profile(claim.mention.did, budget=budget)
+    moved = preflight.claim.mention.root != claim.mention.root
+    claim = preflight.claim
+    if moved or go is None or not await services.read(partial(_holds, services, claim, preflight, profile)):
+        admitted = await services.write(lambda tx: _admit(services, tx, claim, preflight, profile))
+        if isinstance(admitted, Step):
+            return admitted
+        go = admitted
     assert preflight.post is not None
-    asked = await ask_brain(services, claim, preflight.post, profile, budget, short=admitted.short)
-    return await services.write(lambda tx: _store(services, tx, claim, profile, asked))
+    return Ready(claim, preflight.post, profile, budget, go.short)
+
+
+def _holds(services: Services, claim: Claim, preflight: Preflight, profile: Profile, tx: Tx) -> bool:
+    """Whether the first go holds, now that it is known what the network says. Raises FenceLost.
+
+    Of an allowed bot it has to be asked anew: fewer posts in a thread are for it.
+    """
+    claimed.require(tx, claim)
+    now, mention = services.clock(), claim.mention
+    known = decision_facts(services, tx, mention, preflight, now, spent=False)
+    known = replace(known, labels=profile.labels)
+    return isinstance(policy.decide(known, services.limits, now, admitted=True), policy.Go)
 
 
 def _admit(
@@ -81,23 +157,32 @@ def _admit(
     tx: Tx,
     claim: Claim,
     preflight: Preflight | None = None,
-    labels: frozenset[str] | None = None,
+    profile: Profile | None = None,
 ) -> Step | policy.Go:
-    """Ask policy, and reserve what the turn may take: it counts whatever comes of the turn."""
-    spending.lock_limits(tx)
+    """Ask policy, and reserve what the turn may take: it counts whatever comes of the turn.
+
+    `preflight` and `profile` are None as long as the network was not asked.
+    """
     now, mention = services.clock(), claim.mention
     who = spending.attempt(services.journal, mention, claim.fence)
-    spending.release(tx, who)  # of an earlier attempt the place of its reply, of this one all: decided anew
+    if preflight is not None:
+        claimed.lock(tx, claim)
+    if preflight is not None or claim.fence > 1:
+        spending.release(tx, who)  # of an earlier attempt the place of its reply, of this one all
     known = decision_facts(services, tx, mention, preflight, now)
-    known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
+    known = replace(
+        known,
+        labels=profile.labels if profile else None,
+        allowed_bot=mention.did in services.options.allowed_bots,
+    )
     match policy.decide(known, services.limits, now):
         case policy.Go() as go:
-            mentions.admit(tx, claim, now)
             spending.reserve(tx, who, known, services.limits, now, SpendKind.TURN)
             return go
         case policy.Later(until, why, scope):
             mentions.postpone(tx, claim, until, why, failed=False)
-            _hold(tx, mention, until, scope)
+            after_commit(tx, partial(DELAYED.add, why))
+            after_commit(tx, partial(_hold, services, mention, until, scope))
             return Step(State.WAITING, why, until)
         case policy.No(why, state):
             outcomes.finish(tx, claim, state, why, now)
@@ -106,17 +191,22 @@ def _admit(
             return Step(state, why)
 
 
-def _hold(tx: Tx, mention: Mention, until: datetime, scope: policy.Scope) -> None:
-    """Let all wait whom the limit concerns, so that none is judged in vain."""
-    match scope:
-        case policy.Scope.PERSON:
-            queue.hold(tx, until, mention.did)
-        case policy.Scope.NEWCOMERS:
-            queue.hold(tx, until, queue.NEWCOMERS)
-        case policy.Scope.ALL:
-            queue.hold(tx, until)
-        case policy.Scope.MENTION:
-            pass
+def _meet(services: Services, tx: Tx, mention: Mention, profile: Profile, now: datetime) -> None:
+    known = services.memory.people.meet(tx, mention.did, mention.said_at)
+    if profile.handle and profile.handle != known:
+        services.memory.people.rename(tx, mention.did, profile.handle, now)
+
+
+def _hold(services: Services, mention: Mention, until: datetime, scope: policy.Scope) -> None:
+    """Let all wait whom the limit concerns, so that none is judged in vain.
+
+    In a transaction of its own: whoever claims a mention holds a person's row, and waits for the limits.
+    """
+    if scope is policy.Scope.MENTION:
+        return
+    who = {policy.Scope.PERSON: mention.did, policy.Scope.NEWCOMERS: queue.NEWCOMERS}.get(scope)
+    with suppress(*DATABASE_ERRORS), services.db.write() as tx:
+        queue.hold(tx, until, who)
 
 
 async def _adopt(services: Services, claim: Claim) -> Step | None:
@@ -132,6 +222,7 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 
     def store(tx: Tx) -> Step:
         now = services.clock()
+        spending.release(tx, spending.attempt(services.journal, mention, claim.fence))
         sources.add(tx, mention.uri, [sources.UNKNOWN], now)
         outbox.write_parts(tx, mention.uri, [Part(0, "", ())])
         outbox.mark_posted(tx, claim, Part(0, "", (), rkey=rkey, ref=answer.ref), now)
@@ -145,9 +236,8 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
 def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: Asked) -> Step:
     """Store the edits of memory and the parts of the reply with its notice, in one transaction."""
     now, mention, result = services.clock(), claim.mention, asked.result
-    mentions.add_usage(tx, claim, services.brain.name, result.usage)
-    if not redaction.is_marked(tx, mention.uri):
-        sources.add(tx, mention.uri, asked.sources, now)
+    kept = asked.turn.store(tx)
+    _meet(services, tx, mention, profile, now)
     if result.refuse and not consent.is_overruled(tx, mention, *OPPOSITES[Command.REFUSE]):
         consent.set_memory_wish(tx, mention.did, now, wanted=False)
     text = reply.clean(result.reply or "")
@@ -155,11 +245,13 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     lesson = Lesson(key, result.edits, text)
     remembers = asked.remembers and is_remembered(services, tx, mention.did)  # the wish may be a new one
     if remembers and not asked.notice:
-        learn(services, tx, mention, lesson, now)
+        learn(services, tx, mention, lesson, now, exchange=kept)
     else:
         lesson = forget_at_once(services, tx, mention, lesson, now)
+    who = spending.attempt(services.journal, mention, claim.fence)
     if not text:
-        spending.release_reply(tx, spending.attempt(services.journal, mention))
+        spending.settle(tx, who, result.usage, services.limits.price)
+        spending.release_reply(tx, who)
         outcomes.finish(tx, claim, State.SILENT, result.why, now)
         if result.stop and not consent.is_overruled(tx, mention, *OPPOSITES[Command.STOP]):
             consent.stop(tx, mention.did, now)
@@ -167,9 +259,11 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     if asked.notice:
         introductions.put(tx, mention.uri, lesson if remembers else None)
     parts = _make_parts(text, asked.notice, profile, services.options.link_hosts)
-    who = spending.attempt(services.journal, mention, claim.fence)
-    spending.settle_posts(tx, who, len(parts), len(parts) * POINTS_PER_POST)
-    return Step(State.DRAFTED, due_at=outbox.draft(tx, claim, parts, services.pace, now))
+    spending.settle(tx, who, result.usage, services.limits.price, posts=len(parts))
+    drafted = outbox.draft(tx, claim, parts, services.pace, now, services.options.lease)
+    if isinstance(drafted, Claim):
+        return Step(State.POSTING, claim=drafted)
+    return Step(State.DRAFTED, due_at=drafted)
 
 
 def _make_parts(text: str, notice: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

@@ -6,6 +6,7 @@ reply with the notice is posted, and nothing if it never is.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -41,10 +42,16 @@ def is_remembered(services: Services, tx: Tx, did: str) -> bool:
     return may_remember(services.options.consent, consent.memory_wish(tx, did))
 
 
-def learn(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
-    """Make the edits, and store the exchange for retrieval."""
+def learn(
+    services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime, *, exchange: bool
+) -> None:
+    """Make the edits, and store the exchange for retrieval; without `exchange` only the edits.
+
+    An exchange that forgets something may tell of it, and is not stored either.
+    """
     _edit(services, tx, mention, lesson, now)
-    _record_exchange(services, tx, mention, lesson, now)
+    if exchange and not any(isinstance(edit, Forget) for edit in lesson.edits):
+        _record_exchange(services, tx, mention, lesson, now)
 
 
 def forget_at_once(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> Lesson:
@@ -56,21 +63,26 @@ def forget_at_once(services: Services, tx: Tx, mention: Mention, lesson: Lesson,
 
 def mark_told(services: Services, tx: Tx, mention: Mention, now: datetime) -> None:
     """A post of the reply stands: if it has the notice, learn what waited for it."""
-    if not introductions.waits(tx, mention.uri):
+    taken = introductions.take(tx, mention.uri)
+    if taken is None:
         return
-    lesson = introductions.take(tx, mention.uri)
+    lesson = taken.lesson
     services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
     if lesson is None or not is_remembered(services, tx, mention.did):
         return
     try:
         with tx.begin_nested():
-            learn(services, tx, mention, lesson, now)
+            learn(services, tx, mention, lesson, now, exchange=not redaction.is_marked(tx, mention.uri))
     except (EditRefused, UnknownNote, UnknownPerson) as refused:  # the notes have changed meanwhile
         after_commit(tx, partial(log.info, "notes.dropped", uri=mention.uri, why=type(refused).__name__))
 
 
 def _edit(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
-    with propagate_erasure(tx, services.memory, services.journal, mention.did, now):
+    if not lesson.edits:
+        return
+    forgets = any(isinstance(edit, Forget) for edit in lesson.edits)
+    parts = services.memory, services.journal
+    with propagate_erasure(tx, *parts, mention.did, now) if forgets else nullcontext():
         services.memory.apply(
             tx,
             mention.did,
@@ -83,9 +95,6 @@ def _edit(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: dat
 
 
 def _record_exchange(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
-    """Store the exchange, unless it may tell of what was erased in it or meanwhile."""
-    if any(isinstance(edit, Forget) for edit in lesson.edits) or redaction.is_marked(tx, mention.uri):
-        return
     thread = thread_id(mention.root.uri)
     lang = mention.langs[0] if len(mention.langs) == 1 else None
     said = Passage(

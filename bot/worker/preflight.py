@@ -69,19 +69,22 @@ async def run_preflight(
             mention = claim.mention
         gate = await _read_gate(services, mention, budget)
         gated = gate is not None and not await _may_reply(services, mention, gate, budget)
-        if not by_program:  # which shows no model anything
-            await wishes.read_declarations(services, mention.did, budget)
-        muted, no_bots = await _read_wishes(services, mention, budget, max_age)
+        declared = None if by_program else wishes.RECENT  # the program itself shows no model anything
+        muted, no_bots = await _read_wishes(services, mention, budget, max_age, declared)
         return Preflight(claim, post, gated=gated, muted=muted, no_bots=no_bots)
 
 
 async def _read_wishes(
-    services: Services, mention: Mention, budget: ReadBudget, max_age: timedelta
+    services: Services, mention: Mention, budget: ReadBudget, max_age: timedelta, declared: timedelta | None
 ) -> tuple[bool, bool]:
-    """Read the blocks of the asker and of the thread's first author. Returns (muted, no bots)."""
+    """Read what the asker and the thread's first author wish, and what the asker declares.
+
+    Returns (muted, no bots).
+    """
     muted = no_bots = False
     for did in sorted({mention.did, author(mention.root.uri)} - {services.network.did}):
-        await wishes.read_blocks(services, did, budget, max_age)
+        theirs = declared if did == mention.did else None
+        await wishes.read_wishes(services, did, budget, max_age, declared=theirs)
         muted = muted or await wishes.is_muted(services, did, budget)
         no_bots = no_bots or await wishes.wants_no_bots(services, did, budget, max_age)
     return muted, no_bots
@@ -98,15 +101,22 @@ async def in_time(budget: ReadBudget) -> AsyncIterator[None]:
 
 
 def decision_facts(
-    services: Services, tx: Tx, mention: Mention, preflight: Preflight | None, now: datetime
+    services: Services,
+    tx: Tx,
+    mention: Mention,
+    preflight: Preflight | None,
+    now: datetime,
+    *,
+    spent: bool = True,
 ) -> policy.Facts:
-    """Return what policy decides by. `preflight` is None as long as the network was not asked."""
-    who = spending.attempt(services.journal, mention)
-    known = facts.gather(tx, mention, who, services.limits, now)
-    known = replace(known, hidden=services.memory.people.status(tx, mention.did) is not None)
+    """Return what policy decides by. `preflight` is None as long as the network was not asked.
+
+    Without `spent` the limits are not asked for: the mention was admitted.
+    """
+    who, read = spending.attempt(services.journal, mention), preflight is not None
+    known = facts.gather(tx, mention, who, services.limits, now, read=read, spent=spent)
     if preflight is None:
         return known
-    known = facts.with_stances(tx, mention, known)
     return replace(
         known,
         gone=preflight.post is None,
@@ -128,6 +138,8 @@ async def requeue_if_edited(services: Services, claim: Claim, preflight: Preflig
     def store_edit(tx: Tx) -> Step:
         now = services.clock()
         mentions.renew(tx, claim, now + services.options.lease)
+        if claim.state is State.THINKING:  # the brain was not asked
+            spending.release(tx, spending.attempt(services.journal, mention, claim.fence))
         parts = services.memory, services.ledger, services.journal, services.limits
         stores = Stores(*parts, services.options.consent)
         edit = apply_edit(tx, stores, post.ref, verdict, now)

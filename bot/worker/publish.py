@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -16,10 +15,22 @@ from bot.errors import FenceLost, KeyTaken, NotFound, PermanentNetworkError
 from bot.ingest import wishes
 from bot.privacy.erasure import forget_mentions
 from bot.privacy.repeats import hide_marked_answer
-from bot.storage import consent, direct_messages, jobs, mentions, outbox, outcomes, spending, stances, views
+from bot.storage import (
+    consent,
+    direct_messages,
+    jobs,
+    mentions,
+    outbox,
+    outcomes,
+    redaction,
+    spending,
+    stances,
+    views,
+)
 from bot.storage.jobs import JobKind
 from bot.storage.ledger import EntryKind
 from bot.storage.spending import SpendKind
+from bot.wording.detection import written_in
 from bot.worker.command import answer_command
 from bot.worker.deliver import answer_in_messages
 from bot.worker.learning import mark_told
@@ -34,11 +45,13 @@ from bot.worker.private_answer import COMMANDS as PRIVATE
 from bot.worker.record_keys import MAX_SALTS, find_record_key
 from bot.worker.step import Step
 from bot.worker.thread import new_budget
+from memory import crash
 
 if TYPE_CHECKING:
     from bot.domain.mention import Claim, Mention, Part, StrongRef
     from bot.services import Services
     from bot.worker.preflight import Preflight
+    from bot.worker.step import Check
     from memory.db import Tx
 
 
@@ -51,9 +64,9 @@ async def publish(services: Services, claim: Claim) -> Step:
     Raises NetworkError and FenceLost. The next attempt goes on after the last part that was put.
     """
     mention = claim.mention
-    if services.ledger.has(EntryKind.ANSWERED, mention.uri):
-        return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, "in the ledger"))
     parts = await services.read(lambda tx: outbox.parts(tx, mention.uri), person=mention.did)
+    if services.ledger.has(EntryKind.ANSWERED, mention.uri):
+        return await _finish_known(services, claim, parts)
     if mention.command is not None:
         made = await answer_command(services, claim, parts)
         if isinstance(made, Step):
@@ -66,23 +79,54 @@ async def publish(services: Services, claim: Claim) -> Step:
     claim, mention = preflight.claim, preflight.claim.mention
     begun = any(part.ref for part in parts)
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
+    if edited:
+        return edited
     labels = await _labels(services, mention)
-    refused = edited or await services.write(
-        lambda tx: _last_check(services, tx, claim, parts, preflight, labels)
-    )
-    if refused:
-        return refused
+    check = partial(_last_check, services, claim=claim, parts=parts, preflight=preflight, labels=labels)
     if mention.command in PRIVATE and not any(part.record or part.ref for part in parts):
-        check = partial(_last_check, services, claim=claim, parts=parts, preflight=preflight, labels=labels)
-        public = await answer_in_messages(services, claim, check)
+        public = await services.write(check) or await answer_in_messages(services, claim, check)
         if isinstance(public, Step):
             return public
         parts = public
-    parent = mention.ref
+    return await _put_parts(services, claim, parts, check)
+
+
+async def _put_parts(services: Services, claim: Claim, parts: tuple[Part, ...], check: Check) -> Step:
+    """Put what is not put yet. The `check` is made in the transaction before the first of them."""
+    parent = claim.mention.ref
     for part in parts:
-        parent = part.ref or await _put_part(services, claim, part, parent)
-    await asyncio.to_thread(services.ledger.add, EntryKind.ANSWERED, mention.uri)
-    return await services.write(lambda tx: _finish(services, tx, claim, State.ANSWERED, None))
+        put = part.ref or await _put_part(services, claim, part, parent, check, last=part is parts[-1])
+        if isinstance(put, Step):
+            return put
+        parent, check = put, check if part.ref else _passed
+    if parts and parts[-1].ref is None:
+        return Step(State.ANSWERED, None)
+    return await services.write(partial(_answered, services, claim))
+
+
+async def _finish_known(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step:
+    """End what the ledger knows as answered. Nothing is put; what was put before a crash is marked."""
+    put = [part for part in parts if part.record and part.rkey and part.ref is None]
+    found = [(part, await services.network.own(part.rkey or "")) for part in put]
+
+    def finish(tx: Tx) -> Step:
+        for part, post in found:
+            if post is not None:
+                _mark_posted(services, claim, replace(part, ref=post.ref), tx, last=False)
+        return _finish(services, tx, claim, State.ANSWERED, "in the ledger")
+
+    return await services.write(finish)
+
+
+def _answered(services: Services, claim: Claim, tx: Tx) -> Step:
+    """The whole answer stands. The ledger knows it before the database does."""
+    services.ledger.add(EntryKind.ANSWERED, claim.mention.uri)
+    crash.reach("known")
+    return _finish(services, tx, claim, State.ANSWERED, None)
+
+
+def _passed(_tx: Tx) -> None:
+    """The check of who has just passed it."""
 
 
 async def _labels(services: Services, mention: Mention) -> frozenset[str] | None:
@@ -116,7 +160,7 @@ def _last_check(
 ) -> Step | None:
     """Ask policy once more. On a no the parts that stand already count as the answer. None: go on."""
     now, mention = services.clock(), claim.mention
-    known = decision_facts(services, tx, mention, preflight, now)
+    known = decision_facts(services, tx, mention, preflight, now, spent=False)
     known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
     thinking = mention.command is None  # else the program itself answers
     verdict = policy.decide(known, services.limits, now, admitted=True, thinking=thinking)
@@ -136,12 +180,17 @@ def _last_check(
     return step
 
 
-async def _put_part(services: Services, claim: Claim, part: Part, parent: StrongRef) -> StrongRef:
-    """Put one part; its bytes are fixed before they are first sent."""
+async def _put_part(
+    services: Services, claim: Claim, part: Part, parent: StrongRef, check: Check, *, last: bool
+) -> StrongRef | Step:
+    """Put one part; its bytes are fixed before they are first sent. A Step if the `check` refuses it."""
     network = services.network
     for _ in range(MAX_SALTS):
-        if part.rkey is None or part.record is None:
-            part = await _fix_record(services, claim, part, parent)
+        fixed = await _fix_record(services, claim, part, parent, check)
+        if isinstance(fixed, Step):
+            return fixed
+        part, check = fixed, _passed
+        crash.reach("fixed")
         rkey, record = part.rkey, part.record
         assert rkey is not None
         assert record is not None
@@ -152,41 +201,60 @@ async def _put_part(services: Services, claim: Claim, part: Part, parent: Strong
         except KeyTaken:
             part = replace(part, rkey=None, record=None)  # by another worker, or not ours: look
             continue
+        crash.reach("put")
         try:
-            await services.write(partial(_mark_posted, services, claim, replace(part, ref=ref)))
+            await services.write(partial(_mark_posted, services, claim, replace(part, ref=ref), last=last))
         except FenceLost:
             await services.write(partial(_withdraw_if_ended, services, claim, rkey))
             raise
+        crash.reach("marked")
         return ref
     raise PermanentNetworkError(f"part {part.index} found no free record key")
 
 
-async def _fix_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> Part:
-    """Store record key and bytes, which then never change. `ref` is set if the part stands there already."""
+async def _fix_record(
+    services: Services, claim: Claim, part: Part, parent: StrongRef, check: Check
+) -> Part | Step:
+    """Store record key and bytes, which then never change. `ref` is set if the part stands there already.
+
+    A Step if the `check` refuses it.
+    """
+    if part.rkey is not None and part.record is not None:
+        refused = None if check is _passed else await services.write(check)
+        return refused or part
     rkey, posted = await find_record_key(services.network, claim.mention.uri, parent.uri, part.index)
     record = _make_record(services, claim, part, parent)
     fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
 
-    def fix(tx: Tx) -> None:
-        outbox.fix_record(tx, claim, fixed)
-        _hide_if_marked(services, tx, claim, f"at://{services.network.did}/{POST}/{rkey}")
+    def fix(tx: Tx) -> Part | Step:
+        refused = check(tx)
+        if refused:
+            return refused
+        if outbox.fix_record(tx, claim, fixed).marked:
+            _hide(services, tx, claim, f"at://{services.network.did}/{POST}/{rkey}")
+        return fixed
 
-    await services.write(fix)
-    return fixed
+    return await services.write(fix)
 
 
 def _count_repeated_put(services: Services, tx: Tx) -> None:
     spending.add_points(tx, services.clock(), SpendKind.REPEATED_PUT, POINTS_PER_POST)
 
 
-def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx) -> None:
-    outbox.mark_posted(tx, claim, part, services.clock())
+def _mark_posted(services: Services, claim: Claim, part: Part, tx: Tx, *, last: bool) -> None:
+    locked = outbox.mark_posted(tx, claim, part, services.clock())
     assert part.ref is not None
-    mark_told(services, tx, claim.mention, services.clock())
-    _hide_if_marked(services, tx, claim, part.ref.uri)
+    marked = locked.marked
+    if locked.introduces:
+        mark_told(services, tx, claim.mention, services.clock())
+        marked = redaction.is_marked(tx, claim.mention.uri)  # what is learned may forget something
+    if marked:
+        _hide(services, tx, claim, part.ref.uri)
+    if last:
+        _answered(services, claim, tx)
 
 
-def _hide_if_marked(services: Services, tx: Tx, claim: Claim, answer_uri: str) -> None:
+def _hide(services: Services, tx: Tx, claim: Claim, answer_uri: str) -> None:
     parts = services.memory, services.journal
     hide_marked_answer(tx, *parts, claim.mention.uri, answer_uri, services.clock())
 
@@ -204,9 +272,9 @@ def _withdraw_if_ended(services: Services, claim: Claim, rkey: str, tx: Tx) -> N
 def _make_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> str:
     """Dated when it is first sent: readers are not told of what is older than what they have seen."""
     created_at = services.clock() + timedelta(milliseconds=part.index)
-    mention = claim.mention
+    mention, langs = claim.mention, written_in(part.text, claim.mention.langs)
     return reply.record(
-        part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=mention.langs
+        part.text, part.facets, root=mention.root, parent=parent, created_at=created_at, langs=langs
     )
 
 

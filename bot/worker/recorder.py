@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -13,7 +14,7 @@ from bot.domain.prompt import Usage
 from bot.domain.turn import Call, TurnOutcome, TurnRecord, source_uris
 from bot.errors import BrainTimeout, LimitReached, PermanentBrainError, ScrubjayError, TransientBrainError
 from bot.prompt.persona import digest
-from bot.storage import mentions, redaction, sources, spending, turns
+from bot.storage import claimed, mentions, redaction, sources, spending, turns
 from memory.db import DATABASE_ERRORS
 from memory.text import tokens
 
@@ -76,38 +77,95 @@ class Recorder:
             await self._reserve(self.spent, self._tries)
 
 
-@asynccontextmanager
-async def record_turn(
-    services: Services, claim: Claim, prompt: Prompt, turn_input: TurnInput, recorder: Recorder
-) -> AsyncGenerator[None]:
-    """Store what happens in this context as one turn, in its own transaction, also if an exception ends it.
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn, from when its prompt is made. Whoever stores what comes of it stores its record as well."""
 
-    The usage of a failed turn counts against the limits, too. If the turn cannot be stored, the reply goes on
-    without its record.
-    """
-    started = services.clock()
-    services.tracked.add_posts(source_uris(prompt, ()))  # their deletion is noticed while the brain thinks
+    services: Services
+    claim: Claim
+    prompt: Prompt
+    told: TurnInput
+    recorder: Recorder
+    started: datetime
 
-    async def store(error: BaseException | None) -> None:
-        turn = make_turn_record(
-            prompt,
-            turn_input,
-            recorder,
+    def store(self, tx: Tx) -> bool:
+        """Store the record of a turn that has ended well. Whether what it made of memory may be kept.
+
+        It may not if something was erased while the brain was thinking. Raises FenceLost.
+        """
+        locked = mentions.add_usage(tx, self.claim, self.services.brain.name, self.recorder.spent)
+        return self._store(tx, self._record(None), marked=locked.marked)
+
+    async def settle(self, error: BaseException | None = None) -> None:
+        """Replace what was reserved by what was spent, also if the person was forgotten meanwhile.
+
+        If that cannot be stored, the reservation stands.
+        """
+        services, claim = self.services, self.claim
+        who, spent = spending.attempt(services.journal, claim.mention, claim.fence), self._spent(error)
+        try:
+            await services.write(lambda tx: spending.settle(tx, who, spent, services.limits.price))
+        except DATABASE_ERRORS as trouble:
+            log.warning("spending.not_settled", uri=claim.mention.uri, error=type(trouble).__name__)
+
+    async def store_failed(self, error: BaseException) -> None:
+        """Store the record of a turn that this error has ended, and what it has cost: it counts, too."""
+        await self.settle(error)
+        record = self._record(error)
+
+        def write(tx: Tx) -> None:
+            if self.recorder.spent != Usage():
+                mentions.add_usage(tx, self.claim, self.services.brain.name, self.recorder.spent)
+            self._store(tx, record, marked=claimed.lock(tx, self.claim).marked)
+
+        try:
+            await self.services.write(write, person=record.did)
+        except Exception as trouble:  # noqa: BLE001 - the first error is the one to tell of
+            log.warning("turn.not_kept", uri=record.uri, error=type(trouble).__name__)
+
+    def _store(self, tx: Tx, record: TurnRecord, *, marked: bool) -> bool:
+        services = self.services
+        if _is_outdated(services, tx, self.prompt, self.recorder):
+            redaction.erase_answers(tx, [record.uri])
+            marked = True
+        if not marked:
+            sources.add(tx, record.uri, source_uris(self.prompt, self.recorder.found), services.clock())
+        if services.options.retain_turns:
+            _keep(tx, turns.redacted(record) if marked else record)
+        return not marked
+
+    def _record(self, error: BaseException | None) -> TurnRecord:
+        return make_turn_record(
+            self.prompt,
+            self.told,
+            self.recorder,
             error,
-            brain=services.brain.name,
-            persona=services.options.persona,
-            started=started,
-            ended=services.clock(),
+            brain=self.services.brain.name,
+            persona=self.services.options.persona,
+            started=self.started,
+            ended=self.services.clock(),
         )
-        await _settle(services, claim, prompt, recorder, error)
-        await _store(services, claim, prompt, recorder, turn)
 
+    def _spent(self, error: BaseException | None) -> Usage:
+        """What the turn has cost.
+
+        Of a request that was broken off nothing is told, but it may have been paid for: it is estimated.
+        """
+        spent = self.recorder.spent
+        if isinstance(error, BrainTimeout | asyncio.CancelledError) and spent.model:
+            spent += Usage(tokens_in=tokens(self.prompt.text()), cost=None)
+        return spent
+
+
+@asynccontextmanager
+async def recorded(turn: Turn) -> AsyncGenerator[None]:
+    """If an exception leaves this context, store the turn as one that failed."""
+    turn.services.tracked.add_posts(source_uris(turn.prompt, ()))  # their deletion is noticed meanwhile
     try:
         yield
     except (Exception, asyncio.CancelledError) as error:
-        await asyncio.shield(store(error))
+        await asyncio.shield(turn.store_failed(error))
         raise
-    await store(None)
 
 
 def make_turn_record(
@@ -169,25 +227,13 @@ def elapsed_ms(start: datetime, end: datetime) -> int:
     return round((end - start).total_seconds() * 1000)
 
 
-async def _store(
-    services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, turn: TurnRecord
-) -> None:
-    def write(tx: Tx) -> None:
-        if recorder.result is None and recorder.spent != Usage():
-            mentions.add_usage(tx, claim, services.brain.name, recorder.spent)
-        mentions.lock_claimed(tx, claim)
-        if _is_outdated(services, tx, prompt, recorder):
-            redaction.erase_answers(tx, [turn.uri])
-        marked = redaction.is_marked(tx, turn.uri)  # something was erased while the brain was thinking
-        if not marked:
-            sources.add(tx, turn.uri, source_uris(prompt, recorder.found), services.clock())
-        if services.options.retain_turns:
-            turns.add(tx, turns.redacted(turn) if marked else turn)
-
+def _keep(tx: Tx, record: TurnRecord) -> None:
     try:
-        await services.write(write, person=turn.did)
+        turns.add(tx, record)
+    except DATABASE_ERRORS:
+        raise
     except Exception as error:  # noqa: BLE001 - a lost record must not cost the reply
-        log.warning("turn.not_kept", uri=turn.uri, error=type(error).__name__)
+        log.warning("turn.not_kept", uri=record.uri, error=type(error).__name__)
 
 
 def _is_outdated(services: Services, tx: Tx, prompt: Prompt, recorder: Recorder) -> bool:
@@ -197,26 +243,8 @@ def _is_outdated(services: Services, tx: Tx, prompt: Prompt, recorder: Recorder)
     """
     shown = {note.id for note in prompt.recollection.block.shown}
     shown |= {passage.note_id for passage in recorder.found if passage.note_id is not None}
-    existing = {note.id for note in services.memory.notes(tx, prompt.mention.did)}
+    existing = {note.id for note in services.memory.notes(tx, prompt.mention.did)} if shown else shown
     return not (shown <= existing and all(map(services.tracked.has_post, source_uris(prompt, ()))))
-
-
-async def _settle(
-    services: Services, claim: Claim, prompt: Prompt, recorder: Recorder, error: BaseException | None
-) -> None:
-    """Replace what was reserved by what was spent, also if the person was forgotten meanwhile.
-
-    If that cannot be stored, the reservation stands. Of a request that was broken off nothing is told, but
-    it may have been paid for: then it is estimated.
-    """
-    who = spending.attempt(services.journal, claim.mention, claim.fence)
-    spent = recorder.spent
-    if isinstance(error, BrainTimeout | asyncio.CancelledError) and spent.model:
-        spent += Usage(tokens_in=tokens(prompt.text()), cost=None)
-    try:
-        await services.write(lambda tx: spending.settle(tx, who, spent, services.limits.price))
-    except DATABASE_ERRORS as trouble:
-        log.warning("spending.not_settled", uri=claim.mention.uri, error=type(trouble).__name__)
 
 
 def _arguments(arguments: object) -> object:

@@ -29,7 +29,6 @@ async def reserve_more(services: Services, claim: Claim, spent: Usage, calls: in
 
 
 def _reserve_more(services: Services, tx: Tx, claim: Claim, spent: Usage, calls: int) -> str | None:
-    spending.lock_limits(tx)
     now, limits = services.clock(), services.limits
     who = spending.attempt(services.journal, claim.mention, claim.fence)
     spending.release(tx, who)

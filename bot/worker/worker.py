@@ -25,14 +25,16 @@ from bot.errors import (
 )
 from bot.log import log_bug
 from bot.storage import mentions, outcomes, queue, spending
-from bot.worker.draft import draft
+from bot.worker.draft import begin, draft
 from bot.worker.publish import publish
 from bot.worker.step import Step
+from memory import crash
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bot.domain import policy
     from bot.domain.mention import Claim
     from bot.scheduler import Scheduler
     from bot.services import Services
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAX_POST_FAILURES = 5  # of turns, by bugs, by workers that died: the post itself may be the cause
+MAX_POST_FAILURES = 5  # of turns and by bugs: the post itself may be the cause
 RENEWALS_PER_LEASE = 3
 
 
@@ -63,34 +65,45 @@ class Worker:
         self._scheduler = scheduler
         self._chance = chance
         self._states = states
+        self._busy = False  # there was a mention the last time, so there may be another
 
     async def work(self) -> bool:
-        """Take one due mention one step further. False if nothing is due."""
+        """Take one due mention one step further, two if the next is due at once. False if none is due."""
         services, now = self._services, self._services.clock()
-        if not await services.read(lambda tx: mentions.is_due(tx, now, self._states)):
+        if not self._busy and not await services.read(lambda tx: mentions.is_due(tx, now, self._states)):
             return False
-        claim = await asyncio.to_thread(
-            mentions.claim,
+        begun = await asyncio.to_thread(
+            mentions.begin,
             services.db,
             self._name,
+            partial(begin, services),
             now=now,
             lease=services.options.lease,
             states=self._states,
         )
-        if claim is None:
+        self._busy = begun is not None
+        if begun is None:
             return False
-        renewal = asyncio.create_task(self._renew(claim))
-        try:
-            step = await self._attempt(claim)
-        finally:
-            renewal.cancel()
+        crash.reach("claimed")
+        claim, first = begun
+        step = first if isinstance(first, Step) else await self._lead(claim, first)
         self._report(claim, step)
+        if step is not None and step.claim is not None:
+            self._report(step.claim, await self._lead(step.claim, None))
         return True
 
-    async def _attempt(self, claim: Claim) -> Step | None:
+    async def _lead(self, claim: Claim, go: policy.Go | None) -> Step | None:
+        """Take the step, and keep the claim meanwhile."""
+        renewal = asyncio.create_task(self._renew(claim))
+        try:
+            return await self._attempt(claim, go)
+        finally:
+            renewal.cancel()
+
+    async def _attempt(self, claim: Claim, go: policy.Go | None) -> Step | None:
         """Take the step. Each kind of error becomes a new state of the mention."""
         try:
-            return await self._step(claim)
+            return await self._step(claim, go)
         except FenceLost:
             log.info("mention.lost", uri=claim.mention.uri)
             return None
@@ -108,10 +121,10 @@ class Worker:
             log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
             return await self._retry(claim, f"bug: {type(error).__name__}", suspected=True)
 
-    async def _step(self, claim: Claim) -> Step | None:
-        if claim.post_failures >= MAX_POST_FAILURES:
-            return await self._fail(claim, f"{claim.post_failures} workers died, or turns failed, over it")
-        return await (draft if claim.state is State.THINKING else publish)(self._services, claim)
+    async def _step(self, claim: Claim, go: policy.Go | None) -> Step | None:
+        if claim.state is State.THINKING:
+            return await draft(self._services, claim, go)
+        return await publish(self._services, claim)
 
     async def _retry(
         self, claim: Claim, why: str, retry_after: float | None = None, *, suspected: bool = False

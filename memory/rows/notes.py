@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, union_all, update
 
 from memory.db import mark_erased
 from memory.model import Note, Receipt, Revision
@@ -22,31 +23,48 @@ if TYPE_CHECKING:
 NOTE = NoteRow.__table__.c
 REVISION = RevisionRow.__table__.c
 RECEIPT = ReceiptRow.__table__.c
+MORE = ReceiptRow.__table__.alias("more")  # receipts beside the first
+WITH_RECEIPTS = (
+    select(*NOTE, *(column.label(f"more_{column.name}") for column in MORE.c))
+    .join_from(NoteRow.__table__, MORE, MORE.c.note_id == NOTE.id, isouter=True)
+    .order_by(NOTE.said_at, NOTE.id, MORE.c.said_at, MORE.c.uri)
+)
 ACTIVE = (NOTE.superseded_by.is_(None), NOTE.withdrawn_at.is_(None))
+MINE = WITH_RECEIPTS.where(NOTE.did == bindparam("who"))
+MINE_ACTIVE = MINE.where(*ACTIVE)
+WRITTEN = select(func.count()).where(
+    REVISION.did == bindparam("who"),
+    REVISION.op.in_(("remember", "revise", "confirm")),
+    REVISION.source_uri.is_not(None),
+    REVISION.at > bindparam("since"),
+)
 Notes: TypeAlias = "Mapping[int, Note]"  # by id
 LARGEST_ID = 2**31 - 1  # of an INTEGER in PostgreSQL
 
 
 def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
     """The notes that meet every condition, in the order in which they were said."""
-    also: dict[int, list[Receipt]] = {}
-    wanted = RECEIPT.note_id.in_(select(NOTE.id).where(*where))
-    for row in tx.execute(select(*RECEIPT).where(wanted).order_by(RECEIPT.said_at, RECEIPT.uri)):
-        also.setdefault(row.note_id, []).append(Receipt(row.uri, row.cid, row.did, row.said_at))
-    rows = tx.execute(select(*NOTE).where(*where).order_by(NOTE.said_at, NOTE.id))
-    return tuple(_note(row, also.get(row.id, ())) for row in rows)
+    return _notes(tx.execute(WITH_RECEIPTS.where(*where)).all())
+
+
+def of_person(tx: Tx, did: str) -> tuple[Note, ...]:
+    """Every note of this person that was not forgotten."""
+    return _notes(tx.execute(MINE, {"who": did}).all())
 
 
 def active(tx: Tx, did: str | None = None, *where: Any) -> tuple[Note, ...]:
     """The active notes, of one person or of everyone, that meet every condition."""
+    if did is not None and not where:
+        return _notes(tx.execute(MINE_ACTIVE, {"who": did}).all())
     mine = () if did is None else (NOTE.did == did,)
     return find(tx, *ACTIVE, *mine, *where)
 
 
 def by_source(tx: Tx, uri: str) -> tuple[Note, ...]:
     """The notes that have this post as a receipt."""
-    again = NOTE.id.in_(select(RECEIPT.note_id).where(RECEIPT.uri == uri))
-    return find(tx, or_(NOTE.source_uri == uri, again))
+    first, again = (NOTE.id, NOTE.source_uri), (RECEIPT.note_id, RECEIPT.uri)
+    ids = union_all(*(select(note_id).where(post == uri) for note_id, post in (first, again)))
+    return find(tx, NOTE.id.in_(ids))
 
 
 def add(tx: Tx, note: Note) -> int:
@@ -181,14 +199,8 @@ def written_since(tx: Tx, did: str, since: datetime, *, without: Collection[str]
 
     Those that were forgotten since count, too.
     """
-    mine = (
-        REVISION.did == did,
-        REVISION.op.in_(("remember", "revise", "confirm")),
-        REVISION.source_uri.is_not(None),
-    )
-    return (
-        tx.scalar(select(func.count()).where(*mine, REVISION.at > since, REVISION.key.not_in(without))) or 0
-    )
+    written = WRITTEN.where(REVISION.key.not_in(without)) if without else WRITTEN
+    return tx.scalar(written, {"who": did, "since": since}) or 0
 
 
 def history(tx: Tx, did: str) -> tuple[Revision, ...]:
@@ -197,7 +209,18 @@ def history(tx: Tx, did: str) -> tuple[Revision, ...]:
     return tuple(Revision(**row) for row in rows)
 
 
-def _note(row: Any, also: Sequence[Receipt]) -> Note:
+def _notes(rows: Iterable[Any]) -> tuple[Note, ...]:
+    return tuple(_note(list(same)) for _, same in groupby(rows, key=lambda row: row.id))
+
+
+def _note(rows: Sequence[Any]) -> Note:
+    """The note of rows that differ in the receipt only, of which there may be none."""
+    row = rows[0]
+    also = (
+        Receipt(more.more_uri, more.more_cid, more.more_did, more.more_said_at)
+        for more in rows
+        if more.more_uri is not None
+    )
     return Note(
         row.id,
         row.did,

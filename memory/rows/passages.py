@@ -6,17 +6,31 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, func, literal, or_, select, type_coerce, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 
-from memory.db import insert, mark_erased
+from memory.db import mark_erased
 from memory.errors import EditRefused
 from memory.identifiers import hash_64
 from memory.model import Passage
+from memory.prepared import per_database
 from memory.search.index import build
 from memory.tables import DenialRow, IndexStampRow, NoteRow, PassageRow, ReceiptRow
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement
 
@@ -43,6 +57,18 @@ INDEX_COLUMNS = (
         *(~PASSAGE.text.contains(mark) for mark in STATEMENT_MARKS),
     ).label("is_question"),
 )
+NEWEST = PASSAGE.at.desc(), PASSAGE.id.desc()
+MINE = PASSAGE.did == bindparam("who")
+LAST: Any = bindparam("most", type_=Integer)
+EXCHANGES = select(*PASSAGE_COLUMNS).where(MINE, PASSAGE.note_id.is_(None)).order_by(*NEWEST).limit(LAST)
+ANSWERS = (
+    select(PASSAGE.text)
+    .where(MINE, PASSAGE.kind == "answer", PASSAGE.at >= bindparam("since"))
+    .order_by(*NEWEST)
+    .limit(LAST)
+)
+BY_ID = select(*PASSAGE_COLUMNS).where(MINE, PASSAGE.id.in_(bindparam("ids", expanding=True)))
+INDEXED = select(*INDEX_COLUMNS).where(MINE, PASSAGE.id > bindparam("after"))
 CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")  # what an edit changes, beside the URI
 
 
@@ -61,10 +87,21 @@ def find(tx: Tx, *where: Any, limit: int | None = None, newest: bool = False) ->
 
     With `newest`, a `limit` cuts off the oldest ones.
     """
-    order = (PASSAGE.at.desc(), PASSAGE.id.desc()) if newest else (PASSAGE.at, PASSAGE.id)
+    order = NEWEST if newest else (PASSAGE.at, PASSAGE.id)
     query = select(*PASSAGE_COLUMNS).where(*where).order_by(*order).limit(limit)
     rows = [Passage(*row) for row in tx.execute(query)]
     return tuple(reversed(rows) if newest else rows)
+
+
+def recent(tx: Tx, did: str, limit: int) -> tuple[Passage, ...]:
+    """The last posts of this person and answers to them, oldest first."""
+    rows = tx.execute(EXCHANGES, {"who": did, "most": limit}).all()
+    return tuple(Passage(*row) for row in reversed(rows))
+
+
+def answers(tx: Tx, did: str, since: datetime, limit: int) -> tuple[str, ...]:
+    """The texts of the last answers to this person since then, oldest first."""
+    return tuple(reversed(tx.scalars(ANSWERS, {"who": did, "since": since, "most": limit}).all()))
 
 
 def to_row(passage: Passage) -> dict[str, Any]:
@@ -94,8 +131,8 @@ def to_row(passage: Passage) -> dict[str, Any]:
 def add(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of `passage`; one that is stored already stays as it is."""
     if rows:
-        tx.execute(insert(tx, PassageRow).on_conflict_do_nothing(), rows)
-        mark_changed(tx, {row["did"] for row in rows})
+        _lock(tx, {row["did"] for row in rows})
+        tx.execute(_adding(tx), rows)
 
 
 def differs(one: Passage, other: Passage) -> bool:
@@ -134,24 +171,49 @@ def mark_changed(tx: Tx, dids: Collection[str]) -> None:
     """Give the passages of these people a new stamp: an index that was decoded before is out of date.
 
     The stamp is random, because a counter could repeat a value after a rollback, or when an erased person
-    returns.
+    returns. What is only added needs no new one: whoever has an index adds what has greater ids.
     """
+    _stamp(tx, dids, _marking)
+
+
+def _lock(tx: Tx, dids: Collection[str]) -> None:
+    """Until the transaction ends nobody else adds passages of these people: ids must follow the commits."""
+    _stamp(tx, dids, _locking)
+
+
+def _stamp(tx: Tx, dids: Collection[str], statement: Callable[[Tx], Any]) -> None:
     if dids:
-        statement = insert(tx, IndexStampRow)
-        fresh = statement.on_conflict_do_update(
-            index_elements=["did"], set_={"stamp": statement.excluded.stamp}
-        )
-        tx.execute(fresh, [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
+        tx.execute(statement(tx), [{"did": did, "stamp": secrets.randbits(62)} for did in sorted(dids)])
 
 
-def load_index(tx: Tx, did: str, encoder: str) -> PassageIndex:
-    """All passages of this person as an index, with the vectors of this encoder."""
-    return build(tx.execute(select(*INDEX_COLUMNS).where(PASSAGE.did == did)).all(), encoder)
+@per_database
+def _marking(insert: Any) -> Any:
+    row = insert(IndexStampRow.__table__)
+    return row.on_conflict_do_update(index_elements=["did"], set_={"stamp": row.excluded.stamp})
+
+
+@per_database
+def _locking(insert: Any) -> Any:
+    row = insert(IndexStampRow.__table__)
+    return row.on_conflict_do_update(index_elements=["did"], set_={"stamp": IndexStampRow.stamp})
+
+
+@per_database
+def _adding(insert: Any) -> Any:
+    return insert(PassageRow.__table__).on_conflict_do_nothing()
+
+
+def load_index(tx: Tx, did: str, encoder: str, after: int = 0) -> PassageIndex:
+    """The passages of this person with ids above `after` as an index, with the vectors of this encoder."""
+    return build(tx.execute(INDEXED, {"who": did, "after": after}).all(), encoder)
 
 
 def with_scores(tx: Tx, did: str, scores: Mapping[int, float]) -> tuple[Passage, ...]:
     """The passages of these ids, with their scores and in their order; only those of this person."""
-    found = {each.id: each for each in find(tx, PASSAGE.did == did, PASSAGE.id.in_(scores))}
+    if not scores:
+        return ()
+    rows = tx.execute(BY_ID, {"who": did, "ids": list(scores)})
+    found = {each.id: each for each in (Passage(*row) for row in rows)}
     return tuple(replace(found[each], score=value) for each, value in scores.items() if each in found)
 
 

@@ -55,6 +55,7 @@ SLOT_PATTERNS: tuple[tuple[str, tuple[str, ...]], ...] = (
 SLOTS = tuple((name, regex.compile(pattern)) for name, patterns in SLOT_PATTERNS for pattern in patterns)
 # "birthday: 3 May", "favourite tea: oolong": the key before the colon is the slot
 NAMED_SLOT = regex.compile(r"(?P<slot>[\p{L}\p{M}\p{N} '-]{2,40})\s*[:\uff1a=\uff1d]\s*(?P<value>[^/].*)")
+REPORTING = frozenset({"says", "said", "note", "fact"})  # "says: I like tea" fills no slot
 SEVERAL_VALUES = regex.compile(r"(?:^|\s)(?:and|und|et|y|e|en|och|i|и|или|or|oder|ou|o)(?:\s|$)|[,;&+、와과]")
 
 
@@ -65,4 +66,5 @@ def slot(text: str) -> str | None:
         if (found := pattern.fullmatch(line)) and not SEVERAL_VALUES.search(found["value"]):
             return name
     found = NAMED_SLOT.fullmatch(line)
-    return f":{folded(found['slot'])}" if found else None
+    key = folded(found["slot"]) if found else None
+    return f":{key}" if key and key not in REPORTING else None

@@ -107,6 +107,50 @@ def _calendar(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
     )
 
 
+def extended(index: PassageIndex, new: PassageIndex) -> PassageIndex:
+    """The passages of both as one index: that of their rows, without decoding the old ones again."""
+    both, size = (index, new), len(index)
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(one, name) for one in both])
+
+    order = np.lexsort((joined("ids"), joined("at"), joined("thread")))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    postings = np.argsort(numbers := joined("numbers"), kind="stable")  # two sorted halves
+    at = joined("at")[order]
+    width = max(one.vectors.shape[1] for one in both)
+    made = PassageIndex(
+        **{name: joined(name)[order] for name in ("ids", "thread", "valid_to", "questions", "unknowing")},
+        **{name: joined(name)[order] for name in ("authors", "lengths", "norms")},
+        at=at,
+        langs=index.langs | new.langs,
+        numbers=numbers[postings],
+        rows=place[np.concatenate((index.rows, new.rows + size))][postings],
+        counts=joined("counts")[postings],
+        calendar=_calendar(at),
+        vectors=np.concatenate([_widened(one.vectors, width) for one in both])[order],
+    )
+    for each in place[size:]:
+        for touched in (each, each + 1):  # the new one, and what follows it from now on
+            if touched < len(made):
+                made.unknowing[touched] = _is_unknowing(made, touched)
+    return made
+
+
+def _is_unknowing(index: PassageIndex, place: int) -> bool:
+    before = place - 1
+    if place == 0 or not index.questions[before] or index.thread[before] != index.thread[place]:
+        return False
+    words, asked = (set(index.numbers[index.rows == each].tolist()) for each in (place, before))
+    return words - not_knowing() <= asked
+
+
+def _widened(vectors: NDArray[np.int8], width: int) -> NDArray[np.int8]:
+    """Rows of zeros for passages that were loaded when there was no vector at all."""
+    return vectors if vectors.shape[1] == width else np.zeros((len(vectors), width), np.int8)
+
+
 class IndexCache:
     """The indexes used last, each with the stamp of the rows it was built from. Safe for many threads."""
 
@@ -115,20 +159,30 @@ class IndexCache:
         self._cached: OrderedDict[str, tuple[int, PassageIndex]] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, did: str, stamp: int, make: Callable[[], PassageIndex]) -> PassageIndex:
-        """The index of this person under this stamp; `make` builds it if it is not cached."""
+    def get(
+        self, did: str, stamp: int, load: Callable[[int], PassageIndex], *, keep: bool = True
+    ) -> PassageIndex:
+        """The index of this person under this stamp.
+
+        `load` makes the index of the passages with ids above the one it is given: of all, or of those that
+        are newer than what is cached. Unless `keep`, what it makes is not cached.
+        """
         with self._lock:
             cached = self._cached.get(did)
-            if cached and cached[0] == stamp:
-                self._cached.move_to_end(did)
-                return cached[1]
-        made = make()
+        known = cached[1] if cached and cached[0] == stamp else None
+        made = load(int(known.ids.max()) if known is not None and len(known) else 0)
+        if known is not None:
+            made = extended(known, made) if len(made) else known
+        if keep:
+            self._put(did, stamp, made)
+        return made
+
+    def _put(self, did: str, stamp: int, made: PassageIndex) -> None:
         with self._lock:
             self._cached[did] = (stamp, made)
             self._cached.move_to_end(did)
             while len(self._cached) > 1 and self._rows() > self._most_rows:
                 self._cached.popitem(last=False)
-        return made
 
     def drop(self, did: str) -> None:
         """Remove the index of this person."""

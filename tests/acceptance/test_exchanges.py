@@ -48,7 +48,7 @@ def test_an_exchange_and_its_draft_commit_together_or_not_at_all(db, tmp_path, m
     harness.say(ANA, "I live in Lisbon")
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "draft", lambda *_: 1 / 0)
-        harness.work(1)
+        harness.draft()
     failed = recorded(harness)
     harness.clock.forward(minutes=1)
     harness.work()

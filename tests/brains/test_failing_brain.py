@@ -16,6 +16,7 @@ from bot.brains.guard import Guarded
 from bot.domain.mention import State
 from bot.errors import BreakerOpen
 from bot.worker.worker import MAX_POST_FAILURES
+from memory.errors import UnknownPerson
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +107,8 @@ def test_what_a_failed_turn_would_have_kept_is_not_kept_and_what_it_spent_is(rig
     ref = harness.say(ANA, "I like tea")
     harness.work(1)
 
-    assert harness.notes(ANA) == []
+    with harness.services.db.read() as tx, pytest.raises(UnknownPerson):
+        harness.services.memory.recall(tx, ANA)
     assert (harness.entry(ref).tokens_in, harness.entry(ref).tokens_out) == (100, 20)
 
 

@@ -194,8 +194,10 @@ async def test_one_person_alone_cannot_silence_the_bot(guarded_brain):
 
 
 async def test_turns_that_fail_for_five_people_open_the_breaker(guarded_brain):
+    assert not guarded_brain.guarded.is_left_alone
     await guarded_brain.fail(TransientBrainError("cut off", post_suspected=True))
     assert await seconds_to_wait(guarded_brain) == 60
+    assert guarded_brain.guarded.is_left_alone
 
 
 async def test_a_post_that_no_brain_can_answer_does_not_keep_the_breaker_open(guarded_brain):

@@ -83,7 +83,7 @@ def test_an_operator_who_is_nobody_is_told_and_nothing_is_written(cli, env, peop
 
 def test_without_an_operator_it_says_exactly_what_to_set(cli):
     done = cli("declare", SCRUBJAY_HANDLE="jay.test", SCRUBJAY_PASSWORD="abcd-efgh")
-    assert (done.code, "SCRUBJAY_OPERATOR is not set" in done.err) == (1, True)
+    assert (done.code, "SCRUBJAY_OPERATOR is not set" in done.err) == (78, True)
 
 
 @pytest.mark.network

@@ -23,7 +23,7 @@ def test_check_shows_the_whole_prompt_with_the_tokens_of_each_section(cli):
 def test_check_refuses_a_bad_persona_with_every_problem(cli):
     (cli.home / "bad.md").write_text("---\nname:\n---\n# Voice\n", "utf-8")
     done = cli("persona", "check", "bad.md")
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (78, "")
     for problem in (
         "the header has no name",
         "line 4 is a heading",

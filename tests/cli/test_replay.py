@@ -112,9 +112,9 @@ def test_a_replay_leaves_the_database_as_it_was(talked):
         (("--all-since", "yesterday"), 2, "Examples: 2026-11-01, 7d, 12h"),
         (("--all-since", "2126-11-01"), 0, "No turn is kept since then"),
         (("at://did:plc:ana/app.bsky.feed.post/3k",), 1, "There is no turn over"),
-        (("--all-since", "2026-11-01", "--model", "openai-compatible:x"), 1, "needs SCRUBJAY_MODEL_URL"),
+        (("--all-since", "2026-11-01", "--model", "openai-compatible:x"), 78, "needs SCRUBJAY_MODEL_URL"),
         (("--all-since", "2026-11-01", "--brain", "rules", "--model", "a:b"), 2, "asks no model"),
-        (("--all-since", "2026-11-01", "--brain", "none"), 1, "There is no brain"),
+        (("--all-since", "2026-11-01", "--brain", "none"), 78, "There is no brain"),
         (("--all-since", "2026-11-01", "--persona", "none.md"), 2, "none.md"),
     ],
 )

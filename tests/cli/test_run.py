@@ -17,7 +17,7 @@ def test_a_recording_of_a_host_that_is_not_there_fails_and_says_why_on_stderr(cl
 
 def test_run_without_an_account_says_exactly_what_to_set(cli):
     done = cli("run")
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (78, "")
     assert "SCRUBJAY_HANDLE is not set" in done.err
     assert "SCRUBJAY_PASSWORD is not set" in done.err
     assert "SCRUBJAY_PASSWORD_FILE=" in done.err

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.direct_messages import MAX_MESSAGES, cut, exact, fits, listed
+from bot.domain.direct_messages import MAX_MESSAGES, MAX_OF_EXPORT, cut, exact, fits, listed
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 ZALGO = "a" + "\u0301" * 9000
@@ -45,9 +45,9 @@ def test_no_message_begins_or_ends_with_a_space_that_an_app_could_strip():
 
 
 def test_what_is_beyond_the_bound_is_said_in_the_last_message():
-    messages = exact(str, "x" * 100_000, more)
-    assert (len(messages), messages[-1]) == (MAX_MESSAGES, "28 of 102")
-    assert messages[0] == "102"
+    messages = exact(str, "x" * 300_000, more)
+    assert (len(messages), messages[-1]) == (MAX_OF_EXPORT, "198 of 304")
+    assert messages[0] == "304"
     assert all(map(fits, messages))
 
 

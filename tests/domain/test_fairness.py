@@ -24,6 +24,8 @@ HELD = Turn(NOW + timedelta(hours=1), 0, held=True)
         (LATE, EARLY, EARLY, True),
         (LATER, EARLY, LATE, True),  # it is not the regular's turn yet
         (None, EARLY, HELD, False),
+        (None, EARLY, Turn(NOW, 0, held=True), True),  # until now, and no longer
+        (EARLY, EARLY, None, False),  # of two who wait equally long the regular
         (None, EARLY, LATER, True),  # a clock was ahead when the last one was served
         (Turn(NOW, 2), Turn(NOW, 0), Turn(NOW, 1), True),
         (Turn(NOW, 1), Turn(NOW, 0), Turn(NOW, 2), False),

@@ -1,5 +1,6 @@
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.factory import NOW
@@ -44,6 +45,16 @@ def test_a_reply_planned_for_a_far_time_puts_nobody_off():
     assert pacing.post_at(NOW, [ahead], [ahead], pace) == NOW
 
 
+def test_a_mention_is_thought_about_after_the_pause():
+    pause = timedelta(seconds=5)
+    assert pacing.think_at(NOW, Pace(pause, *[timedelta(0)] * 3)) == NOW + pause
+
+
+@pytest.mark.parametrize(("late", "missed"), [(-1, False), (0, False), (1, False), (1.001, True)])
+def test_a_time_to_post_is_missed_when_more_than_a_second_has_passed(late, missed):
+    assert pacing.is_missed(NOW, NOW + timedelta(seconds=late)) is missed
+
+
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_a_retry_comes_within_ten_minutes_and_never_at_once(attempts, chance):
     wait = pacing.retry_at(NOW, attempts, None, chance) - NOW
@@ -70,6 +81,13 @@ def test_a_job_is_tried_for_ever_but_at_most_twice_a_day_after_weeks(attempts, c
 def test_a_job_is_tried_as_often_as_a_mention_in_its_first_hours():
     for attempts in range(1, pacing.JOB_ATTEMPTS + 1):
         assert pacing.retry_job_at(NOW, attempts, None, 0.5) == pacing.retry_at(NOW, attempts, None, 0.5)
+
+
+@pytest.mark.parametrize(("chance", "part"), [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0)])
+def test_after_two_hours_a_job_waits_ever_longer_each_time_by_a_tenth(chance, part):
+    for attempts in (pacing.JOB_ATTEMPTS + 1, pacing.JOB_ATTEMPTS + 10):
+        longest = pacing.LONGEST_RETRY * 1.1 ** (attempts - pacing.JOB_ATTEMPTS)
+        assert pacing.retry_job_at(NOW, attempts, None, chance) == NOW + longest * part
 
 
 def test_a_job_waits_as_long_as_the_server_asks():

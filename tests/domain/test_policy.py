@@ -243,6 +243,13 @@ def test_a_command_is_answered_though_no_call_token_or_money_is_left():
     assert isinstance(decide(facts, SMALL, NOW), Later)
 
 
+@pytest.mark.parametrize("fact", ["denied", "no_bots"])
+def test_what_keeps_a_model_away_keeps_no_command_from_being_answered(fact: str):
+    facts = replace(FRESH, **{fact: True})
+    assert isinstance(decide(facts, LIMITS, NOW), No)
+    assert decide(facts, LIMITS, NOW, thinking=False) == Go()
+
+
 def test_from_four_fifths_of_the_days_money_on_answers_are_short_and_at_its_end_there_are_none():
     limits = replace(LIMITS, day_money=1000, turn_money=10)
 

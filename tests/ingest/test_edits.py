@@ -45,7 +45,7 @@ def test_a_thought_under_way_is_lost_to_an_edit_and_thought_again(db, tmp_path):
 def test_a_draft_of_the_old_words_is_thrown_away_with_its_notes(harness):
     harness.introduce(ANA)
     ref = harness.say(ANA, "I live in Lisbon")
-    harness.work(1)
+    harness.draft()
     drafted = harness.entry(ref).state, harness.notes(ANA)
     harness.brain.script[:] = [("reply", {"text": "So you moved."})]
     harness.handle(harness.edit(ref, "I live in Porto"), edited=True)
@@ -59,17 +59,18 @@ def test_a_draft_of_the_old_words_is_thrown_away_with_its_notes(harness):
 
 def test_what_the_new_words_say_is_remembered_though_the_old_ones_said_it_too(harness):
     ref = harness.say(ANA, "I live in Lisbon")
-    harness.work(1)
+    harness.draft()
     harness.handle(harness.edit(ref, "I live in Lisbon!"), edited=True)
     harness.work()
 
     assert (harness.notes(ANA), len(harness.brain.prompts)) == (["lives in Lisbon"], 2)
 
 
-@pytest.mark.parametrize("steps", [0, 1])
-def test_an_edit_that_the_stream_did_not_bring_is_seen_before_thinking_and_before_posting(harness, steps):
+@pytest.mark.parametrize("drafted", [False, True])
+def test_an_edit_that_the_stream_did_not_bring_is_seen_before_thinking_and_before_posting(harness, drafted):
     ref = harness.say(ANA, "I live in Lisbn")
-    harness.work(steps)
+    if drafted:
+        harness.draft()
     new = harness.edit(ref, "I live in Lisbon")
     harness.work()
 

@@ -152,8 +152,12 @@ def test_a_schema_of_a_newer_version_is_refused_and_left_alone(db: Database):
 
 
 def test_the_migrated_schema_is_the_one_the_code_expects(db: Database):
+    def is_wanted(_thing: object, name: str | None, *_: object) -> bool:
+        return not (db.is_sqlite and name == "ix_answer_source_mention")  # the primary key does it there
+
     with db.read() as tx:
-        assert compare_metadata(MigrationContext.configure(tx), Base.metadata) == []
+        context = MigrationContext.configure(tx, opts={"include_object": is_wanted})
+        assert compare_metadata(context, Base.metadata) == []
         for table in Base.metadata.tables.values():
             wanted = {each.name for each in table.constraints if isinstance(each, CheckConstraint)}
             assert {each["name"] for each in inspect(tx).get_check_constraints(table.name)} == wanted

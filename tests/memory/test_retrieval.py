@@ -199,8 +199,8 @@ class Remade(Exception):
     """The index was not cached."""
 
 
-def remake() -> NoReturn:
-    raise Remade
+def remake(after: int) -> NoReturn:
+    raise Remade(after)
 
 
 def test_what_another_process_writes_is_found_at_once(known: Database):
@@ -213,7 +213,7 @@ def test_what_another_process_writes_is_found_at_once(known: Database):
     with known.write() as tx:
         other.forget_post(tx, more.uri, NOW)
         stamp = tx.scalar(select(IndexStampRow.stamp).where(IndexStampRow.did == ALICE))
-        with pytest.raises(Remade):  # what was decoded before the erasure is stale
+        with pytest.raises(Remade, match=r"^0$"):  # what was decoded before the erasure is stale
             MEMORY.retrieval._indexes.get(ALICE, stamp, remake)
     with known.write() as tx:
         other.erase(tx, ALICE)
@@ -257,3 +257,37 @@ def test_both_databases_find_the_same_ten_in_the_same_order(tmp_path: Path, post
     first, second = ([[(one.text, one.score) for one in top] for top in each] for each in tops)
     assert first == second
     assert all(len(top) == 10 for top in first)
+
+
+# --- the index that is kept ------------------------------------------------------------------------
+
+
+def test_after_a_new_exchange_only_what_is_new_is_read(known: Database):
+    memory = Memory()
+    record(known, *(said(f"my cat eats fish {number}") for number in range(20)), memory=memory)
+    assert len(find(known, "cat", memory=memory)) == 10
+    record(known, said("my cat is called Mia"), memory=memory)
+    read: list[int] = []
+
+    def load(tx, did, encoder, after=0):
+        read.append(len(made := passages_load(tx, did, encoder, after)))
+        return made
+
+    passages_load = passages.load_index
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passages, "load_index", load)
+        assert "my cat is called Mia" in find(known, "what is my cat called", memory=memory)
+        find(known, "cat", memory=memory)
+    assert read == [1, 0]
+
+
+def test_what_was_never_committed_is_not_kept_in_the_index(known: Database):
+    memory = Memory()
+    record(known, said("my cat eats fish"), memory=memory)
+    with suppress(ZeroDivisionError), known.write() as tx:
+        memory.retrieval.record(tx, said("my dog eats bones"))
+        assert memory.retrieval.find(tx, ALICE, "dog", now=later(1000))
+        raise ZeroDivisionError
+    record(known, said("my horse eats grass"), memory=memory)  # under the id that the dog had on SQLite
+    assert find(known, "horse", memory=memory)[0] == "my horse eats grass"
+    assert len(find(known, "eats", memory=memory)) == 2

@@ -197,3 +197,22 @@ def try_to_say(db: Database, did: str, text: str, post: str) -> None:
         notes = [note.text for note in MEMORY.recall(tx, did).notes]
         if len(notes) < 10:
             MEMORY.apply(tx, did, [Remember(text)], said, key=said.uri, actor="rules", at=NOW)
+
+
+@pytest.mark.slow
+def test_many_short_transactions_find_what_one_finds(known: Database, monkeypatch):
+    for number, text in enumerate(("rides a bicycle", "bakes bread", "likes rain", "sleeps badly")):
+        saying(known, text, *(f"did:plc:s{number}x{each}" for each in range(number)))
+    monkeypatch.setattr(zeitgeist, "SLICE", 1)
+    monkeypatch.setattr(zeitgeist, "GISTS", 1)
+    memory, at = Memory(), later(48)
+    memory.zeitgeist.refresh_in_slices(known, at)
+    with known.read() as tx:
+        assert memory.zeitgeist.lines(tx) == zeitgeist.find(tx, at) == (("sleeps badly", 3),)
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3, 1000])
+def test_the_ranges_of_a_refresh_have_every_number_once(slices):
+    ranges = list(zeitgeist._ranges(slices))
+    assert (ranges[0][0], ranges[-1][1], len(ranges)) == (-(2**63), 2**63 - 1, slices)
+    assert all(before[1] + 1 == after[0] for before, after in itertools.pairwise(ranges))

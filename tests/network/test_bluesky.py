@@ -163,6 +163,8 @@ async def test_the_post_of_a_deactivated_account_is_gone(localnet, robot):
 @pytest.mark.network
 async def test_a_deactivated_bot_is_told_so(localnet, robot):
     async with connected(localnet, robot, Store()) as network:
+        assert network.is_let_in
         robot.deactivate()
         with pytest.raises(AccountTrouble, match="is deactivated"):
             await network.put(RKEY, RECORD)
+        assert not network.is_let_in

@@ -268,9 +268,11 @@ async def test_without_the_bot_label_nothing_is_put_until_it_is_back(network, wo
     for call in (network.check_account(), network.own(key()), network.put(key(), as_json())):
         with pytest.raises(AccountTrouble, match="self-label"):
             await call
+    assert not network.is_let_in
     world.bot.label("bot")
     await network.check_account()
 
+    assert network.is_let_in
     assert (await network.put(key(), as_json())).uri.startswith(f"at://{network.did}/")
 
 

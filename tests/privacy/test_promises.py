@@ -251,7 +251,7 @@ class Bot(RuleBasedStateMachine):
             self._go_on()
         else:
             self.harness.clock.forward(minutes=10)
-            self.harness.work(steps=1)
+            self.harness.draft()
 
     def _held(self, words):
         """The tables and words of which a copy is left. Quicker than `proof`, which has tests of its own."""

@@ -36,6 +36,7 @@ IMPERSONAL = {
     *(f"direct_message.{name}" for name in ("mention_uri", "after", "sent")),
     *("cursor.host", "gap.host", "gap.reason", "errand.kind", "errand.subject"),
     *("session.account", "session.session", "erasure.hash", "erasure_salt.salt"),
+    *("ledger_line.kind", "ledger_line.hash", "ledger_line.day", "ledger_salt.salt"),
     *("turn.uri", "turn.did", "turn.brain", "turn.model", "turn.persona", "turn.outcome", "turn.error"),
     *("person.did", "person.status", "handle.did", "mention.did", "mention.uri"),
     *("answer_source.mention_uri", "answer_source.uri", "mention.hidden_root"),
@@ -154,7 +155,7 @@ def test_the_canary_stands_in_every_column_with_what_people_or_brains_write(harn
     }
     harness.brain.script = [("remember", {"text": SECRET}), ("reply", {"text": f"{CANARY}, noted."})]
     harness.say("did:plc:carl", f"I live in {CANARY}, too")
-    harness.work(1)  # what is drafted for who was never told of memory waits
+    harness.draft()  # what is drafted for who was never told of memory waits
     rows, _ = places(harness, CANARY, CANARY.lower())
     assert columns - IMPERSONAL == {place for place in rows if place not in IMPERSONAL}
     assert columns >= IMPERSONAL

@@ -89,6 +89,7 @@ def test_a_start_without_a_restored_database_erases_nothing(harness, tmp_path):
     harness.clock.forward(minutes=1)
     harness.say(ANA, "I live in Lisbon")
     harness.work()
+    harness.services.ledger.exchange(harness.services.db)
     before = backup(harness.services.db)
     again = start(harness, tmp_path)
     assert (again.notes(ANA), backup(again.services.db)) == ([NOTE], before)

@@ -106,7 +106,7 @@ def test_a_reason_of_a_silence_is_not_kept_longer_than_texts(db, tmp_path):
 def test_the_brains_last_answer_about_a_note_that_it_forgets_is_posted_and_then_erased(harness):
     harness.clock.forward(minutes=1)
     harness.brain.script = [("forget", {"note": "n1"}), ("reply", {"text": f"{CANARY} is forgotten."})]
-    ref = harness.say(ANA, "also forget where I live")
+    ref = harness.say(ANA, "my home shall be a secret again")
     harness.work()
     (posted,) = harness.replies(ref)
     assert CANARY in posted.record["text"]
@@ -130,7 +130,7 @@ def test_a_draft_to_somebody_else_that_repeats_it_is_not_posted(harness):
     harness.clock.forward(minutes=1)
     harness.brain.script = [ECHO]
     ref = harness.say(BEN, "what does that mean?", **quote(harness.answer.ref))
-    harness.work(steps=1)
+    harness.draft()
     assert harness.entry(ref).state is State.DRAFTED
     harness.erase(ANA)
     harness.brain.script = [("reply", {"text": "I cannot see it."})]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+import itertools
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -9,17 +10,25 @@ from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 from support.memory_people import everything
 
-from bot.domain.mention import State
+from bot.domain.mention import Relation, State
 from bot.errors import NotFound
+from bot.privacy import retention
+from bot.privacy.erasure import forget_some_mentions
 from bot.privacy.retention import apply_retention, run_retention
 from bot.scheduler import Scheduler
-from bot.storage import steering
+from bot.storage import mentions, stances, steering
 from bot.storage.ledger import EntryKind
 from bot.storage.spending_days import roll_up
 from memory.errors import UnknownPerson
 from memory.model import RetentionPolicy
 
 KEEP = RetentionPolicy(timedelta(days=30), timedelta(days=180))
+
+
+class PowerCut(Exception):
+    """The process ends here."""
+
+
 SCRIPT = (("remember", {"text": "has a jay"}), ("reply", {"text": "Acorns, of course."}))
 
 
@@ -96,3 +105,80 @@ async def test_the_clockwork_retains_at_its_start(harness):
     with suppress(asyncio.CancelledError):
         await house
     scheduler.stop()
+
+
+# --- batches -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small(monkeypatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(retention.in_batches, "__defaults__", (2,))
+
+
+@pytest.fixture
+def talked(harness) -> Harness:
+    """Ana and Ben said more than fits a batch, and a stranger's stance was read."""
+    harness.clock.forward(minutes=30)
+    for number in range(5):
+        harness.say((ANA, BEN)[number % 2], f"acorns again {number}")
+        harness.work()
+        harness.clock.forward(minutes=30)
+    with harness.services.db.write() as tx:
+        stances.put_relation(tx, "did:plc:stranger", Relation(blocks=True, muted=False), harness.clock())
+    return harness
+
+
+def test_batches_erase_what_one_transaction_would(talked, small):
+    talked.clock.forward(days=31)
+    assert run(talked).passages == 12
+    left = everything(talked.services.db)
+    assert not any(word in left for word in ("acorns", "Acorns", "stranger"))
+    talked.clock.forward(days=150)
+    assert set(run(talked).people) == {ANA, BEN}
+    left = everything(talked.services.db)
+    assert not any(did in left for did in (ANA, BEN))
+
+
+@pytest.mark.slow
+def test_a_batch_that_a_crash_cut_off_is_made_again(talked, small):
+    talked.clock.forward(days=181)
+    db, crashes = talked.services.db, 0
+    while cut_off(talked, crashes):
+        crashes += 1
+    assert crashes > 5
+    left = everything(db)
+    assert not any(word in left for word in (ANA, BEN, "acorns", "Acorns", "stranger"))
+
+
+def cut_off(harness: Harness, number: int) -> bool:
+    """Retain until the transaction of this number is about to commit. False if it had fewer."""
+    db, begun = harness.services.db, itertools.count()
+
+    @contextmanager
+    def write(person=None):
+        with type(db).write(db, person) as tx:
+            yield tx
+            if next(begun) == number:
+                raise PowerCut
+
+    db.write = write
+    try:
+        run(harness)
+    except PowerCut:
+        return True
+    finally:
+        del db.write
+    return False
+
+
+def test_of_who_wrote_much_only_a_part_is_forgotten_at_a_time(talked):
+    parts, now = talked.services, talked.clock()
+    with parts.db.write() as tx:
+        before = set(mentions.uris_of(tx, ANA))
+        assert forget_some_mentions(tx, parts.memory, parts.ledger, ANA, now, 2)
+        left = set(mentions.uris_of(tx, ANA))
+        assert not forget_some_mentions(tx, parts.memory, parts.ledger, ANA, now, len(left))
+    erased = before - left
+    assert (len(erased), left < before) == (2, True)
+    assert all(parts.ledger.has(EntryKind.ERASED, uri) for uri in erased)

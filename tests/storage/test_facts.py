@@ -39,7 +39,6 @@ def test_facts_count_what_was_reserved_and_calls_and_tokens_whatever_came_of_the
         claim = claim_next(db)
         with db.write() as tx:
             at, who = NOW + timedelta(minutes=number), spending.attempt(gather.journal, claim.mention, 1)
-            mentions.admit(tx, claim, at)
             spending.reserve(tx, who, gather(tx, claim.mention), LIMITS, at, SpendKind.TURN)
             spending.settle(tx, who, Usage("m", 10, 5, None), Price(2, 4))
         with db.write() as tx:
@@ -47,7 +46,7 @@ def test_facts_count_what_was_reserved_and_calls_and_tokens_whatever_came_of_the
                 spending.release_reply(tx, who)
                 outcomes.finish(tx, claim, State.SILENT, "noise", NOW)
             else:
-                spending.settle_posts(tx, who, 2, 6)
+                spending.settle_posts(tx, who, 2)
         if number != 3:
             draft(db, claim, "one", "two", pace=LATER)
 

@@ -14,7 +14,7 @@ from support.races import at_once, meet_after
 
 from bot.errors import JournalUnavailable
 from bot.storage import salted_file
-from bot.storage.journal import Journal
+from bot.storage.journal import Journal, merge, merge_database
 from bot.storage.ledger import KEEP_FOR
 from memory.db import Database
 
@@ -115,6 +115,16 @@ def test_a_line_that_cannot_be_written_undoes_the_erasing(db, tmp_path, monkeypa
     assert erased_at(db, opened(tmp_path, db), ANA) == NOW
 
 
+def test_a_merged_journal_knows_the_later_wish_whatever_the_salts(sqlite, tmp_path):
+    db = sqlite()
+    for name, at in (("a", NOW), ("b", LATER)):
+        add(db, opened(tmp_path / name, db), ANA, at=at)
+    add(db, opened(tmp_path / "b", db), BEN)
+    assert merge(tmp_path / "a" / "journal", tmp_path / "b" / "journal") == 2
+    both = opened(tmp_path / "a", db)
+    assert [erased_at(db, both, who) for who in (ANA, BEN)] == [LATER, NOW]
+
+
 def test_what_is_no_journal_is_not_overwritten(sqlite, tmp_path):
     (tmp_path / "journal").write_text("my diary\n")
     with pytest.raises(JournalUnavailable, match="move it away"):
@@ -181,3 +191,22 @@ def test_machines_that_begin_together_share_one_salt(postgres, tmp_path, monkeyp
             return Journal(folder / "journal", Clock(), db).pseudonym(ANA)
 
     assert len(set(at_once(*(partial(begin, folder) for folder in names)))) == 1
+
+
+def test_the_journal_of_a_database_is_merged_into_a_file_with_another_salt(shared, sqlite, tmp_path):
+    add(shared, opened(tmp_path / "there", shared), ANA)
+    add(sqlite(), opened(tmp_path / "here", sqlite()), BEN)
+    with shared.read() as tx:
+        assert merge_database(tmp_path / "here" / "journal", tx) == 1
+    both = opened(tmp_path / "here", shared)
+    assert [erased_at(shared, both, who) for who in (ANA, BEN)] == [NOW, NOW]
+    assert both.pseudonym(ANA) == opened(tmp_path / "there", shared).pseudonym(ANA)
+
+
+def test_other_machines_learn_what_was_merged_into_one_file(shared, sqlite, tmp_path):
+    one, other = (opened(tmp_path / name, shared) for name in "ab")
+    add(sqlite(), opened(tmp_path / "old", sqlite()), ANA)
+    merge(tmp_path / "a" / "journal", tmp_path / "old" / "journal")
+    one.exchange(shared)
+    other.exchange(shared)
+    assert (erased_at(shared, one, ANA), erased_at(shared, other, ANA)) == (NOW, NOW)

@@ -2,12 +2,15 @@ import errno
 import multiprocessing
 
 import pytest
+from sqlalchemy import func, select
 from support.factory import Clock
 
 from bot.errors import LedgerUnavailable
-from bot.storage.ledger import EntryKind, Ledger
+from bot.storage.ledger import EntryKind, Ledger, merge
+from bot.storage.tables import LedgerRow, LedgerSaltRow
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"
+FIRST, SECOND = URI, f"{URI}2"
 
 
 def test_what_was_added_is_known_after_a_restart(tmp_path):
@@ -104,3 +107,51 @@ def test_a_disk_that_is_full_is_told_and_the_same_call_works_later(tmp_path, mon
 
 def _no_space(_file):
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_merged_ledger_knows_what_both_knew_whatever_their_salts(tmp_path):
+    here, other = (Ledger(tmp_path / name / "ledger", Clock()) for name in "ab")
+    here.add(EntryKind.ANSWERED, FIRST)
+    other.add(EntryKind.ERASED, SECOND)
+    assert merge(tmp_path / "a" / "ledger", tmp_path / "b" / "ledger") == 1
+    both = Ledger(tmp_path / "a" / "ledger", Clock())
+    for known in (here, both):  # also by the process that had it open
+        assert (known.has(EntryKind.ANSWERED, FIRST), known.has(EntryKind.ERASED, SECOND)) == (True, True)
+        assert not known.has(EntryKind.ANSWERED, SECOND)
+
+
+def test_a_ledger_that_is_merged_twice_or_with_itself_does_not_grow(tmp_path):
+    for name, uri in (("a", FIRST), ("b", SECOND)):
+        Ledger(tmp_path / name, Clock()).add(EntryKind.ANSWERED, uri)
+    merge(tmp_path / "a", tmp_path / "b")
+    once = (tmp_path / "a").read_text()
+    assert (merge(tmp_path / "a", tmp_path / "b"), merge(tmp_path / "a", tmp_path / "a")) == (0, 0)
+    assert (tmp_path / "a").read_text() == once
+
+
+def test_a_ledger_that_is_not_there_becomes_the_other(tmp_path):
+    Ledger(tmp_path / "b", Clock()).add(EntryKind.ANSWERED, FIRST)
+    merge(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
+
+
+def test_what_is_added_to_a_merged_ledger_is_known_by_its_own_salt(tmp_path):
+    for name in "ab":
+        Ledger(tmp_path / name, Clock()).add(EntryKind.ANSWERED, FIRST)
+    merge(tmp_path / "a", tmp_path / "b")
+    before = Ledger(tmp_path / "a", Clock()).pseudonym(SECOND)
+    Ledger(tmp_path / "a", Clock()).add(EntryKind.ANSWERED, SECOND)
+    own = (tmp_path / "a").read_text().splitlines()[-1].split()[1]
+    assert before == f"forgotten:{own}"
+
+
+def test_on_sqlite_the_file_alone_has_it(sqlite, tmp_path):
+    db = sqlite()
+    ledger = Ledger(tmp_path / "ledger", Clock(), db)
+    ledger.add(EntryKind.ANSWERED, URI)
+    ledger.exchange(db)
+    with db.read() as tx:
+        assert [tx.scalar(select(func.count()).select_from(row)) for row in (LedgerRow, LedgerSaltRow)] == [
+            0,
+            0,
+        ]

@@ -58,7 +58,7 @@ def test_a_claim_whose_lease_is_over_is_taken_over_and_its_worker_can_write_no_m
 
     taken = claim_next(db, NOW + LEASE)
 
-    assert (taken.mention, taken.fence, taken.attempts, taken.post_failures) == (dead.mention, 2, 2, 1)
+    assert (taken.mention, taken.fence, taken.attempts, taken.post_failures) == (dead.mention, 2, 2, 0)
     with pytest.raises(FenceLost), db.write() as tx:
         outcomes.finish(tx, dead, State.SILENT, None, NOW)
     assert state_of(db, taken.mention.uri) == State.THINKING

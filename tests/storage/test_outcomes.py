@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from structlog.testing import capture_logs
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
+from bot.counts import ENDED
 from bot.domain.events import AccountChanged, Blocked, GateChanged, PostDeleted
 from bot.domain.mention import State
+from bot.domain.reasons import FAILURES, WORDS
 from bot.domain.threadgate import GATE, gate_uri
 from bot.errors import PermanentBrainError
 from bot.privacy.retention import apply_retention
@@ -182,3 +186,20 @@ def test_the_line_counts_what_was_spent_and_said(harness):
     (line,) = (line for line in logs if line["event"] == "mention.ended")
 
     assert (line["brain"], line["tokens_in"], line["parts"], line["total_ms"]) == ("scripted", 100, 1, 0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_told_of_an_end_is_counted_by_outcome_and_kind_of_reason(harness, way):
+    end, state, why = WAYS[way]
+    ref = harness.say(ANA, "hi")
+    before = Counter(dict(ENDED.items()))
+    with capture_logs() as logs:
+        end(harness, ref)
+    counted = Counter(dict(ENDED.items())) - before
+
+    assert Counter(told for _, told, _ in ended(logs)) == {
+        told: sum(number for (outcome, _), number in counted.items() if outcome == told)
+        for told in {outcome for outcome, _ in counted}
+    }
+    assert {kind for _, kind in counted} <= {*WORDS, *FAILURES.values(), "none", "other"}
+    assert why not in WORDS or (state, why) in counted

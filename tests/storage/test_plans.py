@@ -10,17 +10,17 @@ import pytest
 from sqlalchemy import event
 from support.factory import ANA, LIMITS, mention
 from support.memory_people import MEMORY, NOW
+from support.plans import INTERNAL
 
 from bot.domain.mention import State
-from bot.domain.policy import Facts
-from bot.storage import jobs, mentions, outbox, queue, spending, turns, views
+from bot.storage import facts, jobs, mentions, outbox, queue, turns, views
 from bot.storage.spending import Attempt
 from memory.db import Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WHOLE_TABLE = re.compile(r"SCAN (?!.*USING (COVERING )?INDEX)(?!CONSTANT)|TEMP B-TREE FOR ORDER BY")
+WHOLE_TABLE = re.compile(rf"^(?!{INTERNAL})SCAN (?!.*USING (COVERING )?INDEX)|TEMP B-TREE FOR ORDER BY")
 STATEMENTS = {
     "the newest mentions": views.entries,
     "the newest mentions in a state": lambda tx: views.entries(tx, state=State.FAILED),
@@ -38,11 +38,11 @@ STATEMENTS = {
         mentions.accept(tx, mention(1), now=NOW, due_at=NOW),
         queue.next_waiting(tx, NOW),
     ),
-    "a person has a turn": lambda tx: (queue.enqueue(tx, ANA, NOW), queue._next_person(tx, NOW)),
-    "a person is a newcomer": lambda tx: queue.is_newcomer(tx, ANA),
-    "what was spent": lambda tx: spending.with_spending(
-        tx, mention(1), Attempt("p", "t", "m", 1), Facts(timedelta(0)), LIMITS, NOW
+    "a person has a turn": lambda tx: (
+        queue.enqueue(tx, ANA, NOW),
+        queue._next_person(tx, queue._heads(tx), NOW),
     ),
+    "what was spent": lambda tx: facts.gather(tx, mention(1), Attempt("p", "t", "m", 1), LIMITS, NOW),
     "a job is due": lambda tx: jobs.is_due(tx, NOW),
     "a job is claimed": lambda tx: jobs.claim(tx, NOW, timedelta(seconds=1)),
 }

@@ -10,7 +10,7 @@ from support.factory import ANA, BEN, NOW, mention
 from support.queue import accept, claim_next
 
 from bot.domain.mention import State
-from bot.storage import mentions, outcomes, queue, redaction
+from bot.storage import mentions, outbox, outcomes, queue, redaction
 from bot.storage.tables import PersonQueueRow
 
 REGULAR = "did:plc:regular"
@@ -96,3 +96,22 @@ def test_who_had_many_turns_still_takes_turns_after_the_clock_was_ahead(known):
 
     served = [serve(known, State.ANSWERED, NOW + timedelta(seconds=1)) for _ in range(8)]
     assert sorted(served[:4]) == sorted(served[4:]) == [other] * 2 + [REGULAR] * 2
+
+
+def test_a_reply_to_somebody_who_is_served_holds_up_nobody_elses(db):
+    accept(db, mention(1), mention(2), mention(3, BEN))
+    with db.write() as tx:
+        for seconds, each in ((3, mention(1)), (2, mention(2)), (1, mention(3, BEN))):
+            outbox.draft_at_once(tx, each.uri, [], NOW - timedelta(seconds=seconds))
+
+    served = [claim.mention if claim else None for claim in (claim_next(db), claim_next(db), claim_next(db))]
+    assert served == [mention(1), mention(3, BEN), None]
+
+
+def test_somebody_who_is_served_holds_up_nobody_who_came_later(db):
+    accept(db, mention(1), mention(2))
+    assert claim_next(db).mention == mention(1)
+    accept(db, mention(3, BEN), due_at=NOW + timedelta(seconds=1))
+
+    at = NOW + timedelta(seconds=2)
+    assert [claim_next(db, at).mention, claim_next(db, at)] == [mention(3, BEN), None]

@@ -35,7 +35,7 @@ def test_a_list_that_is_told_twice_has_the_later_time(tx):
 
 def test_what_nobody_knows_is_no_post(tx):
     sources.add(tx, ANSWERED, [UNKNOWN], NOW)
-    assert (sources.all_uris(tx), list(sources.with_times(tx))) == ([], [])
+    assert (list(sources.all_uris(tx)), list(sources.with_times(tx))) == ([], [])
     assert sources.shown(tx, [UNKNOWN]) == {ANSWERED}
 
 
@@ -65,4 +65,4 @@ def test_a_list_stays_while_its_mention_has_texts(db, tmp_path):
         sources.add(tx, ref.uri, [ONE], NOW)
         sources.add(tx, ANSWERED, [TWO], NOW)
         sources.expire(tx, NOW + timedelta(days=1))
-        assert sources.all_uris(tx) == [ONE]
+        assert list(sources.all_uris(tx)) == [ONE]

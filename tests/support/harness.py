@@ -88,7 +88,7 @@ class Harness:
         self.services = Services(
             db=db,
             memory=Memory(),
-            ledger=Ledger(folder / "ledger", self.clock),
+            ledger=Ledger(folder / "ledger", self.clock, db),
             journal=Journal(folder / "journal", self.clock, db),
             network=self.network,
             brain=self.brain,
@@ -186,6 +186,13 @@ class Harness:
     def work(self, steps=20):
         """Let the worker work until nothing is due (at most `steps`)."""
         self._exhaust(self.worker, steps)
+
+    def draft(self):
+        """Let a worker draft what is due, but not post it yet."""
+        later = replace(NO_PAUSE, post_delay=timedelta(microseconds=1))
+        services = replace(self.services, pace=later)
+        self._exhaust(Worker("drafts", services, self.scheduler, lambda: 0.0), 1)
+        self.clock.forward(microseconds=1)
 
     def run_jobs(self, steps=50):
         self._exhaust(self.jobs, steps)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 
-from memory.db import _alembic
+from memory import schema
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 def migrate(db: Database, direction: str) -> None:
     """Upgrade to `head`, or downgrade to the revision `direction`."""
     with db.write() as tx:
-        config = _alembic()
+        config = schema.config()
         config.attributes["connection"] = tx
         command.upgrade(config, "head") if direction == "head" else command.downgrade(config, direction)

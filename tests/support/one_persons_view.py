@@ -18,7 +18,6 @@ from sqlalchemy import delete, insert, or_, select, update
 from bot.domain.declarations import Declared, Level, Statement
 from bot.domain.limits import Pace
 from bot.domain.mention import Command, Relation, State, StrongRef
-from bot.domain.policy import Facts
 from bot.domain.turn import TurnOutcome, TurnRecord
 from bot.storage import (
     consent,
@@ -233,9 +232,21 @@ def after(_before: None, result: Any) -> Any:
 EDIT = {"actor": "rules", "at": later(3)}
 SAID = receipt(MIA, "p9", later(3))
 ASKED = mention(11, MIA)
+STANDING_OF_MIA = {
+    "uri": ASKED.uri,
+    "did": MIA,
+    "root": ASKED.root.uri,
+    "author": MIA,
+    "thread": "t",
+}
 DECLARATION = f"at://{MIA}/community.lexicon.preference.ai/self"
 ALLOWED = Statement(Level.GLOBAL, is_clear=True, inference=True, embedding=True)
 QUERY = "what of the dog Rex?"
+
+
+def standing(tx: Tx) -> Any:
+    """What is known of Mia's mention, by a statement that is built anew."""
+    return tx.execute(facts._standing(), STANDING_OF_MIA | {"since": NOW - timedelta(days=1)}).all()
 
 
 def first_note(tx: Tx) -> int:
@@ -335,16 +346,19 @@ STORAGE: Mapping[str, Any] = {
     "facts.gather": lambda tx, _: facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW).automatic,
     "consent.deny_inference": lambda tx, _: consent.deny_inference(tx, MIA, NOW),
     "facts.is_withheld": lambda tx, _: after(drop_wishes(tx), facts.is_withheld(tx, MIA)),
-    "facts.with_stances": lambda tx, _: facts.with_stances(tx, ASKED, Facts(age=timedelta(0))),
+    "facts._standing": lambda tx, _: standing(tx),
+    "facts._standing without wishes": lambda tx, _: after(drop_wishes(tx), standing(tx)),
+    "facts.gather, read": lambda tx, _: replace(
+        facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW, read=True, spent=False)
+    ),
     "stances.get": lambda tx, _: stances.get(tx, MIA),
     "stances.erase": lambda tx, _: stances.erase(tx, MIA),
     "stances.change_statement": lambda tx, memory: stances.change_statement(tx, memory, DECLARATION, ALLOWED),
     "turns.redact_of_person": lambda tx, _: turns.redact_of_person(tx, MIA),
-    "facts._answers": lambda tx, _: facts._answers(tx, ASKED, NOW),
     "outbox._time_to_post": lambda tx, _: outbox._time_to_post(tx, ASKED, NOW, SLOW),
     "queue.next_waiting": lambda tx, _: next_turn(tx, later(9)),
     "queue.next_waiting before it is due": lambda tx, _: next_turn(tx, later(-9)),
-    "queue.is_newcomer": lambda tx, _: queue.is_newcomer(tx, MIA),
+    "queue.enqueue": lambda tx, _: queue.enqueue(tx, MIA, later(5)),
     "queue.hold": lambda tx, _: queue.hold(tx, later(5), MIA),
     "queue._end_turn": lambda tx, _: queue._end_turn(tx, MIA, later(5)),
 }

@@ -8,6 +8,7 @@ import pytest
 from support.factory import ANA, BEN, LIMITS
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
+from bot.counts import DELAYED
 from bot.domain.consent import Consent
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
@@ -15,6 +16,7 @@ from bot.domain.policy import PolicyReason
 from bot.errors import TransientBrainError
 from bot.storage import consent
 from bot.wording import answers
+from bot.wording.detection import detect as language_of
 from memory.model import Denied
 
 ILL = TransientBrainError("503")
@@ -109,6 +111,30 @@ def test_a_mere_why_after_an_answer_without_notes_is_talk(db, tmp_path):
 def test_a_correction_takes_the_place_of_the_note_that_it_contradicts(harness):
     assert ask(harness, "correct: I live in Porto") == [answers.text("en", "corrected")]
     assert notes(harness) == ["lives in Porto"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answer", "kept"),
+    [
+        ("corrige: vivo en Lisboa", "corrige: vivo en Oporto", "corrected", "says: vivo en Oporto"),
+        (
+            "訂正：私は東京に住んでいます",
+            "訂正：私は大阪に住んでいます",
+            "corrected",
+            "says: 私は大阪に住んでいます",
+        ),
+        ("korrigiere: ich mag Tee", "korrigiere: mein Hund heißt Rex", "noted", "says: mein Hund heißt Rex"),
+    ],
+)
+def test_a_correction_in_any_language_replaces_the_note_that_is_like_it_or_says_that_none_is(
+    harness, first, second, answer, kept
+):
+    lang = language_of(first)
+    ask(harness, "forget n1")
+    assert ask(harness, first) == [answers.text(lang, "noted")]
+    assert ask(harness, second) == [answers.text(lang, answer)]
+    assert notes(harness)[-1] == kept
+    assert len(notes(harness)) == (1 if answer == "corrected" else 2)
 
 
 def test_a_correction_may_name_the_note(harness):
@@ -207,10 +233,11 @@ def test_a_command_beyond_the_limits_is_obeyed_and_answered_later(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(REPLY), limits=replace(LIMITS, person_hour=1))
     harness.say(ANA, "hello")
     harness.work()
-    ref = harness.say(ANA, "don't remember me")
+    ref, delayed = harness.say(ANA, "don't remember me"), dict(DELAYED.items())
     harness.work()
     with harness.services.db.read() as tx:
         assert consent.memory_wish(tx, ANA) is False
+    assert dict(DELAYED.items())["person hour limit",] == delayed.get(("person hour limit",), 0) + 1
     assert (harness.entry(ref).state, harness.entry(ref).why) == (State.DRAFTED, PolicyReason.PERSON_HOUR)
     harness.clock.forward(hours=1, seconds=1)
     harness.work()

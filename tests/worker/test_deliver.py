@@ -11,7 +11,7 @@ from support.backup import backup, restore
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
-from bot.domain.direct_messages import MAX_MESSAGES
+from bot.domain.direct_messages import MAX_OF_EXPORT
 from bot.domain.mention import OUTCOMES, State
 from bot.domain.policy import PolicyReason
 from bot.errors import PermanentNetworkError, TransientNetworkError
@@ -161,11 +161,11 @@ def test_an_export_holds_nothing_of_anybody_else(db, tmp_path):
 
 
 def test_beyond_the_bound_the_last_message_says_so(harness, monkeypatch):
-    monkeypatch.setattr(export, "document", lambda *_: {"notes": "x" * 100_000})
+    monkeypatch.setattr(export, "document", lambda *_: {"notes": "x" * 300_000})
     assert ask(harness, EXPORT) == [SENT]
     inbox = harness.chat.inbox(ANA)
-    assert len(inbox) == MAX_MESSAGES
-    assert inbox[-1] == answers.text("en", "messages_more", count=28, total=102)
+    assert len(inbox) == MAX_OF_EXPORT
+    assert inbox[-1] == answers.text("en", "messages_more", count=198, total=304)
 
 
 def test_nobody_is_sent_what_is_anothers(harness):

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from support.factory import ANA, BEN, LIMITS, ME
 from support.harness import Harness, ScriptedBrain
 
+from bot.counts import DELAYED
 from bot.domain import gate
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
@@ -32,6 +33,7 @@ def test_the_first_reply_says_what_it_is_and_how_to_stop_it_and_the_second_does_
 
 def test_memory_and_reply_commit_together_or_not_at_all(db, tmp_path, monkeypatch):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
+    harness.introduce(ANA)
     ref = harness.say(ANA, "I live in Lisbon")
     with monkeypatch.context() as broken:
         broken.setattr(outbox, "draft", lambda *_: 1 / 0)
@@ -95,11 +97,13 @@ def test_forgetting_beats_a_thought_under_way(db, tmp_path):
 def test_a_flood_of_one_person_is_put_off_at_once_and_others_are_served(db, tmp_path):
     harness = Harness(db, tmp_path, limits=replace(LIMITS, person_hour=2))
     flood = [harness.say(ANA, f"hi {number}") for number in range(30)]
-    ben = harness.say(BEN, "hi")
+    ben, delayed = harness.say(BEN, "hi"), dict(DELAYED.items())
     harness.work(9)
 
     states = [harness.entry(ref).state for ref in flood]
     assert (states.count(State.ANSWERED), states.count(State.WAITING)) == (2, 28)
+    limit = (PolicyReason.PERSON_HOUR.value,)
+    assert dict(DELAYED.items())[limit] == delayed.get(limit, 0) + 1
     assert harness.entry(ben).state == State.ANSWERED
 
 

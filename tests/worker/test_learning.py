@@ -63,7 +63,7 @@ def test_who_was_told_is_remembered_from_a_silent_turn_too(db, tmp_path):
 
 def test_the_first_turn_is_remembered_when_the_notice_stands(harness):
     ref = harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     drafted = held(harness)
     harness.work()
 
@@ -74,7 +74,7 @@ def test_the_first_turn_is_remembered_when_the_notice_stands(harness):
 
 def test_nothing_is_kept_of_a_first_turn_whose_reply_is_declined_and_the_next_one_tells(harness):
     harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     harness.say(ANA, "stop")
     harness.work()
     declined = held(harness)
@@ -88,7 +88,7 @@ def test_nothing_is_kept_of_a_first_turn_whose_reply_is_declined_and_the_next_on
 
 def test_nothing_waits_of_who_is_forgotten_meanwhile(harness):
     harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     harness.erase(ANA)
 
     with harness.services.db.read() as tx:
@@ -101,7 +101,7 @@ def test_what_waits_goes_with_the_words_that_it_was_made_of(harness):
     (answer,) = harness.replies(told)
     quoting = {"embed": {"$type": "app.bsky.embed.record", "record": answer.ref.to_json()}}
     harness.say(BEN, "what is that?", **quoting)
-    harness.work(1)
+    harness.draft()
     before = held(harness, BEN)
     harness.erase(ANA)
 
@@ -111,7 +111,7 @@ def test_what_waits_goes_with_the_words_that_it_was_made_of(harness):
 
 def test_nothing_waits_of_a_post_that_was_edited_meanwhile(harness):
     ref = harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     harness.handle(harness.edit(ref, "I do not live in Odense"), edited=True)
 
     assert held(harness) == ([], [], 0)
@@ -120,7 +120,7 @@ def test_nothing_waits_of_a_post_that_was_edited_meanwhile(harness):
 def test_the_first_post_tells_though_the_second_never_leaves(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, ("reply", {"text": "A sentence. " * 40})))
     harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     put, parts = harness.network.put, []
 
     async def one_only(rkey, record):
@@ -139,7 +139,7 @@ def test_the_first_post_tells_though_the_second_never_leaves(db, tmp_path):
 
 def test_what_the_operator_changed_meanwhile_stays_and_the_reply_leaves(harness):
     ref = harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     harness.services.memory.limits = replace(harness.services.memory.limits, per_day=0)
     harness.work()
 
@@ -190,7 +190,7 @@ def test_with_opt_in_who_wished_it_is_remembered_and_begins_anew_when_forgotten(
 
 def test_who_wishes_it_before_the_reply_stands_is_not_remembered(harness):
     harness.say(ANA, "I live in Odense")
-    harness.work(1)
+    harness.draft()
     harness.say(ANA, "don't remember me")
     harness.work()
 

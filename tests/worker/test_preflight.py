@@ -45,7 +45,7 @@ def test_a_mention_deleted_before_posting_is_declined_and_its_notes_go(db, tmp_p
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     harness.introduce(ANA)
     ref = harness.say(ANA, "I live in Lisbon")
-    harness.work(1)
+    harness.draft()
     assert harness.notes(ANA) == ["lives in Lisbon"]
     harness.network.remove(ref.uri)
     harness.work()

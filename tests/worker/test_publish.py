@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from unittest.mock import Mock
 
 import pytest
 from support.factory import ANA, ME
@@ -11,14 +12,15 @@ from support.harness import Harness, ScriptedBrain
 
 from bot.domain.mention import State
 from bot.domain.reply import reserved_key
-from bot.domain.uris import POST
+from bot.domain.uris import POST, record_key
 from bot.errors import (
     KeyTaken,
     PermanentNetworkError,
     TransientNetworkError,
 )
-from bot.storage import consent, outcomes
+from bot.storage import consent, outcomes, steering
 from bot.storage.ledger import EntryKind
+from memory.errors import DatabaseUnavailable
 
 REPLY = ("reply", {"text": "Noted."})
 
@@ -50,9 +52,9 @@ def test_a_long_reply_becomes_a_thread(db, tmp_path):
 def test_a_thread_resumes_where_it_stopped(db, tmp_path, after):
     harness = Harness(db, tmp_path, ScriptedBrain(("reply", {"text": " ".join(["word"] * 150)})))
     ref = harness.say(ANA, "tell me everything")
-    harness.work(1)
+    harness.draft()
     harness.network.fail("put", TransientNetworkError("timeout"), after=after)
-    harness.work(1)
+    harness.draft()
     harness.clock.forward(seconds=5)
     harness.network.fail("put", TransientNetworkError("timeout"), after=after)
     harness.work()
@@ -108,11 +110,44 @@ def test_an_answer_of_ours_that_another_machine_put_under_the_key_meanwhile_is_t
 def test_a_draft_of_a_mention_that_the_ledger_knows_as_answered_is_not_posted(harness):
     """A database was restored from between draft and post; the post was deleted by hand since."""
     ref = harness.say(ANA, "hi")
-    harness.work(1)
+    harness.draft()
     harness.services.ledger.add(EntryKind.ANSWERED, ref.uri)
     harness.work()
 
     assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.ANSWERED, "in the ledger"), [])
+
+
+def test_a_mention_that_is_ended_while_its_record_key_is_looked_for_is_not_posted(harness, monkeypatch):
+    ref, own = harness.say(ANA, "hi"), harness.network.own
+    harness.draft()
+
+    async def skipped_meanwhile(rkey):
+        with harness.services.db.write() as tx:
+            steering.skip(tx, ref.uri, harness.clock(), "by hand")
+        return await own(rkey)
+
+    monkeypatch.setattr(harness.network, "own", skipped_meanwhile)
+    harness.work()
+
+    assert (harness.outcome(ref), harness.network.posts(ME)) == ((State.DECLINED, "by hand"), [])
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_who_dies_between_the_ledger_and_the_database_has_answered_once(harness, monkeypatch, stands):
+    ref = harness.say(ANA, "hi")
+    harness.draft()
+    with monkeypatch.context() as patched:
+        patched.setattr(outcomes, "finish", Mock(side_effect=DatabaseUnavailable("gone")))
+        harness.draft()
+    (post,) = harness.network.posts(ME)
+    if not stands:  # its author, the operator, has deleted it by hand since
+        asyncio.run(harness.network.delete(record_key(post.ref.uri)))
+    harness.clock.forward(minutes=5)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.ANSWERED, "in the ledger")
+    assert len(harness.network.posts(ME)) == stands
+    assert [part.ref for part in harness.entry(ref).parts] == [post.ref if stands else None]
 
 
 @pytest.mark.parametrize("how", ["posted", "adopted"])
@@ -149,7 +184,7 @@ def _stop(harness):
 
 def test_a_stop_while_the_record_is_fixed_prevents_the_post(harness, monkeypatch):
     ref = harness.say(ANA, "hi")
-    harness.work(1)
+    harness.draft()
     own = harness.network.own
 
     async def stop_now(rkey):  # the last check is over, and the record key is looked up
@@ -173,7 +208,7 @@ def test_a_stop_recorded_before_the_last_check_prevents_the_post(db, tmp_path, m
     if moment == "thinking":
         harness.brain.script = [REPLY, stop_now]
     ref = harness.say(ANA, "hi")
-    harness.work(1)
+    harness.draft()
     if moment == "drafted":
         _stop(harness)
     harness.work()

@@ -26,12 +26,12 @@ SECONDS = 1.0  # of one turn
 def test_a_reply_that_is_ready_is_claimed_before_a_mention_to_think_about(db, tmp_path):
     harness = Harness(db, tmp_path)
     ready = harness.say(ANA, "hi")
-    harness.work(1)
+    harness.draft()
     assert harness.entry(ready).state is State.DRAFTED
     harness.clock.forward(seconds=-5)
     waiting = harness.say(BEN, "hello")  # due before the reply's slot
     harness.clock.forward(minutes=1)
-    harness.work(1)
+    harness.draft()
     assert (harness.entry(ready).state, harness.entry(waiting).state) == (State.ANSWERED, State.WAITING)
 
 
@@ -57,7 +57,9 @@ class Serving:
         self.scheduler.start()
         settings = load({"SCRUBJAY_WORKERS": "2"})
         steps = app._steps(settings, self.harness.services, self.harness.handler, self.scheduler)
-        self.serving = [asyncio.create_task(self.scheduler.serve(step, self.stopping)) for step in steps]
+        self.serving = [
+            asyncio.create_task(self.scheduler.serve(step, self.stopping)) for step in steps.values()
+        ]
         async with asyncio.timeout(30):
             while not self.harness.network.posts(ME):
                 await asyncio.sleep(0.02)

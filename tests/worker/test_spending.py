@@ -211,7 +211,6 @@ def test_only_one_of_several_admissions_at_once_takes_the_last_place(db, tmp_pat
         who = spending.attempt(harness.services.journal, this, 1)
         start.wait()
         with db.write() as tx:
-            spending.lock_limits(tx)
             found = facts.gather(tx, this, who, harness.limits, harness.clock())
             if found.everyone.hour_calls.count < 1:
                 spending.reserve(tx, who, found, harness.limits, harness.clock(), spending.SpendKind.TURN)

@@ -60,7 +60,7 @@ def test_a_wish_that_only_the_network_knows_prevents_the_post(harness, wish, rea
         bio(harness, "did:plc:somebody")
     ref = in_thread_of_ben(harness)
     if drafted:
-        harness.work(1)
+        harness.draft()
     wish(harness, whose)
     harness.work()
 
@@ -73,7 +73,7 @@ def test_a_wish_that_only_the_network_knows_prevents_the_post(harness, wish, rea
 def test_without_an_appview_blocks_are_found_in_the_repo(harness, wish):
     harness.network.has_appview = False
     ref = in_thread_of_ben(harness)
-    harness.work(1)
+    harness.draft()
     wish(harness, BEN)
     harness.work()
 
@@ -189,7 +189,7 @@ def test_what_was_read_some_minutes_ago_is_not_read_again_to_think(harness):
     harness.work()
     harness.network.calls.clear()
     harness.say(ANA, "hi again")
-    harness.work(1)
+    harness.draft()
     wishes = {"blocked_by", "relation", "declarations"}
 
     assert [name for name, _ in harness.network.calls if name in wishes] == []
@@ -246,7 +246,7 @@ def test_a_command_of_who_denies_is_answered_without_a_model(harness):
 
 def test_a_denial_that_comes_while_the_reply_is_due_prevents_it_and_its_words_go(harness):
     ref = harness.say(ANA, "I keep ZEBRAFISH")
-    harness.work(1)
+    harness.draft()
     declare(harness, ANA, inference=False)
     harness.clock.forward(minutes=11)
     harness.work()

@@ -21,7 +21,7 @@ from bot.errors import (
 )
 from bot.storage import mentions, steering, views
 from bot.wording import answers
-from bot.worker.worker import MAX_POST_FAILURES, Worker
+from bot.worker.worker import Worker
 from memory.errors import UnknownPerson
 
 REMEMBER = ("remember", {"text": "lives in Lisbon"})
@@ -54,6 +54,7 @@ def test_an_answered_mention_heard_again_after_the_database_was_lost_is_left_alo
 )
 def test_a_brain_that_fails_leaves_no_reply_and_a_recorded_reason(db, tmp_path, error, state):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, error))
+    harness.introduce(ANA)
     ref = harness.say(ANA, "hi")
     harness.work()
 
@@ -109,15 +110,52 @@ def test_a_thought_that_takes_longer_than_its_lease_is_thought_by_one_worker_onl
     )
 
 
-def test_a_mention_over_which_five_workers_died_fails(harness):
+def die(harness, minutes, times):
+    """Let a worker claim what is due, and die, every so many minutes. Returns how often there was a claim."""
+    deaths, lease = 0, timedelta(seconds=30)
+    for _ in range(times):
+        deaths += mentions.claim(harness.services.db, "dead", now=harness.clock(), lease=lease) is not None
+        harness.clock.forward(minutes=minutes)
+    return deaths
+
+
+def test_a_mention_over_which_workers_die_is_tried_ever_more_seldom_and_answered_when_one_lives(harness):
     ref = harness.say(ANA, "hi")
-    for _ in range(MAX_POST_FAILURES + 1):
-        assert mentions.claim(harness.services.db, "dead", now=harness.clock(), lease=timedelta(seconds=30))
-        harness.clock.forward(seconds=31)
+    assert die(harness, minutes=1, times=10) > 5
+    assert die(harness, minutes=1, times=60) < 10
+    harness.clock.forward(hours=1)
     harness.work()
 
-    state, why = harness.outcome(ref)
-    assert (state, "workers died" in why, harness.brain.prompts) == (State.FAILED, True, [])
+    assert harness.outcome(ref)[0] is State.ANSWERED
+
+
+def test_a_mention_over_which_workers_die_waits_while_others_are_answered(harness):
+    harness.say(ANA, "hi")
+    die(harness, minutes=5, times=20)
+    other = harness.say(BEN, "hi")
+    harness.work()
+
+    assert harness.outcome(other)[0] is State.ANSWERED
+
+
+def test_a_draft_over_which_workers_die_is_posted_once(harness):
+    ref = harness.say(ANA, "hi")
+    harness.draft()
+    die(harness, minutes=5, times=20)
+    harness.clock.forward(hours=1)
+    harness.work()
+
+    assert (harness.outcome(ref)[0], len(harness.replies(ref))) == (State.ANSWERED, 1)
+
+
+def test_age_ends_a_mention_over_which_workers_die(harness):
+    ref = harness.say(ANA, "hi")
+    die(harness, minutes=30, times=50)
+    for _ in range(2):
+        harness.clock.forward(hours=1)
+        harness.work()
+
+    assert (harness.outcome(ref)[0], harness.brain.prompts) == (State.EXPIRED, [])
 
 
 def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date(db, tmp_path):
@@ -140,7 +178,7 @@ def test_an_old_mention_that_the_operator_retries_is_answered_and_keeps_its_date
 def test_a_deletion_that_is_heard_declines_what_waits_and_takes_the_notes_along(db, tmp_path):
     harness = Harness(db, tmp_path, ScriptedBrain(REMEMBER, REPLY))
     ref = harness.say(ANA, "I live in Lisbon")
-    harness.work(1)
+    harness.draft()
     harness.listener.handle(PostDeleted(9, ref.uri, ANA, harness.clock()))
     harness.work()
 

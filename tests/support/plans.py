@@ -1,0 +1,89 @@
+"""How a database would carry out the statements that were sent to it: what reads a whole table."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memory.db import Database
+
+Statement = tuple[str, Any]
+
+# Who has rows of these is waiting, is being answered, or is a host: they do not grow with the years.
+SMALL = frozenset(
+    {"cursor", "direct_message", "gap", "introduction", "session", "spend_day", "erasure_salt", "ledger_salt"}
+)
+FEW = frozenset({"ix_gate_hidden"})  # an index of few rows, which may be read whole
+SCAN = re.compile(r"^SCAN (?P<name>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")
+# what is no table: lanes and `standing` are subqueries of one row, and `answers` end at a limit
+INTERNAL = (
+    r"SCAN (CONSTANT ROW|\d+ CONSTANT ROWS|\(subquery|json_each|anon_"
+    r"|(regular|newcomer|lane|last|standing|answers)( LEFT-JOIN)?$)"
+)
+
+
+@contextmanager
+def watched(db: Database) -> Iterator[list[Statement]]:
+    """The statements sent within the block, each once, with values of theirs."""
+    sent: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: Any) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            sent.setdefault(statement, values[0] if many else values)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    found: list[Statement] = []
+    yield found
+    event.remove(db.engine, "before_cursor_execute", note)
+    found += sent.items()
+
+
+def whole_tables(db: Database, statements: list[Statement]) -> list[str]:
+    """Where one of these statements reads a whole table that grows: the step of its plan, and the statement.
+
+    A list in the order of an index that ends at its limit reads no more than that.
+    """
+    read = _of_sqlite if db.is_sqlite else _of_postgres
+    return [
+        f"{step}: {statement}" for statement, values in statements for step in read(db, statement, values)
+    ]
+
+
+def _of_sqlite(db: Database, statement: str, values: Any) -> list[str]:
+    with db.engine.connect() as tx:
+        steps = [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    found = []
+    for step in steps:
+        scan = SCAN.match(step)
+        if scan is None or re.match(INTERNAL, step) or scan["name"] in SMALL:
+            continue
+        limited = "LIMIT" in statement and (scan["index"] or "WHERE" not in statement)
+        if not (limited or scan["index"] in FEW):
+            found.append(step)
+    return found
+
+
+def _of_postgres(db: Database, statement: str, values: Any) -> list[str]:
+    with db.engine.connect() as tx:
+        tx.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the tables are small here
+        (plan,) = tx.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", values).scalars()
+        tx.rollback()
+    return list(_whole(plan[0]["Plan"], limited=False))
+
+
+def _whole(node: dict[str, Any], *, limited: bool) -> Iterator[str]:
+    kind, table = node["Node Type"], node.get("Relation Name")
+    if kind == "Seq Scan" and table not in SMALL:
+        yield f"{kind} of {table}"
+    index = node.get("Index Name")
+    if index and index not in FEW and not (limited or "Index Cond" in node):
+        yield f"{kind} by {index}"
+    limited = kind == "Limit" or (limited and kind not in {"Sort", "Aggregate", "Hash"})
+    for child in node.get("Plans", ()):
+        yield from _whole(child, limited=limited)
