@@ -21,6 +21,7 @@ ScrubjayError
  +-- FenceLost         another worker has the mention now, or it has ended
  +-- NotFound          no such mention or post
  +-- StoreRefused      a backup, a restoration or a move cannot be done, and the store is as it was
+ |    +-- StoreMoved                  it was moved to another database
 
 LedgerUnavailable and JournalUnavailable are DatabaseUnavailable of memory: all are waited for in the same way
 """
@@ -159,6 +160,10 @@ class NotFound(ScrubjayError):
 
 class StoreRefused(ScrubjayError):
     """The database was left as it is:"""
+
+
+class StoreMoved(StoreRefused):
+    """The settings name an old database:"""
 
 
 class LedgerUnavailable(DatabaseUnavailable):

@@ -62,7 +62,7 @@ def check(settings: Settings) -> None:
 
 
 def open_database(settings: Settings) -> Database:
-    """Open the database at this version's schema. Raises MemoryFault, and StoreRefused if it was moved."""
+    """Open the database at this version's schema. Raises MemoryFault, and StoreMoved if it was moved."""
     db, claim = claim_database(settings)
     claim.close()
     return db
@@ -88,7 +88,7 @@ def claim_database(settings: Settings) -> tuple[Database, Claim]:
 def open_existing(settings: Settings) -> Database:
     """Open the database as it is, and create nothing.
 
-    Raises MemoryFault if it is not at this version, and StoreRefused if it was moved.
+    Raises MemoryFault if it is not at this version, and StoreMoved if it was moved.
     """
     db = Database(settings.database)
     presence.refuse_moved(db)

@@ -7,11 +7,14 @@ from enum import IntEnum
 import click
 
 from bot.cli import output
-from bot.errors import AccountTrouble, SettingsError
+from bot.errors import AccountTrouble, PermanentBrainError, SettingsError, StoreMoved
 from memory.errors import DatabaseUrlWrong, EncoderMissing, SchemaNewer
 
 # What the operator has to change: the same start fails again until then, and systemd makes none.
-CONFIGURATION_ERRORS = SettingsError, AccountTrouble, DatabaseUrlWrong, EncoderMissing, SchemaNewer
+CONFIGURATION_ERRORS = (
+    *(SettingsError, AccountTrouble, PermanentBrainError),
+    *(DatabaseUrlWrong, EncoderMissing, SchemaNewer, StoreMoved),
+)
 
 
 class Exit(IntEnum):

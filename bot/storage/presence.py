@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
-from bot.errors import StoreRefused
+from bot.errors import StoreMoved, StoreRefused
 from memory.db import make_private
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def moved_to(db: Database) -> str | None:
 
 
 def refuse_moved(db: Database) -> None:
-    """Raise StoreRefused if this database was moved elsewhere, or is not whole yet."""
+    """Raise StoreMoved if this database was moved elsewhere, and StoreRefused if it is not whole yet."""
     if target := moved_to(db):
-        raise StoreRefused(
+        raise StoreMoved(
             f"{sqlite_file(db)} was moved to {target}. Set SCRUBJAY_DATABASE_URL to that. To use the old one "
             f"again, which knows nothing of what happened since, delete {_moved_file(db)}"
         )

@@ -168,7 +168,7 @@ def test_nothing_serves_a_database_that_was_moved(bot):
     with Database(f"sqlite:///{bot.home}/data/scrubjay.db").engine.connect() as _:
         presence.mark_moved(Database("sqlite:///data/scrubjay.db"), "postgresql://here/jay")
     done = bot("run")
-    assert (done.code, "was moved to postgresql://here/jay" in done.err) == (1, True)
+    assert (done.code, "was moved to postgresql://here/jay" in done.err) == (Exit.CONFIGURATION, True)
     assert bot("memory", "list", "ana.test").code == 1
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.exits import Exit
+from bot.cli.exits import Exit, told
+from bot.errors import PermanentBrainError, StoreMoved, TransientBrainError
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "scrubjay.service"
 ACCOUNT = {"HANDLE": "jay.example.org", "PASSWORD": "abcd-efgh-ijkl-mnop"}
@@ -72,6 +73,12 @@ def test_the_exit_code_tells_trouble_wrong_usage_and_wrong_settings_apart(tmp_pa
     assert ended == code, said
     assert "Traceback" not in said
     assert ended == Exit.GOOD or said
+
+
+def test_a_key_that_the_brain_refuses_and_a_store_that_was_moved_are_wrong_settings():
+    errors = PermanentBrainError("401"), StoreMoved("to another"), TransientBrainError("it is down")
+    ends = [told(error, str(error)).exit_code for error in errors]
+    assert ends == [Exit.CONFIGURATION, Exit.CONFIGURATION, Exit.TROUBLE]
 
 
 def test_systemd_restarts_nothing_that_ends_the_same_way_again():
