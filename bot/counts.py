@@ -28,3 +28,5 @@ class Tally:
 ENDED = Tally()  # mentions: outcome, kind of reason
 DELAYED = Tally()  # mentions that a limit made wait: the limit
 WRITES = Tally()  # to the PDS: operation, result
+WAKEUPS = Tally()  # from other processes: TOLD, or LOST if the connection for it was
+TOLD, LOST = "told", "lost"

@@ -177,6 +177,12 @@ METRICS = (
         ("limit",),
     ),
     Metric(
+        "wakeups_total",
+        "Times that a process told PostgreSQL's listeners of work, and that the connection for it was lost",
+        tally(counts.WAKEUPS, product((counts.TOLD, counts.LOST))),
+        ("event",),
+    ),
+    Metric(
         "pds_writes_total",
         "Posts put and deleted on the PDS; `taken`: another record stands under the key",
         tally(counts.WRITES, product(OPERATIONS, RESULTS)),

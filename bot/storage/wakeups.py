@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot import counts
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,6 +49,7 @@ async def listen(db: Database, wake_at: Callable[[datetime], None], clock: Clock
                 wake_at(clock())
                 await _hear(connection, wake_at, clock)
         except (Error, OSError) as error:  # TimeoutError is one
+            counts.WAKEUPS.add(counts.LOST)
             log.warning("wakeups.lost", error=type(error).__name__, retry_in=wait)
         await asyncio.sleep(wait)
         wait = min(wait * 2, LONGEST_WAIT)
@@ -65,6 +68,7 @@ async def _hear(connection: AsyncConnection, wake_at: Callable[[datetime], None]
     """Pass on what is told, until the connection is lost. Raises psycopg's errors, and TimeoutError."""
     while True:
         async for notice in connection.notifies(timeout=PROBE_EVERY):
+            counts.WAKEUPS.add(counts.TOLD)
             wake_at(_due_at(notice.payload) or clock())
         async with asyncio.timeout(PROBE_SECONDS):
             await connection.execute("SELECT 1")

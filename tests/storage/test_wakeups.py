@@ -11,6 +11,7 @@ from sqlalchemy import text
 from support.factory import ANA, NOW, mention
 from support.machines import another, cut, listeners, until
 
+from bot import counts
 from bot.storage import jobs, mentions, wakeups
 from bot.storage.jobs import JobKind
 
@@ -109,6 +110,7 @@ async def test_a_time_that_is_none_wakes_at_once(db, payload):
 
 @pytest.mark.slow
 async def test_a_connection_that_is_cut_is_made_again_and_wakes_for_what_was_missed(db):
+    counted = dict(counts.WAKEUPS.items())
     async with listening(db) as told:
         (before,) = listeners(db)
         cut(db, before)
@@ -116,6 +118,9 @@ async def test_a_connection_that_is_cut_is_made_again_and_wakes_for_what_was_mis
         await until(lambda: before not in listeners(db))
         accept(db, NOW + LEASE)
         assert await last_heard(db, told) == [NOW + LEASE]
+    now = dict(counts.WAKEUPS.items())
+    new = {event: now[event,] - counted.get((event,), 0) for event in (counts.LOST, counts.TOLD)}
+    assert new == {counts.LOST: 1, counts.TOLD: 2}  # the mention and the mark
 
 
 async def test_a_silent_connection_is_asked_whether_it_stands(db, monkeypatch):
