@@ -16,15 +16,16 @@ MAX_CACHED = 10_000
 
 
 class TtlCache(Generic[Value]):
-    """Values by key, none older than TTL_SECONDS, at most MAX_CACHED of them."""
+    """Values by key, none older than so many seconds, at most MAX_CACHED of them."""
 
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float = TTL_SECONDS, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
         self._monotonic = monotonic
         self._values: OrderedDict[str, tuple[float, Value]] = OrderedDict()
 
     def get(self, key: str) -> Value | None:
         at, value = self._values.get(key, (None, None))
-        return value if at is not None and self._monotonic() - at < TTL_SECONDS else None
+        return value if at is not None and self._monotonic() - at < self._seconds else None
 
     def put(self, key: str, value: Value) -> None:
         self._values.pop(key, None)

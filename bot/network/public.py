@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bot.network.http import HttpReader
 
 MAX_MOVES = 3  # between two requests
+SERVED_SECONDS = 10.0  # in which an account moves to no other PDS
 DELETED = "deleted"
 STATUS_OF_FACT: Mapping[str, str] = MappingProxyType(
     {"RepoDeactivated": "deactivated", "RepoTakendown": "takendown", "RepoSuspended": "suspended"}
@@ -40,6 +41,7 @@ class PublicReader:
         self._pds_url = pds_url.rstrip("/")
         self._dids = DidResolver(plc_url, reader)
         self._profiles: TtlCache[Profile] = TtlCache()
+        self._served: TtlCache[str] = TtlCache(SERVED_SECONDS)  # the PDS that had a record of a DID
 
     async def post(self, uri: str, budget: ReadBudget | None = None) -> Post | None:
         """The post as its author's PDS has it; None if the protocol says that it is not there."""
@@ -105,7 +107,11 @@ class PublicReader:
     async def _read(self, place: AtUri, budget: ReadBudget | None = None) -> Post | None:
         identity = await self._dids.resolve(place.did, budget=budget)
         found = await self._read_at(identity, place, budget)
-        if found is None and identity is not None:  # its author may have moved to another PDS
+        if identity is None:
+            return None
+        if found is not None:
+            self._served.put(place.did, identity.pds)
+        elif self._served.get(place.did) != identity.pds:  # its author may have moved to another PDS
             newer = await self._dids.resolve(place.did, fresh=True, budget=budget)
             if newer != identity:
                 found = await self._read_at(newer, place, budget)

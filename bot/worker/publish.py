@@ -185,8 +185,8 @@ async def _put_part(
 ) -> StrongRef | Step:
     """Put one part; its bytes are fixed before they are first sent. A Step if the `check` refuses it."""
     network = services.network
-    for _ in range(MAX_SALTS):
-        fixed = await _fix_record(services, claim, part, parent, check)
+    for salt in range(MAX_SALTS):
+        fixed = await _fix_record(services, claim, part, parent, check, look=salt > 0)
         if isinstance(fixed, Step):
             return fixed
         part, check = fixed, _passed
@@ -199,7 +199,7 @@ async def _put_part(
         try:
             ref = part.ref or await network.put(rkey, record)
         except KeyTaken:
-            part = replace(part, rkey=None, record=None)  # by another worker, or not ours: look
+            part = replace(part, rkey=None, record=None)  # by another worker, or not ours
             continue
         crash.reach("put")
         try:
@@ -213,16 +213,20 @@ async def _put_part(
 
 
 async def _fix_record(
-    services: Services, claim: Claim, part: Part, parent: StrongRef, check: Check
+    services: Services, claim: Claim, part: Part, parent: StrongRef, check: Check, *, look: bool
 ) -> Part | Step:
-    """Store record key and bytes, which then never change. `ref` is set if the part stands there already.
+    """Store record key and bytes, which then never change. A Step if the `check` refuses it.
 
-    A Step if the `check` refuses it.
+    With `look` a key that is free is looked for, and `ref` is set if the part stands there already. Without,
+    it is the first key: a put changes nothing that stands there.
     """
     if part.rkey is not None and part.record is not None:
         refused = None if check is _passed else await services.write(check)
         return refused or part
-    rkey, posted = await find_record_key(services.network, claim.mention.uri, parent.uri, part.index)
+    network, uri, posted = services.network, claim.mention.uri, None
+    rkey = reply.reserved_key(network.did, uri, part.index)
+    if look:
+        rkey, posted = await find_record_key(network, uri, parent.uri, part.index)
     record = _make_record(services, claim, part, parent)
     fixed = replace(part, rkey=rkey, record=record, ref=posted.ref if posted else None)
 

@@ -250,6 +250,23 @@ async def test_an_account_that_moved_is_asked_for_at_its_new_pds():
         assert (await network.post(POST)).text == "hi"
 
 
+async def test_who_has_just_served_a_record_of_an_account_is_believed_that_another_is_not_there():
+    record = {"$type": "app.bsky.feed.post", "text": "hi"}
+    posts = {RKEY: answer(200, uri=POST, cid="bafyx", value=record)}
+
+    def served(asked):
+        is_post = asked["collection"] == "app.bsky.feed.post"
+        return posts.get(asked["rkey"] if is_post else "") or answer(400, "RecordNotFound")
+
+    host = Host(getRecord=served)
+    async with host.network() as network:
+        assert ((await network.post(POST)).text, await network.record(GATE)) == ("hi", None)
+        assert host.asked == ["plc", "getRecord", "getRecord"]
+        network._served.put(DID, "https://elsewhere.example")
+        assert await network.record(GATE) is None
+        assert host.asked == ["plc", "getRecord", "getRecord", "getRecord", "plc"]
+
+
 async def test_a_page_of_blocks_that_is_none_is_trouble():
     for page in (b"{}", b'{"records": 7}', b"[]"):
         async with Host(listRecords=http(200, page)).network() as network:

@@ -79,12 +79,18 @@ def test_a_pds_that_stores_and_then_times_out_gets_the_same_bytes_again(harness)
     assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
 
 
-def test_a_key_taken_between_the_reading_and_the_put_is_skipped_too(harness):
+def test_the_bots_repo_is_read_before_the_brain_is_asked_and_again_only_if_the_key_is_taken(harness):
+    first = harness.say(ANA, "hi")
+    harness.work()
+    usual = [method for method, _ in harness.network.calls if method in ("own", "put")]
+    harness.network.calls.clear()
     harness.network.fail("put", KeyTaken("there"))
-    ref = harness.say(ANA, "hi")
+    ref = harness.say(ANA, "hello")
     harness.work()
 
-    assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+    taken = [method for method, _ in harness.network.calls if method in ("own", "put")]
+    assert (usual, taken) == (["own", "put"], ["own", "put", "own", "put"])
+    assert [len(harness.replies(each)) for each in (first, ref)] == [1, 1]
     assert harness.network.fired["put"] == 1
 
 
@@ -120,6 +126,7 @@ def test_a_draft_of_a_mention_that_the_ledger_knows_as_answered_is_not_posted(ha
 def test_a_mention_that_is_ended_while_its_record_key_is_looked_for_is_not_posted(harness, monkeypatch):
     ref, own = harness.say(ANA, "hi"), harness.network.own
     harness.draft()
+    harness.network.fail("put", KeyTaken("there"))
 
     async def skipped_meanwhile(rkey):
         with harness.services.db.write() as tx:
@@ -182,16 +189,17 @@ def _stop(harness):
         consent.stop(tx, ANA, harness.clock())
 
 
-def test_a_stop_while_the_record_is_fixed_prevents_the_post(harness, monkeypatch):
+def test_a_stop_before_the_record_is_fixed_prevents_the_post(harness, monkeypatch):
     ref = harness.say(ANA, "hi")
     harness.draft()
-    own = harness.network.own
+    relation = harness.network.relation
 
-    async def stop_now(rkey):  # the last check is over, and the record key is looked up
+    async def stop_now(did):  # it is the last that is read of the network
+        found = await relation(did)
         await asyncio.to_thread(_stop, harness)
-        return await own(rkey)
+        return found
 
-    monkeypatch.setattr(harness.network, "own", stop_now)
+    monkeypatch.setattr(harness.network, "relation", stop_now)
     harness.work()
 
     assert harness.outcome(ref) == (State.DECLINED, "stop")
