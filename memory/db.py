@@ -29,7 +29,7 @@ from memory.schema import Revisions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Engine, Executable
 
 Tx: TypeAlias = Connection
 DATABASE_ERRORS = OperationalError, DatabaseUnavailable  # of a database that may work again later
@@ -37,6 +37,7 @@ DATABASE_ERRORS = OperationalError, DatabaseUnavailable  # of a database that ma
 AFTER, ERASED = "after commit", "erased"
 BUSY_SECONDS = 30
 CLOSE_SECONDS = 5
+ROWS = 10_000  # that a stream reads at a time
 EXAMPLES = "Examples: sqlite:///data/scrubjay.db, postgresql://user:password@host/scrubjay"
 PG_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 PRAGMAS = (
@@ -207,6 +208,11 @@ def mark_erased(tx: Tx) -> None:
 def insert(tx: Tx, table: Any) -> Any:
     """An INSERT that has ON CONFLICT, in the dialect of the database."""
     return INSERTS[tx.dialect.name](table)
+
+
+def stream(tx: Tx, query: Executable) -> Iterator[Any]:
+    """The rows, with few of them in memory at a time."""
+    return iter(tx.execute(query, execution_options={"yield_per": ROWS}))
 
 
 def lock(tx: Tx, name: str) -> None:

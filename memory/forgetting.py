@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 
-from memory.db import mark_erased
+from memory.db import mark_erased, stream
 from memory.rows import notes as rows
 from memory.rows.notes import NOTE, RECEIPT
 from memory.rows.passages import PASSAGE, URI
@@ -30,13 +30,12 @@ def held_posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
         select(RECEIPT.did, RECEIPT.uri, RECEIPT.said_at),
         select(PASSAGE.did, URI, PASSAGE.at).where(PASSAGE.note_id.is_(None)),
     ):
-        for who, uri, at in tx.execute(
-            query if did is None else query.where(query.selected_columns[0] == did)
-        ):
+        mine = query if did is None else query.where(query.selected_columns[0] == did)
+        for who, uri, at in stream(tx, mine):
             known.add(who)
             yield who, uri, at
     people = select(PERSON.did, PERSON.first_seen)
-    for who, at in tx.execute(people if did is None else people.where(PERSON.did == did)):
+    for who, at in stream(tx, people if did is None else people.where(PERSON.did == did)):
         if who not in known:
             yield who, f"at://{who}/", at
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, select
 
-from memory.db import is_writing
+from memory.db import is_writing, stream
 from memory.denials import DENIAL, without_vectors
 from memory.encoders import NoEncoder, quantised
 from memory.errors import UnknownNote
@@ -138,9 +138,9 @@ class Retrieval:
     @for_person
     def answered(self, tx: Tx, did: str | None) -> list[tuple[str, datetime]]:
         """The posts of this person (None: of everyone) to which an answer is kept: (AT URI, its time)."""
-        mine = () if did is None else (PASSAGE.did == did,)
-        found = passages.find(tx, PASSAGE.kind == "answer", *mine)
-        return [(each.uri, each.at) for each in found]
+        found = select(passages.URI, PASSAGE.at).where(PASSAGE.kind == "answer")
+        mine = found if did is None else found.where(PASSAGE.did == did)
+        return [(row.uri, row.at) for row in stream(tx, mine)]
 
     def is_others(
         self, tx: Tx, did: str, text: str, own: Collection[str] = (), shortest: int = SHORTEST

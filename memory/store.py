@@ -18,7 +18,7 @@ from memory.denials import Denials
 from memory.edits import check_quota, check_receipt, propose
 from memory.errors import EditRefused, UnknownNote
 from memory.exchange import Exchange
-from memory.model import Limits, Person, RetentionResult, Revise
+from memory.model import Limits, Person, Revise
 from memory.people import HIDDEN, People, lock_person
 from memory.recollection import Recollection, render
 from memory.retrieval import NO_NAMES, Retrieval
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from memory.db import Tx
     from memory.encoders import Encoder
-    from memory.model import Diff, Edit, Note, Point, Receipt, RetentionPolicy, Revision, Rollback
+    from memory.model import Diff, Edit, Note, Point, Receipt, Revision, Rollback
 
 DAY = timedelta(hours=24)
 RECENT = 200  # posts and answers that the buffer is made of
@@ -122,9 +122,13 @@ class Memory:
         return found[0]
 
     @for_person
-    def notes(self, tx: Tx, did: str | None) -> tuple[Note, ...]:
-        """Every note of this person (None: of everyone) that was not forgotten, also superseded ones."""
-        return rows.find(tx) if did is None else rows.of_person(tx, did)
+    def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
+        """Every note of this person that was not forgotten, also superseded ones."""
+        return rows.of_person(tx, did)
+
+    def all_notes(self, tx: Tx) -> Iterator[Note]:
+        """The same of everyone, read in parts."""
+        return rows.of_everyone(tx)
 
     def held_posts(self, tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
         """The posts of this person (None: of everyone) of which something is held: (DID, AT URI, when).
@@ -280,18 +284,6 @@ class Memory:
         erased = forgetting.forget_post(tx, uri, at, except_cid)
         self.retrieval.sync(tx, did)
         return erased
-
-    def apply_retention(
-        self, tx: Tx, now: datetime, policy: RetentionPolicy, limit: int | None = None
-    ) -> RetentionResult:
-        """Erase posts, answers and people that are past their time. Notes of who still speaks stay.
-
-        At most `limit` of each, the oldest.
-        """
-        idle = self.people.idle(tx, now - policy.idle, limit)
-        for did in idle:
-            self.erase(tx, did)
-        return RetentionResult(self.retrieval.expire(tx, now - policy.text, limit), idle)
 
     @for_person
     def erase(self, tx: Tx, did: str) -> int:

@@ -56,7 +56,7 @@ MOVING = Table(
     Column("last", BigInteger, nullable=False),  # SQLite's rowid of the last one
 )
 OF_FILES = ErasureRow, ErasureSaltRow, LedgerRow, LedgerSaltRow
-SHARED = tuple(row.__tablename__ for row in OF_FILES)  # SQLite's are empty: the files have it
+SHARED = tuple(row.__tablename__ for row in OF_FILES)  # what is in SQLite's, the files have, too
 ROWID: Any = literal_column("rowid", BigInteger)
 FIRST = -(2**63)
 SET_NUMBER = text("SELECT setval(pg_get_serial_sequence(:table, 'id'), :given)")

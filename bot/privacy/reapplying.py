@@ -45,6 +45,12 @@ class Erased:
     notes: dict[int, datetime]
     repeated: frozenset[str]
 
+    def __bool__(self) -> bool:
+        return bool(self.people or self.posts or self.notes or self.repeated)
+
+
+NOTHING = Erased({}, {}, {}, frozenset())
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
@@ -64,15 +70,19 @@ class Imported:
 def apply_journal(db: Database, memory: Memory, ledger: Ledger, journal: Journal, now: datetime) -> Erased:
     """Erase from this database what the journal names. Call it before anything is answered.
 
-    What other machines wrote into ledger and journal is taken in.
+    What other machines wrote into ledger and journal is taken in. The database is looked through only if the
+    journal has a line that was not carried out in it: it was restored, or a crash came between the two.
     """
     ledger.exchange(db)
     journal.exchange(db)
     with db.read() as tx:
+        if journal.is_applied(tx):
+            return NOTHING
         found = find_erased(tx, memory, journal, now)
-    if found.people or found.posts or found.notes or found.repeated:
-        with db.write() as tx:
-            erase_again(tx, memory, ledger, journal, found, now)
+    with db.write() as tx:
+        erase_again(tx, memory, ledger, journal, found, now)
+        journal.mark_applied(tx)
+    if found:
         counts = {name: len(getattr(found, name)) for name in ("people", "posts", "notes", "repeated")}
         log.warning("journal.applied", **counts)
     return found
@@ -89,7 +99,7 @@ def import_person(
             sources.add(tx, uri, [sources.UNKNOWN], now)
     before = len(memory.notes(tx, did))
     found = find_erased(tx, memory, journal, now, did)
-    if not (found.people or found.posts or found.notes or found.repeated):
+    if not found:
         return Imported(did, fresh=fresh, known=not fresh)
     erase_again(tx, memory, ledger, journal, found, now)
     left_out, erased = before - len(memory.notes(tx, did)), did in found.people
@@ -99,7 +109,7 @@ def import_person(
 def find_erased(tx: Tx, memory: Memory, journal: Journal, now: datetime, did: str | None = None) -> Erased:
     """What the journal names and this database has, of one person or of everyone."""
     if not journal:
-        return Erased({}, {}, {}, frozenset())
+        return NOTHING
     people: dict[str, datetime] = {}
     posts: dict[str, datetime] = {}
     for who, uri, at in chain(memory.held_posts(tx, did), mentions.posts(tx, did, with_text=True)):
@@ -119,7 +129,7 @@ def _note_wish(journal: Journal, name: str, said: datetime | None, found: dict[s
 def _notes(tx: Tx, memory: Memory, journal: Journal, did: str | None) -> dict[int, datetime]:
     wishes = (
         (note.id, journal.wish_after(key, note.written_at))
-        for note in memory.notes(tx, did)
+        for note in (memory.all_notes(tx) if did is None else memory.notes(tx, did))
         for key in note_keys(note)
     )
     return {number: wish for number, wish in wishes if wish}

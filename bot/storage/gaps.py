@@ -12,6 +12,7 @@ from bot.domain.mention import OPEN
 from bot.storage import jobs
 from bot.storage.jobs import JobKind
 from bot.storage.tables import BlockRow, GapRow, JobRow, MentionRow
+from memory.db import stream
 from memory.tables import PersonRow
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 
-ROWS = 10_000  # read at a time
 TRACKED_PEOPLE = select(PersonRow.did).union(select(MentionRow.did).where(MentionRow.state.in_(OPEN)))
 
 
@@ -98,10 +98,10 @@ def tracked_people(tx: Tx, since: datetime | None = None) -> Iterator[str]:
     One may come twice.
     """
     if since is not None:
-        yield from _stream(tx, select(MentionRow.did).where(MentionRow.seen_at >= since))
+        yield from _names(tx, select(MentionRow.did).where(MentionRow.seen_at >= since))
         return
-    yield from _stream(tx, select(PersonRow.did))
-    yield from _stream(tx, select(MentionRow.did).where(MentionRow.state.in_(OPEN)))
+    yield from _names(tx, select(PersonRow.did))
+    yield from _names(tx, select(MentionRow.did).where(MentionRow.state.in_(OPEN)))
 
 
 def tracked_posts(tx: Tx, since: datetime | None = None) -> Iterator[str]:
@@ -111,13 +111,12 @@ def tracked_posts(tx: Tx, since: datetime | None = None) -> Iterator[str]:
     """
     recent = [] if since is None else [MentionRow.seen_at >= since]
     stranger = ~exists().where(PersonRow.did == MentionRow.did)
-    yield from _stream(
+    yield from _names(
         tx, select(MentionRow.root_uri).where(MentionRow.root_uri.not_in(("", MentionRow.uri)), *recent)
     )
-    yield from _stream(tx, select(MentionRow.uri).where(stranger, MentionRow.text != "", *recent))
-    yield from _stream(tx, select(BlockRow.uri))
+    yield from _names(tx, select(MentionRow.uri).where(stranger, MentionRow.text != "", *recent))
+    yield from _names(tx, select(BlockRow.uri))
 
 
-def _stream(tx: Tx, names: Select[str]) -> Iterator[str]:
-    """The rows a few at a time: all together take as much memory as what they are read for."""
-    return iter(tx.scalars(names.execution_options(yield_per=ROWS)))
+def _names(tx: Tx, query: Select[str]) -> Iterator[str]:
+    return (name for (name,) in stream(tx, query))

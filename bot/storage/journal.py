@@ -2,8 +2,8 @@
 
 It outlives the database: an older copy of the database, an old export and a late event are held against it.
 It is a file beside the database, not in its backup. Each line is `<hash> <time>`; the first line holds the
-salt. The hash is that of a DID, of a post's AT URI or of a note. On PostgreSQL salts and lines stand in the
-database as well, for the other machines.
+salt. The hash is that of a DID, of a post's AT URI or of a note. The lines stand in the database as well, so
+that an older database can be told by what it lacks, and on PostgreSQL the salts, for the other machines.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bot.storage.ledger import KEEP_FOR
 from bot.storage.salted_file import SaltedFile
 from bot.storage.tables import ErasureRow, ErasureSaltRow
 from memory.db import insert, lock
+from memory.prepared import per_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +46,13 @@ def answer_key(mention_uri: str) -> str:
 
 
 SALT = select(ErasureSaltRow.salt).where(ErasureSaltRow.id == 1)
+LAST = select(ErasureRow.hash, func.max(ErasureRow.at).label("at")).group_by(ErasureRow.hash)
+SHARED = per_database(lambda insert: insert(ErasureRow).on_conflict_do_nothing())
+APPLIED = per_database(
+    lambda insert: insert(ErasureRow).on_conflict_do_update(
+        index_elements=["hash", "at"], set_={"applied": True}
+    )
+)
 
 
 def merge(path: Path, other: Path) -> int:
@@ -103,12 +111,13 @@ class Journal:
 
         A later wish stands. Call it in the transaction that erases. The lines are on disk when this returns.
         """
+        if not names:
+            return
         hashes = dict.fromkeys(map(self._file.hash, names))
         self._refresh()
         new = [each for each in hashes if not self._knows(each, at)]
         self._file.append([_line(each, at) for each in new])
-        if self._shared:
-            self._share(tx, [(each, at) for each in hashes])
+        tx.execute(APPLIED(tx), [_row(each, at, applied=True) for each in hashes])
 
     def erased_at(self, name: str, tx: Tx | None = None) -> datetime | None:
         """The time of the last wish to erase this. With `tx` the other machines' wishes count as well."""
@@ -141,6 +150,19 @@ class Journal:
         self._refresh()
         return len(self._erased_at)
 
+    def is_applied(self, tx: Tx) -> bool:
+        """Whether nothing of what it names is in this database: each line was carried out in it."""
+        self._refresh()
+        applied = {row.hash: row.at for row in tx.execute(LAST.where(ErasureRow.applied))}
+        return all(digest in applied and applied[digest] >= at for digest, at in self._erased_at.items())
+
+    def mark_applied(self, tx: Tx) -> None:
+        """Note that all of it was carried out in this database. Drop rows that are past their time."""
+        self._refresh()
+        tx.execute(delete(ErasureRow).where(ErasureRow.at < self._clock() - KEEP_FOR))
+        if self._erased_at:
+            tx.execute(APPLIED(tx), [_row(*line, applied=True) for line in self._erased_at.items()])
+
     def exchange(self, db: Database) -> None:
         """Write what only the file has into the database, and what only the database has into the file.
 
@@ -151,19 +173,12 @@ class Journal:
         self._refresh()
         with db.write() as tx:
             tx.execute(delete(ErasureRow).where(ErasureRow.at < self._clock() - KEEP_FOR))
-            self._share(tx, list(self._erased_at.items()))
+            if self._erased_at:
+                tx.execute(SHARED(tx), [_row(*line, applied=False) for line in self._erased_at.items()])
             salts = shared_salts.share(tx, ErasureSaltRow, self._file.salts)
-            rows = tx.execute(
-                select(ErasureRow.hash, func.max(ErasureRow.at)).group_by(ErasureRow.hash)
-            ).all()
+            rows = tx.execute(LAST).all()
         self._file.add_salts(salts)
         self._file.append([_line(each, at) for each, at in rows if not self._knows(each, at)])
-
-    @staticmethod
-    def _share(tx: Tx, lines: list[tuple[str, datetime]]) -> None:
-        if lines:
-            rows = [{"hash": each, "at": at} for each, at in lines]
-            tx.execute(insert(tx, ErasureRow).on_conflict_do_nothing(), rows)
 
     def _knows(self, digest: str, at: datetime) -> bool:
         known = self._erased_at.get(digest)
@@ -175,6 +190,10 @@ class Journal:
             digest, at = _parse(line)
             if at is not None and at >= oldest and not self._knows(digest, at):
                 self._erased_at[digest] = at
+
+
+def _row(digest: str, at: datetime, *, applied: bool) -> dict[str, object]:
+    return {"hash": digest, "at": at, "applied": applied}
 
 
 def _line(digest: str, at: datetime) -> str:

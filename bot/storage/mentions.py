@@ -16,6 +16,7 @@ from bot.storage.claimed import MENTION
 from bot.storage.queue import literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow
+from memory.db import stream
 from memory.prepared import per_database
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def posts(tx: Tx, did: str | None, *, with_text: bool = False) -> Iterator[tuple
     )
     if did is not None:
         found = found.where(MentionRow.did == did)
-    for row in tx.execute(found.where(MentionRow.text != "") if with_text else found):
+    for row in stream(tx, found.where(MentionRow.text != "") if with_text else found):
         yield row.did, row.uri, row.said_at
 
 

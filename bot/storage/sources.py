@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select, tuple_
 
 from bot.storage.queue import ANSWERED
 from bot.storage.tables import MentionRow, OutboxRow, SourceRow
+from memory.db import stream
 from memory.prepared import per_database
 from memory.tables import starts_with
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from bot.domain.mention import Mention
     from memory.db import Tx
 
-ROWS = 10_000  # read at a time
 UNKNOWN = ""  # stands in the list for posts that nobody knows: it may have been any
 
 
@@ -59,12 +59,12 @@ def all_uris(tx: Tx, since: datetime | None = None) -> Iterator[str]:
     found = select(SourceRow.uri).where(SourceRow.uri != UNKNOWN)
     if since is not None:
         found = found.where(SourceRow.at >= since)
-    return iter(tx.scalars(found.execution_options(yield_per=ROWS)))
+    return (row.uri for row in stream(tx, found))
 
 
 def with_times(tx: Tx) -> Iterator[tuple[str, datetime]]:
     """The AT URI of each post that was shown, and when."""
-    for row in tx.execute(select(SourceRow.uri, SourceRow.at).where(SourceRow.uri != UNKNOWN)):
+    for row in stream(tx, select(SourceRow.uri, SourceRow.at).where(SourceRow.uri != UNKNOWN)):
         yield row.uri, row.at
 
 

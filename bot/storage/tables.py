@@ -372,12 +372,16 @@ class SourceRow(Base):
 
 
 class ErasureRow(Base):
-    """A line of the journal of erasures, for the other machines. Only PostgreSQL has rows."""
+    """A line of the journal of erasures: for the other machines, and to tell a database that was restored.
+
+    `applied`: this database has nothing of it any more. What another file brought is still to be looked for.
+    """
 
     __tablename__ = "erasure"
 
     hash: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
+    applied: Mapped[bool] = mapped_column(server_default=false())
 
 
 class ErasureSaltRow(Base):

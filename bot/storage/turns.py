@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from bot.domain.turn import Call, TurnInput, TurnOutcome, TurnRecord
 from bot.errors import NotFound
 from bot.storage.tables import TurnRow
-from memory.db import mark_erased
+from memory.db import mark_erased, stream
 from memory.model import Forget, Remember, Revise
 from memory.prepared import table_of
 
@@ -80,7 +80,7 @@ def latest(
 def posts(tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
     """The mentions that turns of this person (None: of everyone) are about: (DID, AT URI, turn's time)."""
     found = select(TurnRow.did, TurnRow.uri, TurnRow.at)
-    for row in tx.execute(found if did is None else found.where(TurnRow.did == did)):
+    for row in stream(tx, found if did is None else found.where(TurnRow.did == did)):
         yield row.did, row.uri, row.at
 
 

@@ -39,6 +39,7 @@ WRITTEN = select(func.count()).where(
     REVISION.at > bindparam("since"),
 )
 Notes: TypeAlias = "Mapping[int, Note]"  # by id
+SLICE = 10_000  # notes that are read at once
 LARGEST_ID = 2**31 - 1  # of an INTEGER in PostgreSQL
 
 
@@ -50,6 +51,13 @@ def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
 def of_person(tx: Tx, did: str) -> tuple[Note, ...]:
     """Every note of this person that was not forgotten."""
     return _notes(tx.execute(MINE, {"who": did}).all())
+
+
+def of_everyone(tx: Tx) -> Iterator[Note]:
+    """Every note that was not forgotten, with few of them in memory at a time."""
+    last = tx.scalar(select(func.max(NOTE.id))) or 0
+    for first in range(0, last, SLICE):
+        yield from find(tx, NOTE.id > first, NOTE.id <= first + SLICE)
 
 
 def active(tx: Tx, did: str | None = None, *where: Any) -> tuple[Note, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
+from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, retain, say, texts
 from support.memory_walk import ON_A_DATABASE, STEPS, walk
 
 from memory.errors import UnknownPerson
@@ -171,7 +171,7 @@ def test_retention_erases_words_and_all_that_was_made_of_them_and_keeps_notes(kn
     talk(known, *["hm"] * 7, thread="t2", hours=24 * 20)
     with known.write() as tx:
         MEMORY.people.meet(tx, ALICE, later(24 * 30))
-        done = MEMORY.apply_retention(tx, later(24 * 31), KEEP)
+        done = retain(tx, later(24 * 31), KEEP)
     assert (done.passages, done.people) == (2, ())
     assert "acorns" not in everything(known)
     assert "acorns" not in shown(compiled(known, "what does my jay eat? acorns"))
@@ -184,7 +184,7 @@ def test_retention_erases_whoever_was_silent_for_too_long(known: Database):
     say(known, Remember("has a jay"), post="p2")
     with known.write() as tx:
         MEMORY.people.meet(tx, BOB, later(24 * 100))
-        done = MEMORY.apply_retention(tx, later(24 * 181), KEEP)
+        done = retain(tx, later(24 * 181), KEEP)
         assert done.people == (ALICE,)
         with pytest.raises(UnknownPerson):
             MEMORY.people.get(tx, ALICE)
@@ -197,7 +197,7 @@ def test_retention_of_what_is_young_changes_nothing(known: Database):
     say(known, Remember("has a jay"))
     before = everything(known)
     with known.write() as tx:
-        done = MEMORY.apply_retention(tx, later(24 * 29), KEEP)
+        done = retain(tx, later(24 * 29), KEEP)
     assert (done.passages, done.people, everything(known)) == (0, (), before)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import event
-from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, say
+from support.memory_people import ALICE, MEMORY, NOW, ROOMY, everything, later, receipt, retain, say
 
 from memory.identifiers import thread_id
 from memory.model import Forget, Passage, Remember, RetentionPolicy, Revise
@@ -69,7 +69,7 @@ CHANGES: dict[str, Callable[[Tx], object]] = {
     "unsay": lambda tx: MEMORY.forget_post(tx, receipt().uri, later(9)),
     "erase": lambda tx: MEMORY.erase(tx, ALICE),
     "import": carried,
-    "retain": lambda tx: MEMORY.apply_retention(tx, later(24 * 365), RetentionPolicy()),
+    "retain": lambda tx: retain(tx, later(24 * 365), RetentionPolicy()),
 }
 
 

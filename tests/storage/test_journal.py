@@ -61,6 +61,46 @@ def test_what_was_said_before_the_wish_or_at_no_known_time_is_covered(sqlite, tm
     assert (journal.wish_after(ANA, said), journal.wish_after(BEN, said)) == (NOW if covered else None, None)
 
 
+def is_applied(db, journal):
+    with db.read() as tx:
+        return journal.is_applied(tx)
+
+
+def crash_after(db, journal, *names, at=NOW):
+    with suppress(ZeroDivisionError), db.write() as tx:
+        journal.add(tx, at, *names)
+        raise ZeroDivisionError
+
+
+def test_a_line_is_applied_once_it_was_carried_out_here(db, tmp_path):
+    journal = opened(tmp_path, db)
+    crash_after(db, journal, ANA)
+    after_a_crash = is_applied(db, journal)
+    with db.write() as tx:
+        journal.mark_applied(tx)
+    marked = is_applied(db, journal)
+    add(db, journal, BEN, at=LATER)
+    assert (after_a_crash, marked, is_applied(db, journal)) == (False, True, True)
+
+
+def test_a_later_wish_that_was_not_carried_out_counts(db, tmp_path):
+    journal = opened(tmp_path, db)
+    add(db, journal, ANA)
+    crash_after(db, journal, ANA, at=LATER)
+    assert not is_applied(db, journal)
+
+
+def test_what_another_machine_only_told_is_not_applied(shared, sqlite, tmp_path):
+    add(sqlite(), opened(tmp_path / "old", sqlite()), ANA)
+    journal = opened(tmp_path / "a", shared)
+    merge(tmp_path / "a" / "journal", tmp_path / "old" / "journal")
+    journal.exchange(shared)
+    told = is_applied(shared, opened(tmp_path / "b", shared))
+    with shared.write() as tx:
+        journal.mark_applied(tx)
+    assert (told, is_applied(shared, opened(tmp_path / "b", shared))) == (False, True)
+
+
 def test_no_name_stands_in_the_journal(db, tmp_path):
     add(db, opened(tmp_path, db), ANA)
     with db.read() as tx:
@@ -173,9 +213,7 @@ def test_the_journal_of_another_database_is_told_and_left_alone(shared, postgres
 
 def test_a_transaction_that_fails_leaves_its_line_in_the_file_alone(shared, tmp_path):
     journal = opened(tmp_path, shared)
-    with suppress(ZeroDivisionError), shared.write() as tx:
-        journal.add(tx, NOW, ANA)
-        raise ZeroDivisionError
+    crash_after(shared, journal, ANA)
     in_database = erased_at(shared, opened(tmp_path / "b", shared), ANA)
     add(shared, journal, ANA)
     again = erased_at(shared, opened(tmp_path / "c", shared), ANA)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 import bot.storage.tables  # noqa: F401 - registers its tables
-from memory.model import Edit, Limits, Note, Receipt
+from memory.model import Edit, Limits, Note, Receipt, RetentionPolicy, RetentionResult
 from memory.store import Memory
 from memory.tables import Base
 
 if TYPE_CHECKING:
-    from memory.db import Database
+    from memory.db import Database, Tx
 
 MEMORY = Memory()
 
@@ -32,6 +32,14 @@ def receipt(did: str = ALICE, post: str = "p1", said_at: datetime = NOW) -> Rece
 
 def note(note_id: int, text: str, said_at: datetime = NOW) -> Note:
     return Note(note_id, ALICE, text, receipt(said_at=said_at), said_at)
+
+
+def retain(tx: Tx, now: datetime, policy: RetentionPolicy) -> RetentionResult:
+    """What retention does to memory, in one transaction."""
+    idle = MEMORY.people.idle(tx, now - policy.idle)
+    for did in idle:
+        MEMORY.erase(tx, did)
+    return RetentionResult(MEMORY.retrieval.expire(tx, now - policy.text), idle)
 
 
 def say(
