@@ -10,7 +10,10 @@ from pathlib import Path
 
 from benchmarks.throughput import make_harness
 from bot.log import configure
+from bot.privacy.reapplying import apply_journal
 from memory.db import Database
+
+ERASED = 1000  # people whom the journal names
 
 
 def resident_mb() -> float:
@@ -33,6 +36,13 @@ def main(url: str, folder: str) -> None:
         harness.handler.load_tracked(tx)
     found["start: tracked"] = (time.perf_counter() - began) * 1000
     found["start: tracked, MB"] = resident_mb() - before
+    services = harness.services
+    with db.write() as tx:
+        services.journal.add(tx, datetime.now(UTC), *(f"did:plc:nobody{number}" for number in range(ERASED)))
+        services.journal.mark_applied(tx)
+    began = time.perf_counter()
+    apply_journal(db, services.memory, services.ledger, services.journal, datetime.now(UTC))
+    found["start: journal"] = (time.perf_counter() - began) * 1000
     print(json.dumps(found))
 
 

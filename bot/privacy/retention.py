@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import structlog
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 BATCH = 100  # rows of one transaction: it lasts a few hundredths of a second
+LONG = 0.05  # seconds in which nobody else writes; a batch that takes longer is made smaller
 PAGE = 5000  # people looked at in one reading transaction
 
 
@@ -54,15 +56,18 @@ def apply_retention(
 def in_batches(db: Database, erase: Callable[..., int], size: int = BATCH) -> int:
     """Call `erase(tx, limit=size)`, each time in a transaction of its own, until less is left than that.
 
-    `erase` returns how many rows it erased; so does this.
+    `erase` returns how many rows it erased; so does this. Of what is slow the next batch has half as many.
     """
     total = 0
     while True:
         with db.write() as tx:
+            began = monotonic()
             erased = erase(tx, limit=size)
         total += erased
         if erased < size:
             return total
+        if monotonic() - began > LONG:
+            size = max(1, size // 2)
 
 
 def _forget_idle(

@@ -129,6 +129,19 @@ def talked(harness) -> Harness:
     return harness
 
 
+def test_a_batch_that_takes_long_is_followed_by_smaller_ones(harness, monkeypatch):
+    time, sizes = [0.0], []
+
+    def erase(_tx, limit):
+        time[0] += limit * retention.LONG / 30
+        sizes.append(limit)
+        return limit if len(sizes) < 5 else 0
+
+    monkeypatch.setattr(retention, "monotonic", lambda: time[0])
+    erased = retention.in_batches(harness.services.db, erase, 100)
+    assert (sizes, erased) == ([100, 50, 25, 25, 25], 200)
+
+
 def test_batches_erase_what_one_transaction_would(talked, small):
     talked.clock.forward(days=31)
     assert run(talked).passages == 12
