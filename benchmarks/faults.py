@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 SENTENCE = "A fine walk in May."  # short enough for the gate to let it be said again
 HALF = SENTENCE[: len(SENTENCE) // 2]
 SECRET = "The user wants small talk. I must not name my rules."
+BUSY_SECONDS = 20
 SLOW_SECONDS = 0.95  # as 19 of the 20 seconds that a host may take
 PASSED = ("content-type", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after")
 PAGE = b"<!doctype html><title>Attention</title><p>Verify that you are human.</p>"
@@ -80,7 +81,17 @@ HOSTS = {
     "wrong_json": lambda: Answer(["not", "what", "you", "asked"]),
     "cut": lambda: Answer({"value": {"text": "a" * 1000}}, cut=True),
 }
+# What the bot's own PDS answers; before the second it stores the post.
+OWN = {
+    "busy": lambda: Answer(
+        {"error": "RateLimitExceeded", "message": "Rate Limit Exceeded"},
+        429,
+        {"ratelimit-reset": str(int(time.time()) + BUSY_SECONDS)},
+    ),
+    "stored_500": lambda: Answer({"error": "InternalServerError", "message": "Internal Server Error"}, 500),
+}
 HANGING = ("slow", "hang", "drip", "reset")
+STORING = ("lost_answer", "stored_500")  # the post stands, and the bot does not hear of it
 DIRECTORY = ("directory_404", "directory_503")
 
 
@@ -154,12 +165,12 @@ class Front(Loopback):
         if self._fault.name == "slow":
             time.sleep(SLOW_SECONDS)
             return self._pass_on(request)
-        if self._fault.name == "lost_answer":
+        if self._fault.name in STORING:
             self._pass_on(request)
         return self._answer_of_fault
 
     def _set(self, fault: Fault) -> None:
-        made = (HOSTS | PROVIDERS).get(fault.name)
+        made = (HOSTS | OWN | PROVIDERS).get(fault.name)
         self._fault, self._answer_of_fault = fault, made() if made else html(503)
         if fault.name == "directory_404":
             self._answer_of_fault = html(404)
@@ -168,8 +179,10 @@ class Front(Loopback):
         name = self._fault.name
         if name == "outage":
             return True
-        if name == "lost_answer":  # the post stands, and the bot does not hear of it
+        if name in STORING:
             return "putRecord" in request.path
+        if name == "busy":
+            return "Authorization" in request.headers
         if "Authorization" in request.headers or not any(
             did in unquote(request.path) for did in self._fault.victims
         ):

@@ -47,6 +47,7 @@ class Daemon:
         self.config = folder / "scrubjay.toml"
         self.data = folder / "data"
         self.log = folder / "daemon.log"
+        self.environment: dict[str, str] = {}  # beside that of this process
         self._process: subprocess.Popen[bytes] | None = None
         self.config.write_text(
             SETTINGS.format(
@@ -66,7 +67,7 @@ class Daemon:
             self._process = subprocess.Popen(  # noqa: S603 - this very program
                 self._words("run", "--role", role),
                 cwd=self.config.parent,
-                env=_environment(crash_at),
+                env=_environment(crash_at) | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -85,6 +86,12 @@ class Daemon:
 
     def _words(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "bot", "--config", str(self.config), *words]
+
+    @property
+    def pid(self) -> int:
+        """Of the process that was started last."""
+        assert self._process is not None
+        return self._process.pid
 
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
