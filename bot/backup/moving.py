@@ -29,7 +29,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from bot.backup.examining import differences
 from bot.backup.invariants import given_number, numbered_tables
-from bot.backup.rows import NOT_OURS, Rows, summarize
+from bot.backup.rows import Rows, is_ours, summarize
 from bot.errors import StoreRefused
 from bot.storage import presence
 from bot.storage.journal import Journal
@@ -140,7 +140,7 @@ def _begin(target: Database, wanted: dict[str, Rows]) -> None:
 
 def _require_empty(tx: Tx, shown: str) -> None:
     """Raise StoreRefused unless there is nothing, or scrubjay's tables without a row."""
-    names = set(inspect(tx).get_table_names()) - {*NOT_OURS}
+    names = {name for name in inspect(tx).get_table_names() if is_ours(name)}
     foreign = sorted(names - Base.metadata.tables.keys())
     held = [name for name, rows in summarize(tx).items() if rows.count and name not in foreign]
     if foreign or held:

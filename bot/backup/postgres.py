@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from itertools import chain
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import text
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import psycopg
+    from sqlalchemy import Engine
 
     from memory.db import Database, Tx
 
 DEBIAN = Path("/usr/lib/postgresql")
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)")
 BINARIES = "SELECT setting FROM pg_config WHERE name = 'BINDIR'"
+EXTENSION = " EXTENSION "  # in the lines of a dump's list that are about one
 NOT_PERMITTED, THERE_ALREADY = "42501", "42710"
 ROLE = text(
     "SELECT quote_ident(('scrubjay_person_' || current_database())::name), quote_ident(current_schema())"
@@ -56,9 +59,16 @@ def read_through(db: Database, dump_file: Path) -> None:
 
 
 def load(db: Database, dump_file: Path) -> None:
-    """Restore a dump into an empty database, whole or not at all."""
+    """Restore a dump into an empty database, whole or not at all.
+
+    Without extensions: mostly only a superuser may make them, and nothing here needs one.
+    """
+    listed = _call("pg_restore", [find_tool(db, "pg_restore"), "--list", str(dump_file)], dict(os.environ))
     options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    _run(db, "pg_restore", *options, str(dump_file))
+    with NamedTemporaryFile("w", encoding="utf-8", prefix="scrubjay-") as wanted:
+        wanted.writelines(line for line in listed.splitlines(keepends=True) if EXTENSION not in line)
+        wanted.flush()
+        _run(db, "pg_restore", *options, f"--use-list={wanted.name}", str(dump_file))
 
 
 def find_tool(db: Database, name: str) -> str:
@@ -103,8 +113,8 @@ def _major(path: str) -> int:
 def _run(db: Database, name: str, *options: str) -> None:
     """Run the program on this database. The password goes by the environment: others see command lines."""
     with db.read() as tx:
-        info = cast("psycopg.Connection", tx.connection.driver_connection).info
-        place, password = info.get_parameters(), info.password
+        password = cast("psycopg.Connection", tx.connection.driver_connection).info.password
+    place = given_place(db.engine)
     if "sslpassword" in place:
         raise StoreRefused(f"the URL has an sslpassword, which {name} cannot be given unseen")
     environment = dict(os.environ) | ({"PGPASSWORD": password} if password else {})
@@ -112,18 +122,32 @@ def _run(db: Database, name: str, *options: str) -> None:
     _call(name, [find_tool(db, name), "--no-password", f"--dbname={where}", *options], environment)
 
 
+def given_place(engine: Engine) -> dict[str, str]:
+    """What the URL says of the place, by libpq's keywords, without the password.
+
+    Only that: of what a connection has got besides, an older program may not know the keywords.
+    """
+    from psycopg import pq
+
+    _, given = engine.dialect.create_connect_args(engine.url)
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()} - {"password"}
+    return {name: str(value) for name, value in given.items() if name in known}
+
+
 def _escaped(value: str) -> str:
     """As PostgreSQL's keyword/value connection strings want it (its manual, 34.1.1.1)."""
     return "'" + value.replace("\\", r"\\").replace("'", r"\'") + "'"
 
 
-def _call(name: str, command: list[str], environment: dict[str, str]) -> None:
+def _call(name: str, command: list[str], environment: dict[str, str]) -> str:
+    """What the program writes. Raises StoreRefused if it fails."""
     done = subprocess.run(  # noqa: S603 - found by `find_tool`
         command, env=environment, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
         told = (line for line in done.stderr.splitlines() if "error:" in line)  # below may be people's words
         raise StoreRefused(next(told, f"{name} ended with exit code {done.returncode}"))
+    return done.stdout
 
 
 def make_role(tx: Tx) -> None:

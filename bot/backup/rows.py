@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BATCH = 1000  # rows that are held at once
 NOT_OURS = ("alembic_version", MOVING)
+TOOLS = "_"  # so begin tables that a tool puts beside ours: Litestream's `_litestream_seq`
 SECRET = frozenset(
     {SessionRow.__tablename__}
 )  # tables whose rows are in no backup: they let into the account
@@ -73,8 +74,13 @@ def summarize(tx: Tx, without: Collection[str] = ()) -> dict[str, Rows]:
     Those `without` count as empty. Rows are streamed.
     """
     known = inspect(tx)
-    names = sorted(set(known.get_table_names()) - {*NOT_OURS})
+    names = sorted(filter(is_ours, known.get_table_names()))
     return {name: NONE if name in without else _summarize(tx, _table(known, name)) for name in names}
+
+
+def is_ours(table: str) -> bool:
+    """Whether its rows are what scrubjay stores, in this version or another."""
+    return table not in NOT_OURS and not table.startswith(TOOLS)
 
 
 def _table(known: Inspector, name: str) -> Table:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.backup import invariants, postgres, sqlite
 from bot.backup.findings import Finding, judge
-from bot.backup.rows import summarize
+from bot.backup.rows import TOOLS, summarize
 from bot.storage.presence import sqlite_file
 from memory.errors import MemoryFault
 from memory.tables import Base
@@ -84,7 +84,8 @@ def _check_pages(db: Database) -> Finding:
 
 def _other_schema(tx: Tx) -> str:
     """Where tables, columns and indexes are not those of the code; empty if nowhere."""
-    context = MigrationContext.configure(tx, opts={"include_object": _is_wanted(tx.dialect.name)})
+    wanted = {"include_object": _is_wanted(tx.dialect.name), "include_name": _is_looked_at}
+    context = MigrationContext.configure(tx, opts=wanted)
     changes = compare_metadata(context, Base.metadata)
     return "; ".join(" ".join(map(str, change))[:100] for change in changes[: invariants.SHOWN])
 
@@ -92,6 +93,11 @@ def _other_schema(tx: Tx) -> str:
 def _is_wanted(dialect: str) -> Callable[..., bool]:
     """What of the code's schema this kind of database has."""
     return lambda _, name, *__: dialect == "postgresql" or name not in ONLY_POSTGRES
+
+
+def _is_looked_at(name: str | None, kind: str, _parents: object) -> bool:
+    """A tool's own tables may be anything."""
+    return kind != "table" or name is None or not name.startswith(TOOLS)
 
 
 def _check_indexes(tx: Tx) -> Finding:

@@ -122,6 +122,18 @@ def test_a_target_with_other_data_is_refused_and_left_alone(lite_store, target):
         ]
 
 
+def test_what_litestream_keeps_beside_the_tables_stays_behind(lite_store, target):
+    with lite_store.db.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE _litestream_lock (id INTEGER)")
+        tx.exec_driver_sql("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)")
+        tx.exec_driver_sql("INSERT INTO _litestream_seq VALUES (1, 7)")
+    assert [finding for finding in verify(lite_store.db) if finding.ok is False] == []
+    before = summary(lite_store.db)
+    move(lite_store, target)
+    assert summary(target) == before
+    assert [finding for finding in verify(target) if finding.ok is False] == []
+
+
 def test_another_bots_database_is_refused(lite_store, shared_store):
     refused(lite_store, shared_store.db, "holds other data")
 

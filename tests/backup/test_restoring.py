@@ -309,6 +309,18 @@ def test_on_postgres_a_wish_that_only_the_database_knows_is_kept(shared_store, t
     assert people(shared_store.db) == {BEN}
 
 
+def test_on_postgres_an_extension_that_only_a_superuser_makes_stops_no_restoration(shared_store, tmp_path):
+    with shared_store.db.write() as tx:
+        tx.exec_driver_sql("CREATE EXTENSION vector")
+        tx.exec_driver_sql("COMMENT ON EXTENSION vector IS 'as amcheck, which is not here'")
+    shared_store.back_up()
+    shared_store.db.engine.dispose()
+    assert restoring.restore(shared_store.file, shared_store.site).ok
+    with shared_store.db.read() as tx:
+        assert tx.scalars(text("SELECT extname FROM pg_extension")).all() == ["plpgsql"]
+    assert shared_store.fresh().notes(BEN) == [NOTE]
+
+
 def test_on_postgres_row_security_holds_after_a_restoration(shared_store):
     shared_store.back_up()
     shared_store.db.engine.dispose()
