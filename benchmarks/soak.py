@@ -155,6 +155,8 @@ class Soak(Trial):
         """Run it so long. Returns what was measured of the process and its files."""
         self._skew.write_text("+0s")
         self._first.start()
+        self.say()
+        self.wait()  # until it runs
         over = threading.Event()
         talking = threading.Thread(target=self._talk, args=(over,))
         talking.start()
