@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 JSON = "application/json"
 GET_SESSION = "com.atproto.server.getSession"
 SERVER_ERROR = 500
+MAX_CAUSE = 200  # characters
 MAX_REFUSED_LOGINS, HOUR = 4, 3600.0
 RETRYABLE = frozenset({408, 409, 425, 429})
 SESSION_REFUSED = frozenset({"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"})
@@ -250,7 +251,8 @@ def _translate(error: Exception, nsid: str) -> NetworkError:
     """Only what the PDS says in the protocol's words is final; what is in front of it may say anything."""
     response = getattr(error, "response", None)
     if response is None:
-        return TransientNetworkError(type(error).__name__)
+        cause = error.__cause__ or error  # the SDK's own error says nothing
+        return TransientNetworkError(f"{type(cause).__name__}: {cause}"[:MAX_CAUSE].rstrip(": "))
     name, message = _name(error), getattr(response.content, "message", None)
     said = f"{response.status_code} {name}"
     if name == "InvalidSwap":

@@ -455,6 +455,13 @@ async def own_account(given):
         await session.close()
 
 
+async def test_a_pds_that_cannot_be_reached_is_told_with_the_cause():
+    session = Session(handle="bot.test", password="x", pds_url="http://127.0.0.1:9", save=None, timeout=5)
+    with pytest.raises(TransientNetworkError, match="ConnectError: All connection attempts failed"):
+        await session._log_in()
+    await session.close()
+
+
 @pytest.mark.parametrize("given", TROUBLES.values(), ids=TROUBLES)
 async def test_own_posts_are_not_missing_for_less_than_a_fact(given):
     async with own_account(given) as (network, _):
