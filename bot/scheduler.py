@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 RESOLUTION = timedelta(milliseconds=100)  # at most ten wakeups a second, however many mentions come
+MANY = 100  # wakeups of one moment, after the loop stood still: each only sets an event
 
 
 class Scheduler:
@@ -33,7 +34,7 @@ class Scheduler:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
-            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
+            job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": MANY},
         )
         self._scheduler.add_job(self._wake, IntervalTrigger(seconds=sweep.total_seconds()), id="sweep")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 from bot.scheduler import Scheduler
@@ -73,6 +74,20 @@ async def test_a_flood_of_wishes_is_a_few_rings():
         scheduler.wake_at(now + timedelta(milliseconds=milliseconds))
 
     assert len(scheduler._scheduler.get_jobs()) <= 12
+    scheduler.stop()
+
+
+async def test_a_loop_that_stood_still_is_not_told_of_wakeups_that_were_skipped(caplog):
+    scheduler = Scheduler(SOON)
+    scheduler.start()
+    over = datetime.now(UTC) - timedelta(days=1)
+    for _ in range(10):
+        scheduler.wake_at(over)
+        scheduler._scheduler._process_jobs()  # as its timer does, which was late
+        time.sleep(SOON.total_seconds())  # noqa: ASYNC251 - the loop is to stand still
+
+    assert await rings(scheduler, 10)
+    assert "skipped" not in caplog.text
     scheduler.stop()
 
 
