@@ -3,9 +3,10 @@
 A real PDS on loopback, real people who post, and `scrubjay run` in a process of its own; with `--workers 3`
 in four: one that listens and three that work. Again and again one of them is killed (SIGKILL): in turn at
 every crash point of `memory/crash.py` that it can pass, or at a random moment; or it is frozen (SIGSTOP)
-until others have taken over its work, and goes on. The others run on. At the point `backup` it is `scrubjay
-db backup` that dies while the bot works, and the next backup must be whole. After the last kill the bot
-runs undisturbed until every mention has an outcome. What people wrote and what stands in its repo is asked
+until others have taken over its work, and goes on. The others run on; only who could pass the point in place
+of the one that is to die is frozen until then. At the point `backup` it is `scrubjay db backup` that dies
+while the bot works, and the next backup must be whole. After the last kill the bot runs undisturbed until
+every mention has an outcome. What people wrote and what stands in its repo is asked
 of the PDS, not of the bot. `lost`: a mention that the bot does not know; `double`: a post that is answered
 twice; `split`: answered in the database and not on the network, or the other way round; `stuck`: without an
 outcome; `failed`: an outcome that no mention here deserves. The exit code is 1 unless all of these are 0.
@@ -121,7 +122,11 @@ class Trial:
         victim.start(role, crash_at=None if point == RANDOM else f"{point}:{times}")
         self._start_others(victim)
         ends = time.monotonic() + (self._chance.uniform(1.5, 5) if point == RANDOM else START_SECONDS)
-        self._talk_until(lambda: not victim.alive() or time.monotonic() > ends, forget=point == "erasing")
+        with ExitStack() as others:
+            for daemon, its in self._fleet:
+                if its == role and daemon is not victim and point != RANDOM:
+                    others.enter_context(daemon.frozen())  # else one of them may pass the point for it
+            self._talk_until(lambda: not victim.alive() or time.monotonic() > ends, forget=point == "erasing")
         died = not victim.alive()
         if died and victim.wait(0) != -signal.SIGKILL:
             raise SystemExit(f"the bot ended by itself:\n{victim.log.read_text()[-2000:]}")
@@ -150,7 +155,8 @@ class Trial:
         self._start_others()
         ends = time.monotonic() + self._chance.uniform(1.5, 5)
         self._talk_until(lambda: time.monotonic() > ends)
-        self._chance.choice(self._fleet)[0].freeze(self._chance.uniform(*FROZEN_SECONDS))
+        with self._chance.choice(self._fleet)[0].frozen():
+            time.sleep(self._chance.uniform(*FROZEN_SECONDS))
         self.hits[FROZEN] += 1
 
     def _kill_backup(self) -> None:

@@ -117,7 +117,8 @@ class Soak(Trial):
         self._first.start()
 
     def _stand_still(self) -> None:
-        self._first.freeze(TROUBLED / 4)
+        with self._first.frozen():
+            time.sleep(TROUBLED / 4)
 
     def _restart(self) -> None:
         for _ in range(3):

@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from memory import crash
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bot.devnet.localnet import LocalNet
@@ -102,11 +103,16 @@ class Daemon:
             self._process.kill()
             self._process.wait()
 
-    def freeze(self, seconds: float) -> None:
-        """Let it stand still for so long, as a machine does that sleeps or swaps (SIGSTOP)."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
-            time.sleep(seconds)
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it stand still within the block, as a machine does that sleeps or swaps (SIGSTOP)."""
+        if self._process is None:
+            yield
+            return
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
             self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
