@@ -4,7 +4,7 @@ A real PDS on loopback, real people who post, and `scrubjay run` in a process of
 in four: one that listens and three that work. Again and again one of them is killed (SIGKILL): in turn at
 every crash point of `memory/crash.py` that it can pass, or at a random moment; or it is frozen (SIGSTOP)
 until others have taken over its work, and goes on. The others run on; only who could pass the point in place
-of the one that is to die is frozen until then. At the point `backup` it is `scrubjay db backup` that dies
+of the one that is to die is frozen until then, or killed. At the point `backup` it is `scrubjay db backup` that dies
 while the bot works, and the next backup must be whole. After the last kill the bot runs undisturbed until
 every mention has an outcome. What people wrote and what stands in its repo is asked
 of the PDS, not of the bot. `lost`: a mention that the bot does not know; `double`: a post that is answered
@@ -124,14 +124,21 @@ class Trial:
         ends = time.monotonic() + (self._chance.uniform(1.5, 5) if point == RANDOM else START_SECONDS)
         with ExitStack() as others:
             for daemon, its in self._fleet:
-                if its == role and daemon is not victim and point != RANDOM:
-                    others.enter_context(daemon.frozen())  # else one of them may pass the point for it
+                if its == role and daemon is not victim and point != RANDOM:  # it may pass the point first
+                    self._hold(daemon, others)
             self._talk_until(lambda: not victim.alive() or time.monotonic() > ends, forget=point == "erasing")
         died = not victim.alive()
         if died and victim.wait(0) != -signal.SIGKILL:
             raise SystemExit(f"the bot ended by itself:\n{victim.log.read_text()[-2000:]}")
         victim.kill()
         self.hits[point] += died or point == RANDOM
+
+    def _hold(self, daemon: Daemon, stack: ExitStack) -> None:
+        """Freeze it within the stack. On SQLite it could hold everybody's lock: there it is killed."""
+        if self._db.is_sqlite:
+            daemon.kill()
+        else:
+            stack.enter_context(daemon.frozen())
 
     def _victim(self, point: str) -> tuple[Daemon, str]:
         able = [each for each in self._fleet if (each[1] == "listen") == (point in LISTENING)]
