@@ -4,9 +4,9 @@ A real PDS on loopback, real people who post, and `scrubjay run` in a process of
 in four: one that listens and three that work. Again and again one of them is killed (SIGKILL): in turn at
 every crash point of `memory/crash.py` that it can pass, or at a random moment; or it is frozen (SIGSTOP)
 until others have taken over its work, and goes on. The others run on; only who could pass the point in place
-of the one that is to die is frozen until then, or killed. At the point `backup` it is `scrubjay db backup` that dies
-while the bot works, and the next backup must be whole. After the last kill the bot runs undisturbed until
-every mention has an outcome. What people wrote and what stands in its repo is asked
+of the one that is to die is frozen until then, or killed. At the point `backup` it is `scrubjay db backup`
+that dies while the bot works, and the next backup must be whole. After the last kill the bot runs
+undisturbed until every mention has an outcome. What people wrote and what stands in its repo is asked
 of the PDS, not of the bot. `lost`: a mention that the bot does not know; `double`: a post that is answered
 twice; `split`: answered in the database and not on the network, or the other way round; `stuck`: without an
 outcome; `failed`: an outcome that no mention here deserves. The exit code is 1 unless all of these are 0.

@@ -36,7 +36,7 @@ from benchmarks.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PERIOD, TROUBLED = 120.0, 60.0  # seconds between two troubles, and of one
+PERIOD = 120.0  # seconds from one trouble to the next; it lasts half of that
 WARM = 600.0  # seconds until sizes count
 POST_EVERY = (6.0, 18.0)  # seconds between two posts: the PDS allows 320 an hour
 DISK_MB = 256
@@ -57,9 +57,11 @@ OF_SERVERS = (
 class Soak(Trial):
     """The trial of `crash` with one process, behind a server of faults, with data on a disk of its own."""
 
-    def __init__(self, folder: Path, server: Any, chance: random.Random, stack: ExitStack) -> None:
+    def __init__(
+        self, folder: Path, server: Any, period: float, chance: random.Random, stack: ExitStack
+    ) -> None:
         super().__init__(folder, server and server.get_uri(), 0, 1, chance, stack)
-        self._postgres = server
+        self._postgres, self._troubled = server, period / 2
         self._front = stack.enter_context(faults.serving(self._net.pds_url, self._net.plc_url))
         written = self._first.config.read_text()
         for url in (self._net.pds_url, self._net.plc_url):
@@ -103,13 +105,13 @@ class Soak(Trial):
 
     def _serve(self, fault: Fault) -> None:
         self._front.set(fault)
-        time.sleep(TROUBLED)
+        time.sleep(self._troubled)
         self._front.set(Fault())
 
     def _down(self) -> None:
         with self._posting:  # nobody can post, and no post is under way
             self._net.kill()
-            time.sleep(TROUBLED)
+            time.sleep(self._troubled)
             self._net.start()
 
     def _die(self) -> None:
@@ -118,24 +120,24 @@ class Soak(Trial):
 
     def _stand_still(self) -> None:
         with self._first.frozen():
-            time.sleep(TROUBLED / 4)
+            time.sleep(self._troubled / 4)
 
     def _restart(self) -> None:
         for _ in range(3):
             self._postgres.stop()
             self._postgres.start()
-            time.sleep(TROUBLED / 3)
+            time.sleep(self._troubled / 3)
 
     def _occupy(self) -> None:
         with sqlite3.connect(self._first.data / "scrubjay.db", isolation_level=None) as held:
             held.execute("BEGIN IMMEDIATE")
-            time.sleep(TROUBLED)
+            time.sleep(self._troubled)
             held.execute("ROLLBACK")
 
     def _fill(self) -> None:
         ballast = self._first.data / "ballast"
         with ballast.open("wb", buffering=0) as file:
-            ends = time.monotonic() + TROUBLED
+            ends = time.monotonic() + self._troubled
             while time.monotonic() < ends:  # also what the bot sets free
                 try:
                     file.write(bytes(4096))
@@ -148,7 +150,7 @@ class Soak(Trial):
     def _jump(self) -> None:
         for skew in (AHEAD, 0):
             self._skew.write_text(f"{skew:+}s")
-            time.sleep(TROUBLED / 2)
+            time.sleep(self._troubled / 2)
 
     # --- the hour --------------------------------------------------------------------------------
 
@@ -166,7 +168,7 @@ class Soak(Trial):
         try:
             for number, name in enumerate(self._in_turn(began + minutes * 60)):
                 print(f"{time.strftime('%T')}, {len(self.asked)} mentions: {name}", file=sys.stderr)
-                next_at = time.monotonic() + PERIOD
+                next_at = time.monotonic() + 2 * self._troubled
                 self.troubles[name]()
                 self.hits[name] += 1
                 if not self._first.alive():
@@ -217,11 +219,11 @@ def faked_clock(skew: Path) -> dict[str, str]:
     }
 
 
-def measure(minutes: float, db: str, seed: int) -> dict[str, Any]:
+def measure(minutes: float, period: float, db: str, seed: int) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         server = postgres(folder, stack) if db == "postgres" else None
-        soak = Soak(folder, server, random.Random(seed), stack)
+        soak = Soak(folder, server, period, random.Random(seed), stack)
         sizes = soak.run(minutes)
         found = soak.judge()
     setting = {"benchmark": "soak", "db": db, "minutes": minutes, "seed": seed, "without": soak.without}
@@ -232,10 +234,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--period", type=float, default=PERIOD, help="seconds from one trouble to the next")
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    found = measure(options.minutes, options.db, options.seed)
+    found = measure(options.minutes, options.period, options.db, options.seed)
     if options.json:
         print(json.dumps(found))
     else:

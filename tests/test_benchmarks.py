@@ -24,6 +24,7 @@ SMALL = {
     "hostile": ["--corpus", "hostile.jsonl", "--ordinary", "200"],
     "wordings": [],
     "crash": ["--kills", "1"],
+    "soak": ["--minutes", "0.1", "--period", "4"],
     "scale": [
         *("--people", "1000", "--waiting", "50", "--rounds", "1", "--slow-rounds", "1"),
         *("--mentions", "2", "--workers", "1", "2", "--passages", "20"),
@@ -178,6 +179,16 @@ def test_a_bot_that_is_killed_loses_nothing_and_says_nothing_twice(tmp_path):
     found = run("crash", tmp_path)
     assert found["mentions"]
     assert [name for name in ("lost", "double", "split", "stuck", "failed") if found[name]] == []
+
+
+@pytest.mark.network
+@pytest.mark.timeout(300)
+def test_a_bot_among_troubles_loses_nothing_and_says_nothing_twice(tmp_path):
+    found = run("soak", tmp_path)
+    assert found["mentions"]
+    assert found["troubles"]
+    assert [name for name in ("lost", "double", "split", "stuck", "failed") if found[name]] == []
+    assert {"rss_mb", "open_files", "threads"} <= found["end"].keys()
 
 
 @pytest.mark.timeout(900)
