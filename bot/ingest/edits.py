@@ -60,10 +60,10 @@ def carry_out_command(
     if command is None:
         return
     overruled = consent.is_overruled(tx, mention, *OPPOSITES.get(command, ()))
+    if not overruled:
+        _record_consent(tx, mention, now)  # it withdraws posts that erasure knows no more
     if command.forgets:
         _forget(tx, stores, mention, now, answer=answer and not command.stops)
-    if not overruled:
-        _record_consent(tx, mention, now)
     if command.forgets or command.stops:
         return
     said = commands.carry_out(tx, stores, mention, now)

@@ -64,6 +64,18 @@ def test_what_was_said_in_the_last_minute_is_withdrawn_by_a_stop_or_a_block(harn
     assert jobs(harness) == []
 
 
+def test_what_was_said_in_the_last_minute_is_withdrawn_though_the_stop_also_forgets_it(harness):
+    ref = harness.say(ANA, "hi")
+    harness.work()
+    stood = len(harness.replies(ref))
+    harness.say(ANA, "stop and forget me")
+    harness.run_jobs()
+    harness.clock.forward(seconds=30)
+    harness.run_jobs()
+
+    assert (stood, harness.replies(ref), jobs(harness)) == (1, [], [])
+
+
 @pytest.mark.parametrize("error", [TransientNetworkError("down"), RuntimeError("a mistake of our own")])
 def test_a_withdrawal_is_tried_until_the_network_takes_it(harness, error):
     ref = harness.say(ANA, "hi")
@@ -161,18 +173,6 @@ def test_the_first_author_ends_their_thread_for_everybody_and_opens_it_again(har
     assert harness.outcome(again) == (State.ANSWERED, None)
 
 
-def test_somebody_elses_start_opens_no_thread_that_its_author_stopped(harness):
-    root = harness.say(ANA, "hello all")
-    harness.work()
-    in_thread = {"reply": {"root": root.to_json(), "parent": root.to_json()}}
-    harness.say(ANA, "stop", **in_thread)
-    harness.say(BEN, "start", **in_thread)
-    ref = harness.say(BEN, "and me?", **in_thread)
-    harness.work()
-
-    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.THREAD_STOPPED)
-
-
 def test_whoever_blocks_the_bot_is_answered_nowhere_and_nobody_is_in_their_thread(harness):
     _, in_thread = thread(harness)
     block(harness, f"at://{BEN}/app.bsky.graph.block/3kabcdefghijk")
@@ -259,13 +259,14 @@ def test_whom_a_gate_follows_or_lists_the_appview_knows_and_without_one_it_is_a_
     harness, shut, appview, state
 ):
     root, in_thread = thread(harness)
-    gate(harness, root, FOLLOWED)
     harness.network.has_appview = appview
     harness.network.reply_disabled |= {root.uri} if shut else set()
-    ref = harness.say(ANA, "hi", **in_thread)
+    before = harness.say(ANA, "hi", **in_thread)
+    gate(harness, root, FOLLOWED)
+    after = harness.say(ANA, "hi again", **in_thread)
     harness.work()
 
-    assert harness.entry(ref).state == state
+    assert [harness.entry(ref).state for ref in (before, after)] == [state] * 2
 
 
 def test_whom_the_first_post_mentions_may_reply_behind_a_gate_for_the_mentioned(harness):
