@@ -16,7 +16,7 @@ import structlog
 from bot.domain.consent import may_remember
 from bot.privacy.erasure import propagate_erasure
 from bot.storage import consent, introductions, redaction
-from memory.db import after_commit
+from memory.db import after_commit, mark_erased
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.identifiers import thread_id
 from memory.model import Forget, Passage, Receipt
@@ -68,7 +68,10 @@ def mark_told(services: Services, tx: Tx, mention: Mention, now: datetime) -> No
         return
     lesson = taken.lesson
     services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
-    if lesson is None or not is_remembered(services, tx, mention.did):
+    if lesson is None:
+        return
+    if not is_remembered(services, tx, mention.did):
+        mark_erased(tx)  # what waited was kept nowhere else
         return
     try:
         with tx.begin_nested():
