@@ -7,11 +7,12 @@ import asyncio
 import pytest
 from support.backup import backup
 from support.brain_script import calls, replies, strings
+from support.events import jobs
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 from support.letta_brain import letta_rig
 
-from bot.domain.events import PostDeleted
+from bot.domain.events import IdentityChanged, PostDeleted, RepoSync
 from bot.errors import PermanentBrainError, TransientBrainError
 from bot.privacy.erasure import propagate_erasure
 
@@ -87,6 +88,14 @@ def test_the_brain_forgets_again_if_somebody_is_forgotten_meanwhile(harness, mon
     the_operator(harness)
     harness.run_jobs()
     assert harness.brain.forgotten == 2
+
+
+def test_no_job_names_who_was_forgotten(harness):
+    harness.send(IdentityChanged, ANA, None, harness.clock())
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
+    before = jobs(harness)
+    the_operator(harness)
+    assert (before, jobs(harness)) == ([("identity", ANA), ("recheck", ANA)], [("forget", "brain")])
 
 
 SHORT = "did:web:ana.example"

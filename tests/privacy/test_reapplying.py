@@ -25,9 +25,10 @@ from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.reply import tid
 from bot.domain.uris import record_key
-from bot.privacy.erasure import propagate_erasure
+from bot.privacy.erasure import erase, propagate_erasure
 from bot.privacy.reapplying import apply_journal, import_person
 from bot.storage.journal import Journal
+from bot.storage.ledger import EntryKind
 from memory.db import Database
 from memory.errors import UnknownPerson
 from memory.store import Memory
@@ -119,9 +120,10 @@ def test_a_wish_that_is_not_answered_yet_is_answered_after_a_start(harness, tmp_
 def test_a_crash_between_the_line_and_the_commit_is_made_good_at_the_next_start(harness, tmp_path):
     parts = harness.services
     with suppress(ZeroDivisionError), parts.db.write() as tx:
-        parts.journal.add(tx, harness.clock(), ANA)
+        erase(tx, parts.memory, parts.ledger, parts.journal, ANA, harness.clock())
         raise ZeroDivisionError
-    assert (harness.notes(ANA), held(start(harness, tmp_path), ANA)) == ([NOTE], "[]")
+    settled = parts.ledger.has(EntryKind.ERASED, harness.ana.uri)
+    assert (harness.notes(ANA), settled, held(start(harness, tmp_path), ANA)) == ([NOTE], True, "[]")
 
 
 def test_without_its_journal_a_restored_database_is_erased_by_the_wish_that_is_heard_again(harness, tmp_path):
