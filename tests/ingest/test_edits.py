@@ -10,6 +10,7 @@ from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
+from bot.errors import TransientNetworkError
 from bot.wording import answers
 from memory.errors import UnknownPerson
 
@@ -23,6 +24,7 @@ def test_a_waiting_mention_that_is_edited_is_thought_about_with_its_new_words(ha
     assert [prompt.mention.text for prompt in harness.brain.prompts] == ["I live in Lisbon"]
     assert (harness.outcome(ref), harness.entry(ref).mention.ref.cid) == ((State.ANSWERED, None), new.cid)
     assert harness.replies(ref)[0].record["reply"]["parent"]["cid"] == new.cid
+    assert harness.entry(ref).parts[0].text == harness.replies(ref)[0].text
 
 
 def test_a_thought_under_way_is_lost_to_an_edit_and_thought_again(db, tmp_path):
@@ -87,6 +89,26 @@ def test_an_answered_post_that_is_edited_loses_its_notes_and_is_not_answered_aga
         (State.ANSWERED, None),
         "I live in Porto",
     )
+
+
+def test_an_edit_after_the_first_post_of_a_reply_lets_the_others_follow(db, tmp_path, monkeypatch):
+    harness = Harness(db, tmp_path, ScriptedBrain(("reply", {"text": "word " * 150})))
+    ref, put = harness.say(ANA, "tell me everything"), harness.network.put
+
+    async def the_first_only(rkey, record):
+        if harness.network.posts(ME):
+            raise TransientNetworkError("timeout")
+        return await put(rkey, record)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.network, "put", the_first_only)
+        harness.work()
+    harness.handle(harness.edit(ref, "tell me everything, please"), edited=True)
+    harness.clock.forward(minutes=5)
+    harness.work()
+
+    assert (harness.outcome(ref), len(harness.brain.prompts)) == ((State.ANSWERED, None), 1)
+    assert len(harness.network.posts(ME)) == len(harness.entry(ref).parts) > 1
 
 
 def test_an_edit_told_twice_does_not_take_what_was_read_from_it(harness):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
@@ -15,6 +16,7 @@ from bot.domain.events import Gap, PostCreated, Progress
 from bot.domain.mention import State
 from bot.ingest import handler, listener
 from bot.storage import cursors, mentions
+from memory.errors import DatabaseUnavailable
 
 
 @pytest.fixture
@@ -74,6 +76,15 @@ def test_a_database_in_trouble_is_waited_for_and_nothing_is_dropped(harness, mon
 
     assert next(troubles, None) is None
     assert (harness.entry(ref).state, cursor(harness)) == (State.WAITING, 7)
+
+
+def test_the_cursor_stays_before_an_event_that_could_not_be_stored(harness, monkeypatch):
+    harness.listener.handle(Progress(0, NOW))
+    monkeypatch.setattr(mentions, "accept", Mock(side_effect=DatabaseUnavailable("gone")))
+    with pytest.raises(DatabaseUnavailable):
+        harness.say(ANA, "hi")
+
+    assert cursor(harness) == 0
 
 
 def test_an_event_over_which_this_program_has_a_bug_is_a_gap_and_costs_nothing_but_itself(

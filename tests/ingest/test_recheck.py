@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from support.events import account, status_of
+from support.events import account, rows, status_of
 from support.factory import ANA
 from support.harness import REPLY
+from support.wishes import block
 
 from bot.domain.events import RepoSync
 from bot.domain.mention import State
@@ -32,6 +33,17 @@ def test_a_second_look_goes_to_the_posts_of_notes_first(harness, answered, monke
     harness.run_jobs()
 
     assert (harness.notes(ANA), harness.entry(later).mention.text) == ([], "hello again")
+
+
+def test_a_block_that_is_found_by_a_second_look_takes_back_what_was_said_in_the_last_minute(harness):
+    ref = harness.say(ANA, "I live in Lisbon")
+    harness.work()
+    block(harness, ANA)
+    harness.send(RepoSync, ANA, "#sync", harness.clock())
+    for _ in range(2):
+        harness.run_jobs()
+
+    assert (len(rows(harness, "outbox")), harness.replies(ref)) == (1, [])
 
 
 def test_a_second_look_at_a_hidden_account_takes_nothing(harness, answered):
