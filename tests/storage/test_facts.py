@@ -15,7 +15,7 @@ from bot.domain.mention import Part, State, StrongRef
 from bot.domain.policy import EMPTY, Spent, Window
 from bot.domain.prompt import Usage
 from bot.domain.threadgate import Gate, gate_uri
-from bot.storage import consent, facts, mentions, outbox, outcomes, spending
+from bot.storage import consent, facts, mentions, outbox, outcomes, redaction, spending
 from bot.storage.facts import COUNTED_STATES
 from bot.storage.journal import Journal
 from bot.storage.spending import SpendKind
@@ -185,6 +185,17 @@ def test_the_posts_of_a_thread_count_from_thinking_on_unless_none_will_come(db, 
 
     assert found.thread == (3 if state in COUNTED_STATES else 0)
     assert set(COUNTED_STATES) == {State.THINKING, State.DRAFTED, State.POSTING, State.ANSWERED}
+
+
+def test_the_posts_of_a_thread_count_though_nothing_names_it_any_more(db, gather):
+    accept(db, MINE, BENS)
+    with db.write() as tx:
+        outbox.write_parts(tx, BENS.uri, [Part(0, "hi", ())])
+        tx.execute(update(MentionRow).values(state=State.ANSWERED))
+        redaction.hide_threads(tx, [BENS.uri], gather.journal.pseudonym)
+        found = gather(tx, MINE)
+
+    assert found.thread == 1
 
 
 def test_a_mention_is_as_old_as_its_post_or_as_the_operators_last_retry(db, gather):

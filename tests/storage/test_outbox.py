@@ -12,7 +12,8 @@ from support.races import at_once, meet_after
 
 from bot.domain import pacing
 from bot.domain.limits import Pace
-from bot.storage import outbox
+from bot.domain.mention import State
+from bot.storage import outbox, outcomes
 
 PACE = Pace(timedelta(0), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=2))
 
@@ -25,6 +26,24 @@ def test_two_drafts_at_once_do_not_take_the_same_time_to_post(db, monkeypatch):
     first, second = sorted(at_once(*(partial(draft, db, claim, "hi", pace=PACE) for claim in claims)))
 
     assert (first, second - first) == (NOW + PACE.post_delay, PACE.spacing)
+
+
+def test_a_reply_keeps_its_distance_from_one_that_stands(db):
+    accept(db, mention(1), mention(2, BEN))
+    first = draft(db, claim_next(db), "hi", pace=PACE)
+    posting = claim_next(db, first)
+    with db.write() as tx:
+        outcomes.finish(tx, posting, State.ANSWERED, None, first)
+
+    assert draft(db, claim_next(db, first), "hi", pace=PACE) - first == PACE.spacing
+
+
+def test_a_reply_that_missed_its_time_does_not_wait_for_itself(db):
+    accept(db, mention(1))
+    late = draft(db, claim_next(db), "hi", pace=PACE) + timedelta(seconds=2)
+    claim = claim_next(db, late)
+    with db.write() as tx:
+        assert outbox.reschedule(tx, claim, PACE, late) == late
 
 
 @pytest.mark.slow

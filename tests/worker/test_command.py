@@ -284,7 +284,9 @@ def test_a_stop_of_the_model_does_not_undo_a_start_that_was_said_meanwhile(harne
 
 @pytest.mark.parametrize("mode", list(Consent))
 def test_a_correction_makes_no_note_of_who_was_not_told_or_did_not_wish_it(db, tmp_path, mode):
-    harness = Harness(db, tmp_path).with_consent(mode)
+    silence = ("stay_silent", {"reason": "noise"})
+    harness = Harness(db, tmp_path, ScriptedBrain(silence)).with_consent(mode)
+    ask(harness, "hello")  # from here on the bot knows who she is
     assert ask(harness, "correct: I live in Porto") == [answers.text("en", "not_corrected")]
     with db.read() as tx:
         assert harness.services.memory.notes(tx, ANA) == ()

@@ -6,12 +6,12 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.factory import ANA
+from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 
 from bot.brains.guard import Guarded
 from bot.domain.mention import State
-from bot.errors import TransientBrainError
+from bot.errors import BreakerOpen, TransientBrainError
 from bot.storage import steering
 from bot.worker.worker import MAX_POST_FAILURES
 
@@ -33,6 +33,20 @@ def test_a_mention_ends_after_five_turns_that_its_post_may_have_failed(db, tmp_p
     assert tried(harness, ref) == MAX_POST_FAILURES
     state, why = harness.outcome(ref)
     assert (state, "cut off" in why, harness.replies(ref)) == (State.FAILED, True, [])
+
+
+def test_while_the_brain_rests_it_is_asked_about_one_mention_and_none_uses_up_an_attempt(db, tmp_path):
+    harness = Harness(db, tmp_path, ScriptedBrain(BreakerOpen("it rests", retry_after=60)))
+    refs = [harness.say(did, "hi") for did in (ANA, BEN)]
+    harness.work()
+    resting = [(harness.entry(ref).state, harness.entry(ref).attempts) for ref in refs]
+    asked = len(harness.brain.prompts)
+    harness.brain.script = [("reply", {"text": "hello"})]
+    harness.clock.forward(seconds=60)
+    harness.work()
+
+    assert (asked, resting) == (1, [(State.WAITING, 0)] * 2)
+    assert [harness.outcome(ref)[0] for ref in refs] == [State.ANSWERED] * 2
 
 
 @pytest.mark.slow

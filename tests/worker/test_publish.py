@@ -7,9 +7,11 @@ import json
 from unittest.mock import Mock
 
 import pytest
+from support.events import rows
 from support.factory import ANA, ME
 from support.harness import Harness, ScriptedBrain
 
+from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import State
 from bot.domain.reply import reserved_key
 from bot.domain.uris import POST, record_key
@@ -77,6 +79,16 @@ def test_a_pds_that_stores_and_then_times_out_gets_the_same_bytes_again(harness)
     puts = [arguments for method, arguments in harness.network.calls if method == "put"]
     assert (len(puts), len(set(puts))) == (2, 1)
     assert (harness.outcome(ref), len(harness.replies(ref))) == ((State.ANSWERED, None), 1)
+
+
+def test_a_put_that_is_repeated_takes_write_points_again(harness):
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    harness.say(ANA, "hi")
+    harness.work()
+    harness.clock.forward(minutes=1)
+    harness.work()
+
+    assert sum(row["points"] for row in rows(harness, "spend")) == 2 * POINTS_PER_POST
 
 
 def test_the_bots_repo_is_read_before_the_brain_is_asked_and_again_only_if_the_key_is_taken(harness):
