@@ -12,20 +12,24 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import DateTime, Integer, MetaData, Table, Text, insert, select
 from sqlalchemy import text as sql
-from support.factory import ANA, BEN, ME, NOW
+from support.factory import ANA, BEN, ME, NOW, mention
 from support.harness import Harness, ScriptedBrain
+from support.queue import LATER, LEASE, accept, claim_next, draft
 
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.privacy import proof
+from bot.storage import jobs, mentions
+from bot.storage.jobs import JobKind
 from bot.storage.tables import MentionRow, PersonQueueRow, SourceRow, SpendRow
+from bot.storage.wakeups import CHANNEL
 from memory import schema
 from memory.db import Database
 from memory.rows import shingles
 from memory.rows.passages import key_of
 from memory.rules.consolidation import gist
 from memory.shingles import of_text
-from memory.tables import Base, NoteRow, RevisionRow
+from memory.tables import EPOCH, MICROSECOND, Base, NoteRow, RevisionRow
 
 PAGE = Path(__file__).parents[1] / "docs" / "scale.md"
 WORD = "ZEBRAFISH"
@@ -251,3 +255,24 @@ def test_the_indexes_of_the_page_can_be_made_before_the_upgrade_while_others_wri
     with db.read() as tx:
         assert compare_metadata(MigrationContext.configure(tx), Base.metadata) == []
     assert len(statements) == 15
+
+
+# --- 0023: wakeups -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_after_the_upgrade_the_database_tells_what_falls_due_and_no_claim_and_no_renewal(older):
+    db, due = older("0022"), NOW + timedelta(microseconds=1)
+    db.upgrade()
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(f"LISTEN {CHANNEL}")
+        accept(db, mention(1), due_at=due)
+        claim = claim_next(db, due)
+        with db.write() as tx:
+            mentions.renew(tx, claim, due + LEASE)
+        post_at = draft(db, claim, "hi", pace=LATER)
+        with db.write() as tx:
+            jobs.add(tx, JobKind.FORGET, "brain", NOW)
+        heard = connection.connection.driver_connection.notifies(timeout=2, stop_after=3)
+        told = [notice.payload for notice in heard]
+    assert told == [*(str((at - EPOCH) // MICROSECOND) for at in (due, post_at)), ""]

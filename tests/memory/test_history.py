@@ -101,6 +101,7 @@ def test_a_withdrawn_note_is_found_by_no_search_and_cannot_be_edited(filled: Dat
     with filled.write() as tx:
         (tea,) = MEMORY.rollback(tx, ALICE, NOW, actor="operator", at=later(2)).withdrawn
         assert MEMORY.search(tx, "tea", ALICE) == ()
+        assert MEMORY.retrieval.find(tx, ALICE, "tea", now=later(9)) == ()
         with pytest.raises(EditRefused, match="withdrawn"):
             MEMORY.edit(tx, tea.id, "likes coffee", actor="operator", at=later(3))
 
