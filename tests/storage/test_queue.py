@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from support.factory import ANA, BEN, NOW, mention
-from support.queue import accept, claim_next
+from support.queue import LATER, accept, claim_next, draft
 
 from bot.domain.mention import State
 from bot.storage import mentions, outbox, outcomes, queue, redaction
@@ -78,6 +78,22 @@ def test_nobody_stands_in_the_queue_of_whom_nothing_waits(db):
         left = tx.execute(select(PersonQueueRow.did)).scalars().all()
 
     assert left == [queue.NEWCOMERS]
+
+
+def test_a_later_mention_puts_no_earlier_one_off(db):
+    accept(db, mention(1))
+    accept(db, mention(2), due_at=NOW + timedelta(hours=1))
+
+    assert [serve(db), serve(db)] == [ANA, None]
+
+
+def test_a_reply_that_is_ready_comes_before_a_thought_that_was_left(db):
+    accept(db, mention(1), mention(2, BEN))
+    left = claim_next(db)
+    draft(db, claim_next(db), "hi", pace=LATER)
+    at = NOW + timedelta(hours=1)
+
+    assert [claim_next(db, at).mention, claim_next(db, at).mention] == [mention(2, BEN), left.mention]
 
 
 def test_a_clock_that_was_ahead_for_a_minute_holds_nobody(known):

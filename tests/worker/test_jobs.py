@@ -9,7 +9,7 @@ from support.events import account, rows, status_of
 from support.factory import ANA
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
-from bot.errors import ReadRefused, TransientNetworkError
+from bot.errors import PermanentNetworkError, ReadRefused, TransientNetworkError
 from bot.storage import jobs
 from bot.storage.jobs import JobKind
 
@@ -73,6 +73,17 @@ def test_nobody_is_purged_for_a_status_that_is_no_end(harness, status):
     harness.run_jobs()
 
     assert (kept, notes_of(harness)) == (["lives in Lisbon"], [])
+
+
+def test_a_job_that_the_network_refuses_for_good_is_given_up(harness):
+    harness.network.fail("delete", PermanentNetworkError("400"), times=99)
+    with harness.services.db.write() as tx:
+        jobs.add(tx, JobKind.WITHDRAW, "3kabcdefghijk", harness.clock())
+    for _ in range(3):
+        harness.run_jobs()
+        harness.clock.forward(hours=1)
+
+    assert (harness.network.fired["delete"], rows(harness, "errand")) == (1, [])
 
 
 @pytest.mark.slow
