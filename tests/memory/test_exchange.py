@@ -15,6 +15,7 @@ from memory.tables import NoteRow
 
 if TYPE_CHECKING:
     from memory.db import Database
+    from memory.model import Receipt
 
 
 def test_a_remembered_line_is_recalled_with_its_receipt(known: Database):
@@ -84,9 +85,18 @@ def test_a_note_of_somebody_else_cannot_be_named(known: Database):
     assert texts(known, BOB) == ["bob's secret"]
 
 
-def test_a_receipt_by_somebody_else_is_refused(known: Database):
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        receipt(BOB),
+        replace(receipt(), said_by=BOB),
+        replace(receipt(BOB), said_by=ALICE),
+        replace(receipt(f"{ALICE}x"), said_by=ALICE),
+    ],
+)
+def test_a_receipt_by_somebody_else_is_refused(known: Database, foreign: Receipt):
     with known.write() as tx, pytest.raises(EditRefused, match="somebody else"):
-        MEMORY.apply(tx, ALICE, [Remember("a")], receipt(BOB), key="m", actor="rules", at=NOW)
+        MEMORY.apply(tx, ALICE, [Remember("a")], foreign, key="m", actor="rules", at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +139,15 @@ def test_a_day_writes_twenty_notes_at_most_however_many_are_forgotten(known: Dat
         say(known, Remember("c"), post="late", hours=23.9)
     assert len(say(known, Remember("c"), post="next day", hours=24.1)) == 1
     assert say(known, Remember("d"), did=BOB) != ()
+
+
+def test_a_revision_is_a_note_of_the_day(known: Database):
+    (note,) = say(known, Remember("a"))
+    say(known, Revise(note.id, "b"), post="p2")
+    with known.write() as tx, pytest.raises(EditRefused, match="24 hours"):
+        Memory(Limits(per_day=2)).apply(
+            tx, ALICE, [Remember("c")], receipt(post="p3"), key="k", actor="rules", at=NOW
+        )
 
 
 def test_the_operators_corrections_do_not_use_up_the_day(known: Database):

@@ -281,6 +281,15 @@ def test_after_a_new_exchange_only_what_is_new_is_read(known: Database):
     assert read == [1, 0]
 
 
+def test_no_index_of_an_erased_person_is_kept_in_the_process(known: Database):
+    memory = Memory()
+    record(known, said("my cat eats fish"), memory=memory)
+    assert find(known, "cat", memory=memory)
+    with known.write() as tx:
+        memory.erase(tx, ALICE)
+    assert memory.retrieval._indexes._cached == {}
+
+
 def test_what_was_never_committed_is_not_kept_in_the_index(known: Database):
     memory = Memory()
     record(known, said("my cat eats fish"), memory=memory)

@@ -12,7 +12,7 @@ from support.memory_walk import ON_A_DATABASE
 
 from memory import zeitgeist
 from memory.db import Database
-from memory.model import Remember
+from memory.model import Denied, Remember
 from memory.store import Memory
 from memory.zeitgeist import MOST_COUNTED
 
@@ -73,6 +73,19 @@ def test_who_is_hidden_is_not_counted_in_the_zeitgeist(known: Database):
         MEMORY.people.set_status(tx, BOB, "deactivated", NOW)
         assert zeitgeist.find(tx) == ()
         MEMORY.people.set_status(tx, BOB, None, later(1))
+        assert zeitgeist.find(tx) == (("rides a bicycle", 3),)
+
+
+def test_who_denies_inference_is_not_counted_in_the_zeitgeist(known: Database):
+    dids = [ALICE, BOB, "did:plc:carol"]
+    with known.write() as tx:
+        MEMORY.people.meet(tx, dids[2], NOW)
+    for did in dids:
+        say(known, Remember("rides a bicycle"), did=did)
+    with known.write() as tx:
+        MEMORY.denials.put(tx, BOB, Denied(inference=True))
+        assert zeitgeist.find(tx) == ()
+        MEMORY.denials.put(tx, BOB, Denied(embedding=True))
         assert zeitgeist.find(tx) == (("rides a bicycle", 3),)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.search.index import build, extended
+from memory.search.index import IndexCache, build, extended
 from memory.search.stems import pack, read
 
 TEXTS = ("where does Ana live?", "I do not know", "in Lisbon", "Lisbon", "where?", "", "who knows?")
@@ -49,3 +49,17 @@ def test_an_index_that_is_extended_is_the_one_that_would_be_built(old, new):
 
 def postings(index) -> list[tuple[int, int, int]]:
     return sorted(zip(index.numbers.tolist(), index.rows.tolist(), index.counts.tolist(), strict=True))
+
+
+def test_a_cache_keeps_within_its_rows_the_indexes_that_were_used_last():
+    cache, asked = IndexCache(most_rows=3), []
+
+    def load(after: int):
+        asked.append(after)
+        return build(
+            [row(number, 0, number, "Lisbon", None, None) for number in (1, 2) if number > after], ENCODER
+        )
+
+    for did in ("a", "b", "b", "a"):
+        cache.get(did, 1, load)
+    assert asked == [0, 0, 2, 0]

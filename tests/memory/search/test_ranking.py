@@ -84,6 +84,7 @@ BOATS = {
         ("what in December?", {"punt"}),
         ("what in November?", set()),
         ("what in 2023?", set()),
+        ("which 31?", set()),
         ("what in 2024?", {"kayak", "canoe"}),
         ("what in 2025?", {"raft", "punt"}),
         ("what in 2026?", {"ship", "ferry"}),
