@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -70,6 +71,14 @@ def test_it_goes_though_nobody_knows_the_words_of_the_post(harness, who):
     ask(harness, who, under=harness.root)
     delete(harness, harness.root)
     assert places(harness) == []
+
+
+def test_it_goes_with_the_person_whose_post_it_was_shown_in_a_quote(harness):
+    (post,) = harness.network.posts(ANA)
+    ask(harness, BEN, quoting=post)
+    before = places(harness)
+    harness.erase(ANA)
+    assert (before != [], places(harness)) == (True, [])
 
 
 def test_it_goes_though_memory_showed_it_in_place_of_the_post(harness):
@@ -156,6 +165,22 @@ def test_one_that_is_posted_after_the_wish_is_not_shown_again(harness):
     assert places(harness) == []
 
 
+def test_one_that_is_being_put_when_the_wish_comes_is_not_shown_again(harness, monkeypatch):
+    told, put = ask(harness, ANA, under=harness.root, drafted=True), harness.network.put
+
+    async def late(rkey, record):
+        await asyncio.to_thread(delete, harness, harness.root)
+        return await put(rkey, record)
+
+    monkeypatch.setattr(harness.network, "put", late)
+    harness.work()
+    posted = answer(harness, told)
+    assert WORD in posted.record["text"]
+    harness.brain.script = [BLIND]
+    ask(harness, BEN, quoting=posted)
+    assert places(harness) == []
+
+
 def test_one_that_was_posted_after_the_wish_is_not_shown_by_an_older_database_either(harness):
     told = ask(harness, ANA, under=harness.root, drafted=True)
     drafted = backup(harness.services.db)
@@ -204,7 +229,7 @@ def test_one_that_this_database_does_not_know_is_not_shown(harness):
 
 
 def test_one_that_is_adopted_keeps_no_words_and_is_not_shown_once_something_was_forgotten(harness, tmp_path):
-    told = ask(harness, BEN, under=harness.root)
+    told = ask(harness, BEN, quoting=harness.network.posts(ANA)[0])
     with harness.services.db.write() as tx:
         for table in ("outbox", "mention", "turn", "passage", "answer_source"):
             tx.execute(text(f"DELETE FROM {table}"))

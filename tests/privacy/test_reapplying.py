@@ -27,13 +27,14 @@ from bot.domain.reply import tid
 from bot.domain.uris import record_key
 from bot.privacy.erasure import erase, propagate_erasure
 from bot.privacy.reapplying import apply_journal, import_person
+from bot.storage import redaction
 from bot.storage.journal import Journal
 from bot.storage.ledger import EntryKind
 from memory.db import Database
 from memory.errors import UnknownPerson
 from memory.store import Memory
 
-NOTE = "lives in Lisbon"
+NOTE, EVE = "lives in Lisbon", "did:plc:eve"
 
 
 @pytest.fixture
@@ -76,6 +77,18 @@ def test_who_was_forgotten_is_gone_from_a_database_that_was_restored(harness, tm
     restore(harness.services.db, copy)
     again = start(harness, tmp_path)
     assert (ANA in str(copy), held(again, ANA), again.notes(BEN)) == (True, "[]", [NOTE])
+
+
+def test_who_left_nothing_but_a_mention_without_words_is_gone_too(harness, tmp_path):
+    harness.network.set_labels(EVE, "bot")
+    harness.say(EVE, "beep")
+    harness.work()
+    with harness.services.db.write() as tx:
+        redaction.erase_texts(tx, harness.clock.forward(days=31))
+    copy = backup(harness.services.db)
+    harness.erase(EVE)
+    restore(harness.services.db, copy)
+    assert (EVE in str(copy), held(start(harness, tmp_path), EVE)) == (True, "[]")
 
 
 def test_a_ledger_that_was_lost_changes_nothing_of_that(harness, tmp_path):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from support.factory import ANA, NOW, mention
-from support.queue import accept, claim_next, draft
+from support.queue import accept, claim_next
 
 from bot.domain.mention import Part, State, StrongRef
 from bot.storage import edits, outbox, outcomes, redaction
@@ -54,10 +54,12 @@ def test_why_the_program_declined_stays(db, erase):
 @pytest.mark.parametrize("way", ["its time is over", "what it was made of is erased"])
 def test_of_an_answer_that_stands_is_left_where_and_when(db, way):
     accept(db, mention(1))
-    draft(db, claim_next(db), "hi from zanzibar")
-    claim, ref = claim_next(db), StrongRef("at://did:plc:me/app.bsky.feed.post/a", "cid")
+    ref = StrongRef("at://did:plc:me/app.bsky.feed.post/a", "cid")
+    part = Part(0, "hi from zanzibar", ({"zanzibar": 1},), "a", '{"text": "zanzibar"}', ref)
     with db.write() as tx:
-        part = Part(0, "", ({"zanzibar": 1},), "a", '{"text": "zanzibar"}', ref)
+        outbox.draft_at_once(tx, mention(1).uri, [part], NOW)
+    claim = claim_next(db)
+    with db.write() as tx:
         outbox.fix_record(tx, claim, part)
         outbox.mark_posted(tx, claim, part, NOW)
         outcomes.finish(tx, claim, State.ANSWERED, None, NOW)
