@@ -52,8 +52,8 @@ def older(db):
     return bring
 
 
-def fill(db, table, **values):
-    """Add a row to this table as it is now. What must be set and is not given is empty."""
+def fill(db, table, *, times=1, **values):
+    """Add a row to this table as it is now, so many times. What must be set and is not given is empty."""
     with db.write() as tx:
         known = Table(table, MetaData(), autoload_with=tx)
         empty = {
@@ -62,7 +62,7 @@ def fill(db, table, **values):
             if not (column.nullable or column.server_default is not None or column.name == "id")
             and column.name not in values
         }
-        tx.execute(insert(known).values(empty | values))
+        tx.execute(insert(known), [empty | values] * times)
 
 
 def fill_mention(db, uri, did=ANA, **values):
@@ -131,6 +131,7 @@ def test_a_filled_database_of_every_schema_goes_on_working(older, tmp_path, revi
         past = [(edit.op, edit.replaces) for edit in tx.execute(select(RevisionRow.__table__))]
 
     assert (harness.outcome(again), harness.outcome(stopped)[0]) == ((State.ANSWERED, None), State.DECLINED)
+    assert [post.text for post in harness.replies(again)] == ["Noted again."]  # she was told before
     assert [receipt.uri for receipt in note.receipts] == [SECOND, again.uri]
     assert {(row.text, row.gist) for row in rows(db, NoteRow)} == {(text, gist(text)) for text in before}
     assert (before, past[:2]) == (
@@ -177,11 +178,13 @@ def test_a_note_from_before_there_were_shingles_is_recognised_as_somebodys(older
     fill(db, "person", did=ANA, first_seen=NOW, last_seen=NOW)
     note = {"text": "keeps eleven tame zebrafish", "source_uri": FIRST, "said_by": ANA}
     fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, **note)
-    fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, **(note | {"text": ""}))
+    fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, times=1000, **(note | {"text": ""}))
+    fill(db, "note", did=ANA, said_at=NOW, written_at=NOW, **(note | {"text": "has nine old accordions"}))
     db.upgrade()
     with db.read() as tx:
-        said = of_text("She keeps eleven tame zebrafish!")
-        assert (shingles.others(tx, BEN, said), shingles.others(tx, ANA, said)) == (True, False)
+        for text in ("She keeps eleven tame zebrafish!", "She has nine old accordions!"):
+            said = of_text(text)
+            assert (shingles.others(tx, BEN, said), shingles.others(tx, ANA, said)) == (True, False)
 
 
 # --- 0014: what answers were made of -------------------------------------------------------------

@@ -27,6 +27,10 @@ from memory.tables import Base, PersonRow
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sqlalchemy import Table
+
+    from memory.db import Tx
+
 UPGRADE = "import sys; from memory.db import Database; db = Database(sys.argv[1]); db.upgrade(); db.close()"
 
 
@@ -166,6 +170,16 @@ def assert_is_as_the_code_expects(db: Database) -> None:
         for table in Base.metadata.tables.values():
             wanted = {each.name for each in table.constraints if isinstance(each, CheckConstraint)}
             assert {each["name"] for each in inspect(tx).get_check_constraints(table.name)} == wanted
+            assert partial_indexes(tx, table) == {
+                index.name
+                for index in table.indexes
+                if index.dialect_options[tx.dialect.name]["where"] is not None
+            }
+
+
+def partial_indexes(tx: Tx, table: Table) -> set[str | None]:
+    found = inspect(tx).get_indexes(table.name)
+    return {each["name"] for each in found if f"{tx.dialect.name}_where" in each.get("dialect_options", {})}
 
 
 def test_downgrading_leaves_nothing_and_upgrading_brings_all_back(db: Database):
