@@ -173,6 +173,19 @@ def test_a_row_that_postgres_does_not_take_is_named_and_nothing_is_marked_as_mov
     refused(lite_store, target, r"does not take a row of turn.*NUL")
 
 
+def test_rows_that_are_not_those_of_the_source_are_refused_and_brought_anew(lite_store, target, monkeypatch):
+    values = moving._values
+
+    def changed(row):
+        return values(row) | ({"text": "lives in Porto"} if "source_cid" in row._mapping else {})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "_values", changed)
+        refused(lite_store, target, "not what stands in the source: note")
+    move(lite_store, target)
+    assert summary(target) == summary(lite_store.db)
+
+
 def test_a_move_that_is_stopped_goes_on_and_one_whose_source_changed_begins_anew(
     lite_store, target, monkeypatch
 ):

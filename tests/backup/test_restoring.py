@@ -27,6 +27,13 @@ from memory.db import Database
 
 NOTE = "lives in Lisbon"
 NOTHING = Erasures(0, 0, 0, 0)
+LATER = f"at://{BEN}/app.bsky.feed.post/3222222222later"
+
+
+def keep_files(store, folder):
+    """A folder with copies of ledger and journal."""
+    ignored = shutil.ignore_patterns("scrubjay*")
+    return Path(shutil.copytree(store.folder, folder / "kept", ignore=ignored))
 
 
 def wrong(report):
@@ -48,12 +55,15 @@ def databases(store):
         return set(tx.scalars(text("SELECT datname FROM pg_database")))
 
 
-def test_a_backup_is_checked_and_nothing_is_changed(store):
+def test_a_backup_is_checked_and_nothing_is_changed(store, tmp_path):
     store.back_up()
     forget_me(store.harness)
+    kept = keep_files(store, tmp_path)
+    Ledger(kept / "ledger", store.harness.clock).add(EntryKind.ANSWERED, LATER)
     before = [(path.name, path.read_bytes()) for path in sorted(store.folder.glob("[jl]*"))]
-    report = restoring.check(store.file, store.site)
+    report = restoring.check(store.file, store.site, kept)
     assert (report.ok, report.erased) == (True, Erasures(1, 0, 0, 1))
+    assert report.merged == {"ledger": 1, "journal": 0}
     assert {finding.ok for finding in report.findings} == {True}
     assert [(path.name, path.read_bytes()) for path in sorted(store.folder.glob("[jl]*"))] == before
     assert store.harness.notes(BEN) == [NOTE]
@@ -123,22 +133,21 @@ def test_a_backup_of_an_older_schema_is_upgraded(store):
 
 @pytest.mark.parametrize("lines", ["kept", "lost", "begun anew"])
 def test_the_ledger_and_the_journal_of_a_backup_are_merged_with_those_here(store, tmp_path, lines):
-    kept = tmp_path / "kept"
-    shutil.copytree(store.folder, kept, ignore=shutil.ignore_patterns("scrubjay*"))
+    store.harness.erase("did:plc:eve")
+    kept = keep_files(store, tmp_path)
     store.back_up()
-    uri = f"at://{BEN}/app.bsky.feed.post/3222222222later"
     if lines != "kept":
         for name in ("ledger", "journal"):
             (store.folder / name).unlink()
     if lines == "begun anew":
-        Ledger(store.folder / "ledger", store.harness.clock).add(EntryKind.ANSWERED, uri)
-    before = Ledger(store.folder / "ledger", store.harness.clock).has(EntryKind.ANSWERED, uri)
+        Ledger(store.folder / "ledger", store.harness.clock).add(EntryKind.ANSWERED, LATER)
+    before = Ledger(store.folder / "ledger", store.harness.clock).has(EntryKind.ANSWERED, LATER)
     store.db.engine.dispose()
     report = restoring.restore(store.file, store.site, kept)
     after = Ledger(store.folder / "ledger", store.harness.clock)
-    assert report.merged["ledger"] == (0 if lines == "kept" else 2)
+    assert report.merged == ({"ledger": 0, "journal": 0} if lines == "kept" else {"ledger": 2, "journal": 1})
     assert after.has(EntryKind.ANSWERED, store.harness.ana.uri)
-    assert before is after.has(EntryKind.ANSWERED, uri) is (lines == "begun anew")
+    assert before is after.has(EntryKind.ANSWERED, LATER) is (lines == "begun anew")
 
 
 # --- what is refused -------------------------------------------------------------------------------

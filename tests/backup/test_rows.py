@@ -113,6 +113,17 @@ def test_a_time_is_hashed_in_utc_to_the_microsecond(lite):
     assert found[0] == found[1] != found[2]
 
 
+def test_on_postgres_a_time_is_hashed_in_utc_whatever_the_zone_of_the_session(postgres):
+    db, found = Database(postgres()), []
+    fill(db)
+    for zone in ("UTC", "Asia/Tokyo"):
+        with db.read() as tx:
+            tx.exec_driver_sql(f"SET LOCAL TIME ZONE '{zone}'")
+            found.append(summarize(tx))
+    db.close()
+    assert found[0] == found[1]
+
+
 def test_what_is_left_out_counts_as_empty(lite):
     db = lite
     fill(db)
