@@ -7,7 +7,7 @@ import pytest
 from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
 
 from memory.errors import UnknownPerson
-from memory.model import Forget, Remember, Revise
+from memory.model import Denied, Forget, Remember, Revise
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -81,7 +81,8 @@ def test_an_erased_person_leaves_no_row(known: Database):
     say(known, Remember("likes tea"), did=BOB)
     with known.write() as tx:
         MEMORY.people.rename(tx, ALICE, "alice.test", NOW)
-        assert MEMORY.erase(tx, ALICE) == 2 + 2 + 2 + 1 + 1
+        MEMORY.denials.put(tx, ALICE, Denied(embedding=True))
+        assert MEMORY.erase(tx, ALICE) == 2 + 2 + 2 + 1 + 1 + 1
         assert MEMORY.erase(tx, ALICE) == 0
         with pytest.raises(UnknownPerson):
             MEMORY.recall(tx, ALICE)

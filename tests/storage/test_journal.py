@@ -201,13 +201,12 @@ def test_a_database_without_the_journal_gets_it_from_the_file(shared, tmp_path):
 
 
 def test_the_journal_of_another_database_is_told_and_left_alone(shared, postgres, tmp_path):
-    elsewhere = Database(postgres())
-    add(elsewhere, opened(tmp_path, elsewhere), ANA)
+    with closing(Database(postgres())) as elsewhere:
+        add(elsewhere, opened(tmp_path, elsewhere), ANA)
     before = lines(tmp_path)
     opened(tmp_path / "here", shared)
     with pytest.raises(JournalUnavailable, match="another database"):
         opened(tmp_path, shared)
-    elsewhere.close()
     assert lines(tmp_path) == before
 
 

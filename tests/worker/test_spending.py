@@ -238,14 +238,18 @@ def meet(monkeypatch):
 
 @pytest.mark.slow
 def test_two_workers_at_once_cannot_both_take_the_last_call(db, tmp_path, meet):
-    harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=2))  # of which newcomers get one
+    harness = Harness(db, tmp_path, limits=replace(LIMITS, hour_calls=1))
     for number in range(2):
         harness.say(fresh(number), "hi")
+        harness.work()
+        harness.clock.forward(hours=2)
+    for number in range(2):
+        harness.say(fresh(number), "hi again")  # newcomers no more: those share a row of the queue
     harness.clock.forward(minutes=1)
     workers = [Worker(name, harness.services, harness.scheduler, lambda: 0.0) for name in "ab"]
     meet(*(lambda worker=worker: asyncio.run(worker.work()) for worker in workers))
 
-    assert (len(harness.brain.prompts), spent(harness, "calls")) == (1, 1)
+    assert (len(harness.brain.prompts), spent(harness, "calls")) == (3, 3)
 
 
 @pytest.mark.slow
@@ -255,7 +259,7 @@ def test_two_turns_at_once_cannot_both_take_the_last_further_call(db, tmp_path, 
     for number, name in enumerate("ab"):
         harness.say(fresh(number), "hi")
         harness.clock.forward(minutes=1)
-        claims.append(mentions.claim(db, name, now=harness.clock(), lease=timedelta(minutes=1)))
+        claims.append(mentions.claim(db, name, now=harness.clock(), lease=timedelta(hours=1)))
         with db.write() as tx:
             assert isinstance(draft._admit(harness.services, tx, claims[-1]), policy.Go)
 
