@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from support.events import jobs, rows
 from support.factory import ANA, BEN
 from support.harness import REPLY
+from support.races import at_once, meet_after
 from support.wishes import block_by_list, declare
 
 from bot.domain.events import DeclarationChanged, RecordDeleted, RepoSync
@@ -82,6 +85,17 @@ def test_several_records_of_one_person_are_told_apart(harness):
     harness.send(RecordDeleted, URI, ANA, harness.clock())
 
     assert (before, denied(harness)) == (Denied(inference=True), Denied())
+
+
+@pytest.mark.slow
+def test_of_two_that_are_heard_at_once_none_is_lost(harness, monkeypatch):
+    told(harness, training=False)
+    meet_after(monkeypatch, stances, "_from_json")
+    uris = [URI.replace("self", name) for name in ("one", "other")]
+    at_once(*(partial(told, harness, uri, inference=True) for uri in uris))
+    (row,) = rows(harness, "stance")
+
+    assert all(uri in row["statements"] for uri in (URI, *uris))
 
 
 def test_the_same_declaration_twice_changes_nothing(harness):

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 from support.memory_people import ALICE, BOB, MEMORY, NOW, everything, later, receipt, say, texts
+from support.races import at_once, meet_after
 
+from memory import store
 from memory.errors import EditRefused, UnknownPerson
 from memory.model import Forget, Limits, Note, Remember, Revise
 from memory.store import Memory
@@ -139,6 +143,21 @@ def test_a_day_writes_twenty_notes_at_most_however_many_are_forgotten(known: Dat
         say(known, Remember("c"), post="late", hours=23.9)
     assert len(say(known, Remember("c"), post="next day", hours=24.1)) == 1
     assert say(known, Remember("d"), did=BOB) != ()
+
+
+@pytest.mark.slow
+def test_two_exchanges_at_once_do_not_both_write_the_last_notes_of_the_day(known: Database, monkeypatch):
+    memory = Memory(Limits(per_day=3))
+
+    def tell(post: str) -> bool:
+        said, edits = receipt(post=post), [Remember(f"a {post}"), Remember(f"b {post}")]
+        with suppress(EditRefused), known.write() as tx:
+            return bool(memory.apply(tx, ALICE, edits, said, key=post, actor="rules", at=NOW))
+        return False
+
+    meet_after(monkeypatch, store, "check_quota")
+    assert sorted(at_once(partial(tell, "p1"), partial(tell, "p2"))) == [False, True]
+    assert len(texts(known)) == 2
 
 
 def test_a_revision_is_a_note_of_the_day(known: Database):

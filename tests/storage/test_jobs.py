@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import literal, select, union
 from support.factory import ANA, BEN, NOW
 from support.queue import LEASE
+from support.races import at_once, meet_after
 
 from bot.storage import jobs
 from bot.storage.jobs import Job, JobKind
@@ -24,6 +26,20 @@ def test_a_job_is_claimed_once_until_its_lease_is_over(db):
         claimed = claim(tx), claim(tx), claim(tx, NOW + LEASE)
 
     assert claimed == (Job(JobKind.IDENTITY, ANA, NOW, 1), None, Job(JobKind.IDENTITY, ANA, NOW, 2))
+
+
+@pytest.mark.slow
+def test_two_workers_at_once_do_not_claim_the_same_job(db, monkeypatch):
+    def work():
+        with db.write() as tx:
+            return claim(tx)
+
+    with db.write() as tx:
+        jobs.add(tx, JobKind.IDENTITY, ANA, NOW)
+    meet_after(monkeypatch, jobs, "Job")
+    claimed = at_once(work, work)
+
+    assert sorted(claimed, key=bool) == [None, Job(JobKind.IDENTITY, ANA, NOW, 1)]
 
 
 def test_the_job_that_is_due_longest_is_claimed_and_none_before_its_time(db):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from support.factory import ANA, BEN, NOW, mention
-from support.queue import LATER, accept, claim_next, draft
+from support.queue import LATER, LEASE, accept, claim_next, draft
 
 from bot.domain.mention import State
 from bot.storage import mentions, outbox, outcomes, queue, redaction
@@ -122,6 +123,19 @@ def test_a_reply_to_somebody_who_is_served_holds_up_nobody_elses(db):
 
     served = [claim.mention if claim else None for claim in (claim_next(db), claim_next(db), claim_next(db))]
     assert served == [mention(1), mention(3, BEN), None]
+
+
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_a_reply_is_claimed_while_another_one_is_being_claimed(db):
+    accept(db, mention(1), mention(2, BEN))
+    for _ in range(2):
+        draft(db, claim_next(db), "hi", pace=LATER)
+    at = NOW + timedelta(hours=1)
+    with ThreadPoolExecutor(1) as pool, db.write() as tx:
+        first = mentions._claim(tx, "a", at, LEASE, None)
+        second = pool.submit(claim_next, db, at).result(timeout=10)
+
+    assert {first.mention.did, second.mention.did} == {ANA, BEN}
 
 
 def test_somebody_who_is_served_holds_up_nobody_who_came_later(db):
