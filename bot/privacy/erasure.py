@@ -126,6 +126,7 @@ def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, no
 
 def forget_mentions(tx: Tx, ledger: Ledger, uris: list[str], now: datetime) -> None:
     ledger.add(EntryKind.ERASED, *uris)
+    consent.withdraw(tx, uris, now)
     outcomes.decline_all(tx, uris, "forgotten", now)
     redaction.anonymize(tx, uris, ledger.pseudonym)
 

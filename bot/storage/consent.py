@@ -29,6 +29,7 @@ from bot.storage.tables import (
 from memory.db import insert
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from bot.domain.mention import Command, Mention
@@ -145,9 +146,13 @@ def record_deleted(tx: Tx, uri: str) -> bool:
     return any(deleted)
 
 
-def withdraw(tx: Tx, mention_uri: str, now: datetime) -> None:
-    """Delete those posts of this reply that may be on the network though no put was confirmed."""
-    _withdraw(tx, (OutboxRow.mention_uri == mention_uri) & OutboxRow.uri.is_(None), now)
+def withdraw(tx: Tx, uris: Collection[str], now: datetime) -> None:
+    """These mentions end: delete posts that may be on the network though no put was confirmed.
+
+    Call it before they end. What has ended already is left alone.
+    """
+    still_open = select(MentionRow.uri).where(MentionRow.uri.in_(uris), MentionRow.state.in_(OPEN))
+    _withdraw(tx, OutboxRow.mention_uri.in_(still_open) & OutboxRow.uri.is_(None), now)
 
 
 def _decline_and_withdraw(tx: Tx, which: Any, why: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
 from bot.storage import direct_messages, introductions
+from bot.storage.consent import withdraw
 from bot.storage.outcomes import decline
 from bot.storage.queue import enqueue
 from bot.storage.redaction import WHY_WITHOUT_WORDS
@@ -92,6 +93,7 @@ def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:
 
     False if no text was stored.
     """
+    withdraw(tx, [uri], now)
     decline(tx, uri, why, now)
     stored = update(MentionRow).where(MentionRow.uri == uri, MentionRow.text != "")
     if erased := bool(tx.execute(stored.values(text="", langs="", why=WHY_WITHOUT_WORDS)).rowcount):

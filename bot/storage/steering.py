@@ -8,6 +8,7 @@ from sqlalchemy import update
 
 from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import NotFound
+from bot.storage.consent import withdraw
 from bot.storage.outcomes import log_outcome
 from bot.storage.queue import enqueue
 from bot.storage.tables import MentionRow
@@ -39,6 +40,7 @@ def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
     found = entry(tx, uri)
     if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
+    withdraw(tx, [uri], now)
     _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
     log_outcome(tx, uri)
 

@@ -166,7 +166,7 @@ def _last_check(
     verdict = policy.decide(known, services.limits, now, admitted=True, thinking=thinking)
     if not isinstance(verdict, policy.No):
         return None
-    consent.withdraw(tx, mention.uri, now)
+    consent.withdraw(tx, [mention.uri], now)
     put = sum(part.ref is not None for part in parts)
     written_to = direct_messages.is_any_sent(tx, mention.uri)
     if put:

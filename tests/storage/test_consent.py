@@ -10,11 +10,12 @@ from support.events import BLOCK, FOLLOWED, MENTIONED, NOBODY, addressed, block,
 from support.factory import ANA, BEN, ME
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 
-from bot.domain.events import Blocked, GateChanged, PostCreated, RecordDeleted
+from bot.domain.events import Blocked, GateChanged, PostCreated, PostDeleted, RecordDeleted
 from bot.domain.mention import State
 from bot.domain.policy import PolicyReason
 from bot.domain.threadgate import GATE, Gate, gate_uri
 from bot.errors import TransientNetworkError
+from bot.storage import steering
 from bot.storage.tables import GateRow
 
 
@@ -154,6 +155,36 @@ def test_what_a_timeout_left_half_put_is_taken_back_when_its_mention_is_gone(har
 
     assert (stood, harness.outcome(ref)) == (1, (State.DECLINED, PolicyReason.GONE))
     assert harness.network.posts(ME) == []
+
+
+def delete(harness, ref):
+    harness.network.remove(ref.uri)
+    harness.send(PostDeleted, ref.uri, ANA, harness.clock())
+
+
+def edit_away(harness, ref):
+    harness.handle(harness.edit(ref, "never mind", away=True), edited=True)
+
+
+def forget_me(harness, _ref):
+    harness.say(ANA, "forget me")
+
+
+def skip(harness, ref):
+    with harness.services.db.write() as tx:
+        steering.skip(tx, ref.uri, harness.clock(), "by hand")
+
+
+@pytest.mark.parametrize("end", [delete, edit_away, forget_me, skip], ids=lambda end: end.__name__)
+def test_what_a_timeout_left_half_put_is_taken_back_whatever_ends_its_mention(harness, end):
+    ref = harness.say(ANA, "hi")
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    harness.work()
+    stood = len(harness.replies(ref))
+    end(harness, ref)
+    harness.run_jobs()
+
+    assert (stood, harness.replies(ref)) == (1, [])
 
 
 @pytest.mark.slow
