@@ -219,12 +219,12 @@ def test_without_messages_all_is_as_it_was(harness, why):
 
 def test_a_service_that_fails_after_all_was_sent_is_not_needed_any_more(harness):
     def both_fail():
-        harness.network.fail("own", TIMEOUT, times=2)
+        harness.network.fail("put", TIMEOUT, times=2)
         harness.chat.fail("open", TIMEOUT, times=99)
 
     after(harness, 1, both_fail)
     assert ask(harness, MEMORY) == [SENT]
-    assert (len(harness.chat.inbox(ANA)), harness.network.fired["own"]) == (1, 2)
+    assert (len(harness.chat.inbox(ANA)), harness.network.fired["put"]) == (1, 2)
 
 
 @pytest.mark.parametrize(("method", "tries"), [("open", deliver.FIRST_TRIES), ("send", deliver.MAX_TRIES)])
