@@ -63,8 +63,8 @@ def replace(tx: Tx, mention: Mention, due_at: datetime) -> State | None:
         return None
     state = State(row.state)
     if state in OPEN and not _has_posted_part(tx, mention.uri):
+        values = post_columns(mention) | _as_waiting(due_at, _may_stand(tx, [mention.uri]))
         _discard_draft(tx, [mention.uri])
-        values = post_columns(mention) | _as_waiting(due_at)
     else:
         values = {key: post_columns(mention)[key] for key in ("cid", "text", "langs", "command")}
     tx.execute(update(MentionRow).where(MentionRow.uri == mention.uri).values(**values))
@@ -82,8 +82,9 @@ def think_again(tx: Tx, uris: Collection[str], now: datetime) -> None:
     begun = MentionRow.uri.in_(uris) & MentionRow.state.in_((State.THINKING, State.DRAFTED))
     found = tx.scalars(select(MentionRow.uri).where(begun)).all()
     found = [uri for uri in found if not _has_posted_part(tx, uri)]
+    waiting = _as_waiting(now, _may_stand(tx, found))
     _discard_draft(tx, found)
-    again = update(MentionRow).where(MentionRow.uri.in_(found)).values(_as_waiting(now))
+    again = update(MentionRow).where(MentionRow.uri.in_(found)).values(waiting)
     for did in set(tx.scalars(again.returning(MentionRow.did))):
         enqueue(tx, did, now)
 
@@ -101,11 +102,15 @@ def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     return erased
 
 
-def _as_waiting(due_at: datetime) -> dict[str, Any]:
-    """The columns of a mention that is thought of for the first time. A worker on it loses its fence."""
+def _as_waiting(due_at: datetime, may_stand: Collection[str]) -> dict[str, Any]:
+    """The columns of a mention that is thought of for the first time. A worker on it loses its fence.
+
+    Of those that `may_stand` the old answer may be adopted: it is erased and shown to no brain.
+    """
     unset = dict.fromkeys(("worker", "why", "drafted_at", "post_at"))
     counters = dict.fromkeys(("attempts", "post_failures"), 0)
-    state = {"state": State.WAITING, "due_at": due_at, "answer_forgotten": False}
+    forgotten = MentionRow.uri.in_(may_stand)
+    state = {"state": State.WAITING, "due_at": due_at, "answer_forgotten": forgotten}
     return unset | counters | state | {"fence": MentionRow.fence + 1}
 
 
@@ -113,6 +118,12 @@ def _discard_draft(tx: Tx, uris: Collection[str]) -> None:
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris)))
     introductions.drop(tx, uris)
     direct_messages.drop(tx, uris)
+
+
+def _may_stand(tx: Tx, uris: Collection[str]) -> list[str]:
+    """Those of these mentions of whose reply a post may be on the network, for its record was fixed."""
+    fixed = select(OutboxRow.mention_uri).where(OutboxRow.mention_uri.in_(uris), OutboxRow.rkey.is_not(None))
+    return list(tx.scalars(fixed))
 
 
 def _has_posted_part(tx: Tx, uri: str) -> bool:

@@ -15,6 +15,7 @@ from bot.domain.turn import Lesson
 from bot.errors import FenceLost
 from bot.ingest.edits import OPPOSITES
 from bot.log import log_bug
+from bot.privacy.repeats import hide_marked_answer
 from bot.storage import (
     claimed,
     consent,
@@ -225,7 +226,9 @@ async def _adopt(services: Services, claim: Claim) -> Step | None:
         spending.release(tx, spending.attempt(services.journal, mention, claim.fence))
         sources.add(tx, mention.uri, [sources.UNKNOWN], now)
         outbox.write_parts(tx, mention.uri, [Part(0, "", ())])
-        outbox.mark_posted(tx, claim, Part(0, "", (), rkey=rkey, ref=answer.ref), now)
+        if outbox.mark_posted(tx, claim, Part(0, "", (), rkey=rkey, ref=answer.ref), now).marked:
+            parts = services.memory, services.journal
+            hide_marked_answer(tx, *parts, mention.uri, answer.ref.uri, now)
         outcomes.finish(tx, claim, State.ANSWERED, "adopted", now)
         return Step(State.ANSWERED, "adopted")
 

@@ -16,6 +16,7 @@ from support.harness import Harness, ScriptedBrain
 from bot.domain.events import PostDeleted
 from bot.domain.mention import State
 from bot.domain.reply import reserved_key, tid, tid_time
+from bot.errors import TransientNetworkError
 from bot.privacy import proof
 from bot.privacy.reapplying import apply_journal, import_person
 from bot.privacy.retention import apply_retention
@@ -163,6 +164,30 @@ def test_one_that_is_posted_after_the_wish_is_not_shown_again(harness):
     harness.brain.script = [BLIND]
     ask(harness, BEN, quoting=posted)
     assert places(harness) == []
+
+
+def test_one_that_a_timeout_left_half_put_before_the_wish_is_not_shown_again(harness):
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    told = ask(harness, BEN, under=harness.root)
+    delete(harness, harness.root)
+    harness.brain.script = [BLIND]
+    harness.work()
+    posted = answer(harness, told)
+    assert WORD in posted.record["text"]
+    ask(harness, BEN, quoting=posted)
+    assert (harness.outcome(told), places(harness)) == ((State.ANSWERED, "adopted"), [])
+
+
+def test_one_that_a_timeout_left_half_put_before_an_edit_is_not_shown_again(harness):
+    harness.network.fail("put", TransientNetworkError("timeout"), after=True)
+    told = ask(harness, BEN, f"I live in {WORD}")
+    harness.handle(harness.edit(told, "I live somewhere"), edited=True)
+    harness.brain.script = [BLIND]
+    harness.work()
+    posted = answer(harness, told)
+    assert WORD in posted.record["text"]
+    ask(harness, ANA, quoting=posted)
+    assert (harness.outcome(told), places(harness)) == ((State.ANSWERED, "adopted"), [])
 
 
 def test_one_that_is_being_put_when_the_wish_comes_is_not_shown_again(harness, monkeypatch):
