@@ -224,6 +224,8 @@ class Trial:
         replies = Counter(uri for uri in parents if uri not in own)  # not the second post of an answer
         answered = {uri for uri, state in states.items() if state is State.ANSWERED}
         ends = Counter(states.values())
+        for uri in answered ^ replies.keys():  # the numbers alone say nothing of why
+            print(f"split: {uri} is {states.get(uri)}, and {replies[uri]} posts answer it", file=sys.stderr)
         return {
             "mentions": len(states),
             "answered": len(answered),
