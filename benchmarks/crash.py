@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 PEOPLE = 6
 START_SECONDS = 60.0  # within which a start passes its crash point, or is killed anyway
 DRAIN_SECONDS = 600.0  # of a slow machine; it ends as soon as all have one
+JOBS_SECONDS = 3.0  # in which posts of mentions that have ended are withdrawn
 MENTIONS_A_START = 5
 MAX_MENTIONS = 280  # a PDS allows few more posts an hour
 KILLS_A_NETWORK = 150  # more would use up the write points that the bot allows itself in an hour
@@ -204,6 +205,7 @@ class Trial:
         ends = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < ends and (Counter(self._states().values()).keys() - OUTCOMES):
             time.sleep(0.5)
+        time.sleep(JOBS_SECONDS)
 
     def _states(self) -> dict[str, State | None]:
         """What the bot says of each mention: None if it does not know it."""
