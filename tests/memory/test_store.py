@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.memory_people import ALICE, MEMORY, NOW, later, receipt, say
+from support.memory_people import ALICE, BOB, MEMORY, NOW, later, receipt, say
 
 from memory.errors import EditRefused, UnknownNote
 from memory.model import Remember, Revise
+from memory.rows import notes as rows
 
 if TYPE_CHECKING:
     from memory.db import Database
@@ -60,6 +61,15 @@ def test_history_tells_every_edit_who_made_it_and_why(known: Database):
         ("revise", "a", "b", "rules", receipt(post="p2").uri, later(1)),
         ("revise", "b", "c", "operator", None, later(2)),
     ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_all_notes_are_read_whatever_is_read_at_once(known: Database, monkeypatch, size: int):
+    monkeypatch.setattr(rows, "SLICE", size)
+    for did, text in ((ALICE, "a"), (BOB, "b"), (ALICE, "c")):
+        say(known, Remember(text), did=did, post=text)
+    with known.read() as tx:
+        assert [note.text for note in MEMORY.all_notes(tx)] == ["a", "b", "c"]
 
 
 def test_an_export_is_json_and_holds_every_row(known: Database):
