@@ -54,7 +54,7 @@ MAX_MENTIONS = 280  # a PDS allows few more posts an hour
 KILLS_A_NETWORK = 150  # more would use up the write points that the bot allows itself in an hour
 RANDOM, FROZEN = "at a random moment", "frozen"
 FROZEN_SECONDS = (2.5, 6.0)  # longer than the lease
-LISTENING = frozenset({"accepted", "heard"})  # points that who only works does not pass
+LISTENING = frozenset({"accepted", "heard", "erasing"})  # points that who only works does not pass
 BACKUP = "backup"  # passed by a command, not by the bot
 MIGRATED = "migrated"  # passed by a first start only
 SETTINGS = """
@@ -121,7 +121,8 @@ class Trial:
         at_most = 1 if len(self._fleet) > 1 or point == MIGRATED else min(3, self._mentions_a_kill)
         times = self._chance.randint(1, at_most)
         victim.start(role, crash_at=None if point == RANDOM else f"{point}:{times}")
-        self._start_others(victim)
+        if point != MIGRATED:  # which the first that starts passes
+            self._start_others(victim)
         ends = time.monotonic() + (self._chance.uniform(1.5, 5) if point == RANDOM else START_SECONDS)
         with ExitStack() as others:
             for daemon, its in self._fleet:
