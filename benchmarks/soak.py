@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 PERIOD = 120.0  # seconds from one trouble to the next; it lasts half of that
 WARM = 600.0  # seconds until sizes count
-POST_EVERY = (6.0, 18.0)  # seconds between two posts: the PDS allows 320 an hour
+POST_EVERY = (8.0, 22.0)  # seconds between two posts: the bot allows itself 1,000 write points an hour
 DISK_MB = 256
 AHEAD = 3600  # seconds
 MODEL = """
