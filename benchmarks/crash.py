@@ -27,6 +27,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from bot import clock
@@ -35,7 +36,9 @@ from bot.devnet.localnet import LocalNet
 from bot.domain.mention import OUTCOMES, State
 from bot.errors import NotFound
 from bot.storage import views
+from bot.storage.jobs import JobKind
 from bot.storage.ledger import Ledger
+from bot.storage.tables import JobRow
 from memory import crash
 from memory.db import Database
 from memory.errors import DatabaseUnavailable
@@ -48,7 +51,6 @@ if TYPE_CHECKING:
 PEOPLE = 6
 START_SECONDS = 60.0  # within which a start passes its crash point, or is killed anyway
 DRAIN_SECONDS = 600.0  # of a slow machine; it ends as soon as all have one
-JOBS_SECONDS = 3.0  # in which posts of mentions that have ended are withdrawn
 MENTIONS_A_START = 5
 MAX_MENTIONS = 280  # a PDS allows few more posts an hour
 KILLS_A_NETWORK = 150  # more would use up the write points that the bot allows itself in an hour
@@ -201,12 +203,19 @@ class Trial:
             daemon.stop()
 
     def wait(self) -> None:
-        """Run undisturbed until everything has an outcome, or the time is up."""
+        """Run undisturbed until all has an outcome and no post is to be withdrawn, or the time is up."""
         self._start_others()
         ends = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < ends and (Counter(self._states().values()).keys() - OUTCOMES):
             time.sleep(0.5)
-        time.sleep(JOBS_SECONDS)
+        while time.monotonic() < ends and self._is_withdrawing():
+            time.sleep(0.5)
+
+    def _is_withdrawing(self) -> bool:
+        """Who dies over a job leaves it to others after its lease of five minutes only."""
+        with suppress(*IN_TROUBLE), self._db.read() as tx:
+            return tx.scalar(select(JobRow.kind).where(JobRow.kind == JobKind.WITHDRAW).limit(1)) is not None
+        return True
 
     def _states(self) -> dict[str, State | None]:
         """What the bot says of each mention: None if it does not know it."""
