@@ -169,7 +169,7 @@ def test_nothing_serves_a_database_that_was_moved(bot):
         presence.mark_moved(Database("sqlite:///data/scrubjay.db"), "postgresql://here/jay")
     done = bot("run")
     assert (done.code, "was moved to postgresql://here/jay" in done.err) == (Exit.CONFIGURATION, True)
-    assert bot("memory", "list", "ana.test").code == 1
+    assert bot("memory", "list", "ana.test").code == Exit.CONFIGURATION
 
 
 def test_a_verification_fails_with_what_is_wrong(bot):

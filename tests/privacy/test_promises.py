@@ -227,7 +227,7 @@ class Bot(RuleBasedStateMachine):
     @invariant()
     def a_forgotten_note_is_not_noted_again(self):
         with self.db.read() as tx:
-            notes = self.harness.services.memory.notes(tx, None)
+            notes = tuple(self.harness.services.memory.all_notes(tx))
         assert not [note for note in notes for token in self.forgotten_notes if token in note.text]
 
     @invariant()
