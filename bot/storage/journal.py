@@ -60,9 +60,7 @@ def merge(path: Path, other: Path) -> int:
 
     Raises JournalUnavailable. A journal that is not there yet is made, with the salt of the other.
     """
-    theirs = SaltedFile(other, MAGIC, JournalUnavailable)
-    lines = list(theirs.new_lines())
-    return salted_file.merge(path, MAGIC, JournalUnavailable, theirs.salts, lines)
+    return salted_file.merge_file(path, other, MAGIC, JournalUnavailable)
 
 
 def merge_database(path: Path, tx: Tx) -> int:

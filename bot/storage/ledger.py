@@ -47,9 +47,7 @@ def merge(path: Path, other: Path) -> int:
 
     Raises LedgerUnavailable. A ledger that is not there yet is made, with the salt of the other.
     """
-    theirs = SaltedFile(other, MAGIC, LedgerUnavailable)
-    lines = list(theirs.new_lines())
-    return salted_file.merge(path, MAGIC, LedgerUnavailable, theirs.salts, lines)
+    return salted_file.merge_file(path, other, MAGIC, LedgerUnavailable)
 
 
 def merge_database(path: Path, tx: Tx) -> int:

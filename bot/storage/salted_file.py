@@ -133,6 +133,13 @@ def merge(
     return len(new)
 
 
+def merge_file(path: Path, other: Path, magic: str, unavailable: type[DatabaseUnavailable]) -> int:
+    """The same with the salts and lines of the file at `other`."""
+    theirs = SaltedFile(other, magic, unavailable)
+    lines = list(theirs.new_lines())  # they name its further salts
+    return merge(path, magic, unavailable, theirs.salts, lines)
+
+
 def _hash(salt: str, name: str) -> str:
     return hmac.digest(bytes.fromhex(salt), name.encode(), "sha256").hex()
 
