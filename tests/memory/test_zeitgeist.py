@@ -63,26 +63,26 @@ def test_nothing_sensitive_is_in_the_zeitgeist(known: Database):
         assert zeitgeist.find(tx) == ()
 
 
-def test_who_is_hidden_is_not_counted_in_the_zeitgeist(known: Database):
+@pytest.fixture
+def cyclists(known: Database) -> Database:
     dids = [ALICE, BOB, "did:plc:carol"]
     with known.write() as tx:
         MEMORY.people.meet(tx, dids[2], NOW)
     for did in dids:
         say(known, Remember("rides a bicycle"), did=did)
-    with known.write() as tx:
+    return known
+
+
+def test_who_is_hidden_is_not_counted_in_the_zeitgeist(cyclists: Database):
+    with cyclists.write() as tx:
         MEMORY.people.set_status(tx, BOB, "deactivated", NOW)
         assert zeitgeist.find(tx) == ()
         MEMORY.people.set_status(tx, BOB, None, later(1))
         assert zeitgeist.find(tx) == (("rides a bicycle", 3),)
 
 
-def test_who_denies_inference_is_not_counted_in_the_zeitgeist(known: Database):
-    dids = [ALICE, BOB, "did:plc:carol"]
-    with known.write() as tx:
-        MEMORY.people.meet(tx, dids[2], NOW)
-    for did in dids:
-        say(known, Remember("rides a bicycle"), did=did)
-    with known.write() as tx:
+def test_who_denies_inference_is_not_counted_in_the_zeitgeist(cyclists: Database):
+    with cyclists.write() as tx:
         MEMORY.denials.put(tx, BOB, Denied(inference=True))
         assert zeitgeist.find(tx) == ()
         MEMORY.denials.put(tx, BOB, Denied(embedding=True))
