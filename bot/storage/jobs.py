@@ -13,6 +13,7 @@ from memory.db import insert
 from memory.tables import Instant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime, timedelta
 
     from sqlalchemy import CompoundSelect
@@ -80,7 +81,7 @@ def is_due(tx: Tx, now: datetime) -> bool:
     return tx.execute(select(JobRow.kind).where(JobRow.due_at <= now).limit(1)).first() is not None
 
 
-def claim(tx: Tx, now: datetime, lease: timedelta) -> Job | None:
+def claim(tx: Tx, now: datetime, lease_of: Callable[[JobKind], timedelta]) -> Job | None:
     """Claim the job that is due longest. No other worker gets it until the lease ends."""
     row = tx.execute(
         select(JobRow.__table__)
@@ -92,7 +93,7 @@ def claim(tx: Tx, now: datetime, lease: timedelta) -> Job | None:
     if row is None:
         return None
     job = Job(JobKind(row.kind), row.subject, row.at, row.attempts + 1)
-    _set(tx, job, due_at=now + lease, attempts=job.attempts)
+    _set(tx, job, due_at=now + lease_of(job.kind), attempts=job.attempts)
     return job
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 LEASE = timedelta(minutes=5)  # every job may run twice without harm
+LEASES = {JobKind.WITHDRAW: timedelta(minutes=1)}  # of a single call: a post that must go stands until then
 LONGEST_CALL = timedelta(seconds=25)  # of the network
 EXISTING = frozenset({"active", "deactivated", "takendown", "suspended"})
 DELETED = "deleted"
@@ -49,7 +50,7 @@ class JobRunner:
         now = self.services.clock()
         if not await self.services.read(lambda tx: jobs.is_due(tx, now)):
             return False
-        job = await self.services.write(lambda tx: jobs.claim(tx, now, LEASE))
+        job = await self.services.write(lambda tx: jobs.claim(tx, now, lambda kind: LEASES.get(kind, LEASE)))
         if job is None:
             return False
         try:

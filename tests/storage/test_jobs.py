@@ -17,7 +17,7 @@ LATER = NOW + timedelta(hours=1)
 
 
 def claim(tx, at=NOW):
-    return jobs.claim(tx, at, LEASE)
+    return jobs.claim(tx, at, lambda _: LEASE)
 
 
 def test_a_job_is_claimed_once_until_its_lease_is_over(db):

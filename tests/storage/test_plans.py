@@ -44,7 +44,7 @@ STATEMENTS = {
     ),
     "what was spent": lambda tx: facts.gather(tx, mention(1), Attempt("p", "t", "m", 1), LIMITS, NOW),
     "a job is due": lambda tx: jobs.is_due(tx, NOW),
-    "a job is claimed": lambda tx: jobs.claim(tx, NOW, timedelta(seconds=1)),
+    "a job is claimed": lambda tx: jobs.claim(tx, NOW, lambda _: timedelta(seconds=1)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -84,6 +85,21 @@ def test_a_job_that_the_network_refuses_for_good_is_given_up(harness):
         harness.clock.forward(hours=1)
 
     assert (harness.network.fired["delete"], rows(harness, "errand")) == (1, [])
+
+
+@pytest.mark.parametrize(("kind", "method", "again"), [("WITHDRAW", "delete", 2), ("IDENTITY", "profile", 1)])
+def test_who_dies_over_a_withdrawal_leaves_it_to_others_after_a_minute(harness, kind, method, again):
+    harness.network.fail(method, asyncio.CancelledError(), times=1)
+    subject = {"WITHDRAW": "3kabcdefghijk"}.get(kind, ANA)
+    with harness.services.db.write() as tx:
+        jobs.add(tx, JobKind[kind], subject, harness.clock())
+    before = [called for called, _ in harness.network.calls].count(method)
+    with pytest.raises(asyncio.CancelledError):
+        harness.run_jobs()
+    harness.clock.forward(seconds=61)
+    harness.run_jobs(steps=1)
+
+    assert [called for called, _ in harness.network.calls].count(method) - before == again
 
 
 @pytest.mark.slow
