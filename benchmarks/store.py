@@ -238,8 +238,9 @@ def did_of(number: int) -> str:
 
 
 def write_ledger(path: Path, lines: int) -> None:
-    """A ledger with so many mentions that were answered, none of a store that has it."""
-    day = datetime.now(UTC).date() - timedelta(days=1)
+    """A ledger with so many mentions that were answered until yesterday, none of a store that has it."""
+    last = datetime.now(UTC).date() - timedelta(days=1)
     with path.open("w", encoding="ascii") as file:
         file.write(f"{MAGIC} {secrets.token_hex(32)}\n")
-        file.writelines(f"a {secrets.token_hex(32)} {day}\n" for _ in range(lines))
+        for ago in reversed(range(lines)):
+            file.write(f"a {secrets.token_hex(32)} {last - timedelta(days=ago // A_DAY)}\n")

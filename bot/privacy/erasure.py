@@ -12,7 +12,7 @@ from bot.privacy.repeats import erase_repeats
 from bot.storage import consent, edits, jobs, mentions, outcomes, redaction, sources, stances, turns
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_keys
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from memory import crash
 from memory.db import lock
 

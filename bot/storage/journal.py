@@ -183,8 +183,11 @@ class Journal:
         return known is not None and known >= at
 
     def _refresh(self) -> None:
+        self._file.read_on(self._take)
+
+    def _take(self, lines: bytes) -> None:
         oldest = self._clock() - KEEP_FOR
-        for line in self._file.new_lines():
+        for line in lines.decode(errors="replace").split("\n"):
             digest, at = _parse(line)
             if at is not None and at >= oldest and not self._knows(digest, at):
                 self._erased_at[digest] = at

@@ -7,22 +7,20 @@ database as well: each machine brings its lines there and takes those of the oth
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from datetime import timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, select, text
 
 from bot.errors import LedgerUnavailable
 from bot.storage import salted_file, shared_salts
+from bot.storage.ledger_entries import LINE, Entries, EntryKind, Key, parse
 from bot.storage.salted_file import SaltedFile
 from bot.storage.tables import LedgerRow, LedgerSaltRow
 from memory.db import insert, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from datetime import date
     from pathlib import Path
 
@@ -30,16 +28,14 @@ if TYPE_CHECKING:
     from memory.db import Database, Tx
 
 KEEP_FOR = timedelta(days=400)
+RECENT = timedelta(days=2)  # no machine keeps its lines from the others for longer
 MAGIC = "scrubjay-ledger-1"
-ENTRY = re.compile(r"(?P<kind>[ae]) (?P<hash>[0-9a-f]{64}) (?P<day>\d{4}-[01]\d-[0-3]\d)")
-DIGITS = 12  # of a hash, that are added up
-# A sum for each day shows whether two ledgers have the same lines of it. See `_number`.
+# A sum for each day shows whether two ledgers have the same lines of it. See `Entries.sums`.
 SUMS = text(
     "SELECT day, sum(('x' || substr(hash, CASE kind WHEN 'a' THEN 1 ELSE 13 END, 12))::bit(48)::bigint) "
     "AS total FROM ledger_line WHERE day >= :since GROUP BY day"
 )
 OF_DAY = select(LedgerRow.kind, LedgerRow.hash).where(LedgerRow.day == bindparam("day"))
-Key = tuple[str, str]  # kind and hash
 
 
 def merge(path: Path, other: Path) -> int:
@@ -59,13 +55,6 @@ def merge_database(path: Path, tx: Tx) -> int:
     return salted_file.merge(path, MAGIC, LedgerUnavailable, salts, [" ".join(row) for row in rows])
 
 
-class EntryKind(StrEnum):
-    """What a line says of a mention."""
-
-    ANSWERED = "a"
-    ERASED = "e"
-
-
 class Ledger:
     """Open (or make) the ledger at `path`, with the salt of the database if `db` is PostgreSQL.
 
@@ -74,8 +63,7 @@ class Ledger:
 
     def __init__(self, path: Path, clock: Clock, db: Database | None = None) -> None:
         self._clock = clock
-        self._days: dict[Key, str] = {}  # the latest day of each
-        self._sums: Counter[str] = Counter()  # of each day, as `SUMS`
+        self._entries = Entries()
         if db is None or db.is_sqlite:
             self._file = SaltedFile(path, MAGIC, LedgerUnavailable)
             return
@@ -91,7 +79,7 @@ class Ledger:
 
     def has(self, kind: EntryKind, uri: str) -> bool:
         self._refresh()
-        return any((kind, digest) in self._days for digest in self._file.hashes(uri))
+        return any(self._entries.day_of((kind, digest)) for digest in self._file.hashes(uri))
 
     def is_settled(self, uri: str) -> bool:
         """Whether this mention was answered, or erased."""
@@ -115,16 +103,15 @@ class Ledger:
         if db.is_sqlite:
             return
         self._share_salts(db)
-        oldest = self._oldest()
+        oldest = self._day(KEEP_FOR)
+        first = max(oldest, str(since or ""))
+        ours = self._entries.recent_sums() if first >= self._day(RECENT) else self._entries.sums()
         with db.read() as tx:
             theirs = {row.day: row.total for row in tx.execute(SUMS, {"since": str(since or "")})}
         for day in (day for day in theirs if day < oldest):
             with db.write() as tx:
                 tx.execute(delete(LedgerRow).where(LedgerRow.day == day))
-        first = max(oldest, str(since or ""))
-        other = {
-            day for day in {*theirs, *self._sums} if day >= first and theirs.get(day, 0) != self._sums[day]
-        }
+        other = {day for day in {*theirs, *ours} if day >= first and theirs.get(day, 0) != ours[day]}
         for day, keys in sorted(self._of_days(other).items()):
             self._file.append(self._exchange_day(db, day, keys))
 
@@ -137,10 +124,15 @@ class Ledger:
         self._refresh()
         self._file.use(salts[0])
 
-    def _of_days(self, days: Iterable[str]) -> dict[str, set[Key]]:
+    def _of_days(self, days: Collection[str]) -> dict[str, set[Key]]:
         """The entries of each of these days."""
         found: dict[str, set[Key]] = {day: set() for day in days}
-        for key, day in self._days.items():
+        if any(day < self._day(RECENT) for day in days):
+            lines = (line for block in self._file.blocks() for line in LINE.findall(block))
+            known = ((key, day) for key, day in map(parse, lines) if self._entries.day_of(key) == day)
+        else:
+            known = ((key, day) for key, day in self._entries.recent.items())
+        for key, day in known:
             if day in found:
                 found[day].add(key)
         return found
@@ -155,29 +147,16 @@ class Ledger:
                 later = {"set_": {"day": row.excluded.day}, "where": row.excluded.day > LedgerRow.day}
                 rows = [{"kind": kind, "hash": digest, "day": day} for kind, digest in new]
                 tx.execute(row.on_conflict_do_update(index_elements=["kind", "hash"], **later), rows)
-        return [f"{' '.join(key)} {day}" for key in theirs if self._days.get(key, "") < day]
+        return [f"{' '.join(key)} {day}" for key in theirs if self._entries.day_of(key) < day]
 
-    def _oldest(self) -> str:
-        return str(self._clock().date() - KEEP_FOR)
+    def _day(self, ago: timedelta) -> str:
+        return str(self._clock().date() - ago)
 
     def _refresh(self) -> None:
-        oldest = self._oldest()
-        for line in self._file.new_lines():
-            if (entry := ENTRY.fullmatch(line)) and entry["day"] >= oldest:
-                self._note((entry["kind"], entry["hash"]), entry["day"])
+        self._file.read_on(self._take)
 
-    def _note(self, key: Key, day: str) -> None:
-        before = self._days.get(key, "")
-        if before < day:
-            self._days[key] = day
-            self._sums[day] += _number(key)
-            self._sums[before] -= _number(key) if before else 0
-
-
-def _number(key: Key) -> int:
-    """A part of the hash, for each kind another one."""
-    kind, digest = key
-    return int(digest[:DIGITS] if kind == EntryKind.ANSWERED else digest[DIGITS : 2 * DIGITS], 16)
+    def _take(self, lines: bytes) -> None:
+        self._entries.add(lines, oldest=self._day(KEEP_FOR), recent=self._day(RECENT))
 
 
 def _pseudonym(digest: str) -> str:

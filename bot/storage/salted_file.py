@@ -11,12 +11,13 @@ import os
 import re
 import secrets
 from contextlib import contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from memory.db import make_private, make_private_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from memory.errors import DatabaseUnavailable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 SALT_BYTES = 32
 SALT = re.compile(rf"[0-9a-f]{{{2 * SALT_BYTES}}}")
 FURTHER = "+ "
+FURTHER_SALT = re.compile(rb"\n\+ ([0-9a-f]{64})(?=\n)")
+BLOCK = 1 << 23  # bytes that are read at a time
 
 
 class SaltedFile:
@@ -37,12 +40,15 @@ class SaltedFile:
     ) -> None:
         self._path = path
         self._unavailable = unavailable
-        self._read_to = 0
+        self._lock = Lock()
         self.salts: list[str] = []  # that of `hash` first
         with self._named_errors():
             if not path.exists():
                 _create(path, f"{magic} {salt or new_salt()}\n")
-        found, _, own = next(self.new_lines(), "").strip().partition(" ")
+            with path.open("rb") as file:
+                head = file.readline()
+        self._read_to = len(head)
+        found, _, own = head.decode(errors="replace").strip().partition(" ")
         if found != magic or not SALT.fullmatch(own):
             raise unavailable(f"{path} does not begin with {magic!r}; move it away to begin a new one")
         self.salts.insert(0, own)
@@ -59,7 +65,7 @@ class SaltedFile:
         return _hash(self.salt, name)
 
     def hashes(self, name: str) -> list[str]:
-        """The hashes that may stand for this name: one for each salt. Call it after `new_lines`."""
+        """The hashes that may stand for this name: one for each salt. Call it after `read_on`."""
         return [_hash(salt, name) for salt in self.salts]
 
     def add_salts(self, salts: Iterable[str]) -> None:
@@ -76,29 +82,37 @@ class SaltedFile:
             file.flush()
             os.fsync(file.fileno())
 
-    def new_lines(self) -> Iterator[str]:
-        """Yield the whole lines written since the last call. A line without its newline is read later."""
+    def read_on(self, take: Callable[[bytes], object]) -> None:
+        """Give `take` the whole lines written since the last call, many at once, whatever thread calls.
+
+        A line without its newline is read later.
+        """
         with self._named_errors():
             if self._path.stat().st_size == self._read_to:  # far cheaper than opening it
                 return
-        with self._named_errors(), self._path.open("rb") as file:
-            file.seek(self._read_to)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._read_to += len(line)
-                text = line.decode(errors="replace").removesuffix("\n")
-                if not self._is_salt(text):
-                    yield text
+        with self._lock:
+            for block in self.blocks(self._read_to):
+                self._note_salts(block)
+                take(block)
+                self._read_to += len(block)
 
-    def _is_salt(self, line: str) -> bool:
-        """Whether the line names a further salt, which is noted."""
-        salt = line.removeprefix(FURTHER)
-        if salt == line or not SALT.fullmatch(salt):
-            return False
-        if salt not in self.salts:
-            self.salts.append(salt)
-        return True
+    def blocks(self, start: int = 0) -> Iterator[bytes]:
+        """Yield the whole lines from this place on, many at once."""
+        with self._named_errors(), self._path.open("rb") as file:
+            file.seek(start)
+            while block := file.read(BLOCK) + file.readline():
+                if whole := block[: block.rfind(b"\n") + 1]:
+                    yield whole
+
+    def new_lines(self) -> list[str]:
+        """The lines of `read_on`, without their newlines and without further salts."""
+        found: list[bytes] = []
+        self.read_on(lambda block: found.extend(FURTHER_SALT.sub(b"", b"\n" + block).split(b"\n")[1:-1]))
+        return [line.decode(errors="replace") for line in found]
+
+    def _note_salts(self, block: bytes) -> None:
+        new = dict.fromkeys(salt.decode() for salt in FURTHER_SALT.findall(b"\n" + block))
+        self.salts += [salt for salt in new if salt not in self.salts]
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -136,7 +150,7 @@ def merge(
 def merge_file(path: Path, other: Path, magic: str, unavailable: type[DatabaseUnavailable]) -> int:
     """The same with the salts and lines of the file at `other`."""
     theirs = SaltedFile(other, magic, unavailable)
-    lines = list(theirs.new_lines())  # they name its further salts
+    lines = theirs.new_lines()  # they name its further salts
     return merge(path, magic, unavailable, theirs.salts, lines)
 
 

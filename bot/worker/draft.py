@@ -27,7 +27,7 @@ from bot.storage import (
     sources,
     spending,
 )
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain
 from bot.worker.learning import forget_at_once, is_remembered, learn

@@ -28,7 +28,7 @@ from bot.storage import (
     views,
 )
 from bot.storage.jobs import JobKind
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending import SpendKind
 from bot.wording.detection import written_in
 from bot.worker.command import answer_command

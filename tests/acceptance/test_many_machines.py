@@ -17,7 +17,8 @@ from bot import app
 from bot.config.settings import load
 from bot.domain.mention import State
 from bot.domain.uris import record_key
-from bot.storage.ledger import EntryKind, Ledger
+from bot.storage.ledger import Ledger
+from bot.storage.ledger_entries import EntryKind
 
 NEVER = 86_400  # seconds between the sweeps of a process that has to be woken
 

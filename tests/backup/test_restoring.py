@@ -22,7 +22,8 @@ from bot.backup import manifest, restoring
 from bot.backup.restoring import Erasures
 from bot.errors import StoreRefused
 from bot.storage import presence
-from bot.storage.ledger import EntryKind, Ledger
+from bot.storage.ledger import Ledger
+from bot.storage.ledger_entries import EntryKind
 from memory.db import Database
 
 NOTE = "lives in Lisbon"

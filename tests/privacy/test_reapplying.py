@@ -29,7 +29,7 @@ from bot.privacy.erasure import erase, propagate_erasure
 from bot.privacy.reapplying import apply_journal, import_person
 from bot.storage import redaction
 from bot.storage.journal import Journal
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from memory.db import Database
 from memory.errors import UnknownPerson
 from memory.store import Memory

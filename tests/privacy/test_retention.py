@@ -17,7 +17,7 @@ from bot.privacy.erasure import forget_some_mentions
 from bot.privacy.retention import apply_retention, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import mentions, stances, steering
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending_days import roll_up
 from memory.errors import UnknownPerson
 from memory.model import RetentionPolicy

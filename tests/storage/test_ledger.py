@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 from support.factory import Clock
 
 from bot.errors import LedgerUnavailable
-from bot.storage.ledger import EntryKind, Ledger, merge
+from bot.storage.ledger import Ledger, merge
+from bot.storage.ledger_entries import EntryKind
 from bot.storage.tables import LedgerRow, LedgerSaltRow
 
 URI = "at://did:plc:ana/app.bsky.feed.post/3lbxyz"

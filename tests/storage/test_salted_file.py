@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Barrier, Thread
+
 import pytest
 
 from bot.errors import LedgerUnavailable
+from bot.storage import salted_file
 from bot.storage.salted_file import SaltedFile, new_salt
 
 
@@ -31,6 +34,34 @@ def test_a_line_is_read_once_and_only_when_it_is_whole(tmp_path):
     with (tmp_path / "file").open("a") as other:
         other.write("ee\n")
     assert (first, list(file.new_lines()), list(file.new_lines())) == (["one", "two"], ["three"], [])
+
+
+def test_each_line_is_read_by_one_of_many_threads(tmp_path):
+    file, read, barrier = opened(tmp_path), [], Barrier(4)
+    expected = [f"line {number}" for number in range(5000)]
+
+    def read_on():
+        barrier.wait()
+        read.extend(file.new_lines())
+
+    for first in range(0, 5000, 1000):
+        opened(tmp_path).append(expected[first : first + 1000])
+        threads = [Thread(target=read_on) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert (sorted(read), file.new_lines()) == (sorted(expected), [])
+
+
+def test_lines_are_read_in_blocks_of_whole_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(salted_file, "BLOCK", 100)
+    file, further = opened(tmp_path), new_salt()
+    lines = ["x" * length for length in range(1, 300, 7)]
+    file.append([*lines, f"+ {further}"])
+
+    assert ([*file.new_lines()], file.salts[1:]) == (lines, [further])
 
 
 @pytest.mark.parametrize("head", ["", "magic-1\n", "magic-1 zz\n", f"magic-2 {'0' * 64}\n", "\xff\xfe\n"])

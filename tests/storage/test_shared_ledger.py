@@ -9,7 +9,8 @@ from sqlalchemy import func, select, text
 from support.factory import NOW, Clock
 from support.races import at_once
 
-from bot.storage.ledger import KEEP_FOR, EntryKind, Ledger, merge, merge_database
+from bot.storage.ledger import KEEP_FOR, Ledger, merge, merge_database
+from bot.storage.ledger_entries import EntryKind
 from bot.storage.tables import LedgerRow, LedgerSaltRow
 
 FIRST, SECOND, THIRD = (f"at://did:plc:ana/app.bsky.feed.post/3lbxyz{number}" for number in range(3))

@@ -21,7 +21,7 @@ from bot.errors import (
     TransientNetworkError,
 )
 from bot.storage import consent, outcomes, steering
-from bot.storage.ledger import EntryKind
+from bot.storage.ledger_entries import EntryKind
 from memory.errors import DatabaseUnavailable
 
 REPLY = ("reply", {"text": "Noted."})
