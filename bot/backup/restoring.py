@@ -6,6 +6,7 @@ the journal names is erased from the restored database before anybody can serve 
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import closing
@@ -89,8 +90,9 @@ def check(backup: Path, site: Site, kept: Path | None = None) -> Report:
     """
     with closing(Database(site.database)) as standing, tempfile.TemporaryDirectory() as scratch:
         copies = replace(site, folder=Path(scratch))
-        for name in ("ledger", "journal"):
-            if (site.folder / name).is_file():
+        for name, examine in (("ledger", ledger.examine), ("journal", journal.examine)):
+            if os.path.lexists(site.folder / name):
+                examine(site.folder / name)
                 shutil.copyfile(site.folder / name, copies.folder / name)
         with staging.staged(backup, standing, check=True) as db:
             return _prepare(db, standing, backup, copies, kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from bot.errors import StoreRefused
 from memory.db import Database, make_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PAGES = 256  # copied at once: a mebibyte
 LOG, INDEX = "-wal", "-shm"  # SQLite's names for what belongs to a database
@@ -24,23 +24,33 @@ def copy(db: Database, target: Path, progress: Callable[[int, int], object]) -> 
 
     Returns what the copy holds. `progress` is called with the pages that are copied and all pages. Nobody
     waits for the copy: it reads a snapshot. Without one SQLite would begin anew at each write of another
-    process, and under load never end. Raises StoreRefused if the copy is not whole.
+    process, and under load never end. Raises StoreRefused if the copy is not whole or cannot be written.
     """
     make_private(target)
-    with closing(sqlite3.connect(target, isolation_level=None)) as there:
+    with closing(sqlite3.connect(target, isolation_level=None)) as there, _written():
+        there.execute("PRAGMA journal_mode=MEMORY")  # if the disk gets full, no other file is left
         with db.read() as tx:
             tx.exec_driver_sql("SELECT count(*) FROM sqlite_schema").one()  # the snapshot begins here
             here = tx.connection.driver_connection
             assert isinstance(here, sqlite3.Connection)
             contents = read_contents(tx, SECRET)
             here.backup(there, pages=PAGES, progress=lambda _, left, all_: progress(all_ - left, all_))
-        there.execute("PRAGMA journal_mode=DELETE")  # a backup is one file
+        there.execute("PRAGMA journal_mode=MEMORY")  # no log: a backup is one file
         there.execute("PRAGMA secure_delete=ON")
         for table in SECRET & {name for (name,) in there.execute("SELECT name FROM sqlite_schema")}:
             there.execute(f'DELETE FROM "{table}"')  # noqa: S608 - a name of ours
         if damage := damage_of(there):
             raise StoreRefused(f"{db.engine.url.database} is damaged, and so would be its backup: {damage}")
     return contents
+
+
+@contextmanager
+def _written() -> Iterator[None]:
+    """Name what SQLite says, mostly that the disk is full."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreRefused(f"the backup cannot be written: {error}") from error
 
 
 def damage_of(connection: sqlite3.Connection) -> str:

@@ -71,6 +71,8 @@ def restore(
 
     if not file.exists():
         raise click.UsageError(f"There is no {file}.")
+    if file.is_dir() and not everything:
+        raise click.UsageError(f"{file} is a folder. If `db backup --all` made it, add --all.")
     if everything and not only_check:
         _place_settings(app, file)
     database = folder.database_in(file) if everything else file

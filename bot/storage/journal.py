@@ -72,6 +72,11 @@ def merge_database(path: Path, tx: Tx) -> int:
     return salted_file.merge(path, MAGIC, JournalUnavailable, salts, lines)
 
 
+def examine(path: Path) -> None:
+    """Raises JournalUnavailable if what stands there is no journal."""
+    SaltedFile(path, MAGIC, JournalUnavailable)
+
+
 def is_shared(db: Database) -> bool:
     """Whether the database has a journal, too."""
     with db.read() as tx:

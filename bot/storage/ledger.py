@@ -55,6 +55,11 @@ def merge_database(path: Path, tx: Tx) -> int:
     return salted_file.merge(path, MAGIC, LedgerUnavailable, salts, [" ".join(row) for row in rows])
 
 
+def examine(path: Path) -> None:
+    """Raises LedgerUnavailable if what stands there is no ledger."""
+    SaltedFile(path, MAGIC, LedgerUnavailable)
+
+
 class Ledger:
     """Open (or make) the ledger at `path`, with the salt of the database if `db` is PostgreSQL.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,27 @@ def test_a_damaged_database_gives_no_backup(lite, tmp_path):
     with pytest.raises(StoreRefused, match="damaged"):
         making.make(db, tmp_path / "copy", NOW)
     assert names(tmp_path) == []
+
+
+@contextmanager
+def files_of_at_most(size):
+    """What writes more to a file fails, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_backup_that_does_not_fit_is_told_and_leaves_nothing(lite_store, share):
+    whole = lite_store.back_up().size
+    lite_store.file.unlink()
+    manifest.path_of(lite_store.file).unlink()
+    with files_of_at_most(int(whole * share)), pytest.raises(StoreRefused, match="cannot be written"):
+        lite_store.back_up()
+    assert names(lite_store.file.parent) == []
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ from bot.storage import presence
 from bot.storage.ledger import Ledger
 from bot.storage.ledger_entries import EntryKind
 from memory.db import Database
+from memory.errors import DatabaseUnavailable
 
 NOTE = "lives in Lisbon"
 NOTHING = Erasures(0, 0, 0, 0)
@@ -68,6 +69,17 @@ def test_a_backup_is_checked_and_nothing_is_changed(store, tmp_path):
     assert {finding.ok for finding in report.findings} == {True}
     assert [(path.name, path.read_bytes()) for path in sorted(store.folder.glob("[jl]*"))] == before
     assert store.harness.notes(BEN) == [NOTE]
+
+
+@pytest.mark.parametrize("name", ["ledger", "journal"])
+@pytest.mark.parametrize("broken", [Path.touch, Path.mkdir, lambda path: path.symlink_to(path)])
+def test_a_ledger_or_journal_that_cannot_be_read_is_told_by_its_place(lite_store, name, broken):
+    lite_store.back_up()
+    path = lite_store.folder / name
+    path.unlink()
+    broken(path)
+    with pytest.raises(DatabaseUnavailable, match=str(path)):
+        restoring.check(lite_store.file, lite_store.site)
 
 
 def test_what_was_there_then_is_there_again_and_what_stood_is_kept(store):

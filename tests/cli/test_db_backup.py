@@ -133,7 +133,7 @@ def test_a_folder_that_cannot_be_finished_is_not_left(bot):
         (("backup", "scrubjay.toml"), "exists already"),
         (("backup", "--all", "data"), "exists already"),
         (("restore", "nothing", "--check"), "There is no nothing"),
-        (("restore", "data", "--check"), "Is a directory"),
+        (("restore", "data", "--check"), "add --all"),
         (("restore", "scrubjay.toml", "--check"), "neither an SQLite database nor"),
         (("restore", "--all", "data/chat", "--check"), "is no folder of"),
         (("move", "--to", "sqlite:///other.db"), "from SQLite"),
