@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import asynccontextmanager
 from functools import cached_property
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from bot.log import log_bug
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from bot.config.address import Address
     from bot.config.settings import Settings
     from bot.health.exposition import Exposition
     from bot.health.systemd import Systemd
@@ -70,7 +72,7 @@ class Health:
         """Serve the pages and tell systemd, as far as it is set. Raises OSError if the address is taken."""
         server = Server({"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics})
         if self._settings.health_address is not None:
-            log.info("health.serving", address=await server.start(self._settings.health_address))
+            log.info("health.serving", address=await _start(server, self._settings.health_address))
         telling = asyncio.create_task(self._tell(self._systemd)) if self._systemd else None
         try:
             yield
@@ -147,6 +149,14 @@ class Health:
                     systemd.tell(READY=1)
                 systemd.tell(STATUS=vitals.summary())
             await asyncio.sleep(systemd.interval if ready else START_SECONDS)
+
+
+async def _start(server: Server, address: Address) -> str:
+    try:
+        return await server.start(address)
+    except OSError as error:
+        why = f"`health` cannot be served at {address}: {os.strerror(error.errno or 0)}"
+        raise OSError(error.errno, why) from error
 
 
 def _prolong(systemd: Systemd, *, ready: bool) -> None:

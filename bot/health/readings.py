@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.health.vitals import Stored
+from bot.log import told
 from bot.storage import vitals
 from memory.db import DATABASE_ERRORS
 
@@ -56,7 +57,7 @@ class Readings:
             self._latest = await asyncio.to_thread(self._stored)
         except (SQLAlchemyError, OSError, *DATABASE_ERRORS) as error:
             self._latest = None
-            log.warning("health.database_trouble", error=type(error).__name__)
+            log.warning("health.database_trouble", error=told(error))
         finally:
             self._read_at, self._task = self._monotonic(), None
 

@@ -240,7 +240,8 @@ class EventHandler:
     def _handle_account(self, tx: Tx, event: AccountChanged, now: datetime) -> datetime | None:
         status = None if event.active else event.status
         if event.did == self.bot_did or status not in {*HIDING_STATUSES, None}:
-            log.warning("account.trouble", did=event.did, status=event.status, active=event.active)
+            if not event.active:
+                log.warning("account.trouble", did=event.did, status=event.status)
             return None
         if not self.memory.people.set_status(tx, event.did, status, event.at):
             return None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.events import Gap
-from bot.log import log_bug
+from bot.log import log_bug, told
 from bot.storage import cursors
 from memory import crash
 from memory.db import DATABASE_ERRORS
@@ -56,7 +56,7 @@ class Listener:
             try:
                 return await asyncio.to_thread(self.handle, event)
             except DATABASE_ERRORS as error:
-                log.warning("listener.database_trouble", error=type(error).__name__)
+                log.warning("listener.database_trouble", error=told(error))
                 await asyncio.sleep(DATABASE_RETRY)
             except Exception as error:
                 if isinstance(event, Gap):

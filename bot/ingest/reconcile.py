@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.errors import NetworkError
-from bot.log import log_bug
+from bot.log import log_bug, told
 from bot.storage import cursors, edits, gaps
 from bot.streams import notifications
 from memory.db import DATABASE_ERRORS
@@ -55,10 +55,8 @@ class Reconciler:
                 await self.services.read(partial(self.handler.load_tracked, since=since))
                 last, whole = now, now if since is None else whole
                 await self.reconcile()
-            except NetworkError as error:  # no AppView, or none that answers
-                log.warning("reconcile.skipped", error=str(error))
-            except DATABASE_ERRORS as error:
-                log.warning("reconcile.skipped", error=type(error).__name__)
+            except (NetworkError, *DATABASE_ERRORS) as error:  # no AppView, or none that answers
+                log.warning("reconcile.skipped", error=told(error))
             await wakeup.wait()
 
     async def reconcile(self) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.log import told
 from bot.privacy.erasure import erase_outside_memory, forget_some_mentions
 from bot.storage import redaction, sources, stances, turns
 from bot.storage.spending_days import roll_up
@@ -113,4 +114,4 @@ async def run_retention(
         try:
             await asyncio.to_thread(apply_retention, db, memory, ledger, journal, policy, clock())
         except DATABASE_ERRORS as error:
-            log.warning("memory.not_retained", error=type(error).__name__)
+            log.warning("memory.not_retained", error=told(error))

@@ -26,6 +26,7 @@ SALT_BYTES = 32
 SALT = re.compile(rf"[0-9a-f]{{{2 * SALT_BYTES}}}")
 FURTHER = "+ "
 FURTHER_SALT = re.compile(rb"\n\+ ([0-9a-f]{64})(?=\n)")
+HEAD_BYTES = 200  # the head has fewer
 BLOCK = 1 << 23  # bytes that are read at a time
 
 
@@ -39,19 +40,24 @@ class SaltedFile:
         self, path: Path, magic: str, unavailable: type[DatabaseUnavailable], salt: str = ""
     ) -> None:
         self._path = path
+        self._magic = magic
         self._unavailable = unavailable
         self._lock = Lock()
-        self.salts: list[str] = []  # that of `hash` first
         with self._named_errors():
             if not path.exists():
                 _create(path, f"{magic} {salt or new_salt()}\n")
-            with path.open("rb") as file:
-                head = file.readline()
-        self._read_to = len(head)
+        self._open()
+
+    def _open(self) -> None:
+        """Read the head. What comes after it is not read yet."""
+        head = self._head()
         found, _, own = head.decode(errors="replace").strip().partition(" ")
-        if found != magic or not SALT.fullmatch(own):
-            raise unavailable(f"{path} does not begin with {magic!r}; move it away to begin a new one")
-        self.salts.insert(0, own)
+        if found != self._magic or not SALT.fullmatch(own):
+            raise self._unavailable(
+                f"{self._path} does not begin with {self._magic!r}; move it away to begin a new one"
+            )
+        self._opened_with, self._read_to = head, len(head)
+        self.salts = [own]  # that of `hash` first
 
     @property
     def salt(self) -> str:
@@ -85,12 +91,15 @@ class SaltedFile:
     def read_on(self, take: Callable[[bytes], object]) -> None:
         """Give `take` the whole lines written since the last call, many at once, whatever thread calls.
 
-        A line without its newline is read later.
+        A line without its newline is read later. Of a file that was replaced all lines are read.
         """
         with self._named_errors():
-            if self._path.stat().st_size == self._read_to:  # far cheaper than opening it
-                return
+            size = self._path.stat().st_size
+        if size == self._read_to:  # far cheaper than opening it
+            return
         with self._lock:
+            if size < self._read_to or self._head() != self._opened_with:
+                self._open()
             for block in self.blocks(self._read_to):
                 self._note_salts(block)
                 take(block)
@@ -109,6 +118,10 @@ class SaltedFile:
         found: list[bytes] = []
         self.read_on(lambda block: found.extend(FURTHER_SALT.sub(b"", b"\n" + block).split(b"\n")[1:-1]))
         return [line.decode(errors="replace") for line in found]
+
+    def _head(self) -> bytes:
+        with self._named_errors(), self._path.open("rb") as file:
+            return file.readline(HEAD_BYTES)
 
     def _note_salts(self, block: bytes) -> None:
         new = dict.fromkeys(salt.decode() for salt in FURTHER_SALT.findall(b"\n" + block))

@@ -1,5 +1,6 @@
 import errno
 import multiprocessing
+import shutil
 
 import pytest
 from sqlalchemy import func, select
@@ -62,6 +63,38 @@ def test_a_line_cut_by_a_power_failure_harms_no_other(tmp_path):
 
     assert again.has(EntryKind.ANSWERED, URI)
     assert again.has(EntryKind.ERASED, URI)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_a_ledger_that_is_replaced_meanwhile_is_read_from_its_beginning(tmp_path, in_place):
+    """By an older copy, with an editor or with `cp`."""
+    ledger, other = Ledger(tmp_path / "ledger", Clock()), Ledger(tmp_path / "other", Clock())
+    ledger.add(EntryKind.ANSWERED, URI, f"{URI}3", f"{URI}4")
+    other.add(EntryKind.ANSWERED, SECOND)
+    if in_place:
+        shutil.copyfile(tmp_path / "other", tmp_path / "ledger")
+    else:
+        (tmp_path / "other").replace(tmp_path / "ledger")
+
+    assert ledger.has(EntryKind.ANSWERED, SECOND)
+    ledger.add(EntryKind.ANSWERED, URI)
+    again = Ledger(tmp_path / "ledger", Clock())
+    assert [again.has(EntryKind.ANSWERED, uri) for uri in (URI, SECOND)] == [True, True]
+
+
+@pytest.mark.parametrize("broken", [lambda path: path.unlink(), lambda path: path.write_bytes(b"garbage\n")])
+def test_a_ledger_that_breaks_meanwhile_is_told_and_waited_for(tmp_path, broken):
+    ledger = Ledger(tmp_path / "ledger", Clock())
+    ledger.add(EntryKind.ANSWERED, URI)
+    kept = (tmp_path / "ledger").read_bytes()
+    broken(tmp_path / "ledger")
+    for call in (ledger.add, ledger.has):
+        with pytest.raises(LedgerUnavailable, match=str(tmp_path / "ledger")):
+            call(EntryKind.ANSWERED, SECOND)
+    (tmp_path / "ledger").write_bytes(kept)
+    ledger.add(EntryKind.ANSWERED, SECOND)
+
+    assert (ledger.has(EntryKind.ANSWERED, URI), ledger.has(EntryKind.ANSWERED, SECOND)) == (True, True)
 
 
 def test_what_is_no_ledger_is_not_overwritten(tmp_path):
