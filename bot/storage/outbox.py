@@ -27,10 +27,9 @@ PARTS = (
     .where(OUTBOX.c.mention_uri.in_(bindparam("uris", expanding=True)))
     .order_by(OUTBOX.c.mention_uri, OUTBOX.c.part)
 )
-TIMES = select(MentionRow.post_at, MentionRow.did).where(
-    MentionRow.post_at > bindparam("since"),
-    MentionRow.state.in_(PLANNED),
-    MentionRow.uri != bindparam("this"),
+# The state is looked at afterwards: SQLite would take its index, and read all that was ever answered.
+TIMES = select(MentionRow.post_at, MentionRow.did, MentionRow.state).where(
+    MentionRow.post_at > bindparam("since"), MentionRow.uri != bindparam("this")
 )
 
 if TYPE_CHECKING:
@@ -105,7 +104,8 @@ def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
 def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
     lock(tx, "slots")
     since = earliest - max(pace.spacing, pace.person_spacing)
-    planned = tx.execute(TIMES, {"since": since, "this": mention.uri}).all()
+    later = tx.execute(TIMES, {"since": since, "this": mention.uri})
+    planned = [row for row in later if row.state in PLANNED]
     to_person = [row.post_at for row in planned if row.did == mention.did]
     return pacing.post_at(earliest, [row.post_at for row in planned], to_person, pace)
 

@@ -49,8 +49,9 @@ def by_day(tx: Tx, since: datetime) -> list[Day]:
 
 
 def _refusals(tx: Tx, since: datetime) -> dict[str, Counter[str]]:
+    refused = MentionRow.state.concat("").in_(REFUSED)  # else SQLite takes the index of all ever refused
     ended = select(MentionRow.ended_at, MentionRow.state, MentionRow.why).where(
-        MentionRow.state.in_(REFUSED), MentionRow.ended_at >= since
+        MentionRow.ended_at >= since, refused
     )
     days: dict[str, Counter[str]] = defaultdict(Counter)
     for at, state, why in tx.execute(ended):

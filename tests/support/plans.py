@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 
+from bot.domain.mention import OUTCOMES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -21,6 +23,9 @@ SMALL = frozenset(
 )
 FEW = frozenset({"ix_gate_hidden"})  # an index of few rows, which may be read whole
 SCAN = re.compile(r"^SCAN (?P<name>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")
+# All mentions of a state that is an outcome are nearly all there are, though an index finds them.
+OF_A_STATE = re.compile(r"^SEARCH mention USING (COVERING )?INDEX \w+ \(state=\?\)$")
+ENDED = set(map(str, OUTCOMES))
 # what is no table: lanes and `standing` are subqueries of one row, and `answers` end at a limit
 INTERNAL = (
     r"SCAN (CONSTANT ROW|\d+ CONSTANT ROWS|\(subquery|json_each|anon_"
@@ -59,7 +64,12 @@ def _of_sqlite(db: Database, statement: str, values: Any) -> list[str]:
     with db.engine.connect() as tx:
         steps = [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     found = []
+    set_to, _, _ = statement.partition("WHERE")
+    asked = set(map(str, (values or ())[set_to.count("?") :]))
+    ended = "LIMIT" not in statement and asked & ENDED
     for step in steps:
+        if ended and OF_A_STATE.match(step):
+            found.append(step)
         scan = SCAN.match(step)
         if scan is None or re.match(INTERNAL, step) or scan["name"] in SMALL:
             continue
