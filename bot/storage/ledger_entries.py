@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LINE = re.compile(rb"^[ae] [0-9a-f]{64} \d{4}-[01]\d-[0-3]\d\n", re.MULTILINE)
 FIELDS = np.dtype([("kind", "S1"), ("1", "S1"), ("hash", "S64"), ("2", "S1"), ("day", "S10"), ("3", "S1")])
-MANY = 20_000  # entries in full, before those of earlier days are packed
+MANY = 20_000  # new entries in full, before those of earlier days are packed
 HALF = 24  # bits of a sum's 48: so many can be added up exactly as floating point numbers
 Key = tuple[str, str]  # kind and hash
 
@@ -37,6 +37,7 @@ class Entries:
 
     def __init__(self) -> None:
         self.recent: dict[Key, str] = {}
+        self._most_recent = MANY
         self._packed: dict[EntryKind, Packed] = dict.fromkeys(
             EntryKind, (np.empty(0, np.uint64), np.empty(0, np.uint32))
         )
@@ -53,9 +54,10 @@ class Entries:
             rows = rows[rows["day"] >= recent.encode()]
         for key, day in map(parse, rows.view("S78").tolist()):
             self.recent[key] = max(day, self.recent.get(key, ""))
-        if len(self.recent) > MANY:
+        if len(self.recent) > self._most_recent:
             self._pack(self._recent_rows())
             self.recent = {key: day for key, day in self.recent.items() if day >= recent}
+            self._most_recent = len(self.recent) + MANY
 
     def day_of(self, key: Key) -> str:
         """The latest day of this entry, or nothing."""

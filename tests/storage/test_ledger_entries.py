@@ -68,3 +68,16 @@ def test_sums_of_many_are_exact():
     entries.add(b"".join(map(line, lines)), oldest=OLDEST, recent=RECENT)
 
     assert entries.sums() == Counter({RECENT: sum(number(*each[:2]) for each in lines)})
+
+
+def test_one_line_more_on_a_day_of_very_many_packs_nothing(monkeypatch):
+    """Erasures may be as many."""
+    monkeypatch.setattr(ledger_entries, "MANY", 100)
+    entries, packed = Entries(), []
+    lines = [line(("e", f"{each:064x}", RECENT)) for each in range(250)]
+    entries.add(b"".join(lines[:200]), oldest=OLDEST, recent=RECENT)
+    monkeypatch.setattr(Entries, "_pack", lambda _, rows: packed.append(len(rows)))
+    for each in lines[200:]:
+        entries.add(each, oldest=OLDEST, recent=RECENT)
+
+    assert packed == []
