@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -265,12 +266,16 @@ def _hide(services: Services, tx: Tx, claim: Claim, answer_uri: str) -> None:
 
 def _withdraw_if_ended(services: Services, claim: Claim, rkey: str, tx: Tx) -> None:
     """Add a job that deletes the part, if the mention was ended between the last check and the put."""
-    try:
-        ended = views.entry(tx, claim.mention.uri).state in {State.DECLINED, State.EXPIRED}
-    except NotFound:  # erased
-        ended = True
-    if ended:
+    if _state_of(services, tx, claim.mention.uri) in {State.DECLINED, State.EXPIRED, None}:
         jobs.add(tx, JobKind.WITHDRAW, rkey, services.clock())
+
+
+def _state_of(services: Services, tx: Tx, uri: str) -> State | None:
+    """None if nothing is left of the mention. If its author was forgotten it has another name."""
+    for name in (uri, *services.ledger.pseudonyms(uri)):
+        with suppress(NotFound):
+            return views.entry(tx, name).state
+    return None
 
 
 def _make_record(services: Services, claim: Claim, part: Part, parent: StrongRef) -> str:

@@ -16,6 +16,8 @@ from support.harness import Harness
 from bot.domain.limits import Pace
 from bot.domain.mention import State
 from bot.errors import TransientNetworkError
+from bot.privacy.erasure import erase
+from bot.storage import views
 from bot.storage.ledger import Ledger
 from bot.storage.tables import MentionRow
 from bot.worker.worker import Worker
@@ -146,6 +148,36 @@ def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, 
     harness.run_jobs()
 
     assert harness.network.posts(ME) == []
+
+
+@pytest.mark.parametrize("text", ["hello", "forget me"])
+def test_what_another_worker_answered_stands_though_its_asker_is_forgotten(db, tmp_path, monkeypatch, text):
+    """Who was frozen after the put finds the mention under another name."""
+    harness = paced(db, tmp_path)
+    ref = harness.say(ANA, text)
+    put = harness.network.put
+
+    async def frozen(*arguments):
+        monkeypatch.setattr(harness.network, "put", put)
+        posted = await put(*arguments)
+        harness.clock.forward(minutes=1)  # longer than the lease
+        other = Worker("other", harness.services, harness.scheduler, lambda: 0.5)
+        assert await other.work()
+        if text == "hello":
+            with harness.services.db.write() as tx:
+                parts = harness.services
+                erase(tx, parts.memory, parts.ledger, parts.journal, ANA, harness.clock())
+        return posted
+
+    monkeypatch.setattr(harness.network, "put", frozen)
+    live(harness, 20)
+    harness.clock.forward(minutes=2)
+    harness.run_jobs()
+
+    (name,) = harness.services.ledger.pseudonyms(ref.uri)
+    with db.read() as tx:
+        assert views.entry(tx, name).state is State.ANSWERED
+    assert len(harness.replies(ref)) == 1
 
 
 @pytest.mark.slow
