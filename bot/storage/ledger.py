@@ -136,7 +136,7 @@ class Ledger:
             lines = (line for block in self._file.blocks() for line in LINE.findall(block))
             known = ((key, day) for key, day in map(parse, lines) if self._entries.day_of(key) == day)
         else:
-            known = ((key, day) for key, day in self._entries.recent.items())
+            known = ((key, day) for key, day in self._entries.recent.copy().items())
         for key, day in known:
             if day in found:
                 found[day].add(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from enum import StrEnum
+from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -36,6 +37,7 @@ class Entries:
     """
 
     def __init__(self) -> None:
+        self._lock = Lock()  # what is packed by one thread must not be lost to another
         self.recent: dict[Key, str] = {}
         self._most_recent = MANY
         self._packed: dict[EntryKind, Packed] = dict.fromkeys(
@@ -86,22 +88,24 @@ class Entries:
     def recent_sums(self) -> Counter[str]:
         """The same of the last days only, and sooner made."""
         found: Counter[str] = Counter()
-        for (kind, digest), day in self.recent.items():
+        for (kind, digest), day in self.recent.copy().items():
             found[day] += int(digest[_packed_digits(kind)], 16) >> 16
         return found
 
     def _recent_rows(self) -> NDArray[np.void]:
-        lines = (f"{' '.join(key)} {day}\n".encode() for key, day in self.recent.items())
+        lines = (f"{' '.join(key)} {day}\n".encode() for key, day in self.recent.copy().items())
         return np.frombuffer(b"".join(lines), FIELDS)
 
     def _pack(self, rows: NDArray[np.void]) -> None:
         each, place = np.unique(rows["day"], return_inverse=True)
         dates = np.array([int(day.replace(b"-", b"")) for day in each.tolist()], np.uint32)[place]
-        for kind, (hashes, days) in self._packed.items():
+        for kind in EntryKind:
             of_kind = rows["kind"] == kind.encode()
             digits = rows["hash"][of_kind].view("S1").reshape(-1, 64)[:, _packed_digits(kind)]
             new = np.frombuffer(bytes.fromhex(digits.tobytes().decode()), ">u8").astype(np.uint64)
-            self._packed[kind] = _latest(np.append(hashes, new), np.append(days, dates[of_kind]))
+            with self._lock:
+                hashes, days = self._packed[kind]
+                self._packed[kind] = _latest(np.append(hashes, new), np.append(days, dates[of_kind]))
 
 
 def parse(line: bytes) -> tuple[Key, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, timedelta
+from threading import Event, Thread
 
 import pytest
 from hypothesis import given
@@ -64,7 +65,10 @@ def test_what_has_the_same_beginning_is_another_entry():
 
 
 def test_sums_of_many_are_exact():
-    entries, lines = Entries(), [("a", f"{2**48 - 1 - each:012x}{each:052x}", RECENT) for each in range(5000)]
+    entries, lines = (
+        Entries(),
+        [("a", f"{2**48 - 1 - each:012x}{each:052x}", RECENT) for each in range(20_000)],
+    )
     entries.add(b"".join(map(line, lines)), oldest=OLDEST, recent=RECENT)
 
     assert entries.sums() == Counter({RECENT: sum(number(*each[:2]) for each in lines)})
@@ -81,3 +85,24 @@ def test_one_line_more_on_a_day_of_very_many_packs_nothing(monkeypatch):
         entries.add(each, oldest=OLDEST, recent=RECENT)
 
     assert packed == []
+
+
+def test_sums_are_made_while_another_thread_adds_entries(monkeypatch):
+    monkeypatch.setattr(ledger_entries, "MANY", 15_000)
+    entries, ends = Entries(), Event()
+    lines = [line(("a", f"{each:064x}", RECENT)) for each in range(20_000)]
+
+    def add():
+        for first in range(0, len(lines), 20):
+            entries.add(b"".join(lines[first : first + 20]), oldest=OLDEST, recent=RECENT)
+        ends.set()
+
+    thread = Thread(target=add)
+    thread.start()
+    while not ends.is_set():
+        entries.recent_sums()
+        entries.sums()
+    thread.join()
+
+    assert entries.sums() == Counter({RECENT: sum(number("a", f"{each:064x}") for each in range(20_000))})
+    assert all(entries.day_of(("a", f"{each:064x}")) for each in range(20_000))
