@@ -172,3 +172,8 @@ class LedgerUnavailable(DatabaseUnavailable):
 
 class JournalUnavailable(DatabaseUnavailable):
     """The journal of erasures cannot be read or written:"""
+
+
+def told(error: Exception) -> str:
+    """What our own errors say; of others the type only, for their message may hold a person's words."""
+    return str(error) if isinstance(error, (ScrubjayError, DatabaseUnavailable)) else type(error).__name__

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from bot.errors import ScrubjayError
-from memory.errors import DatabaseUnavailable
-
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
     from typing import TextIO
@@ -23,11 +20,6 @@ if TYPE_CHECKING:
 
 SECRET = re.compile(r"password|secret|authorization|cookie|jwt|session(?!s)|token(?!s)", re.IGNORECASE)
 OWN_LOGGERS = ("bot", "memory")
-
-
-def told(error: Exception) -> str:
-    """What our own errors say; of others the type only, for their message may hold a person's words."""
-    return str(error) if isinstance(error, (ScrubjayError, DatabaseUnavailable)) else type(error).__name__
 
 
 def log_bug(event: str, error: Exception, **fields: object) -> None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.errors import told
 from bot.health.vitals import Stored
-from bot.log import told
 from bot.storage import vitals
 from memory.db import DATABASE_ERRORS
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.domain.events import Gap
-from bot.log import log_bug, told
+from bot.errors import told
+from bot.log import log_bug
 from bot.storage import cursors
 from memory import crash
 from memory.db import DATABASE_ERRORS

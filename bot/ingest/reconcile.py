@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.errors import NetworkError
-from bot.log import log_bug, told
+from bot.errors import NetworkError, told
+from bot.log import log_bug
 from bot.storage import cursors, edits, gaps
 from bot.streams import notifications
 from memory.db import DATABASE_ERRORS

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.log import told
+from bot.errors import told
 from bot.privacy.erasure import erase_outside_memory, forget_some_mentions
 from bot.storage import redaction, sources, stances, turns
 from bot.storage.spending_days import roll_up
