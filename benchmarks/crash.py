@@ -212,7 +212,7 @@ class Trial:
             time.sleep(0.5)
 
     def _is_withdrawing(self) -> bool:
-        """Who dies over a job leaves it to others after its lease of five minutes only."""
+        """Who dies over a job leaves it to others only when its lease is over."""
         with suppress(*IN_TROUBLE), self._db.read() as tx:
             return tx.scalar(select(JobRow.kind).where(JobRow.kind == JobKind.WITHDRAW).limit(1)) is not None
         return True

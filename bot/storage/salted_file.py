@@ -93,12 +93,10 @@ class SaltedFile:
 
         A line without its newline is read later. Of a file that was replaced all lines are read.
         """
-        with self._named_errors():
-            size = self._path.stat().st_size
-        if size == self._read_to:  # far cheaper than opening it
+        if self._size() == self._read_to:  # far cheaper than opening it
             return
         with self._lock:
-            if size < self._read_to or self._head() != self._opened_with:
+            if self._size() < self._read_to or self._head() != self._opened_with:
                 self._open()
             for block in self.blocks(self._read_to):
                 self._note_salts(block)
@@ -118,6 +116,10 @@ class SaltedFile:
         found: list[bytes] = []
         self.read_on(lambda block: found.extend(FURTHER_SALT.sub(b"", b"\n" + block).split(b"\n")[1:-1]))
         return [line.decode(errors="replace") for line in found]
+
+    def _size(self) -> int:
+        with self._named_errors():
+            return self._path.stat().st_size
 
     def _head(self) -> bytes:
         with self._named_errors(), self._path.open("rb") as file:
