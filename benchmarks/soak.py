@@ -167,7 +167,7 @@ class Soak(Trial):
         sizes: dict[str, dict[str, float]] = {}
         try:
             for number, name in enumerate(self._in_turn(began + minutes * 60)):
-                print(f"{time.strftime('%T')}, {len(self.asked)} mentions: {name}", file=sys.stderr)
+                self._tell(name)
                 next_at = time.monotonic() + 2 * self._troubled
                 self.troubles[name]()
                 self.hits[name] += 1
@@ -183,6 +183,11 @@ class Soak(Trial):
         sizes["end"] = self._sizes()
         self._first.stop()
         return sizes
+
+    def _tell(self, trouble: str) -> None:
+        process, rss = self._first.pid, self._sizes()["rss_mb"]  # a process that was killed begins small
+        told = f"{len(self.asked)} mentions, process {process}: {rss} MB; {trouble}"
+        print(f"{time.strftime('%T')}, {told}", file=sys.stderr)
 
     def _in_turn(self, ends: float) -> Iterator[str]:
         """The troubles in an order that chance makes anew each time they are through."""

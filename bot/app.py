@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import structlog
 
-from bot import factory
+from bot import clock, factory
 from bot.errors import NetworkError
 from bot.health.health import Health
 from bot.health.systemd import of_environment
@@ -23,7 +23,7 @@ from bot.ingest.reconcile import Reconciler
 from bot.privacy.reapplying import apply_journal
 from bot.privacy.retention import in_batches, run_retention
 from bot.scheduler import Scheduler
-from bot.storage import cursors, mentions, turns, wakeups
+from bot.storage import cursors, mentions, turns, waits, wakeups
 from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS
@@ -46,6 +46,7 @@ CHECK_ACCOUNT_EVERY = timedelta(hours=1)
 EXCHANGE_LEDGER_EVERY = timedelta(minutes=1)
 EXCHANGE_JOURNAL_EVERY = timedelta(hours=1)
 DAY = timedelta(days=1)
+WATCH_CLOCK_EVERY = 1.0  # seconds
 SCRUB_EVERY = timedelta(seconds=1)
 ZEITGEIST_EVERY = timedelta(minutes=5)
 ZEITGEIST_REST = 20  # times as long as it took
@@ -161,6 +162,7 @@ def _background(
         yield Listener(stream, services.db, handler, services.clock, scheduler.wake_at).run()
         wakeup = scheduler.every("reconcile", timedelta(seconds=settings.reconcile_every))
         yield Reconciler(services, handler, scheduler.wake_at).serve(wakeup)
+    yield _watch_clock(services, scheduler)
     yield _expire_turns(services)
     yield _check_account(services, scheduler)
     if not services.db.is_sqlite:
@@ -173,6 +175,25 @@ def _background(
             yield wakeups.listen(services.db, scheduler.wake_at, services.clock)
         yield _refresh_zeitgeist(services, scheduler)
         yield _run_retention(settings, services, scheduler)
+
+
+async def _watch_clock(services: Services, scheduler: Scheduler) -> None:
+    """Let nothing wait for a time of a clock that was ahead: of this process, or of one before it."""
+    watch, wrong = clock.Watch(services.clock), False
+    with suppress(*DATABASE_ERRORS):
+        wrong = await services.read(partial(waits.are_ahead, now=services.clock()))
+    while True:
+        if back := watch.went_back():
+            log.warning("clock.went_back", seconds=round(back.total_seconds()))
+            scheduler.wake_all()
+        wrong = wrong or back is not None
+        with suppress(*DATABASE_ERRORS):  # tried again in a second
+            if wrong:
+                lease, now = services.options.lease, services.clock()
+                waited = await services.write(partial(waits.end_all, now=now, lease=lease))
+                log.warning("clock.waits_ended", mentions=waited)
+                wrong = False
+        await asyncio.sleep(WATCH_CLOCK_EVERY)
 
 
 async def _expire_turns(services: Services) -> None:

@@ -175,7 +175,8 @@ def make_brain(settings: Settings) -> Brain:
     """The brain of these settings, guarded, not started yet. Raises SettingsError."""
     options = BRAIN_OPTIONS.get(settings.brain)
     brain = brains.make(settings.brain, options(settings) if options else None)
-    return Guarded(brain, timeout=timedelta(seconds=settings.brain_timeout + TIMEOUT_GRACE), clock=clock.now)
+    timeout = timedelta(seconds=settings.brain_timeout + TIMEOUT_GRACE)
+    return Guarded(brain, timeout=timeout, clock=clock.steady())
 
 
 def make_limits(settings: Settings) -> Limits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.jobstores.memory import MemoryJobStore
@@ -16,7 +16,6 @@ from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
 RESOLUTION = timedelta(milliseconds=100)  # at most ten wakeups a second, however many mentions come
 MANY = 100  # wakeups of one moment, after the loop stood still: each only sets an event
@@ -61,6 +60,12 @@ class Scheduler:
         slot = int(when.timestamp() / step) + 1
         trigger = DateTrigger(when - timedelta(seconds=when.timestamp() % step) + RESOLUTION)
         self._scheduler.add_job(self._wake, trigger, id=f"wakeup-{slot}", replace_existing=True)
+
+    def wake_all(self) -> None:
+        """Wake everybody now, and count all intervals from now: the clock that set their times was ahead."""
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=now)
 
     async def wait(self) -> None:
         """Return at the next wakeup, or at once if there was one since the last wait."""

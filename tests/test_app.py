@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from support.backup import backup, restore
-from support.factory import ANA
+from support.factory import ANA, NO_PAUSE
 from support.harness import REMEMBER, REPLY, Harness, ScriptedBrain
 from support.memory_people import receipt as memory_receipt
 
@@ -15,6 +16,7 @@ from bot import app
 from bot.config.settings import load
 from bot.domain.events import PostCreated
 from bot.domain.mention import State
+from bot.storage import mentions
 from memory.db import Database
 from memory.model import Remember
 
@@ -47,6 +49,11 @@ def heard(harness, text):
     return ref, PostCreated(1, ref, ANA, post.record, harness.clock())
 
 
+def is_known(harness, ref):
+    with harness.services.db.read() as tx:
+        return mentions.uris_of(tx, ANA) == [ref.uri]
+
+
 async def until(true):
     for _ in range(200):
         if true():
@@ -65,6 +72,32 @@ async def test_what_is_heard_is_answered_and_a_stop_ends_it(db, tmp_path):
     await asyncio.wait_for(serving, 10)
 
     assert harness.entry(ref).state == State.ANSWERED
+
+
+async def test_a_mention_heard_under_a_clock_that_is_set_back_is_answered(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    harness.clock.forward(hours=1)
+    ref, event = heard(harness, "hi")
+    stopping = asyncio.Event()
+    slow = replace(harness.services, pace=replace(NO_PAUSE, think_delay=timedelta(minutes=1)))
+    serving = asyncio.create_task(app.serve(settings(), slow, Replayed(event), stopping))
+    await until(lambda: is_known(harness, ref))
+    harness.clock.forward(hours=-1)
+    await until(lambda: harness.entry(ref).state == State.ANSWERED)
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
+
+
+async def test_a_mention_heard_under_a_clock_that_was_set_back_before_the_start_is_answered(db, tmp_path):
+    harness = Harness(db, tmp_path)
+    harness.clock.forward(hours=1)
+    ref = harness.say(ANA, "hi")
+    harness.clock.forward(hours=-1)
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(app.serve(settings(), harness.services, Replayed(), stopping))
+    await until(lambda: harness.entry(ref).state == State.ANSWERED)
+    stopping.set()
+    await asyncio.wait_for(serving, 10)
 
 
 async def test_the_zeitgeist_is_computed_when_the_bot_starts(db, tmp_path):

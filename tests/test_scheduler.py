@@ -91,6 +91,29 @@ async def test_a_loop_that_stood_still_is_not_told_of_wakeups_that_were_skipped(
     scheduler.stop()
 
 
+async def test_a_clock_that_was_set_back_stops_no_interval(monkeypatch):
+    ahead = timedelta(hours=1)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + ahead
+
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", Clock)
+    scheduler = Scheduler(SOON)
+    scheduler.start()
+    assert await rings(scheduler, 10)
+    ahead = timedelta(0)
+    await asyncio.sleep(0.1)
+    await rings(scheduler, 0)
+    assert not await rings(scheduler, 0.3)
+    scheduler.wake_all()
+
+    assert await rings(scheduler, 10)
+    assert await rings(scheduler, 10)
+    scheduler.stop()
+
+
 async def test_whoever_waits_is_woken_at_the_end():
     scheduler = Scheduler(NEVER)
     scheduler.start()

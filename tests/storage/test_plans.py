@@ -13,7 +13,7 @@ from support.memory_people import MEMORY, NOW
 from support.plans import INTERNAL
 
 from bot.domain.mention import State
-from bot.storage import facts, jobs, mentions, outbox, queue, turns, views
+from bot.storage import facts, jobs, mentions, outbox, queue, turns, views, waits
 from bot.storage.spending import Attempt
 from memory.db import Database
 
@@ -44,6 +44,8 @@ STATEMENTS = {
     ),
     "what was spent": lambda tx: facts.gather(tx, mention(1), Attempt("p", "t", "m", 1), LIMITS, NOW),
     "a job is due": lambda tx: jobs.is_due(tx, NOW),
+    "a mention waits that was seen later": lambda tx: waits.are_ahead(tx, NOW),
+    "nothing waits": lambda tx: waits.end_all(tx, NOW, timedelta(seconds=1)),
     "a job is claimed": lambda tx: jobs.claim(tx, NOW, lambda _: timedelta(seconds=1)),
 }
 
