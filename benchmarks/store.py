@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from bot.storage import tables as _tables  # noqa: F401 - adds the tables of the bot
 from bot.storage.ledger import MAGIC
+from memory.retrieval import Retrieval
 from memory.rules.consolidation import gist
 from memory.tables import Base
 
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sqlalchemy import Connection, Index
+
     from memory.db import Database, Tx
 
+SYNCED_AT_ONCE = 50
 A_DAY = 5000  # mentions; each is of another person
 NOTES = 10  # of a person
 COMMON = ("likes rainy days", "rides a bicycle", "drinks too much coffee", "bakes bread", "sleeps badly")
@@ -72,10 +76,10 @@ class Filler:
 
     def fill(self, notes: int = NOTES) -> None:
         """Fill all tables. Indexes are dropped before and made again after it, which is faster."""
-        indexes = [index for table in Base.metadata.sorted_tables for index in table.indexes]
         with self.db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             for setting in self._macros["fast"].split(";"):
                 connection.exec_driver_sql(setting)
+            indexes = self._indexes(connection)
             for index in indexes:
                 index.drop(connection, checkfirst=True)
             for statement in (*self._people(), *self._notes(notes), *self._mentions(), *self._rest()):
@@ -85,6 +89,25 @@ class Filler:
                 index.create(connection, checkfirst=True)
             connection.exec_driver_sql(self._macros["settle"])
         self.db.engine.dispose()  # with the settings
+        self._sync()
+
+    def _sync(self) -> None:
+        """Write the passages of those who spoke last as the bot does, with what only Python can compute."""
+        for start in range(0, min(self.people, A_DAY) // 2, SYNCED_AT_ONCE):
+            with self.db.write() as tx:
+                for number in range(start, start + SYNCED_AT_ONCE):
+                    Retrieval().sync(tx, did_of(number))
+
+    def _indexes(self, connection: Connection) -> list[Index]:
+        """All indexes in the order they were made: SQLite takes the newer of two that are as good."""
+        found = [index for table in Base.metadata.sorted_tables for index in table.indexes]
+        if not self.db.is_sqlite:
+            return found
+        made = "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY rowid"
+        names = list(connection.exec_driver_sql(made).scalars())
+        return sorted(
+            (index for index in found if index.name in names), key=lambda index: names.index(index.name)
+        )
 
     # --- the rows --------------------------------------------------------------------------------
 
@@ -109,7 +132,7 @@ class Filler:
         of = {"id": id_, "did": did, "text": said}
         post = {"source_uri": uri, "source_cid": "'bafy'", "said_by": did, "said_at": ago, "written_at": ago}
         yield self._insert("note", {**of, **post, "gist": self._hash(id_)}, count)
-        found = {"note_id": id_, "key": self._hash(id_), "thread": "n", "at": at, "valid_from": at}
+        found = {"note_id": id_, "key": self._hash(id_), "thread": "n", "at": at}
         bare = {"kind": "'note'", "source": source, "stems": self._macros["bytes"]}
         yield self._insert("passage", {**of, **found, **bare}, count)
         yield self._insert("note_shingle", {"hash": self._hash(id_), "who": who, "note_id": id_}, count)

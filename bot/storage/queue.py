@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    and_,
     bindparam,
     case,
     delete,
@@ -25,7 +26,6 @@ from memory.prepared import per_database, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Select
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 NEWCOMERS = ""  # the row of the lane that all newcomers share
 REGULAR, NEWCOMER, LANE, LAST = "regular", "newcomer", "lane", "last"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEXT_PLACE = timedelta(microseconds=1)
 MAX_EMPTY = 100  # people looked at in one claim who have nothing due
 COLUMNS = PersonQueueRow.did, PersonQueueRow.turn_at, PersonQueueRow.served, PersonQueueRow.held
@@ -44,7 +45,8 @@ def literals(*states: str) -> list[ColumnElement[str]]:
 
 
 WAITING = MentionRow.state == literal_column("'waiting'")
-ANSWERED = MentionRow.state == literal_column("'answered'")
+# with the time, as SQLite would else take the index of states, and read all that was ever answered
+ANSWERED = and_(MentionRow.state == literal_column("'answered'"), MentionRow.ended_at > EPOCH)
 ACTIVE = MentionRow.state.in_(literals("thinking", "posting"))
 
 

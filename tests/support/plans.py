@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -25,7 +27,13 @@ FEW = frozenset({"ix_gate_hidden"})  # an index of few rows, which may be read w
 SCAN = re.compile(r"^SCAN (?P<name>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")
 # All mentions of a state that is an outcome are nearly all there are, though an index finds them.
 OF_A_STATE = re.compile(r"^SEARCH mention USING (COVERING )?INDEX \w+ \(state=\?\)$")
+OUTCOME = re.compile(r"mention\.state = '(\w+)'")
+OF_LIST = re.compile(r"WHERE mention\.state = \? ORDER BY mention\.seen_at DESC, mention\.uri\s+LIMIT")
 ENDED = set(map(str, OUTCOMES))
+SCHEMA = (
+    "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'sqlite_sequence' ORDER BY type DESC"
+)
+INDEXED = re.compile(r"^CREATE (?:UNIQUE )?INDEX \w+ ON (?P<name>\w+)")
 # what is no table: lanes and `standing` are subqueries of one row, and `answers` end at a limit
 INTERNAL = (
     r"SCAN (CONSTANT ROW|\d+ CONSTANT ROWS|\(subquery|json_each|anon_"
@@ -62,12 +70,13 @@ def whole_tables(db: Database, statements: list[Statement]) -> list[str]:
 
 def _of_sqlite(db: Database, statement: str, values: Any) -> list[str]:
     with db.engine.connect() as tx:
-        steps = [row.detail for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+        schema = tuple(row.sql for row in tx.exec_driver_sql(SCHEMA))
     found = []
     set_to, _, _ = statement.partition("WHERE")
     asked = set(map(str, (values or ())[set_to.count("?") :]))
-    ended = "LIMIT" not in statement and asked & ENDED
-    for step in steps:
+    asked |= set(OUTCOME.findall(statement))
+    ended = not OF_LIST.search(statement) and asked & ENDED
+    for step in _steps(schema, statement, values):
         if ended and OF_A_STATE.match(step):
             found.append(step)
         scan = SCAN.match(step)
@@ -77,6 +86,22 @@ def _of_sqlite(db: Database, statement: str, values: Any) -> list[str]:
         if not (limited or scan["index"] in FEW):
             found.append(step)
     return found
+
+
+def _steps(schema: tuple[str, ...], statement: str, values: Any) -> set[str]:
+    """The steps of its plans. Of two indexes that are as good the newest is taken, so each is that once."""
+    explained = f"EXPLAIN QUERY PLAN {statement}", values or ()
+    used = [made for made in schema if (table := INDEXED.search(made)) and table["name"] in statement]
+    return {step for made in used for *_, step in _emptied(schema, made).execute(*explained)}
+
+
+@cache
+def _emptied(schema: tuple[str, ...], newest: str) -> sqlite3.Connection:
+    """A database without rows in which this index was made last."""
+    db = sqlite3.connect(":memory:")
+    for made in (*(each for each in schema if each != newest), newest):
+        db.execute(made)
+    return db
 
 
 def _of_postgres(db: Database, statement: str, values: Any) -> list[str]:
