@@ -74,9 +74,10 @@ class Retrieval:
         if surplus := set(stored) - {note.id for note in there}:
             passages.erase(tx, PASSAGE.note_id.in_(surplus))
         passages.add(tx, self._to_rows(tx, [each for each in wanted if each.note_id not in stored]))
-        for each in wanted:
-            if each.note_id in stored and passages.differs(each, stored[each.note_id]):
-                passages.update_note(tx, each)
+        known = [each for each in wanted if each.note_id in stored]
+        passages.update_notes(
+            tx, did, [each for each in known if passages.differs(each, stored[each.note_id])]
+        )
 
     def _to_rows(self, tx: Tx, new: Sequence[Passage]) -> list[dict[str, Any]]:
         denied = without_vectors(tx, {each.did for each in new}) if new else frozenset()

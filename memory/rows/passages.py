@@ -24,7 +24,7 @@ from memory.db import mark_erased
 from memory.errors import EditRefused
 from memory.identifiers import hash_64
 from memory.model import Passage
-from memory.prepared import per_database
+from memory.prepared import per_database, table_of
 from memory.search.index import build
 from memory.tables import DenialRow, IndexStampRow, NoteRow, PassageRow, ReceiptRow
 
@@ -70,6 +70,8 @@ ANSWERS = (
 BY_ID = select(*PASSAGE_COLUMNS).where(MINE, PASSAGE.id.in_(bindparam("ids", expanding=True)))
 INDEXED = select(*INDEX_COLUMNS).where(MINE, PASSAGE.id > bindparam("after"))
 CHANGING = ("at", "thread", "valid_from", "valid_to", "superseded_by")  # what an edit changes, beside the URI
+
+UPDATE = update(table_of(PassageRow)).where(PASSAGE.note_id == bindparam("which"))
 
 
 def key_of(kind: Kind, uri: str, note_id: int | None = None) -> int:
@@ -140,11 +142,12 @@ def differs(one: Passage, other: Passage) -> bool:
     return any(getattr(one, name) != getattr(other, name) for name in ("uri", *CHANGING))
 
 
-def update_note(tx: Tx, passage: Passage) -> None:
-    """Change the row of a note's passage to `passage`. Its text is the same."""
-    new = {name: value for name, value in to_row(passage).items() if name in ("source", *CHANGING)}
-    tx.execute(update(PassageRow).where(PassageRow.note_id == passage.note_id).values(new))
-    mark_changed(tx, {passage.did})
+def update_notes(tx: Tx, did: str, changed: Sequence[Passage]) -> None:
+    """Change the rows of the passages of this person's notes to these. Their texts are the same."""
+    rows = [{"which": each.note_id, **to_row(each)} for each in changed]
+    if rows:
+        tx.execute(UPDATE, [{name: row[name] for name in ("which", "source", *CHANGING)} for row in rows])
+        mark_changed(tx, {did})
 
 
 def erase(tx: Tx, *where: Any) -> int:
