@@ -155,6 +155,18 @@ def test_what_was_read_last_holds_while_it_cannot_be_read(harness, method):
     assert harness.network.fired[method] > 0
 
 
+def test_a_block_that_was_found_is_kept_though_the_rest_cannot_be_read(harness):
+    harness.say(ANA, "hi")
+    harness.work()
+    harness.clock.forward(hours=1)
+    block(harness, ANA)
+    ref = harness.say(ANA, "hi again")
+    harness.network.fail("relation", TROUBLE, times=9)
+    harness.work()
+
+    assert harness.outcome(ref) == (State.DECLINED, PolicyReason.BLOCKED)
+
+
 @pytest.mark.parametrize("method", ["blocked_by", "relation", "declarations"])
 def test_a_read_that_never_ends_is_one_that_cannot_be_read(harness, monkeypatch, method):
     harness.say(ANA, "hi")
