@@ -83,10 +83,11 @@ async def drain(harness: Harness, workers: int) -> None:
 def measure(url: str, folder: Path, now: datetime, people: range, *, workers: int, processes: int) -> float:
     """Mentions a second of so many processes with so many workers each."""
     harness = make_harness(Database(url), folder, now)
-    refs = write_posts(harness, people, f"{processes}{workers}")
+    name = f"{processes}{workers}{os.getpid()}"  # the store may have been measured before
+    refs = write_posts(harness, people, name)
     harness.services.db.close()
     module = [sys.executable, "-m", "benchmarks.throughput", url, str(folder), str(workers)]
-    more = [now.isoformat(), str(people.start), str(len(people)), f"{processes}{workers}"]
+    more = [now.isoformat(), str(people.start), str(len(people)), name]
     running = [
         subprocess.Popen([*module, *more], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
