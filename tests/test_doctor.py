@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from support import chat_server
 from support.cli_seed import NOON, fill
 from support.factory import ANA, mention
@@ -32,6 +32,7 @@ from bot.errors import BreakerOpen, SettingsError, TransientBrainError, Transien
 from bot.network import chat_rules
 from bot.network.account import SUSPENDED, trouble
 from bot.storage import gaps, mentions
+from bot.storage.tables import OutboxRow
 from memory.db import Database
 from memory.model import Remember
 
@@ -376,11 +377,33 @@ def test_a_server_that_only_reads_is_told_as_such(postgres, tmp_path):
 
 @pytest.mark.parametrize("spoil", [b"", b"my diary\n", b"\xff" * 100])
 def test_a_ledger_that_cannot_be_read_is_told_and_left_alone(made, spoil):
-    assert local.check_ledger(made).ok
     path = made.data_dir / "ledger"
     path.write_bytes(spoil)
     found = local.check_ledger(made)
     assert (found.ok, "copy it back" in found.mend, path.read_bytes()) == (False, True, spoil)
+
+
+def test_lines_of_a_ledger_that_cannot_be_read_are_told(made):
+    factory.open_ledger(made)
+    path = made.data_dir / "ledger"
+    head = path.read_bytes()
+    entry = b"a " + b"0" * 64 + b" 2026-11-30\n"
+    path.write_bytes(head + 30 * entry + b"a cut li\n")
+    once = local.check_ledger(made)
+    path.write_bytes(head + 30 * entry.replace(b"\n", b"\r\n"))
+    copied = local.check_ledger(made)
+
+    assert (once.ok, once.detail) == (True, f"{path}, of which 1 lines cannot be read")
+    assert (copied.ok, copied.detail) == (False, f"{path}, of which 30 lines cannot be read")
+
+
+def test_a_ledger_that_was_lost_is_told_if_there_are_answers(made):
+    lost = local.check_ledger(made)
+    with closing(Database(made.database)) as db, db.write() as tx:
+        tx.execute(delete(OutboxRow))
+    new = local.check_ledger(made)
+
+    assert (lost.ok, "copy it back" in lost.mend, new.ok) == (False, True, True)
 
 
 def test_a_persona_that_is_missing_is_found(tmp_path):

@@ -63,10 +63,17 @@ def check_contents(staged: Database, standing: Database, known: Manifest | None)
         yield Finding("schema", ok=False, detail=str(error).split("\n")[0])
         return
     found, head = revisions
-    yield Finding("schema", ok=True, detail=f"{found}" if revisions.fit else f"{found}, upgraded to {head}")
+    upgraded = f"{found}" if revisions.fit else f"{found}, upgraded to {head}"
+    yield judge("schema", _other_schema(known, contents.schema), upgraded)
     yield judge("foreign keys", keys, "every row has the rows that it names")
     yield _compare_rows(contents, known)
     yield _compare_bots(contents.bot, _standing_bot(standing))
+
+
+def _other_schema(known: Manifest | None, found: str) -> str:
+    if known is None or known.contents.schema == found:
+        return ""
+    return f"{found}, and its manifest says {known.contents.schema}"
 
 
 def _compare_rows(contents: Contents, known: Manifest | None) -> Finding:

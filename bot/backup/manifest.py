@@ -82,6 +82,8 @@ def read(backup: Path) -> Manifest | None:
 
 def kind_of(backup: Path) -> Kind:
     """What made this file. Raises StoreRefused."""
+    if backup.exists() and not backup.is_file():  # whoever reads a pipe waits
+        raise StoreRefused(f"{backup} is no file")
     with backup.open("rb") as file:
         head = file.read(16)
     found = next((kind for magic, kind in HEADS.items() if head.startswith(magic)), None)

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -16,8 +16,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from bot import factory
+from bot.backup.rows import bot_of
 from bot.doctor.check import ACCOUNT_ADVICE, UPGRADE_ADVICE, Check, describe
 from bot.errors import JournalUnavailable, LedgerUnavailable
+from bot.storage import ledger
 from bot.storage.journal import is_shared
 from memory.db import Database
 from memory.errors import MemoryFault, SchemaNewer
@@ -37,6 +39,7 @@ JOURNAL_ADVICE = (
     "copy it back from where you keep it, before the bot runs; if it is lost, move away what is left of it: "
     "`scrubjay run` begins a new one, and `docs/operating.md` tells what that means"
 )
+CUT = 20  # lines of a ledger: each crash may leave one that is cut
 LEDGER_ADVICE = (
     "copy it back from where you keep it, before the bot runs; if it is lost, move away what is left of it: "
     "`scrubjay run` begins a new one"
@@ -131,14 +134,30 @@ def check_ledger(settings: Settings) -> Check:
     """Look whether the ledger of what was answered can be read and written."""
     path = settings.data_dir / "ledger"
     if not _exists(path):
+        if has_answers(settings):
+            lost = f"{path} is not there, though the database has answers"
+            return Check("ledger", ok=False, detail=lost, mend=LEDGER_ADVICE)
         return Check("ledger", ok=True, detail="none yet, `scrubjay run` begins it")
     if _is_closed(path):
         return Check("ledger", ok=False, detail=f"{path}: it is not yours", mend=RIGHTS_ADVICE)
     try:
         factory.open_ledger(settings)
+        unreadable = ledger.count_unreadable(path)
     except LedgerUnavailable as error:
         return Check("ledger", ok=False, detail=describe(error), mend=LEDGER_ADVICE)
-    return Check("ledger", ok=True, detail=str(path))
+    told = f"{path}, of which {unreadable} lines cannot be read" if unreadable else str(path)
+    if unreadable > CUT:
+        return Check("ledger", ok=False, detail=told, mend=LEDGER_ADVICE)
+    return Check("ledger", ok=True, detail=told)
+
+
+def has_answers(settings: Settings) -> bool:
+    """Whether the database holds a post, and no ledger. One that cannot be read has a check of its own."""
+    with closing(Database(settings.database)) as db, suppress(MemoryFault, DBAPIError, OSError):
+        if db.is_sqlite and db.exists():
+            with db.read() as tx:
+                return bot_of(tx) is not None
+    return False
 
 
 def check_database(settings: Settings) -> Check:

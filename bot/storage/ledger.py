@@ -7,6 +7,7 @@ database as well: each machine brings its lines there and takes those of the oth
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ SUMS = text(
     "SELECT day, sum(('x' || substr(hash, CASE kind WHEN 'a' THEN 1 ELSE 13 END, 12))::bit(48)::bigint) "
     "AS total FROM ledger_line WHERE day >= :since GROUP BY day"
 )
+KNOWN = re.compile(LINE.pattern + rb"|^\+ [0-9a-f]{64}\n", re.MULTILINE)
 OF_DAY = select(LedgerRow.kind, LedgerRow.hash).where(LedgerRow.day == bindparam("day"))
 
 
@@ -58,6 +60,12 @@ def merge_database(path: Path, tx: Tx) -> int:
 def examine(path: Path) -> None:
     """Raises LedgerUnavailable if what stands there is no ledger."""
     SaltedFile(path, MAGIC, LedgerUnavailable)
+
+
+def count_unreadable(path: Path) -> int:
+    """How many lines after the head are neither an entry nor a salt. Raises LedgerUnavailable."""
+    blocks = SaltedFile(path, MAGIC, LedgerUnavailable).blocks()
+    return sum(block.count(b"\n") - sum(1 for _ in KNOWN.finditer(block)) for block in blocks) - 1
 
 
 class Ledger:

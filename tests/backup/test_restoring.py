@@ -207,6 +207,20 @@ def test_a_backup_with_other_rows_than_its_manifest_says_is_refused(lite_store):
     refused(lite_store, "rows: note")
 
 
+def test_a_backup_of_another_schema_than_its_manifest_says_is_refused(store):
+    made = store.back_up()
+    other = replace(made, contents=replace(made.contents, schema="0007"))
+    manifest.write(other, manifest.path_of(store.file))
+    assert wrong(restoring.check(store.file, store.site)) == ["schema"]
+    refused(store, "and its manifest says 0007")
+
+
+def test_a_pipe_is_no_backup_and_nobody_waits_for_it(lite_store):
+    lite_store.file.parent.mkdir(exist_ok=True)
+    os.mkfifo(lite_store.file)
+    refused(lite_store, "is no file")
+
+
 def test_a_backup_of_a_newer_scrubjay_is_refused(store):
     with store.db.write() as tx:
         tx.exec_driver_sql("UPDATE alembic_version SET version_num = '0999'")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Lock, Thread
 
 import pytest
 
@@ -53,6 +53,26 @@ def test_each_line_is_read_by_one_of_many_threads(tmp_path):
             thread.join()
 
     assert (sorted(read), file.new_lines()) == (sorted(expected), [])
+
+
+def test_whoever_waited_for_another_thread_reads_only_what_is_new_since(tmp_path):
+    file, read = opened(tmp_path), []
+
+    class Busy:
+        """Another thread has the lock, and reads what was appended since this one looked at the size."""
+
+        def __enter__(self):
+            file._lock = Lock()
+            file.append(["two"])
+            file.read_on(read.append)
+
+        def __exit__(self, *_):
+            pass
+
+    file.append(["one"])
+    file._lock = Busy()
+    file.read_on(read.append)
+    assert b"".join(read) == b"one\ntwo\n"
 
 
 def test_lines_are_read_in_blocks_of_whole_ones(tmp_path, monkeypatch):
