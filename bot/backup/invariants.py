@@ -16,7 +16,7 @@ from memory.tables import Base, NoteRow, PassageRow, ReceiptRow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sqlalchemy import Select, Table
+    from sqlalchemy import Column, Select, Table
 
     from memory.db import Tx
 
@@ -24,6 +24,11 @@ SHOWN = 5  # rows or constraints that are named
 SEQUENCES = table("sqlite_sequence", named("name"), named("seq"))
 NOT_VALID = text("SELECT conname FROM pg_constraint WHERE contype = 'f' AND NOT convalidated ORDER BY 1")
 SEQUENCE = text("SELECT pg_get_serial_sequence(:table, :column)")
+
+STORED = MappingProxyType(  # what SQLite calls the values of a column of this type
+    {"TEXT": "text", "DATETIME": "text", "BLOB": "blob"}
+    | dict.fromkeys(("INTEGER", "BIGINT", "BOOLEAN"), "integer")
+)
 
 OTHER, EARLIER = aliased(NoteRow), aliased(OutboxRow)
 IS_OPEN = MentionRow.state.in_(OPEN)
@@ -99,6 +104,23 @@ def broken_keys(tx: Tx) -> str:
     rows = tx.exec_driver_sql("PRAGMA foreign_key_check").all()
     named_rows = [f"{row[0]} row {row[1]} names no {row[2]}" for row in rows[:SHOWN]]
     return ", ".join(named_rows) + (f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else "")
+
+
+def foreign_values(tx: Tx) -> str:
+    """The columns with values that are not of their type: SQLite takes any. Empty if there are none."""
+    if tx.dialect.name != "sqlite":
+        return ""
+    found = []
+    for each in Base.metadata.sorted_tables:
+        columns = [column for column in each.columns if column.type.compile(tx.dialect) in STORED]
+        counts = [func.count().filter(~_is_stored(column, tx)).label(column.name) for column in columns]
+        row = tx.execute(select(*counts)).one()
+        found += [f"{each.name}.{name} ({count} rows)" for name, count in row._mapping.items() if count]  # noqa: SLF001 - SQLAlchemy's own interface
+    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+
+
+def _is_stored(column: Column[Any], tx: Tx) -> SQLColumnExpression[bool]:
+    return func.typeof(column).in_(["null", STORED[column.type.compile(tx.dialect)]])
 
 
 def late_sequences(tx: Tx) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from alembic.migration import MigrationContext
 from sqlalchemy import Column, MetaData, Table, inspect, select
+from sqlalchemy.exc import OperationalError
 
 from bot.domain.uris import author
 from bot.errors import StoreRefused
@@ -51,6 +52,7 @@ class Contents:
     tables: dict[str, Rows]
 
 
+UNREADABLE = "Could not decode"  # so begins what SQLite says of a text that is none
 NONE = Rows(0, f"{0:064x}")
 
 
@@ -71,11 +73,20 @@ def bot_of(tx: Tx) -> str | None:
 def summarize(tx: Tx, without: Collection[str] = ()) -> dict[str, Rows]:
     """Count and hash the rows of each table, as the schema of this database has it.
 
-    Those `without` count as empty. Rows are streamed.
+    Those `without` count as empty. Rows are streamed. Raises StoreRefused if one cannot be read.
     """
-    known = inspect(tx)
-    names = sorted(filter(is_ours, known.get_table_names()))
-    return {name: NONE if name in without else _summarize(tx, _table(known, name)) for name in names}
+    known, found = inspect(tx), {}
+    for name in sorted(filter(is_ours, known.get_table_names())):
+        try:
+            found[name] = NONE if name in without else _summarize(tx, _table(known, name))
+        except (TypeError, ValueError, OperationalError) as error:
+            if isinstance(error, OperationalError) and UNREADABLE not in str(error):
+                raise
+            told = str(getattr(error, "orig", error)).split("\n")[0]
+            raise StoreRefused(
+                f"a row of {name} cannot be read: {told}. Restore a backup, or mend it by hand"
+            ) from None
+    return found
 
 
 def is_ours(table: str) -> bool:

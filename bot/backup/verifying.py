@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from bot.backup import invariants, postgres, sqlite
 from bot.backup.findings import Finding, judge
 from bot.backup.rows import TOOLS, summarize
+from bot.errors import StoreRefused
 from bot.storage.presence import sqlite_file
 from memory.errors import MemoryFault
 from memory.tables import Base
@@ -65,8 +66,12 @@ def _check_rows(tx: Tx) -> Iterator[Finding]:
     if tx.dialect.name == "postgresql":
         yield _check_indexes(tx)
         yield _check_checksums(tx)
-    tables = summarize(tx)
-    yield Finding("rows", ok=True, detail=f"{sum(rows.count for rows in tables.values())} rows were read")
+    try:
+        count = sum(rows.count for rows in summarize(tx).values())
+        yield Finding("rows", ok=True, detail=f"{count} rows were read")
+    except StoreRefused as error:
+        yield Finding("rows", ok=False, detail=str(error.args[0]))
+    yield judge("values", invariants.foreign_values(tx), "each is of its column's type")
     yield judge("foreign keys", invariants.broken_keys(tx), "every row has the rows that it names")
     yield judge("numbers", invariants.late_sequences(tx), "no id is given twice")
     for name, count in invariants.broken(tx):

@@ -9,6 +9,7 @@ from support.harness import REPLY
 
 from bot.backup.invariants import broken
 from bot.backup.verifying import verify
+from bot.errors import StoreRefused
 from bot.storage.presence import sqlite_file
 from memory.db import Database
 
@@ -106,3 +107,33 @@ def test_what_is_no_database_is_told(tmp_path, content):
     db = Database(f"sqlite:///{tmp_path}/x.db")
     assert wrong(db) == ["integrity"]
     assert (tmp_path / "x.db").exists() is bool(content)
+
+
+@pytest.mark.parametrize(
+    ("statement", "column"),
+    [
+        (
+            "UPDATE mention SET fence = 'many' WHERE uri = (SELECT min(uri) FROM mention)",
+            "mention.fence (1 rows)",
+        ),
+        ("UPDATE note SET text = x'00ff'", "note.text"),
+        ("UPDATE person SET told_of_memory = 'perhaps'", "person.told_of_memory"),
+        ("UPDATE mention SET seen_at = 5", "mention.seen_at"),
+    ],
+)
+def test_a_value_that_is_not_of_its_columns_type_is_found(lite_store, statement, column):
+    run(lite_store.db, statement)
+    found = {finding.name: finding for finding in verify(lite_store.db)}
+    assert (found["values"].ok, column in found["values"].detail) == (False, True)
+
+
+@pytest.mark.parametrize("value", ["'0000-00-00 00:00:00.000000'", "'yesterday'", "CAST(x'ff41' AS TEXT)"])
+def test_a_row_that_cannot_be_read_is_told_by_its_table(lite_store, tmp_path, value):
+    run(lite_store.db, f"UPDATE note SET said_at = {value}")
+    found = {finding.name: finding for finding in verify(lite_store.db)}
+    assert (found["rows"].ok, found["rows"].detail.startswith("a row of note cannot be read")) == (
+        False,
+        True,
+    )
+    with pytest.raises(StoreRefused, match="a row of note cannot be read"):
+        lite_store.back_up()
