@@ -24,6 +24,7 @@ from bot.privacy.reapplying import apply_journal
 from bot.privacy.retention import in_batches, run_retention
 from bot.scheduler import Scheduler
 from bot.storage import cursors, mentions, turns, waits, wakeups
+from bot.wording import detection
 from bot.worker.jobs import JobRunner
 from bot.worker.worker import Worker
 from memory.db import DATABASE_ERRORS
@@ -66,6 +67,8 @@ async def run(settings: Settings, role: Role) -> None:
 
 async def _run(settings: Settings, role: Role, stopping: asyncio.Event, health: Health) -> None:
     brain = factory.make_brain(settings)
+    if role != "listen":
+        await asyncio.to_thread(detection.load)  # now, and not over the first mention
     db, claim = await asyncio.to_thread(factory.claim_database, settings)
     network = await _unless_stopped(stopping, factory.connect(settings, db))
     if network is None:

@@ -61,10 +61,14 @@ class Database:
         try:
             self.engine = _engine(url)
             self.needs_scrub = False
+            self._opened: tuple[int, int] | None = None  # SQLite's file, as long as it is open
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseUrlWrong(f"{error}. {EXAMPLES}") from error
         except ValueError:  # its text may have a part of the password
             raise DatabaseUrlWrong(f"the port is no number. {EXAMPLES}") from None
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", self._note_file)
+            event.listen(self.engine, "engine_disposed", lambda _: setattr(self, "_opened", None))
 
     @property
     def is_sqlite(self) -> bool:
@@ -103,8 +107,20 @@ class Database:
         for callback in callbacks:
             callback()
 
+    def _note_file(self, *_: object) -> None:
+        self._opened = self._opened or _identity(self.engine.url.database)
+
+    def _require_file(self) -> None:
+        """Raise DatabaseUnavailable if the open file has lost its name: what is written would be lost."""
+        path = self.engine.url.database
+        if self._opened is not None and _identity(path) != self._opened:
+            raise DatabaseUnavailable(
+                f"{path} was moved, deleted or replaced while it was open. Put it back, or restore a backup"
+            )
+
     @contextmanager
     def _transaction(self, *begin: str, person: str | None = None) -> Iterator[Tx]:
+        self._require_file()
         with ExitStack() as stack:
             try:
                 tx = stack.enter_context(self.engine.connect())
@@ -244,6 +260,14 @@ def _engine(url: str) -> Engine:
             connection.execute(pragma)
 
     return engine
+
+
+def _identity(path: str | None) -> tuple[int, int] | None:
+    """What tells this file from another of its name; None if there is none."""
+    with suppress(OSError):
+        found = os.stat(path or "")  # noqa: PTH116 - far cheaper, and every transaction asks
+        return found.st_dev, found.st_ino
+    return None
 
 
 def make_private(path: Path) -> None:

@@ -37,6 +37,15 @@ def _ranked(text: str) -> list[tuple[str, float]]:
     return ranked
 
 
+def load() -> None:
+    """Load the table, as the first use would. Raises OSError: it is unpacked into a temporary file."""
+    try:
+        _identifier()
+    except OSError as error:
+        told = "the table of languages cannot be unpacked in the folder for temporary files (TMPDIR)"
+        raise OSError(error.errno, f"{told}: {error.strerror or error}") from error
+
+
 @lru_cache(maxsize=1)
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # reads its table, 4 MB

@@ -119,7 +119,9 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 - one mention must not end the worker
             log_bug("mention.bug", error, uri=claim.mention.uri, attempts=claim.attempts)
-            return await self._retry(claim, f"bug: {type(error).__name__}", suspected=True)
+            machine = isinstance(error, OSError)  # whose disk is full: the post is not to blame
+            why = f"{'machine' if machine else 'bug'}: {type(error).__name__}"
+            return await self._retry(claim, why, suspected=not machine)
 
     async def _step(self, claim: Claim, go: policy.Go | None) -> Step | None:
         if claim.state is State.THINKING:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,8 +27,6 @@ from memory.store import Memory
 from memory.tables import Base, PersonRow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Table
 
     from memory.db import Tx
@@ -365,3 +365,34 @@ def test_what_is_made_for_a_database_is_its_owners_alone(tmp_path, umask):
 
     files = ("scrubjay.db", "scrubjay.db-wal", "scrubjay.db-shm")
     assert modes == {"of": 0o700, "jay": 0o700} | dict.fromkeys(files, 0o600)
+
+
+def replace_file(path: Path) -> None:
+    shutil.copy(path, f"{path}.new")
+    Path(f"{path}.new").replace(path)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.rename(f"{path}.old"), replace_file])
+def test_a_file_that_is_no_more_the_one_that_was_opened_is_used_no_more(tmp_path, spoil):
+    path = tmp_path / "scrubjay.db"
+    db = Database(f"sqlite:///{path}")
+    db.upgrade()
+    spoil(path)
+    for begin in (db.read, db.write):
+        with pytest.raises(DatabaseUnavailable, match="was moved, deleted or replaced"), begin():
+            pass
+    assert path.exists() is (spoil is replace_file)  # nobody has made an empty one
+    db.close()
+
+
+def test_a_file_that_was_moved_and_put_back_is_used_again(tmp_path):
+    path = tmp_path / "scrubjay.db"
+    db = Database(f"sqlite:///{path}")
+    db.upgrade()
+    path.rename(f"{path}.old")
+    with pytest.raises(DatabaseUnavailable), db.read():
+        pass
+    Path(f"{path}.old").rename(path)
+    with db.read() as tx:
+        assert tx.exec_driver_sql("SELECT count(*) FROM note").scalar() == 0
+    db.close()

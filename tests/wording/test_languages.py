@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 import regex
 
 from bot.domain.mention import Command
-from bot.wording import answers
+from bot.wording import answers, detection
 from bot.wording.detection import detect, written_in
 from bot.wording.grammar import Grammar, PatternFault
 from bot.wording.languages import ARGUED, languages
@@ -110,3 +112,14 @@ def test_a_gap_is_a_few_words_but_none_that_blocks(text, is_matched):
     grammar = Grammar({"blocks": ["never"]}, spaced=True, elides=False)
     line = grammar.line([token.text for token in tokens(text)])
     assert (len(line) in grammar.node("wipe ~ my data").ends(line, 0)) is is_matched
+
+
+def test_a_table_that_cannot_be_unpacked_is_told_with_the_folder(monkeypatch, tmp_path):
+    detection._identifier.cache_clear()
+    monkeypatch.setattr("tempfile.TemporaryFile", full_disk)
+    with pytest.raises(OSError, match=r"temporary files \(TMPDIR\): No space left"):
+        detection.load()
+
+
+def full_disk(**_):
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from dataclasses import replace
 from datetime import timedelta
 
@@ -72,6 +73,22 @@ def test_trouble_is_waited_out_until_the_mention_is_too_old_and_never_answered_l
 
     assert harness.outcome(ref) == (State.EXPIRED, PolicyReason.TOO_OLD)
     assert harness.network.posts(ME) == []
+
+
+def test_trouble_of_the_machine_ends_no_mention(db, tmp_path, capsys):
+    trouble = OSError(errno.ENOSPC, "No space left on device")
+    harness = Harness(db, tmp_path, ScriptedBrain(trouble))
+    ref = harness.say(ANA, "hi")
+    for _ in range(20):
+        harness.work()
+        harness.clock.forward(minutes=10)
+    waiting = harness.outcome(ref)
+    harness.brain.script = [REPLY]
+    harness.work()
+
+    assert waiting == (State.WAITING, "machine: OSError")
+    assert harness.outcome(ref) == (State.ANSWERED, None)
+    assert "mention.bug" in capsys.readouterr().out
 
 
 def test_a_mention_over_which_this_program_has_a_bug_fails_after_five_tries(db, tmp_path):
