@@ -279,3 +279,19 @@ def test_after_the_upgrade_the_database_tells_what_falls_due_and_no_claim_and_no
         heard = connection.connection.driver_connection.notifies(timeout=2, stop_after=3)
         told = [notice.payload for notice in heard]
     assert told == [*(str((at - EPOCH) // MICROSECOND) for at in (due, post_at)), ""]
+
+
+# --- 0025: fresh statistics ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("db", ["postgres"], indirect=True)
+def test_after_the_upgrade_the_server_looks_again_after_ten_thousand_changes(older):
+    db = older("0024")
+    options = sql("SELECT relname, reloptions FROM pg_class WHERE relname IN ('mention', 'person_queue')")
+    with db.read() as tx:
+        before = dict(tx.execute(options).all())
+    db.upgrade()
+    with db.read() as tx:
+        after = dict(tx.execute(options).all())
+    wanted = ["autovacuum_analyze_scale_factor=0", "autovacuum_analyze_threshold=10000"]
+    assert (before, after) == (dict.fromkeys(before), dict.fromkeys(before, wanted))
