@@ -1,7 +1,7 @@
 """Let PostgreSQL look at the queue's tables again after ten thousand changes.
 
-By itself it does so when a tenth of a table has changed. In a store of a million mentions a hundred thousand could
-begin to wait before it knew of one, and until then it looks for the next among all of them: a claim took 300 ms.
+By itself it does so when a tenth of a table has changed. In a store of a million mentions a hundred thousand
+could begin to wait before it knew of one. Until then it looks for the next among all: a claim took 300 ms.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ branch_labels = None
 depends_on = None
 oldest = "0023"
 
-SETTINGS = "autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000"
+SETTINGS = {"autovacuum_analyze_scale_factor": 0, "autovacuum_analyze_threshold": 10000}
 TABLES = ("mention", "person_queue")
 
 
 def upgrade() -> None:
     if op.get_context().dialect.name == "postgresql":
         for table in TABLES:
-            op.execute(f"ALTER TABLE {table} SET ({SETTINGS})")
+            settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
+            op.execute(f"ALTER TABLE {table} SET ({settings})")
 
 
 def downgrade() -> None:
