@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.throughput import make_harness
 from bot.log import configure
 from bot.privacy.reapplying import apply_journal
+from bot.wording import detection
 from memory.db import Database
 
 ERASED = 1000  # people whom the journal names
@@ -31,6 +32,7 @@ def age_ms() -> float:
 
 def main(url: str, folder: str) -> None:
     configure("error")
+    detection.load()
     db, found = Database(url), {}
     with db.read():
         began, before = time.perf_counter(), resident_mb()

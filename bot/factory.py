@@ -26,8 +26,9 @@ from bot.services import Services, TurnOptions
 from bot.storage import presence, sessions
 from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
-from memory.db import Database, make_private_folder
+from memory.db import Database
 from memory.encoders import load
+from memory.files import make_private_folder
 from memory.store import Memory
 
 if TYPE_CHECKING:

@@ -9,30 +9,38 @@ No transaction may stay open across I/O.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import stamina
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+    PendingRollbackError,
+)
 
 from memory import crash, row_security, schema
 from memory.errors import DatabaseUnavailable, DatabaseUrlWrong, SchemaOlder
+from memory.files import identity, make_private
 from memory.prepared import INSERTS
 from memory.schema import Revisions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Engine, Executable
+    from sqlalchemy import Engine, ExceptionContext, Executable
 
 Tx: TypeAlias = Connection
-DATABASE_ERRORS = OperationalError, DatabaseUnavailable  # of a database that may work again later
+# of a database that may work again later; a connection that was cut leaves a rollback to be made
+DATABASE_ERRORS = OperationalError, PendingRollbackError, DatabaseUnavailable
+READ_ONLY = "25006"  # of a server that stands by, or was told to write nothing
 
 AFTER, ERASED = "after commit", "erased"
 BUSY_SECONDS = 30
@@ -108,12 +116,12 @@ class Database:
             callback()
 
     def _note_file(self, *_: object) -> None:
-        self._opened = self._opened or _identity(self.engine.url.database)
+        self._opened = self._opened or identity(self.engine.url.database)
 
     def _require_file(self) -> None:
         """Raise DatabaseUnavailable if the open file has lost its name: what is written would be lost."""
         path = self.engine.url.database
-        if self._opened is not None and _identity(path) != self._opened:
+        if self._opened is not None and identity(path) != self._opened:
             raise DatabaseUnavailable(
                 f"{path} was moved, deleted or replaced while it was open. Put it back, or restore a backup"
             )
@@ -241,7 +249,9 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(parsed, pool_pre_ping=True, hide_parameters=True)
+        event.listen(engine, "handle_error", _name_read_only)
+        return engine
     if parsed.get_backend_name() != "sqlite":
         raise ArgumentError(f"{parsed.get_backend_name()} is not supported, sqlite and postgresql are")
     if parsed.database in {None, "", ":memory:"}:
@@ -262,32 +272,9 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _identity(path: str | None) -> tuple[int, int] | None:
-    """What tells this file from another of its name; None if there is none."""
-    with suppress(OSError):
-        found = os.stat(path or "")  # noqa: PTH116 - far cheaper, and every transaction asks
-        return found.st_dev, found.st_ino
-    return None
-
-
-def make_private(path: Path) -> None:
-    """Make an empty file that only its owner may read, unless it is there.
-
-    SQLite gives its log the rights of the database. A file that cannot be made is left to whoever opens it.
-    """
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        path.chmod(0o600)  # whatever the umask
-
-
-def make_private_folder(path: Path) -> None:
-    """Make the folder, and those above it, for its owner only. One that is there stays as it is."""
-    if path.is_dir():
-        return
-    make_private_folder(path.parent)
-    with suppress(FileExistsError):  # somebody else was first
-        path.mkdir(0o700)
-        path.chmod(0o700)  # whatever the umask
+def _name_read_only(context: ExceptionContext) -> None:
+    if getattr(context.original_exception, "sqlstate", None) == READ_ONLY:
+        raise DatabaseUnavailable(f"{context.original_exception}")
 
 
 def _is_busy(error: Exception) -> bool:

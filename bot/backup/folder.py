@@ -9,7 +9,7 @@ from bot.backup import making, manifest
 from bot.config.settings import without_secrets
 from bot.errors import StoreRefused
 from bot.storage import journal
-from memory.db import make_private, make_private_folder
+from memory.files import make_private, make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

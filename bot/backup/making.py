@@ -8,7 +8,7 @@ from bot.backup import manifest, postgres, sqlite
 from bot.backup.manifest import Kind
 from bot.errors import StoreRefused
 from memory import crash
-from memory.db import make_private_folder
+from memory.files import make_private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from bot.backup.rows import Contents  # noqa: TC001 - pydantic reads the annotations
 from bot.domain import as_json
 from bot.errors import StoreRefused
-from memory.db import make_private
+from memory.files import make_private
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 import bot.storage.tables  # noqa: F401 - registers its tables
 from bot.backup.rows import SECRET, Contents, read_contents
 from bot.errors import StoreRefused
-from memory.db import make_private
+from memory.files import make_private
 from memory.tables import tables_of_people
 
 if TYPE_CHECKING:

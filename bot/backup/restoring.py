@@ -25,8 +25,9 @@ from bot.storage import journal, ledger, presence
 from bot.storage.journal import Journal
 from bot.storage.ledger import Ledger
 from bot.storage.tables import ErasureSaltRow, LedgerSaltRow
-from memory.db import Database, make_private_folder
+from memory.db import Database
 from memory.errors import DatabaseUnavailable
+from memory.files import make_private_folder
 
 if TYPE_CHECKING:
     from bot.backup.findings import Finding

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from bot.backup.rows import SECRET, Contents, read_contents
 from bot.errors import StoreRefused
-from memory.db import Database, make_private
+from memory.db import Database
+from memory.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

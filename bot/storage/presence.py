@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from bot.errors import StoreMoved, StoreRefused
-from memory.db import make_private
+from memory.files import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

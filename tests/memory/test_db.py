@@ -20,8 +20,9 @@ from support.memory_people import ALICE, NOW, receipt
 from support.migrating import migrate
 
 import bot.storage.tables  # noqa: F401 - registers its tables
-from memory.db import Database, lock, make_private_folder
+from memory.db import Database, lock
 from memory.errors import DatabaseUnavailable, SchemaNewer
+from memory.files import make_private_folder
 from memory.model import Remember
 from memory.store import Memory
 from memory.tables import Base, PersonRow
@@ -395,4 +396,17 @@ def test_a_file_that_was_moved_and_put_back_is_used_again(tmp_path):
     Path(f"{path}.old").rename(path)
     with db.read() as tx:
         assert tx.exec_driver_sql("SELECT count(*) FROM note").scalar() == 0
+    db.close()
+
+
+def test_a_server_that_writes_nothing_is_a_database_that_may_work_again(postgres):
+    db = Database(postgres())
+    db.upgrade()
+    with db.write() as tx:
+        tx.exec_driver_sql("SET TRANSACTION READ ONLY")
+        with pytest.raises(DatabaseUnavailable, match="read-only transaction"):
+            tx.exec_driver_sql("DELETE FROM person")
+        tx.rollback()
+    with db.write() as tx:
+        tx.exec_driver_sql("DELETE FROM person")
     db.close()
