@@ -8,10 +8,7 @@ with any trouble.
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain import declarations
@@ -23,13 +20,12 @@ from bot.errors import PermanentNetworkError, TransientNetworkError
 from bot.storage import consent, stances
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from bot.domain.budget import ReadBudget
     from bot.services import Services
     from bot.storage.stances import Stance
-    from memory.db import Tx
 
 RECENT = timedelta(minutes=10)
 AT_ONCE = timedelta(0)  # read anew, however fresh the last answer is
@@ -49,17 +45,25 @@ async def read_wishes(
 
     With `declared` know also what they declare about AI; that may be so old. Raises NetworkError.
     """
-    async with _reading(services, did, budget) as reading:
-        if declared is not None:
-            await reading.unless_recent(reading.known.declared_at, declared, reading.declarations)
-        await reading.unless_recent(reading.known.blocks_at, max_age, reading.blocks)
+    known = await services.read(lambda tx: stances.get(tx, did))
+    if declared is not None:
+        await _unless_recent(
+            services, known.declared_at, declared, lambda: _read_declarations(services, did, budget)
+        )
+    await _unless_recent(
+        services, known.blocks_at, max_age, lambda: _read_blocks(services, did, budget, known)
+    )
 
 
 async def read_bystander(services: Services, did: str, budget: ReadBudget | None) -> None:
     """The same for somebody whom the bot does not answer: their repo is read only without an AppView."""
-    async with _reading(services, did, budget) as reading:
-        await reading.unless_recent(reading.known.blocks_at, RECENT, reading.relation)
-        await reading.unless_recent(reading.known.declared_at, RECENT, reading.declarations)
+    known = await services.read(lambda tx: stances.get(tx, did))
+    await _unless_recent(
+        services, known.blocks_at, RECENT, lambda: _read_relation(services, did, budget, known)
+    )
+    await _unless_recent(
+        services, known.declared_at, RECENT, lambda: _read_declarations(services, did, budget)
+    )
 
 
 async def wants_no_bots(
@@ -86,69 +90,54 @@ async def is_muted(services: Services, did: str, budget: ReadBudget | None) -> b
     return handles and (await services.network.profile(did, budget=budget)).handle in named
 
 
-@asynccontextmanager
-async def _reading(services: Services, did: str, budget: ReadBudget | None) -> AsyncIterator[_Reading]:
-    """Read this person's wishes within the block. What was found is stored in one go, however that ends."""
-    reading = _Reading(services, did, budget, await services.read(lambda tx: stances.get(tx, did)))
+async def _unless_recent(
+    services: Services, read_at: datetime | None, max_age: timedelta, read: Callable[[], Awaitable[None]]
+) -> None:
+    """Read, unless that was done within `max_age`. Trouble is passed over if it was done ever."""
+    if read_at is not None and services.clock() - read_at < max_age:
+        return
     try:
-        yield reading
-    finally:
-        if reading.found:
-            await services.write(lambda tx: [store(tx) for store in reading.found])
+        async with asyncio.timeout(SECONDS):
+            await read()
+    except (TransientNetworkError, PermanentNetworkError, TimeoutError) as error:
+        if read_at is None:
+            raise TransientNetworkError(
+                str(error), retry_after=getattr(error, "retry_after", None)
+            ) from error
 
 
-@dataclass
-class _Reading:
-    """What is read of one person. `known`: what was read last; `found`: what is to be stored."""
+async def _read_blocks(services: Services, did: str, budget: ReadBudget | None, known: Stance) -> None:
+    uri = await services.network.blocked_by(did, budget)
+    if uri is not None:
+        await _store_block(services, uri)
+    await _read_relation(services, did, budget, known, direct=False)
 
-    services: Services
-    did: str
-    budget: ReadBudget | None
-    known: Stance
-    found: list[Callable[[Tx], object]] = field(default_factory=list)
 
-    async def unless_recent(
-        self, read_at: datetime | None, max_age: timedelta, read: Callable[[], Awaitable[None]]
-    ) -> None:
-        """Read, unless that was done within `max_age`. Trouble is passed over if it was done ever."""
-        if read_at is not None and self.services.clock() - read_at < max_age:
-            return
-        try:
-            async with asyncio.timeout(SECONDS):
-                await read()
-        except (TransientNetworkError, PermanentNetworkError, TimeoutError) as error:
-            if read_at is None:
-                raise TransientNetworkError(
-                    str(error), retry_after=getattr(error, "retry_after", None)
-                ) from error
-
-    async def blocks(self) -> None:
-        uri = await self.services.network.blocked_by(self.did, self.budget)
+async def _read_relation(
+    services: Services, did: str, budget: ReadBudget | None, known: Stance, *, direct: bool = True
+) -> None:
+    """What the AppView knows. Without one the repo is read: blocks by lists and, if `direct`, direct ones."""
+    network = services.network
+    relation = await network.relation(did)
+    if relation is None:
+        uri = await network.blocked_by(did, budget) if direct else None
+        uri = uri or await network.list_blocked_by(did, budget)
         if uri is not None:
-            self._block(uri)
-        await self.relation(direct=False)
+            await _store_block(services, uri)
+    found, now = relation or Relation(), services.clock()
+    if not stances.says_so(known, found, now - STILL_FRESH):
+        await services.write(lambda tx: stances.put_relation(tx, did, found, now))
 
-    async def relation(self, *, direct: bool = True) -> None:
-        """What the AppView knows. Without one the repo: blocks by lists and, if `direct`, direct ones."""
-        network = self.services.network
-        relation = await network.relation(self.did)
-        if relation is None:
-            uri = await network.blocked_by(self.did, self.budget) if direct else None
-            uri = uri or await network.list_blocked_by(self.did, self.budget)
-            if uri is not None:
-                self._block(uri)
-        said, now = relation or Relation(), self.services.clock()
-        if not stances.says_so(self.known, said, now - STILL_FRESH):
-            self.found.append(partial(stances.put_relation, did=self.did, relation=said, at=now))
 
-    def _block(self, uri: str) -> None:
-        self.found.append(partial(consent.add_block, uri=uri, at=self.services.clock()))
-        self.services.tracked.add_posts([uri])  # its end is heard
+async def _store_block(services: Services, uri: str) -> None:
+    await services.write(lambda tx: consent.add_block(tx, uri, services.clock()))
+    services.tracked.add_posts([uri])  # its end is heard
 
-    async def declarations(self) -> None:
-        network, now = self.services.network, self.services.clock()
-        records = await network.declarations(self.did, self.budget)
-        reader = Reader(network.did, network.handle)
-        read = {uri: declarations.read(record, reader) for uri, record in records.items()}
-        memory = self.services.memory
-        self.found.append(lambda tx: stances.put_statements(tx, memory, self.did, read, now))
+
+async def _read_declarations(services: Services, did: str, budget: ReadBudget | None) -> None:
+    records = await services.network.declarations(did, budget)
+    reader = Reader(services.network.did, services.network.handle)
+    statements = {uri: declarations.read(record, reader) for uri, record in records.items()}
+    await services.write(
+        lambda tx: stances.put_statements(tx, services.memory, did, statements, services.clock())
+    )
