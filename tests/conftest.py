@@ -123,6 +123,7 @@ def sqlite(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable
         for log in file.parent.glob("*-*"):
             log.unlink()
         shutil.copy(migrated, file.with_suffix(".new")).replace(file)  # a thread left over keeps the old file
+        database.engine.dispose()  # which that thread may have opened again
         database.needs_scrub = False
         return database
 
