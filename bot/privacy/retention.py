@@ -7,6 +7,7 @@ that is left: what a crash leaves undone is what the next one begins with.
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -15,10 +16,11 @@ import structlog
 
 from bot.errors import told
 from bot.privacy.erasure import erase_outside_memory, forget_some_mentions
-from bot.storage import redaction, sources, stances, turns
+from bot.storage import cursors, redaction, sources, stances, turns
 from bot.storage.spending_days import roll_up
 from memory.db import DATABASE_ERRORS
 from memory.model import RetentionResult
+from memory.tables import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +37,24 @@ log = structlog.get_logger()
 
 BATCH = 100  # rows of one transaction: it lasts a few hundredths of a second
 LONG = 0.05  # seconds in which nobody else writes; a batch that takes longer is made smaller
+AT_ONCE = timedelta(days=7)
+MOSTLY_A_DAY = timedelta(hours=20)  # retention runs at each start, but these do not add up
 PAGE = 5000  # people looked at in one reading transaction
 
 
 def apply_retention(
-    db: Database, memory: Memory, ledger: Ledger, journal: Journal, policy: RetentionPolicy, now: datetime
+    db: Database,
+    memory: Memory,
+    ledger: Ledger,
+    journal: Journal,
+    policy: RetentionPolicy,
+    now: datetime,
+    believed: datetime | None = None,
 ) -> RetentionResult:
-    """Erase texts older than `policy.text`, and everything about people who were silent for `policy.idle`."""
+    """Erase texts older than `policy.text`, and everything about people who were silent for `policy.idle`.
+
+    How long they were silent is counted to the time that is `believed`, see `believe`; None: to `now`.
+    """
     before = now - policy.text
     passages = in_batches(db, partial(memory.retrieval.expire, before=before))
     count = in_batches(db, partial(redaction.erase_texts, before=before))
@@ -49,7 +62,8 @@ def apply_retention(
     in_batches(db, partial(sources.expire, before=before))
     _expire_stances(db, before)
     in_batches(db, partial(turns.expire, before=before))  # a turn's prompt has the same words
-    people = _forget_idle(db, memory, ledger, journal, now - policy.idle, now)  # of whom less is left now
+    idle_since = (believed or now) - policy.idle
+    people = _forget_idle(db, memory, ledger, journal, idle_since, now)  # of whom less is left now
     log.info("memory.retained", passages=passages, people=len(people), mentions=count)
     return RetentionResult(passages, people)
 
@@ -98,6 +112,26 @@ def _expire_stances(db: Database, before: datetime) -> None:
                 stances.expire(tx, before, dids[start : start + BATCH])
 
 
+def believe(db: Database, now: datetime) -> datetime:
+    """The time up to which silence is counted: the clock's, but at most AT_ONCE later than the last time.
+
+    A clock that is years ahead would have everybody forgotten at a start. So its owner has weeks to see it.
+    After the bot was off for long, people are remembered for a few days more.
+    """
+    with db.write() as tx:
+        last = cursors.believed(tx)
+        passed = (now - EPOCH) // MICROSECOND
+        if last is None:
+            time, ran_at = now, passed
+        else:
+            time, ran_at = last
+            if passed - ran_at >= MOSTLY_A_DAY // MICROSECOND:
+                time, ran_at = time + AT_ONCE, passed
+        time = min(now, time)
+        cursors.move(tx, cursors.RETENTION, min(passed, ran_at), time)
+    return time
+
+
 async def run_retention(
     db: Database,
     memory: Memory,
@@ -112,6 +146,9 @@ async def run_retention(
         await wakeup.wait()
         wakeup.clear()
         try:
-            await asyncio.to_thread(apply_retention, db, memory, ledger, journal, policy, clock())
+            now = clock()
+            believed = await asyncio.to_thread(believe, db, now)
+            parts = db, memory, ledger, journal
+            await asyncio.to_thread(apply_retention, *parts, policy, now, believed)
         except DATABASE_ERRORS as error:
             log.warning("memory.not_retained", error=told(error))

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import delete
 from support.factory import ANA, BEN
 from support.harness import Harness, ScriptedBrain
 from support.memory_people import everything
@@ -19,6 +20,7 @@ from bot.scheduler import Scheduler
 from bot.storage import mentions, stances, steering
 from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending_days import roll_up
+from bot.storage.tables import CursorRow
 from memory.errors import UnknownPerson
 from memory.model import RetentionPolicy
 
@@ -105,6 +107,70 @@ async def test_the_clockwork_retains_at_its_start(harness):
     with suppress(asyncio.CancelledError):
         await house
     scheduler.stop()
+
+
+# --- a clock that is wrong ---------------------------------------------------------------------------
+
+
+def believed(harness: Harness, **later: float):
+    return retention.believe(harness.services.db, harness.clock.forward(**later))
+
+
+def test_a_clock_that_is_right_is_believed_every_day(harness):
+    for _ in range(3):
+        assert believed(harness, days=1) == harness.clock()
+
+
+def test_a_clock_that_is_years_ahead_is_believed_a_week_more_each_day_and_not_at_each_start(harness):
+    right = harness.clock()
+    first = believed(harness, days=1000)
+    again = [believed(harness, minutes=5) for _ in range(50)]
+    second = believed(harness, days=1)
+
+    assert first == right + timedelta(days=7)
+    assert again == [first] * 50
+    assert second == first + timedelta(days=7)
+
+
+def test_a_clock_that_is_right_again_is_believed(harness):
+    believed(harness, days=1000)
+
+    assert believed(harness, days=-1000) == harness.clock()
+    assert believed(harness, days=1) == harness.clock()
+
+
+def test_a_store_that_never_heard_a_stream_believes_the_clock(harness):
+    with harness.services.db.write() as tx:
+        tx.execute(delete(CursorRow))
+
+    assert believed(harness, days=1000) == harness.clock()
+
+
+def test_nobody_is_forgotten_by_a_clock_that_is_not_believed(harness):
+    right = harness.clock()
+    harness.clock.forward(days=1000)
+    services = harness.services
+    parts = services.db, services.memory, services.ledger, services.journal
+    done = apply_retention(*parts, KEEP, harness.clock(), right)
+
+    assert (done.people, done.passages, harness.notes(ANA)) == ((), 2, ["has a jay"])
+
+
+async def test_at_a_start_the_clock_is_not_believed_at_once(harness, monkeypatch):
+    right, told = harness.clock(), []
+    monkeypatch.setattr(retention, "apply_retention", lambda *given: told.append(given[-1]))
+    harness.clock.forward(days=1000)
+    wakeup, services = asyncio.Event(), harness.services
+    wakeup.set()
+    parts = services.db, services.memory, services.ledger, services.journal
+    house = asyncio.create_task(run_retention(*parts, KEEP, harness.clock, wakeup))
+    while not told:
+        await asyncio.sleep(0.01)
+    house.cancel()
+    with suppress(asyncio.CancelledError):
+        await house
+
+    assert told == [right + timedelta(days=7)]
 
 
 # --- batches -----------------------------------------------------------------------------------------
