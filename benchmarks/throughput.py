@@ -1,7 +1,7 @@
 """How many mentions a second are answered, with a network in memory and a brain that answers at once.
 
-`python -m benchmarks.throughput URL FOLDER WORKERS NOW FIRST COUNT` is one process of several: it writes the
-posts into its own network, answers one, prints a line when it is ready, and works once it is told to by a
+`python -m benchmarks.throughput URL FOLDER WORKERS NOW FIRST COUNT NAME` is one process of several: it writes
+the posts into its own network, answers one, prints a line when it is ready, and works once it is told to by a
 line: what is loaded for the first answer is loaded once in months.
 """
 

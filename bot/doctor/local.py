@@ -152,7 +152,7 @@ def check_ledger(settings: Settings) -> Check:
 
 
 def has_answers(settings: Settings) -> bool:
-    """Whether the database holds a post, and no ledger. One that cannot be read has a check of its own."""
+    """Whether an SQLite database holds a post. PostgreSQL holds the ledger, too; damage has its own check."""
     with closing(Database(settings.database)) as db, suppress(MemoryFault, DBAPIError, OSError):
         if db.is_sqlite and db.exists():
             with db.read() as tx:

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 BATCH = 100  # rows of one transaction: it lasts a few hundredths of a second
 LONG = 0.05  # seconds in which nobody else writes; a batch that takes longer is made smaller
-AT_ONCE = timedelta(days=7)
+AT_ONCE = timedelta(days=7)  # of a silence that the clock alone tells of
 MOSTLY_A_DAY = timedelta(hours=20)  # retention runs at each start, but these do not add up
 PAGE = 5000  # people looked at in one reading transaction
 

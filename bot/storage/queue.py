@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -23,9 +23,11 @@ from bot.domain.fairness import Turn, newcomers_first
 from bot.storage.tables import MentionRow, PersonQueueRow
 from memory.db import insert
 from memory.prepared import per_database, table_of
+from memory.tables import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from sqlalchemy import ColumnElement, Row, Select
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
 NEWCOMERS = ""  # the row of the lane that all newcomers share
 REGULAR, NEWCOMER, LANE, LAST = "regular", "newcomer", "lane", "last"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEXT_PLACE = timedelta(microseconds=1)
 MAX_EMPTY = 100  # people looked at in one claim who have nothing due
 COLUMNS = PersonQueueRow.did, PersonQueueRow.turn_at, PersonQueueRow.served, PersonQueueRow.held
