@@ -311,6 +311,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             retain_turns=timedelta(days=settings.retain_turns),
             allow_tags=settings.allow_tags,
             consent=settings.consent,
+            approve=settings.approve,
             muted=frozenset(settings.muted),
             no_bots_words=frozenset(settings.no_bots_words),
         ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from bot.domain.approval import Approve
 from bot.domain.consent import Consent
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class TurnOptions:
     `allow_tags`: whether it may have tags. `consent`: when people are remembered.
     `muted`: DIDs, handles and AT URIs of lists; they are not answered. `no_bots_words`: who has one of them
     in their bio is left alone.
+    `approve`: whose drafts wait for the operator.
     `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
@@ -47,6 +49,7 @@ class TurnOptions:
     retain_turns: timedelta = timedelta(days=30)
     allow_tags: bool = False
     consent: Consent = Consent.ASK
+    approve: Approve = Approve.NONE
     muted: frozenset[str] = frozenset()
     no_bots_words: frozenset[str] = frozenset()
 

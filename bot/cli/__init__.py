@@ -14,6 +14,7 @@ from bot.cli.gap import gap
 from bot.cli.memory import memory
 from bot.cli.memory_reindex import reindex
 from bot.cli.mention import mention
+from bot.cli.pause import pause, resume, stop
 from bot.cli.person import person
 from bot.cli.persona import persona
 from bot.cli.post import post
@@ -43,6 +44,9 @@ def main(context: click.Context, config: Path | None) -> None:
 
 for command in (
     run,
+    pause,
+    resume,
+    stop,
     record,
     chat,
     demo,

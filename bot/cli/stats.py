@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 def stats(app: App, days: int, *, as_json: bool) -> None:
     """What it answered, refused and spent, day by day in UTC, the latest first."""
     from bot.clock import now
+    from bot.storage import pauses
     from bot.storage import stats as storage
 
     with app.database.read() as tx:
         found = storage.by_day(tx, now() - timedelta(days=days - 1))
+        pause = pauses.current(tx, now())
+    if pause:
+        output.message(f"It is {pause.told()}.")
     if as_json:
         output.print_json(found)
     elif found:

@@ -37,6 +37,7 @@ from bot.config.types import (
     SourceName,
     Words,
 )
+from bot.domain.approval import Approve
 from bot.domain.consent import Consent
 from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
 from bot.errors import SettingsError
@@ -192,6 +193,11 @@ class Settings(BaseSettings):
         "When people are remembered: `ask`: from the reply on that tells them; `opt-in`: once they write "
         "“remember me”; `off`: never",
         "opt-in",
+    )
+    approve: Approve = _field(
+        Approve.NONE,
+        "Whose drafts wait for `scrubjay post approve`: `none`; `new-people`: who had no answer yet; `all`",
+        "new-people",
     )
     note_chars: Annotated[int, Field(ge=20, le=2000)] = _field(280, "Characters of one note", 280)
     notes_per_person: Count = _field(60, "Notes kept about one person", 60)

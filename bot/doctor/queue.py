@@ -26,11 +26,12 @@ def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
     """Look for mentions that failed today, that no worker holds any more, or that wait too long."""
     if not _has_database(settings):
         return Check("mentions", ok=True, detail="none yet")
-    from bot.storage import views
+    from bot.storage import pauses, views
 
     now, db = now or datetime.now(UTC), Database(settings.database)
     with db.read() as tx:
         lists = [views.entries(tx, state=state, limit=MAX_ROWS) for state in (*OPEN, State.FAILED)]
+        pause = pauses.current(tx, now)
     db.close()
     entries = list(chain.from_iterable(lists))
     failed = sum(entry.state == State.FAILED and _ended_at(entry) > now - DAY for entry in entries)
@@ -40,6 +41,9 @@ def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
     )
     delays = [now - entry.due_at for entry in entries if entry.state in OPEN and entry.due_at is not None]
     oldest = max([*delays, timedelta()])
+    if pause:
+        detail = f"{pause.told()}; {open_count} wait for its end, {failed} failed in a day"
+        return Check("mentions", ok=True, detail=detail)
     if waiting := _find_common_cause([entry for entry in entries if entry.state in OPEN]):
         return waiting
     if not (failed or overdue or oldest > MAX_DELAY):

@@ -133,7 +133,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One post of a reply. `record` is its exact JSON, set before it is sent; `ref` is set after that."""
+    """One post of a reply. `record` is its exact JSON, set before it is sent; `ref` is set after that.
+
+    `edited_at`: when the operator wrote its text. `withdrawn_at`: when the bot learned that it is deleted.
+    """
 
     index: int
     text: str
@@ -141,6 +144,8 @@ class Part:
     rkey: str | None = None
     record: str | None = None
     ref: StrongRef | None = None
+    edited_at: datetime | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +171,24 @@ class Entry:
     cost: int | None  # as in Usage
     parts: tuple[Part, ...]
 
+    @property
+    def is_held(self) -> bool:
+        """Whether its draft waits for the operator."""
+        return self.state is State.DRAFTED and self.due_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class BotPost:
-    """One post of the bot, sent or planned, with the mention that it answers. `did` is the asker's."""
+    """One post of the bot, sent or planned, with the mention that it answers. `did` is the asker's.
+
+    `held`: it waits for the operator.
+    """
 
     mention_uri: str
     did: str
     part: Part
     posted_at: datetime | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ NEWCOMERS_SHARE = 0.75  # of what is for all: people who had no answer yet take 
 class PolicyReason(StrEnum):
     """Every reason why a mention is not answered, or not yet."""
 
+    PAUSED = "paused"
     STOPPED = "stopped"
     THREAD_STOPPED = "thread stopped"
     BLOCKED = "blocked"
@@ -96,6 +97,8 @@ NOTHING = Spent()
 class Facts:
     """All that a decision about one mention needs. `gone` and `labels` are None until they are looked up.
 
+    `paused`: the operator lets nothing be answered now.
+
     `thread_stopped`: the thread's first author told the bot to stop there. `gated`: their threadgate does not
     allow the bot to reply, or hides one of its replies, or the mention. `blocked`: the asker or the thread's
     first author blocks the bot. `muted`: the operator mutes one of the two. `no_bots`: one of the two says in
@@ -108,6 +111,7 @@ class Facts:
     """
 
     age: timedelta
+    paused: bool = False
     stopped: bool = False
     thread_stopped: bool = False
     blocked: bool = False
@@ -136,7 +140,10 @@ class Go:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Decide again at `until`, when the oldest reply has left the full window."""
+    """Decide again at `until`, when the oldest reply has left the full window.
+
+    In a pause that is at once: nothing can be claimed before its end.
+    """
 
     until: datetime
     reason: PolicyReason
@@ -159,9 +166,12 @@ def decide(
 ) -> Decision:
     """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
 
-    Limits do not refuse an admitted mention: it counts against them already. Without `thinking` the program
-    itself answers: no model is shown anything, and calls, tokens and money are not asked for.
+    In a pause nothing is decided. Limits do not refuse an admitted mention: it counts against them already.
+    Without `thinking` the program itself answers: no model is shown anything, and calls, tokens and money are
+    not asked for.
     """
+    if facts.paused:
+        return Later(now, PolicyReason.PAUSED, Scope.MENTION)
     refusal = _refusal(facts, limits, thinking=thinking)
     if refusal or admitted:
         return refusal or Go()

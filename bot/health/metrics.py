@@ -172,8 +172,8 @@ METRICS = (
     ),
     Metric(
         "mentions_delayed_total",
-        "Times that a limit made a mention wait; those that it ended are in `mentions_ended_total`",
-        tally(counts.DELAYED, product(LIMITS)),
+        "Times that a limit, or a pause, made a mention wait; what it ended is in `mentions_ended_total`",
+        tally(counts.DELAYED, product((*LIMITS, PolicyReason.PAUSED))),
         ("limit",),
     ),
     Metric(
@@ -206,6 +206,12 @@ METRICS = (
         stored(_oldest),
         ("state",),
         IN_DATABASE,
+    ),
+    Metric(
+        "paused",
+        "Whether the operator has paused it: it listens, and answers nothing",
+        stored(lambda stored, _: (((), stored.vitals.paused),)),
+        of=IN_DATABASE,
     ),
     Metric(
         "jobs_open",

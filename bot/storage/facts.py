@@ -6,17 +6,28 @@ from datetime import timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, exists, func, select, true, union_all
+from sqlalchemy import bindparam, exists, func, or_, select, true, union_all
 
+from bot.domain import pausing
 from bot.domain.behaviour import Answer, is_automatic
 from bot.domain.mention import State
 from bot.domain.policy import Facts
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
+from bot.storage import pauses
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.queue import ANSWERED
 from bot.storage.spending import with_spending
-from bot.storage.tables import BlockRow, GateRow, MentionRow, OutboxRow, StanceRow, StopRow, ThreadStopRow
+from bot.storage.tables import (
+    BlockRow,
+    GateRow,
+    MentionRow,
+    OutboxRow,
+    PauseRow,
+    StanceRow,
+    StopRow,
+    ThreadStopRow,
+)
 from memory.tables import DenialRow, PersonRow
 
 if TYPE_CHECKING:
@@ -52,10 +63,12 @@ def gather(
     """
     root = mention.root.uri
     asked = {"uri": mention.uri, "did": mention.did, "root": root, "thread": who.thread}
-    rows = tx.execute(STANDING, asked | {"author": author(root), "since": now - DAY}).all()
+    times = {"since": now - DAY, "now": now, "said_at": mention.said_at}
+    rows = tx.execute(STANDING, asked | times | {"author": author(root)}).all()
     found = rows[0]
     facts = Facts(
-        age=now - (found.retried_at or mention.said_at),
+        age=_age(tx, found, mention, now),
+        paused=found.paused,
         thread=found.posts,
         automatic=is_automatic(_answers(rows), limits.automatic_answers),
         stopped=found.stopped,
@@ -67,6 +80,11 @@ def gather(
         hidden=found.status is not None,
     )
     return with_spending(tx, who, facts, limits, now, newcomer=not found.known) if spent else facts
+
+
+def _age(tx: Tx, found: Row[Any], mention: Mention, now: datetime) -> timedelta:
+    since = found.retried_at or mention.said_at
+    return pausing.age(since, now, pauses.since(tx, since) if found.pauses else ())
 
 
 def _is_gated(tx: Tx, mention: Mention, found: Row[Any]) -> bool:
@@ -110,8 +128,12 @@ def _standing() -> Any:
     )
     retried = select(MentionRow.retried_at).where(MentionRow.uri == bindparam("uri"))
     stances = StanceRow.did.in_(both)
-    columns = {
+    columns: dict[str, Any] = {
         "retried_at": retried.scalar_subquery(),
+        "paused": pauses.IS_PAUSED,
+        "pauses": select(PauseRow.id)
+        .where(or_(PauseRow.ended_at.is_(None), PauseRow.ended_at > bindparam("said_at")))
+        .exists(),
         "posts": planned.scalar_subquery(),
         "known": exists().where(MentionRow.did == did, ANSWERED),
         "stopped": select(StopRow.did).where(StopRow.did == did).exists(),

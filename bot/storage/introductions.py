@@ -1,6 +1,6 @@
-"""What a turn wants remembered of a person who was not told yet that the bot remembers.
+"""What a turn wants remembered, until its reply is posted: it is dropped if that never happens.
 
-It waits for the reply that tells them: it is remembered once that is posted, and dropped if it never is.
+It waits if the reply has to tell the person that the bot remembers, or if the operator has to approve it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 
 from bot.domain.turn import Lesson
 from bot.storage.tables import IntroductionRow
@@ -23,17 +23,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """A reply tells the person what the bot is. `lesson`: what is learned then; None: nothing."""
+    """`lesson`: what is learned with the reply; None: nothing. `tells`: it says what the bot is."""
 
     lesson: Lesson | None
+    tells: bool = True
 
 
-def put(tx: Tx, uri: str, lesson: Lesson | None) -> None:
+def put(tx: Tx, uri: str, lesson: Lesson | None, *, tells: bool = True) -> None:
     """Let this wait for the reply to this mention (AT URI). None: the person is told, but not remembered."""
     columns = {
         "key": lesson.key if lesson else None,
         "edits": dump_edits(lesson.edits if lesson else ()),
         "answer": lesson.answer if lesson else "",
+        "tells": tells,
     }
     row = insert(tx, IntroductionRow).values(mention_uri=uri, **columns)
     tx.execute(row.on_conflict_do_update(index_elements=["mention_uri"], set_=columns))
@@ -45,7 +47,22 @@ def take(tx: Tx, uri: str) -> Introduction | None:
     row = tx.execute(waiting.returning(IntroductionRow.__table__)).first()
     if row is None:
         return None
-    return Introduction(Lesson(row.key, load_edits(row.edits), row.answer) if row.key else None)
+    lesson = Lesson(row.key, load_edits(row.edits), row.answer) if row.key else None
+    return Introduction(lesson, row.tells)
+
+
+def tells(tx: Tx, uri: str) -> bool:
+    """Whether the reply to this mention has to tell the person what the bot is."""
+    waiting = select(IntroductionRow.tells).where(IntroductionRow.mention_uri == uri)
+    return bool(tx.scalar(waiting))
+
+
+def set_answer(tx: Tx, uri: str, answer: str) -> None:
+    """The reply to this mention is another one."""
+    waiting = update(IntroductionRow).where(
+        IntroductionRow.mention_uri == uri, IntroductionRow.key.is_not(None)
+    )
+    tx.execute(waiting.values(answer=answer))
 
 
 def drop(tx: Tx, uris: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from bot.domain import pacing
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
 from bot.storage import claimed, queue
 from bot.storage.claimed import MENTION
+from bot.storage.pauses import IS_PAUSED
 from bot.storage.queue import literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow
@@ -78,8 +79,8 @@ def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bo
 
 @cache
 def _under_way(states: frozenset[State]) -> Select[Any]:
-    """The mentions that a worker has drafted, or had when it died, and that are due."""
-    found = select(MentionRow.__table__).where(MentionRow.state.in_(states))
+    """The mentions that a worker has drafted, or had when it died, and that are due. None in a pause."""
+    found = select(MentionRow.__table__).where(MentionRow.state.in_(states), ~IS_PAUSED)
     return found.where(MentionRow.due_at <= bindparam("now"))
 
 

@@ -66,6 +66,13 @@ def draft(
     return kept
 
 
+def draft_held(tx: Tx, claim: Claim, parts: Sequence[Part], now: datetime, why: str) -> None:
+    """The same, but it is not posted before the operator has approved it."""
+    write_parts(tx, claim.mention.uri, parts)
+    times = {"post_at": None, "drafted_at": now, "due_at": None}
+    claimed.update(tx, claim, state=State.DRAFTED, why=why, attempts=0, post_failures=0, worker=None, **times)
+
+
 def draft_at_once(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> None:
     """Draft a reply of the program itself to a mention that no worker has claimed.
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from bot.counts import ENDED
 from bot.domain.mention import OPEN, State
@@ -43,20 +43,14 @@ def decline_all(tx: Tx, uris: Collection[str], why: str, now: datetime) -> int:
     return decline_where(tx, MentionRow.uri.in_(uris), why, now)
 
 
-def decline_where(tx: Tx, which: Any, why: str, now: datetime) -> int:
-    """Decline all open mentions that match `which`. Returns how many."""
+def decline_where(tx: Tx, which: Any, why: str, now: datetime, *, among: Collection[State] = OPEN) -> int:
+    """Decline all mentions that match `which` and are in one of these states. Returns how many."""
     ended = {"state": State.DECLINED, "why": why, "ended_at": now, "due_at": None, "worker": None}
-    still_open = update(MentionRow).where(which, MentionRow.state.in_(OPEN))
+    still_open = update(MentionRow).where(which, MentionRow.state.in_(among))
     fenced = still_open.values(fence=MentionRow.fence + 1, **ended).returning(*claimed.ENDING)
     rows = tx.execute(fenced).all()
     _end(tx, rows)
     return len(rows)
-
-
-def log_outcome(tx: Tx, uri: str) -> None:
-    """Log and count the outcome of this mention, once the transaction is committed."""
-    row = tx.execute(select(*claimed.ENDING).where(MentionRow.uri == uri)).one()
-    after_commit(tx, partial(_log_outcome, to_entry(row, ()), row.parts))
 
 
 def _end(tx: Tx, rows: Sequence[Row[Any]]) -> None:

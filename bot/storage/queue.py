@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from bot.domain.fairness import Turn, newcomers_first
+from bot.storage.pauses import IS_PAUSED
 from bot.storage.tables import MentionRow, PersonQueueRow
 from memory.db import insert
 from memory.prepared import per_database, table_of
@@ -104,14 +105,14 @@ def hold(tx: Tx, until: datetime, did: str | None = None) -> None:
 
 def has_turn(tx: Tx, now: datetime) -> bool:
     """Whether it may be somebody's turn."""
-    heads = _heads(tx)
+    heads = _heads(tx, now)
     return any(heads[lane].turn.at <= now for lane in (REGULAR, NEWCOMER) if lane in heads)
 
 
 def next_waiting(tx: Tx, now: datetime) -> Row[Any] | None:
     """The mention whose turn it is, and its person's turn is over. None if nobody has one."""
     for _ in range(MAX_EMPTY):
-        heads = _heads(tx)
+        heads = _heads(tx, now)
         did = _next_person(tx, heads, now)
         if did is None:
             return None
@@ -149,10 +150,10 @@ def _lock(tx: Tx, head: Head, lane: str, now: datetime) -> str | None:
 
 
 def _next(*, newcomer: bool) -> Select[str, datetime, int, bool]:
-    """The person of this lane who comes next, and whom no worker serves."""
+    """The person of this lane who comes next, and whom no worker serves. Nobody in a pause."""
     served = select(MentionRow.uri).where(MentionRow.did == PersonQueueRow.did, ACTIVE)
     waiting = select(*COLUMNS).where(
-        PersonQueueRow.newcomer.is_(newcomer), PersonQueueRow.did != NEWCOMERS, ~served.exists()
+        PersonQueueRow.newcomer.is_(newcomer), PersonQueueRow.did != NEWCOMERS, ~served.exists(), ~IS_PAUSED
     )
     return waiting.order_by(PersonQueueRow.turn_at, PersonQueueRow.served).limit(1)
 
@@ -165,9 +166,10 @@ class Head:
     turn: Turn
 
 
-def _heads(tx: Tx) -> dict[str, Head]:
+def _heads(tx: Tx, now: datetime) -> dict[str, Head]:
     """Who comes next of those who had an answer, of newcomers; the lane of all newcomers; who comes last."""
-    return {row.lane: Head(row.did, Turn(row.turn_at, row.served, row.held)) for row in tx.execute(HEADS)}
+    rows = tx.execute(HEADS, {"now": now})
+    return {row.lane: Head(row.did, Turn(row.turn_at, row.served, row.held)) for row in rows}
 
 
 def _heads_of_all() -> Any:

@@ -16,6 +16,8 @@ def to_part(row: Any) -> Part:
         rkey=row.rkey,
         record=row.record,
         ref=StrongRef(row.uri, row.cid) if row.uri else None,
+        edited_at=row.edited_at,
+        withdrawn_at=row.withdrawn_at,
     )
 
 

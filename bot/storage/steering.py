@@ -8,8 +8,8 @@ from sqlalchemy import update
 
 from bot.domain.mention import ACTIVE, OPEN, State
 from bot.errors import NotFound
+from bot.storage import outcomes
 from bot.storage.consent import withdraw
-from bot.storage.outcomes import log_outcome
 from bot.storage.queue import enqueue
 from bot.storage.tables import MentionRow
 from bot.storage.views import entry
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 def retry(tx: Tx, uri: str, now: datetime) -> None:
     """Try a mention again at once. Its age counts from now.
 
-    Raises NotFound if it was answered, is claimed by a worker, or its text was erased.
+    Raises NotFound if it was answered, is claimed, has a draft that is held, or its text was erased.
     """
     found = entry(tx, uri)
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
+    if found.is_held:
+        raise NotFound(f"reason to try again: {uri} has a draft, which waits for `scrubjay post approve`.")
     state = State.DRAFTED if found.parts else State.WAITING
     enqueue(tx, found.mention.did, now)
     _set(
@@ -41,8 +43,7 @@ def skip(tx: Tx, uri: str, now: datetime, why: str) -> None:
     if found.state not in (*OPEN, State.FAILED):
         raise NotFound(f"open mention {uri}: it is {found.state} already.")
     withdraw(tx, [uri], now)
-    _set(tx, uri, state=State.DECLINED, due_at=None, ended_at=now, why=why, worker=None)
-    log_outcome(tx, uri)
+    outcomes.decline_where(tx, MentionRow.uri == uri, why, now, among=(*OPEN, State.FAILED))
 
 
 def _set(tx: Tx, uri: str, **values: object) -> None:

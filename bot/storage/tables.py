@@ -1,10 +1,10 @@
-"""The tables of the bot: mentions, outbox, spending, cursors, consent, gaps, jobs, turns, journal, ledger."""
+"""The tables of the bot: mentions, outbox, pauses, spending, cursors, consent, jobs, turns, ledger."""
 
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, false, true
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -104,6 +104,20 @@ class PersonQueueRow(Base):
     __table_args__ = (Index(None, "newcomer", "turn_at", "served"), Index(None, "held", "turn_at"))
 
 
+class PauseRow(Base):
+    """A time in which the operator lets the bot answer nothing. `until`: it ends by itself then."""
+
+    __tablename__ = "pause"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    began_at: Mapped[datetime]
+    until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ages: Mapped[bool]  # whether mentions grow older meanwhile
+
+    __table_args__ = (Index(None, "ended_at"),)
+
+
 class OutboxRow(Base):
     """One post of a reply. Key and record are fixed before it is sent; URI and CID are set after that."""
 
@@ -120,13 +134,14 @@ class OutboxRow(Base):
     uri: Mapped[str | None]
     cid: Mapped[str | None]
     posted_at: Mapped[datetime | None]
+    edited_at: Mapped[datetime | None]  # when the operator wrote this text
     withdrawn_at: Mapped[datetime | None]  # when the bot learned that the post was deleted
 
     __table_args__ = (Index(None, "uri"), Index(None, "rkey"), Index(None, "posted_at", "part"))
 
 
 class IntroductionRow(Base):
-    """What a turn wants remembered of a person, until the reply is posted that tells them of it."""
+    """What a turn wants remembered of a person, until the reply is posted."""
 
     __tablename__ = "introduction"
 
@@ -136,6 +151,7 @@ class IntroductionRow(Base):
     key: Mapped[str | None]  # null: the person is told, but not remembered
     edits: Mapped[str]  # JSON
     answer: Mapped[str]
+    tells: Mapped[bool] = mapped_column(server_default=true())  # the reply tells the person what the bot is
 
 
 class DirectMessageRow(Base):

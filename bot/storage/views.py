@@ -57,10 +57,11 @@ def post(tx: Tx, uri: str) -> BotPost:
 
 
 def _bot_posts() -> Any:
-    return select(OutboxRow.__table__, MentionRow.did).join(
+    held = (MentionRow.state == State.DRAFTED) & MentionRow.due_at.is_(None)
+    return select(OutboxRow.__table__, MentionRow.did, held.label("held")).join(
         MentionRow, MentionRow.uri == OutboxRow.mention_uri
     )
 
 
 def _to_bot_post(row: Any) -> BotPost:
-    return BotPost(mention_uri=row.mention_uri, did=row.did, part=to_part(row), posted_at=row.posted_at)
+    return BotPost(row.mention_uri, row.did, to_part(row), row.posted_at, held=row.held)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, func, literal, literal_column, select, text, union_all
 
 from bot.domain.mention import OPEN, State
+from bot.storage.pauses import IS_PAUSED
 from bot.storage.tables import GapRow, JobRow, MentionRow, SpendRow
 
 if TYPE_CHECKING:
@@ -51,16 +52,17 @@ class StoredVitals:
     mentions: Mapping[State, Waiting]
     jobs: int
     gaps: int
+    paused: bool
     spent: Spending
     size: int | None
 
 
 def read(tx: Tx, now: datetime) -> StoredVitals:
     counts = {row.state: Waiting(row.number, row.oldest) for row in tx.execute(MENTIONS)}
-    jobs, gaps = tx.execute(JOBS_AND_GAPS).one()
+    jobs, gaps, paused = tx.execute(JOBS_GAPS_AND_PAUSE, {"now": now}).one()
     spent = (int(amount or 0) for amount in tx.execute(SPENT, {"since": now - DAY}).one())
     size = tx.scalar(DATABASE_SIZE) if tx.dialect.name == "postgresql" else None
-    return StoredVitals({state: counts[state] for state in OPEN}, jobs, gaps, Spending(*spent), size)
+    return StoredVitals({state: counts[state] for state in OPEN}, jobs, gaps, paused, Spending(*spent), size)
 
 
 def _mentions() -> Any:
@@ -78,15 +80,16 @@ def _in_state(state: State) -> Select[Any]:
     )
 
 
-def _jobs_and_gaps() -> Select[int, int]:
+def _jobs_gaps_and_pause() -> Select[int, int, bool]:
     jobs = select(JobRow.due_at).limit(MOST).subquery("some_jobs")
     recent = select(GapRow.closed_at).order_by(GapRow.id.desc()).limit(RECENT_GAPS).subquery("recent_gaps")
     still_open = select(func.count()).select_from(recent).where(recent.c.closed_at.is_(None))
-    return select(select(func.count()).select_from(jobs).scalar_subquery(), still_open.scalar_subquery())
+    counted = select(func.count()).select_from(jobs)
+    return select(counted.scalar_subquery(), still_open.scalar_subquery(), IS_PAUSED)
 
 
 MENTIONS = _mentions()
-JOBS_AND_GAPS = _jobs_and_gaps()
+JOBS_GAPS_AND_PAUSE = _jobs_gaps_and_pause()
 SPENT = select(
     *(
         func.sum(column)

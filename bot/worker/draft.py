@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.counts import DELAYED
 from bot.domain import policy, reply
+from bot.domain.approval import Approve
 from bot.domain.mention import Claim, Command, Part, State
 from bot.domain.turn import Lesson
 from bot.errors import FenceLost
@@ -19,6 +20,7 @@ from bot.privacy.repeats import hide_marked_answer
 from bot.storage import (
     claimed,
     consent,
+    drafts,
     introductions,
     mentions,
     outbox,
@@ -247,7 +249,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     key = f"{mention.uri}@{claim.fence}"  # an edited post can have more than one turn
     lesson = Lesson(key, result.edits, text)
     remembers = asked.remembers and is_remembered(services, tx, mention.did)  # the wish may be a new one
-    if remembers and not asked.notice:
+    held = bool(text) and _must_wait(services, tx, mention)
+    if remembers and not asked.notice and not held:
         learn(services, tx, mention, lesson, now, exchange=kept)
     else:
         lesson = forget_at_once(services, tx, mention, lesson, now)
@@ -259,14 +262,23 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
         if result.stop and not consent.is_overruled(tx, mention, *OPPOSITES[Command.STOP]):
             consent.stop(tx, mention.did, now)
         return Step(State.SILENT, result.why)
-    if asked.notice:
-        introductions.put(tx, mention.uri, lesson if remembers else None)
+    if asked.notice or held:
+        introductions.put(tx, mention.uri, lesson if remembers else None, tells=bool(asked.notice))
     parts = _make_parts(text, asked.notice, profile, services.options.link_hosts)
     spending.settle(tx, who, result.usage, services.limits.price, posts=len(parts))
+    if held:
+        outbox.draft_held(tx, claim, parts, now, drafts.HELD)
+        return Step(State.DRAFTED, drafts.HELD)
     drafted = outbox.draft(tx, claim, parts, services.pace, now, services.options.lease)
     if isinstance(drafted, Claim):
         return Step(State.POSTING, claim=drafted)
     return Step(State.DRAFTED, due_at=drafted)
+
+
+def _must_wait(services: Services, tx: Tx, mention: Mention) -> bool:
+    """Whether the operator has to approve the draft."""
+    approve = services.options.approve
+    return approve is Approve.ALL or (approve is Approve.NEW_PEOPLE and drafts.is_new(tx, mention.did))
 
 
 def _make_parts(text: str, notice: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

@@ -62,12 +62,13 @@ def forget_at_once(services: Services, tx: Tx, mention: Mention, lesson: Lesson,
 
 
 def mark_told(services: Services, tx: Tx, mention: Mention, now: datetime) -> None:
-    """A post of the reply stands: if it has the notice, learn what waited for it."""
+    """A post of the reply stands: learn what waited for it. If it has the notice, the person is told."""
     taken = introductions.take(tx, mention.uri)
     if taken is None:
         return
     lesson = taken.lesson
-    services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
+    if taken.tells:
+        services.memory.people.mark_introduced(tx, mention.did, now, of_memory=lesson is not None)
     if lesson is None:
         return
     if not is_remembered(services, tx, mention.did):

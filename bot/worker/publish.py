@@ -165,8 +165,11 @@ def _last_check(
     known = replace(known, labels=labels, allowed_bot=mention.did in services.options.allowed_bots)
     thinking = mention.command is None  # else the program itself answers
     verdict = policy.decide(known, services.limits, now, admitted=True, thinking=thinking)
-    if not isinstance(verdict, policy.No):
+    if isinstance(verdict, policy.Go):
         return None
+    if isinstance(verdict, policy.Later):
+        mentions.postpone(tx, claim, verdict.until, verdict.reason, failed=False)
+        return Step(State.DRAFTED, verdict.reason, verdict.until)
     consent.withdraw(tx, [mention.uri], now)
     put = sum(part.ref is not None for part in parts)
     written_to = direct_messages.is_any_sent(tx, mention.uri)

@@ -19,7 +19,7 @@ from bot.storage.vitals import Spending, StoredVitals, Waiting
 UNITS = ("_seconds", "_bytes", "_dollars", "_total", "_info")
 DIMENSIONLESS = {
     *("live", "ready", "check_ok", "stream_connected", "brain_breaker_open"),
-    *("mentions_open", "jobs_open", "gaps_open"),
+    *("mentions_open", "jobs_open", "gaps_open", "paused"),
     *("last_day_replies", "last_day_brain_calls", "last_day_brain_tokens", "last_day_pds_points"),
 }
 
@@ -27,7 +27,7 @@ DIMENSIONLESS = {
 def vitals(**more):
     waiting = {state: Waiting(0, None) for state in OPEN}
     waiting[State.WAITING] = Waiting(3, NOW)
-    stored = StoredVitals(waiting, 1, 2, Spending(4, 5, 600, 70, 8_500_000, 9), None)
+    stored = StoredVitals(waiting, 1, 2, paused=True, spent=Spending(4, 5, 600, 70, 8_500_000, 9), size=None)
     known = {
         "at": NOW,
         "faults": {Check.ACCOUNT: "the bot's account is not let in"},
@@ -72,6 +72,7 @@ def test_what_is_known_is_told_in_base_units():
     assert found["scrubjay_mentions_open", "waiting"] == 3
     assert found["scrubjay_mentions_open_oldest_seconds", "waiting"] == 0
     assert found["scrubjay_gaps_open",] == 2
+    assert found["scrubjay_paused",] == 1
     assert found["scrubjay_last_day_brain_tokens", "out"] == 70
     assert found["scrubjay_last_day_brain_cost_dollars",] == 8.5
     assert found["scrubjay_day_money_limit_dollars",] == 2

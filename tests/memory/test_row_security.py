@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TABLES = tables_of_people()
 NOBODYS = {  # tables without a person's rows: a bound transaction has no right to them
     *("cursor", "errand", "erasure", "erasure_salt", "gap", "gate", "ledger_line", "ledger_salt"),
-    *("session", "spend", "spend_day"),
+    *("pause", "session", "spend", "spend_day"),
 }
 
 

@@ -40,7 +40,7 @@ STATEMENTS = {
     ),
     "a person has a turn": lambda tx: (
         queue.enqueue(tx, ANA, NOW),
-        queue._next_person(tx, queue._heads(tx), NOW),
+        queue._next_person(tx, queue._heads(tx, NOW), NOW),
     ),
     "what was spent": lambda tx: facts.gather(tx, mention(1), Attempt("p", "t", "m", 1), LIMITS, NOW),
     "a job is due": lambda tx: jobs.is_due(tx, NOW),

@@ -146,6 +146,12 @@ class Harness:
         self.listener = replace(self.listener, handler=self.handler)
         return self.with_brain(self.brain)
 
+    def with_approval(self, approve):
+        """The operator has chosen whose drafts wait."""
+        options = replace(self.services.options, approve=approve)
+        self.services = replace(self.services, options=options)
+        return self.with_brain(self.brain)
+
     def say(self, did, text, *, rkey=None, heard=True, **fields):
         """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
         ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)

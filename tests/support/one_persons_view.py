@@ -246,7 +246,9 @@ QUERY = "what of the dog Rex?"
 
 def standing(tx: Tx) -> Any:
     """What is known of Mia's mention, by a statement that is built anew."""
-    return tx.execute(facts._standing(), STANDING_OF_MIA | {"since": NOW - timedelta(days=1)}).all()
+    return tx.execute(
+        facts._standing(), STANDING_OF_MIA | {"since": NOW - timedelta(days=1), "now": NOW, "said_at": NOW}
+    ).all()
 
 
 def first_note(tx: Tx) -> int:

@@ -21,7 +21,8 @@ Statement = tuple[str, Any]
 
 # Who has rows of these is waiting, is being answered, or is a host: they do not grow with the years.
 SMALL = frozenset(
-    {"cursor", "direct_message", "gap", "introduction", "session", "spend_day", "erasure_salt", "ledger_salt"}
+    {"cursor", "direct_message", "gap", "introduction", "pause", "session", "spend_day"}
+    | {"erasure_salt", "ledger_salt"}
 )
 FEW = frozenset({"ix_gate_hidden"})  # an index of few rows, which may be read whole
 SCAN = re.compile(r"^SCAN (?P<name>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")
