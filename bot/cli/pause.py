@@ -71,7 +71,9 @@ def resume(app: App) -> None:
         output.message("It was not paused.")
         return
     count = sum(waiting[state].count for state in OPEN)
-    output.message(f"It answers again: {count} wait. They keep their distance, as after any outage.")
+    output.message(
+        f"It answers again. Mentions that wait: {count}. The answers keep their distance from each other."
+    )
 
 
 @click.command()
@@ -91,5 +93,5 @@ def stop(app: App, *, at_once: bool, yes: bool) -> None:
     with app.database.write() as tx:
         pauses.begin(tx, now(), None, ages=False)
         withdrawn = drafts.withdraw_all(tx, now())
-    output.message(f"{withdrawn} drafts are withdrawn.")
+    output.message(f"Drafts that are withdrawn: {withdrawn}.")
     _tell_pause(None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -181,7 +183,7 @@ def edit(app: App, uri: str, text: str | None) -> None:
         tells = introductions.tells(tx, entry.mention.uri)
     if not entry.parts:
         raise NotFound(f"draft for {entry.mention.uri}. `scrubjay post list` shows what there is.")
-    written = text if text is not None else click.edit(_text(entry), extension=".txt")
+    written = text if text is not None else _write(_text(entry))
     if written is None:
         output.message("Nothing was changed.")
         return
@@ -192,6 +194,13 @@ def edit(app: App, uri: str, text: str | None) -> None:
             tx, [entry.mention.uri]
         )  # of a draft that was learned from already
     output.message("It waits now: `scrubjay post approve` posts it.")
+
+
+def _write(text: str) -> str | None:
+    """What the operator's editor makes of it. Raises UsageError where none can be shown."""
+    if not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        raise click.UsageError("here is no terminal for an editor. Say --text, or set EDITOR.")
+    return click.edit(text, extension=".txt")
 
 
 def _parts(app: App, entry: Entry, written: str, *, tells: bool) -> list[Part]:

@@ -44,10 +44,12 @@ def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
     if pause:
         detail = f"{pause.told()}; {open_count} wait for its end, {failed} failed in a day"
         return Check("mentions", ok=True, detail=detail)
-    if waiting := _find_common_cause([entry for entry in entries if entry.state in OPEN]):
-        return waiting
+    if cause := _find_common_cause([entry for entry in entries if entry.state in OPEN]):
+        return cause
     if not (failed or overdue or oldest > MAX_DELAY):
-        return Check("mentions", ok=True, detail=f"{open_count} open, none stuck")
+        held = sum(entry.is_held for entry in entries)
+        waiting = f", {held} wait for `scrubjay post approve`" if held else ""
+        return Check("mentions", ok=True, detail=f"{open_count} open, none stuck{waiting}")
     minutes = round(oldest.total_seconds() / 60)
     detail = f"{failed} failed in a day, {overdue} left by a worker, the oldest {minutes} min late"
     mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"

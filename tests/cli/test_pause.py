@@ -17,7 +17,7 @@ def state(cli, uri=AGAIN):
 def test_a_pause_is_told_by_stats_until_it_is_ended(filled):
     assert "until `scrubjay resume`" in filled("pause").err
     assert PAUSED in filled("stats").err
-    assert "1 wait" in filled("resume").err
+    assert "wait: 1" in filled("resume").err
     assert PAUSED not in filled("stats").err
     assert "not paused" in filled("resume").err
 
@@ -46,7 +46,7 @@ def test_an_emergency_stop_asks_first(filled):
     assert filled("stop", "--now").code == 2
     assert PAUSED not in filled("stats").err
     done = filled("stop", "--now", "--yes")
-    assert "0 drafts are withdrawn" in done.err
+    assert "withdrawn: 0" in done.err
     assert PAUSED in filled("stats").err
     assert state(filled) == "waiting"
 

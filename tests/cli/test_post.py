@@ -81,6 +81,11 @@ def test_a_draft_that_waits_is_listed_with_what_it_answers(waiting):
     assert "No draft waits" in waiting("list", "--held", "--who", "did:plc:nobody").err
 
 
+def test_the_doctor_tells_how_many_wait(waiting):
+    line = next(line for line in waiting.cli("doctor").out.splitlines() if "mentions" in line)
+    assert "1 wait for `scrubjay post approve`" in line
+
+
 def test_an_approved_draft_is_posted_and_remembered(waiting):
     assert "at the next free time" in waiting("approve", waiting.uri).err
     assert waiting.said() == ["Noted, Ana!"]
@@ -140,6 +145,14 @@ def test_an_editor_that_saves_nothing_changes_nothing(waiting, monkeypatch):
     monkeypatch.delenv("VISUAL", raising=False)
     assert "Nothing was changed" in waiting("edit", waiting.uri).err
     assert "Noted, Ana!" in waiting("show", waiting.uri).out
+
+
+def test_without_a_terminal_and_without_an_editor_nothing_hangs(waiting, monkeypatch):
+    for name in ("EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
+    done = waiting("edit", waiting.uri)
+    assert done.code == 2
+    assert "--text" in done.err
 
 
 def test_the_sentence_that_tells_of_memory_cannot_be_edited_away(waiting):
