@@ -108,19 +108,30 @@ def put_in_place(ready: Database, standing: Database, now: datetime) -> str | No
 def _swap_files(ready: Path, standing: Path, now: datetime) -> str | None:
     sqlite.fold_log(ready)
     manifest.sync(ready)
+    aside = Path(f"{standing}.{REPLACED}-{now:%Y%m%dT%H%M%SZ}")
+    if standing.exists():
+        sqlite.fold_log(standing)
+    logs = _put_logs_aside(standing, aside)
     if not standing.exists():
         ready.rename(standing)
         manifest.sync(standing.parent)
-        return None
-    sqlite.fold_log(standing)
-    aside = Path(f"{standing}.{REPLACED}-{now:%Y%m%dT%H%M%SZ}")
-    for end in (sqlite.LOG, sqlite.INDEX):  # still there only if it is damaged
-        with suppress(FileNotFoundError):
-            Path(f"{standing}{end}").rename(f"{aside}{end}")
+        return logs
     aside.hardlink_to(standing)  # so that there is a database at any moment
     ready.replace(standing)
     manifest.sync(standing.parent)
     return str(aside)
+
+
+def _put_logs_aside(standing: Path, aside: Path) -> str | None:
+    """Rename what is left of its log: SQLite would write it into the database that comes. Returns its name.
+
+    There is one only if the database is damaged, or was lost without it.
+    """
+    kept = None
+    for end in (sqlite.INDEX, sqlite.LOG):
+        with suppress(FileNotFoundError):
+            kept = str(Path(f"{standing}{end}").rename(f"{aside}{end}"))
+    return kept
 
 
 def _swap_databases(ready: Database, standing: Database, now: datetime) -> str | None:

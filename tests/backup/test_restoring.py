@@ -135,6 +135,20 @@ def test_a_lost_database_is_restored(store):
     assert (report.replaced, store.fresh().notes(BEN)) == (None, [NOTE])
 
 
+def test_the_log_of_a_lost_database_is_kept_and_is_not_written_into_the_restored_one(lite_store):
+    lite_store.back_up()
+    lite_store.harness.say("did:plc:cat", "I like tea")
+    log, lost = lite_store.folder / "scrubjay.db-wal", lite_store.folder / "scrubjay.db"
+    left = log.read_bytes()
+    lite_store.db.close()
+    lost.unlink()
+    log.write_bytes(left)  # as whoever was killed leaves it
+    report = restoring.restore(lite_store.file, lite_store.site)
+    lite_store.fresh()
+    assert people(lite_store.db) == {ANA, BEN}
+    assert Path(report.replaced).read_bytes() == left
+
+
 def test_a_backup_of_an_older_schema_is_upgraded(store):
     migrate(store.db, "0018")
     store.back_up()
