@@ -28,7 +28,7 @@ def copy(db: Database, target: Path, progress: Callable[[int, int], object]) -> 
     process, and under load never end. Raises StoreRefused if the copy is not whole or cannot be written.
     """
     make_private(target)
-    with closing(sqlite3.connect(target, isolation_level=None)) as there, _written():
+    with _written(), closing(sqlite3.connect(target, isolation_level=None)) as there:
         there.execute("PRAGMA journal_mode=MEMORY")  # if the disk gets full, no other file is left
         with db.read() as tx:
             tx.exec_driver_sql("SELECT count(*) FROM sqlite_schema").one()  # the snapshot begins here

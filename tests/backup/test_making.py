@@ -146,6 +146,12 @@ def test_a_backup_that_does_not_fit_is_told_and_leaves_nothing(lite_store, share
     assert names(lite_store.file.parent) == []
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes nobody's files")
+def test_a_folder_that_takes_no_file_is_told(lite_store):
+    with pytest.raises(StoreRefused, match="cannot be written: unable to open"):
+        making.make(lite_store.db, Path("/proc/one"), NOW)
+
+
 @pytest.mark.slow
 def test_a_backup_that_is_killed_leaves_no_file_and_the_next_one_is_whole(migrated, tmp_path):
     url = f"sqlite:///{migrated}"
