@@ -35,6 +35,7 @@ def make(
     """
     if file.exists():
         raise StoreRefused(f"{file} exists already; name a new file")
+    manifest.read(file)  # only one of a backup that was never finished is written over
     if db.check()[0] is None:
         raise StoreRefused(f"there is nothing to back up in {db.shown_url}")
     make_private_folder(file.absolute().parent)

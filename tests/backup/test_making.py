@@ -46,6 +46,15 @@ def test_a_file_that_is_there_is_not_written_over(store):
     assert store.file.read_bytes() == before
 
 
+def test_a_file_that_has_the_name_of_the_manifest_is_not_written_over(store):
+    other = manifest.path_of(store.file)
+    other.parent.mkdir()
+    other.write_text("[1, 2, 3]")
+    with pytest.raises(StoreRefused, match=r"one\.json is no manifest of a backup"):
+        store.back_up()
+    assert (names(other.parent), other.read_text()) == (["one.json"], "[1, 2, 3]")
+
+
 def test_the_accounts_session_is_in_no_backup(store):
     with store.db.write() as tx:
         sessions.save(tx, "jay.test", SESSION.decode(), NOW)
