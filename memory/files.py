@@ -1,10 +1,11 @@
-"""Files that only their owner may read, and what tells one from another."""
+"""Files: which one is meant, by a URL or among others, and that only their owner may read them."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,11 @@ def identity(path: str | None) -> tuple[int, int] | None:
         found = os.stat(path or "")  # noqa: PTH116 - far cheaper, and every transaction asks
         return found.st_dev, found.st_ino
     return None
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite database there, whatever signs are in the path."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 def make_private(path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bot.backup.rows import SECRET, Contents, read_contents
 from bot.errors import StoreRefused
 from memory.db import Database
-from memory.files import make_private
+from memory.files import make_private, sqlite_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def stage(backup: Path, folder: Path) -> Database:
     if (log := Path(f"{backup}{LOG}")).is_file():
         make_private(Path(f"{target}{LOG}"))
         shutil.copyfile(log, f"{target}{LOG}")
-    return Database(f"sqlite:///{target}")
+    return Database(sqlite_url(target))
 
 
 def fold_log(path: Path) -> None:

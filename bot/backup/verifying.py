@@ -83,7 +83,7 @@ def _check_pages(db: Database) -> Finding:
         return Finding("integrity", None, "PostgreSQL's server checks its own pages")
     if not db.exists():
         return Finding("integrity", ok=False, detail=f"{db.shown_url} does not exist")
-    with closing(sqlite3.connect(f"file:{sqlite_file(db)}?mode=ro", uri=True)) as connection:
+    with closing(sqlite3.connect(f"{sqlite_file(db).absolute().as_uri()}?mode=ro", uri=True)) as connection:
         return judge("integrity", sqlite.damage_of(connection), "every page, index and constraint is right")
 
 

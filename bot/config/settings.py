@@ -41,6 +41,7 @@ from bot.domain.approval import Approve
 from bot.domain.consent import Consent
 from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
 from bot.errors import SettingsError
+from memory.files import sqlite_url
 from memory.model import Limits as MemoryLimits
 from memory.model import RetentionPolicy
 
@@ -315,7 +316,7 @@ class Settings(BaseSettings):
         """The URL of the database, for SQLAlchemy."""
         if self.database_url is not None:
             return self.database_url.get_secret_value()
-        return f"sqlite:///{self.data_dir / 'scrubjay.db'}"
+        return sqlite_url(self.data_dir / "scrubjay.db")
 
     def require_operator(self) -> str:
         """The operator's handle. Raises SettingsError, which says what to set and how."""

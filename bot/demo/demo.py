@@ -30,6 +30,7 @@ from bot.errors import NotFound, ScrubjayError
 from bot.storage import views
 from bot.storage.ledger import Ledger
 from memory.db import Database
+from memory.files import sqlite_url
 from memory.store import Memory
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Demo:
 
     def _open_database(self) -> Database:
         """Wait until the daemon has created its database, and open it."""
-        url = f"sqlite:///{self._daemon.data / 'scrubjay.db'}"
+        url = sqlite_url(self._daemon.data / "scrubjay.db")
         deadline = time.monotonic() + OUTCOME_TIMEOUT
         while time.monotonic() < deadline and self._daemon.alive():
             if (self._daemon.data / "ledger").exists():

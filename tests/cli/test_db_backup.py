@@ -46,6 +46,15 @@ def test_a_backup_is_made_checked_and_restored(bot):
     assert bot("db", "verify").code == 0
 
 
+def test_in_a_folder_of_any_name_everything_goes_on(bot):
+    odd = "a?mode=ro#b 100%25"
+    (bot.home / "data").rename(bot.home / odd)
+    for words in ("verify", "backup one", "restore one --check", "restore one --yes"):
+        done = bot("db", *words.split(), SCRUBJAY_DATA_DIR=odd)
+        assert done.code == 0, done
+    assert not (bot.home / "a").exists()
+
+
 def test_a_check_as_json_tells_all(bot):
     bot("db", "backup", "one")
     bot("memory", "forget", "ana.test", "--yes")

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from bot.config.loading import example_toml
 from bot.config.settings import Settings, load, table
@@ -153,6 +154,12 @@ def test_a_missing_account_is_told_with_what_to_set_and_how(tmp_path):
     assert "SCRUBJAY_HANDLE=scrubjay.bsky.social" in handle
     assert "App passwords" in password
     assert "SCRUBJAY_PASSWORD_FILE=" in password
+
+
+def test_a_data_dir_may_have_any_name(tmp_path):
+    odd = tmp_path / "a?b=c#d 100%25 ä"
+    url = load({"SCRUBJAY_DATA_DIR": str(odd)}, home=tmp_path).database
+    assert make_url(url).database == f"{odd}/scrubjay.db"
 
 
 def test_the_database_stands_in_the_data_dir_unless_told_otherwise(tmp_path):
