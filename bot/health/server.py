@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,21 +76,25 @@ class Server:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._clients) >= CLIENTS:
-            next(iter(self._clients)).cancel()
+            first = next(iter(self._clients))
+            del self._clients[first]  # it ends later: of several at once each has to cut off another
+            first.cancel()
         task = asyncio.create_task(self._serve(reader, writer))
         self._clients[task] = None
-        task.add_done_callback(lambda done: self._clients.pop(done, None))
+        task.add_done_callback(partial(self._end, writer))
+
+    def _end(self, writer: asyncio.StreamWriter, task: asyncio.Task[None]) -> None:
+        """Cut the connection off, also of a task that was cancelled before it ran."""
+        self._clients.pop(task, None)
+        writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
-                async with asyncio.timeout(SECONDS):
-                    writer.write((await self._answer(reader)).encode())
-                    await writer.drain()
-                    writer.close()
-                    await writer.wait_closed()
-        finally:
-            writer.transport.abort()
+        with suppress(TimeoutError, OSError, asyncio.IncompleteReadError):
+            async with asyncio.timeout(SECONDS):
+                writer.write((await self._answer(reader)).encode())
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
 
     async def _answer(self, reader: asyncio.StreamReader) -> Answer:
         try:

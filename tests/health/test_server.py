@@ -110,6 +110,27 @@ async def test_many_idle_clients_do_not_keep_one_that_asks_from_its_answer(servi
         writer.close()
 
 
+async def test_of_many_that_connect_at_once_only_so_many_are_kept(serving):
+    idle = [socket.create_connection((serving.host, serving.port)) for _ in range(3 * server.CLIENTS)]
+    assert line(await ask(serving, b"GET /page HTTP/1.1\r\n\r\n")) == "HTTP/1.1 200 OK"
+    for each in idle:
+        each.setblocking(False)
+    assert sum(is_open(each) for each in idle) < server.CLIENTS
+    for each in idle:
+        each.close()
+
+
+def is_open(client):
+    """Whether the server has not ended this connection."""
+    try:
+        client.recv(1)
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        pass
+    return False
+
+
 async def test_a_socket_in_the_file_system_is_served_and_removed_in_the_end(tmp_path):
     path = tmp_path / "health.sock"
     for _ in range(2):  # the second time over what a killed process leaves
