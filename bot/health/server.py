@@ -7,6 +7,9 @@ off, and when too many are connected the one that came first is, so none can kee
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.log import log_bug
+from memory.files import identity
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -55,12 +59,14 @@ class Server:
         self._clients: dict[asyncio.Task[None], None] = {}  # the first to come is the first in it
         self._server: asyncio.Server | None = None
         self._socket: Path | None = None
+        self._made: tuple[int, int] | None = None  # what tells our socket from another's of its name
 
     async def start(self, address: Address) -> str:
         """Listen there. Returns the address, with its true port. Raises OSError."""
         if address.path is not None:
-            self._socket = Path(address.path)
+            _require_free(address.path)
             self._server = await asyncio.start_unix_server(self._accept, address.path, limit=HEAD_BYTES)
+            self._socket, self._made = Path(address.path), identity(address.path)
             return str(address)
         self._server = await asyncio.start_server(self._accept, address.host, address.port, limit=HEAD_BYTES)
         return str(address.with_port(self._server.sockets[0].getsockname()[1]))
@@ -71,7 +77,7 @@ class Server:
         for task in self._clients:
             task.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        if self._socket is not None:
+        if self._socket is not None and identity(str(self._socket)) == self._made:
             self._socket.unlink(missing_ok=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,3 +124,11 @@ class Server:
         except Exception as error:  # noqa: BLE001 - a bug in a page must not end the bot
             log_bug("health.bug", error, path=path)
             return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "a bug; the log tells where\n")
+
+
+def _require_free(path: str) -> None:
+    """Raise OSError if somebody listens there: asyncio would take the socket away from them."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.setblocking(False)
+        if asking.connect_ex(path) in {0, errno.EAGAIN}:  # or so many wait that it takes no more
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))

@@ -148,6 +148,30 @@ async def test_a_socket_in_the_file_system_is_served_and_removed_in_the_end(tmp_
         assert not path.exists()
 
 
+async def test_a_socket_on_which_another_listens_is_not_taken_away(tmp_path):
+    place = Address(path=str(tmp_path / "health.sock"))
+    first, second = Server({"/page": page}), Server({})
+    await first.start(place)
+    with pytest.raises(OSError, match="in use"):
+        await second.start(place)
+    await second.close()
+    reader, writer = await asyncio.open_unix_connection(place.path)
+    writer.write(b"GET /page HTTP/1.1\r\n\r\n")
+    assert (await reader.read()).endswith(b"good\n")
+    writer.close()
+    await first.close()
+
+
+async def test_a_socket_that_another_has_put_in_its_place_is_left_alone(tmp_path):
+    path = tmp_path / "health.sock"
+    made = Server({})
+    await made.start(Address(path=str(path)))
+    path.rename(tmp_path / "old")
+    path.write_text("another's")
+    await made.close()
+    assert path.read_text() == "another's"
+
+
 async def test_an_address_that_is_taken_is_an_error(serving):
     with pytest.raises(OSError, match="in use"):
         await Server({}).start(serving)
