@@ -33,8 +33,9 @@ SESSIONS = text(
 
 
 def sqlite_file(db: Database) -> Path:
-    """The file of an SQLite database."""
-    return Path(str(db.engine.url.database))
+    """The file of an SQLite database: the same by whatever link to it the URL names it."""
+    path = Path(str(db.engine.url.database))
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 @dataclass(slots=True)

@@ -149,6 +149,20 @@ def test_the_log_of_a_lost_database_is_kept_and_is_not_written_into_the_restored
     assert Path(report.replaced).read_bytes() == left
 
 
+def test_a_database_behind_a_link_is_locked_replaced_and_kept_where_it_stands(lite_store, tmp_path):
+    lite_store.back_up()
+    link = tmp_path / "link.db"
+    link.symlink_to(lite_store.folder / "scrubjay.db")
+    site = replace(lite_store.site, database=f"sqlite:///{link}")
+    lite_store.db.close()
+    with closing(presence.claim(lite_store.db)), pytest.raises(StoreRefused, match="a daemon runs"):
+        restoring.restore(lite_store.file, site)
+    report = restoring.restore(lite_store.file, site)
+    kept = Path(report.replaced)
+    assert (kept.parent, kept.is_symlink(), link.is_symlink()) == (lite_store.folder, False, True)
+    assert lite_store.fresh().notes(BEN) == [NOTE]
+
+
 def test_a_backup_of_an_older_schema_is_upgraded(store):
     migrate(store.db, "0018")
     store.back_up()
