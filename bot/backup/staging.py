@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 RESTORING, CHECKING, REPLACED = "restoring", "checking", "replaced"
+SCRATCH = ".scrubjay-restoring-"  # so begin folders beside SQLite's file that are removed: nobody else's do
 MAINTENANCE = "postgres"  # the database that every server has, to be connected to while others are renamed
 LONGEST_NAME = 35  # of a database, so that what is appended fits into PostgreSQL's 63 bytes
 
@@ -46,9 +47,9 @@ def staged(backup: Path, standing: Database, *, check: bool) -> Iterator[Databas
 def _staged_sqlite(backup: Path, standing: Database, check: bool) -> Iterator[Database]:  # noqa: FBT001
     beside = sqlite_file(standing).parent
     if not check:  # nobody else restores now: these are of restorations that were killed
-        for left in beside.glob(f"{RESTORING}-*"):
+        for left in beside.glob(f"{SCRATCH}*"):
             shutil.rmtree(left)
-    place = {"prefix": f"{CHECKING}-"} if check else {"prefix": f"{RESTORING}-", "dir": str(beside)}
+    place = {"prefix": f"{CHECKING}-"} if check else {"prefix": SCRATCH, "dir": str(beside)}
     with tempfile.TemporaryDirectory(**place, ignore_cleanup_errors=True) as folder:
         db = sqlite.stage(backup, Path(folder))
         try:

@@ -344,11 +344,22 @@ def test_a_restoration_that_is_killed_leaves_the_database_and_the_next_one_clean
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    assert len(list(lite_store.folder.glob("restoring-*"))) == 1
+    assert len(list(lite_store.folder.glob(".scrubjay-restoring-*"))) == 1
     assert lite_store.fresh().notes(BEN) == [NOTE]
     lite_store.db.close()
     restoring.restore(lite_store.file, lite_store.site)
-    assert list(lite_store.folder.glob("restoring-*")) == []
+    assert list(lite_store.folder.glob(".scrubjay-restoring-*")) == []
+
+
+def test_a_backup_in_a_folder_of_the_operators_is_restored_and_stays(lite_store):
+    mine = lite_store.folder / "restoring-monday" / "one"
+    mine.parent.mkdir()
+    lite_store.back_up()
+    shutil.copy(lite_store.file, mine)
+    lite_store.db.close()
+    restoring.restore(mine, lite_store.site)
+    assert mine.read_bytes() == lite_store.file.read_bytes()
+    assert lite_store.fresh().notes(BEN) == [NOTE]
 
 
 # --- only on PostgreSQL ----------------------------------------------------------------------------
