@@ -58,13 +58,12 @@ def make(
     partial = folder.with_name(f"{folder.name}{making.PARTIAL}")
     _remove(partial)
     make_private_folder(partial)
-    try:
+    with making.begun(partial, _remove) as require_ours:
         made = making.make(db, partial / DATABASES[not db.is_sqlite], now, progress)
         _add_files(db, settings, partial, made)
         manifest.sync(partial)
+        require_ours()
         partial.rename(folder)
-    finally:
-        _remove(partial)
     manifest.sync(folder.absolute().parent)
     return made
 

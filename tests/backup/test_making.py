@@ -157,8 +157,23 @@ def test_a_backup_that_does_not_fit_is_told_and_leaves_nothing(lite_store, share
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes nobody's files")
 def test_a_folder_that_takes_no_file_is_told(lite_store):
-    with pytest.raises(StoreRefused, match="cannot be written: unable to open"):
+    with pytest.raises(StoreRefused, match="cannot be written"):
         making.make(lite_store.db, Path("/proc/one"), NOW)
+
+
+def test_what_another_backup_of_the_name_has_begun_is_neither_named_nor_removed(store, monkeypatch):
+    partial, copy = store.file.with_name("one.partial"), making._copy
+
+    def copy_and_let_another_begin(*args):
+        contents = copy(*args)
+        partial.unlink()
+        partial.write_text("another's")
+        return contents
+
+    monkeypatch.setattr(making, "_copy", copy_and_let_another_begin)
+    with pytest.raises(StoreRefused, match="begun anew by another backup"):
+        store.back_up()
+    assert (names(partial.parent), partial.read_text()) == (["one.partial"], "another's")
 
 
 @pytest.mark.slow
