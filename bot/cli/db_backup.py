@@ -73,15 +73,15 @@ def restore(
         raise click.UsageError(f"There is no {file}.")
     if file.is_dir() and not everything:
         raise click.UsageError(f"{file} is a folder. If `db backup --all` made it, add --all.")
-    if everything and not only_check:
-        _place_settings(app, file)
     database = folder.database_in(file) if everything else file
-    site, kept = _site(app), file if everything else None
+    kept = file if everything else None
     if only_check:
-        report = restoring.check(database, site, kept)
+        report = restoring.check(database, _site(app), kept)
     else:
-        confirm(f"Put {file} into the place of {Database(site.database).shown_url}?", yes=yes)
-        report = restoring.restore(database, site, kept)
+        with _settings_of(app, kept):
+            site = _site(app)
+            confirm(f"Put {file} into the place of {Database(site.database).shown_url}?", yes=yes)
+            report = restoring.restore(database, site, kept)
         if everything:
             _place_persona(app, file)
     if as_json:
@@ -115,20 +115,31 @@ def _print(report: Report) -> None:
         output.message(f"What stood there is kept as {report.replaced}. Delete it once all is well.")
 
 
-def _place_settings(app: App, source: Path) -> None:
-    """Put the settings file here if there is none. What it says holds for the rest of the command."""
+@contextmanager
+def _settings_of(app: App, source: Path | None) -> Iterator[None]:
+    """Put the settings file of this folder here if there is none; not if the block fails.
+
+    What it says holds for the rest of the command.
+    """
     from bot.backup import folder
     from bot.config.loading import CONFIG
 
-    saved, here = source / folder.SETTINGS, Path(folder.SETTINGS)
-    if not saved.is_file():
+    saved, here = (source or Path()) / folder.SETTINGS, Path(folder.SETTINGS)
+    if source is None or not saved.is_file():
+        yield
         return
-    if app.config is None and CONFIG not in os.environ and not here.exists():
-        shutil.copyfile(saved, here)
-        here.chmod(0o600)
-        output.message(f"Settings written to {here.absolute()}. Set the secrets that it names.")
-    else:
+    if app.config is not None or CONFIG in os.environ or os.path.lexists(here):
         output.message(f"Your settings are left alone; those of the backup are in {saved}.")
+        yield
+        return
+    shutil.copyfile(saved, here)
+    try:
+        here.chmod(0o600)
+        yield
+    except BaseException:
+        here.unlink()
+        raise
+    output.message(f"Settings written to {here.absolute()}. Set the secrets that it names.")
 
 
 def _place_persona(app: App, source: Path) -> None:

@@ -118,6 +118,20 @@ def test_a_folder_brings_a_whole_bot_to_an_empty_place(bot, monkeypatch):
     assert (place / "data" / "ledger").read_bytes() == (bot.home / "data" / "ledger").read_bytes()
 
 
+def test_of_a_folder_that_is_not_restored_no_settings_are_left(bot, monkeypatch):
+    bot("db", "backup", "--all", "all")
+    place = bot.home / "elsewhere"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    assert bot("db", "restore", "--all", "../all").code == 2  # nobody can be asked
+    with (bot.home / "all" / "scrubjay.db").open("r+b") as file:
+        file.truncate(100_000)
+    assert bot("db", "restore", "--all", "../all", "--yes").code == 1
+    (bot.home / "all" / "scrubjay.db").unlink()
+    assert bot("db", "restore", "--all", "../all", "--yes").code == 1
+    assert not (place / "scrubjay.toml").exists()
+
+
 def test_settings_and_persona_that_are_there_are_left_alone(bot):
     bot("db", "backup", "--all", "all")
     (bot.home / "mine.md").write_text("another persona")
