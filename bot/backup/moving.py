@@ -90,7 +90,10 @@ def move(source: Database, target: Database, journal: Path, clock: Clock) -> Ite
         for table in _tables():
             yield from _copy(source, target, table)
         _set_numbers(source, target)
-        _compare(target, wanted, "" if _version(watch) == version else "somebody wrote to it meanwhile")
+        with target.read() as tx:
+            found = _without_shared(summarize(tx))
+        written = "" if _version(watch) == version else "somebody wrote to it meanwhile"
+        _refuse(target, written or differences(wanted, found))
         Journal(journal, clock, target)  # it brings the file's lines along
         _end(source, target)
 
@@ -208,11 +211,9 @@ def _set_numbers(source: Database, target: Database) -> None:
                 tx.execute(SET_NUMBER, {"table": name, "given": number})
 
 
-def _compare(target: Database, wanted: dict[str, Rows], wrong: str) -> None:
-    """Raise StoreRefused if the rows are not those of the source; then the next try begins anew."""
-    with target.read() as tx:
-        found = _without_shared(summarize(tx))
-    if wrong := wrong or differences(wanted, found):
+def _refuse(target: Database, wrong: str) -> None:
+    """Raise StoreRefused if anything is wrong; then the next try begins anew."""
+    if wrong:
         with target.write() as tx:
             _clear(tx)
         raise StoreRefused(f"what was moved is not what stands in the source: {wrong}. Run it again")

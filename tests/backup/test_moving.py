@@ -167,6 +167,23 @@ def test_what_is_written_to_the_source_meanwhile_is_not_lost(lite_store, target)
     assert summary(target) == summary(lite_store.db)
 
 
+def test_what_is_written_while_the_rows_are_compared_is_not_lost(lite_store, target, monkeypatch):
+    read = moving.summarize
+
+    def read_while_another_writes(tx):
+        found = read(tx)
+        if tx.dialect.name == "postgresql" and "note" in found:
+            add_turns(Database(str(lite_store.db.engine.url)), 1)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(moving, "summarize", read_while_another_writes)
+        with pytest.raises(StoreRefused, match="wrote to it meanwhile"):
+            move(lite_store, target)
+    move(lite_store, target)
+    assert summary(target) == summary(lite_store.db)
+
+
 def test_a_row_that_postgres_does_not_take_is_named_and_nothing_is_marked_as_moved(lite_store, target):
     with lite_store.db.write() as tx:
         tx.execute(insert(TurnRow).values(TURN | {"reply": "a\0b"}))
