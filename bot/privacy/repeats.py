@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.domain.uris import author, is_by
-from bot.storage import direct_messages, edits, outbox, redaction, sources, turns
+from bot.storage import direct_messages, drafts, edits, outbox, redaction, sources, turns
 from bot.storage.journal import answer_key
 
 if TYPE_CHECKING:
@@ -35,8 +35,9 @@ def erase_repeats(
 ) -> int:
     """Erase the words of these posts (AT URIs) of `owner` (a DID). Returns how many answers were reached.
 
-    An answer to somebody else that is not posted yet is thought of again. The answers still stand on the
-    network: with `hide_in` the journal names them, so that no brain is shown them again.
+    An answer to somebody else that is not posted yet is thought of again, and so is a draft that the operator
+    may leave unposted for long. The answers still stand on the network: with `hide_in` the journal names
+    them, so that no brain is shown them again.
     """
     posts = frozenset(posts)
     redaction.erase_answers_under_way(tx)  # before the lists are read: on PostgreSQL they go on
@@ -47,7 +48,8 @@ def erase_repeats(
         turns.redact(tx, some)
         redaction.erase_answers(tx, some)
         memory.retrieval.erase_answers(tx, some)
-        edits.think_again(tx, [uri for uri in some if not is_by(uri, owner)], now)
+        held = drafts.held_among(tx, some)
+        edits.think_again(tx, [uri for uri in some if uri in held or not is_by(uri, owner)], now)
     redaction.erase_answers_under_way(tx)  # and what was begun meanwhile
     if hide_in is not None:
         hide_in.add(tx, now, *sorted(answers), *map(answer_key, sorted(mentions)))

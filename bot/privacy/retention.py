@@ -16,7 +16,7 @@ import structlog
 
 from bot.errors import told
 from bot.privacy.erasure import erase_outside_memory, forget_some_mentions
-from bot.storage import cursors, redaction, sources, stances, turns
+from bot.storage import cursors, drafts, redaction, sources, stances, turns
 from bot.storage.spending_days import roll_up
 from memory.db import DATABASE_ERRORS
 from memory.model import RetentionResult
@@ -57,6 +57,7 @@ def apply_retention(
     """
     before = now - policy.text
     passages = in_batches(db, partial(memory.retrieval.expire, before=before))
+    in_batches(db, partial(drafts.expire, before=before, now=now))
     count = in_batches(db, partial(redaction.erase_texts, before=before))
     in_batches(db, partial(roll_up, now=now))
     in_batches(db, partial(sources.expire, before=before))

@@ -15,16 +15,18 @@ from bot.storage.rows import to_entry
 from bot.storage.tables import MentionRow, OutboxRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from bot.domain.mention import Entry, Part
     from memory.db import Tx
 
-HELD = "waits for the operator"
+WAITS = "waits for the operator"
 REJECTED = "rejected by the operator"
 WITHDRAWN = "withdrawn by the operator"
+UNAPPROVED = "not approved in time"
 DRAFTED = MentionRow.state == State.DRAFTED
+HELD = DRAFTED, MentionRow.due_at.is_(None)
 UNPOSTED = MentionRow.state.in_((State.DRAFTED, State.POSTING))
 FIXED = OutboxRow.rkey.is_not(None), OutboxRow.withdrawn_at.is_(None)
 
@@ -36,17 +38,28 @@ def is_new(tx: Tx, did: str) -> bool:
 
 def held(tx: Tx, did: str | None, limit: int) -> tuple[Entry, ...]:
     """The drafts (for this person) that wait for the operator, the oldest first."""
-    found = select(MentionRow.__table__).where(DRAFTED, MentionRow.due_at.is_(None))
+    found = select(MentionRow.__table__).where(*HELD)
     found = found if did is None else found.where(MentionRow.did == did)
     rows = tx.execute(found.order_by(MentionRow.drafted_at, MentionRow.uri).limit(limit)).all()
     parts = outbox.parts_of(tx, [row.uri for row in rows])
     return tuple(to_entry(row, parts[row.uri]) for row in rows)
 
 
+def held_among(tx: Tx, uris: Collection[str]) -> frozenset[str]:
+    """Those of these mentions whose drafts wait for the operator."""
+    return frozenset(tx.scalars(select(MentionRow.uri).where(MentionRow.uri.in_(uris), *HELD)))
+
+
+def expire(tx: Tx, before: datetime, now: datetime, limit: int | None = None) -> int:
+    """Drop drafts that wait since before then: they hold what was said so long ago. Returns how many."""
+    found = select(MentionRow.uri).where(*HELD, MentionRow.drafted_at < before).limit(limit)
+    return _withdraw(tx, MentionRow.uri.in_(tx.scalars(found).all()), UNAPPROVED, now)
+
+
 def hold(tx: Tx, uri: str) -> None:
     """Let this draft wait for the operator. Raises NotFound if there is none, or its posting has begun."""
     begun = exists().where(OutboxRow.mention_uri == uri, OutboxRow.rkey.is_not(None))
-    values = {"due_at": None, "post_at": None, "why": HELD, "worker": None, "fence": MentionRow.fence + 1}
+    values = {"due_at": None, "post_at": None, "why": WAITS, "worker": None, "fence": MentionRow.fence + 1}
     held = update(MentionRow).where(MentionRow.uri == uri, DRAFTED, MentionRow.command.is_(None), ~begun)
     if not tx.execute(held.values(**values)).rowcount:
         raise NotFound(
@@ -57,7 +70,7 @@ def hold(tx: Tx, uri: str) -> None:
 def approve(tx: Tx, uri: str, now: datetime) -> None:
     """Post this draft at the next free time. Its mention's age counts from now. Raises NotFound."""
     values = {"due_at": now, "why": None, "retried_at": now, "attempts": 0}
-    approved = update(MentionRow).where(MentionRow.uri == uri, DRAFTED, MentionRow.due_at.is_(None))
+    approved = update(MentionRow).where(MentionRow.uri == uri, *HELD)
     if not tx.execute(approved.values(**values)).rowcount:
         raise NotFound(f"draft for {uri} that waits. `scrubjay post list --held` shows those that do.")
 

@@ -267,8 +267,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     parts = _make_parts(text, asked.notice, profile, services.options.link_hosts)
     spending.settle(tx, who, result.usage, services.limits.price, posts=len(parts))
     if held:
-        outbox.draft_held(tx, claim, parts, now, drafts.HELD)
-        return Step(State.DRAFTED, drafts.HELD)
+        outbox.draft_held(tx, claim, parts, now, drafts.WAITS)
+        return Step(State.DRAFTED, drafts.WAITS)
     drafted = outbox.draft(tx, claim, parts, services.pace, now, services.options.lease)
     if isinstance(drafted, Claim):
         return Step(State.POSTING, claim=drafted)

@@ -12,8 +12,10 @@ from bot.domain.approval import Approve
 from bot.domain.consent import Consent
 from bot.domain.mention import Part, State
 from bot.errors import NotFound
+from bot.privacy import retention
 from bot.storage import consent, drafts, steering
 from bot.storage.tables import IntroductionRow
+from memory.model import RetentionPolicy
 from memory.row_security import only
 from memory.rows import passages
 from memory.rows.passages import PASSAGE
@@ -63,7 +65,7 @@ def test_a_draft_waits_and_nothing_is_remembered_before_it_is_approved(harness):
     ref = ask(harness)
     harness.clock.forward(hours=5)
     harness.work()
-    assert harness.outcome(ref) == (State.DRAFTED, drafts.HELD)
+    assert harness.outcome(ref) == (State.DRAFTED, drafts.WAITS)
     assert harness.entry(ref).is_held
     assert (harness.replies(ref), harness.notes(ANA), exchange(harness)) == ([], [], [])
 
@@ -168,6 +170,34 @@ def test_forget_me_erases_a_draft_that_waits(harness):
         hand(harness, drafts.approve, ref, harness.clock())
     with harness.services.db.read() as tx:
         assert drafts.held(tx, None, 9) == ()
+
+
+def test_a_draft_that_may_repeat_what_is_forgotten_is_thought_of_anew(harness):
+    """It may wait for days, and what is forgotten is gone at once."""
+    approve(harness, ask(harness))
+    harness.clock.forward(hours=1)
+    harness.brain.script = [("reply", {"text": "You live in Lisbon."})]
+    ref = harness.say(ANA, "where do I live?")
+    harness.work()
+    assert harness.entry(ref).is_held
+    harness.clock.forward(hours=1)
+    harness.brain.script = [("reply", {"text": "I do not know."})]
+    wish = harness.say(ANA, "forget that I live in Lisbon")
+    harness.work()
+    assert harness.outcome(wish)[0] is State.ANSWERED
+    assert [part.text for part in harness.entry(ref).parts] == ["I do not know."]
+    assert harness.entry(ref).is_held
+
+
+@pytest.mark.parametrize(("days", "state"), [(29, State.DRAFTED), (31, State.DECLINED)])
+def test_a_draft_that_nobody_approves_goes_with_the_texts_of_its_time(harness, days, state):
+    ref = ask(harness)
+    harness.clock.forward(days=days)
+    parts = harness.services
+    stores = parts.db, parts.memory, parts.ledger, parts.journal
+    retention.apply_retention(*stores, RetentionPolicy(), harness.clock())
+    assert harness.outcome(ref) == (state, drafts.WAITS if state is State.DRAFTED else drafts.UNAPPROVED)
+    assert waiting(harness) == (state is State.DRAFTED)
 
 
 def test_an_edited_post_is_thought_about_again(harness):
