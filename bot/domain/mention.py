@@ -82,6 +82,13 @@ class State(StrEnum):
     EXPIRED = "expired"
     FAILED = "failed"
 
+    @classmethod
+    def _missing_(cls, value: object) -> State:
+        """A state that only another version knows is read as it is: it is none of those above."""
+        other = str.__new__(cls, str(value))
+        other._name_ = other._value_ = str(value)
+        return other
+
 
 OPEN = (State.WAITING, State.THINKING, State.DRAFTED, State.POSTING)
 ACTIVE = (State.THINKING, State.POSTING)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from support.cli_seed import AGAIN, EVIL, HELLO, IRIS, REPLY
@@ -21,6 +23,15 @@ from support.cli_seed import AGAIN, EVIL, HELLO, IRIS, REPLY
 def test_mentions_are_listed_by_person_state_and_number(filled, options, uris):
     found = json.loads(filled("mention", "list", *options, "--json").out)
     assert [entry["mention"]["ref"]["uri"] for entry in found] == uris
+
+
+def test_a_state_that_only_another_version_knows_is_shown_as_it_is(filled):
+    with closing(sqlite3.connect(filled.home / "data" / "scrubjay.db")) as db, db:
+        db.execute("UPDATE mention SET state = 'merged' WHERE uri = ?", (EVIL,))
+    assert "merged" in filled("mention", "list").out
+    assert state(filled, EVIL) == "merged"
+    assert filled("doctor").code in {0, 1}
+    assert "open" not in filled("mention", "skip", EVIL, "--yes").out
 
 
 def test_a_mention_is_shown_with_its_answer(filled):
