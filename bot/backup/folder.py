@@ -82,18 +82,22 @@ def _add_files(db: Database, settings: Settings, folder: Path, made: Manifest) -
     """Ledger and journal after the database: they know at least what it knows."""
     for name in (LEDGER, JOURNAL):
         if (source := settings.data_dir / name).is_file():
-            make_private(folder / name)
-            shutil.copyfile(source, folder / name)
+            _copy(source, folder / name)
     if not db.is_sqlite:
         with db.read() as tx:
             journal.merge_database(folder / JOURNAL, tx)
     if settings.persona_file is not None:
-        _write(folder / PERSONA, settings.persona_file.read_text("utf-8"))
+        _copy(settings.persona_file, folder / PERSONA)  # whatever is in it
     _write(folder / SETTINGS, without_secrets(settings))
     told = TOLD.format(at=made.made_at, version=made.scrubjay, database=DATABASES[not db.is_sqlite])
     _write(folder / README, told)
     for path in folder.iterdir():
         manifest.sync(path)
+
+
+def _copy(source: Path, path: Path) -> None:
+    make_private(path)
+    shutil.copyfile(source, path)
 
 
 def _write(path: Path, content: str) -> None:

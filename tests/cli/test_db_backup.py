@@ -143,6 +143,12 @@ def test_settings_and_persona_that_are_there_are_left_alone(bot):
     assert (bot.home / "scrubjay.toml").read_bytes() == settings
 
 
+def test_a_persona_with_which_no_bot_starts_is_backed_up_as_it_is(bot):
+    (bot.home / "mine.md").write_bytes(b"\xff\r\n")
+    assert bot("db", "backup", "--all", "all").code == 0
+    assert (bot.home / "all" / "persona.md").read_bytes() == b"\xff\r\n"
+
+
 def test_a_folder_that_cannot_be_finished_is_not_left(bot):
     (bot.home / "mine.md").unlink()
     done = bot("db", "backup", "--all", "all")
