@@ -25,12 +25,12 @@ def sqlite_url(path: Path) -> str:
 
 
 def make_private(path: Path) -> None:
-    """Make an empty file that only its owner may read, unless it is there.
+    """Make an empty file that only its owner may read, unless it is there; also where a link leads.
 
     SQLite gives its log the rights of the database. A file that cannot be made is left to whoever opens it.
     """
     with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(os.open(os.path.realpath(path), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         path.chmod(0o600)  # whatever the umask
 
 

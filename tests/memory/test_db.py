@@ -374,6 +374,14 @@ def replace_file(path: Path) -> None:
     Path(f"{path}.new").replace(path)
 
 
+def test_a_database_that_is_made_where_a_link_leads_is_its_owners_alone(tmp_path):
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    database = Database(f"sqlite:///{tmp_path}/link.db")
+    database.upgrade()
+    assert (tmp_path / "real.db").stat().st_mode & 0o777 == 0o600
+    database.close()
+
+
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.rename(f"{path}.old"), replace_file])
 def test_a_file_that_is_no_more_the_one_that_was_opened_is_used_no_more(tmp_path, spoil):
     path = tmp_path / "scrubjay.db"
