@@ -24,7 +24,7 @@ SMALL = frozenset(
     {"cursor", "direct_message", "gap", "introduction", "pause", "session", "spend_day"}
     | {"erasure_salt", "ledger_salt"}
 )
-FEW = frozenset({"ix_gate_hidden"})  # an index of few rows, which may be read whole
+FEW = frozenset({"ix_gate_hidden", "ix_pause_ended_at"})  # indexes of few rows, which may be read whole
 SCAN = re.compile(r"^SCAN (?P<name>\w+)(?: USING (?:COVERING )?INDEX (?P<index>\w+))?")
 # All mentions of a state that is an outcome are nearly all there are, though an index finds them.
 OF_A_STATE = re.compile(r"^SEARCH mention USING (COVERING )?INDEX \w+ \(state=\?\)$")
