@@ -181,10 +181,10 @@ def _create(path: Path, head: str) -> None:
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     make_private_folder(path.parent)
     make_private(fresh)
-    fresh.write_text(head)
     try:
+        fresh.write_text(head)
         path.hardlink_to(fresh)  # only one of several processes succeeds, and its file is whole
     except FileExistsError:
         pass
     finally:
-        fresh.unlink()
+        fresh.unlink(missing_ok=True)

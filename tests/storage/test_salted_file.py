@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
 from threading import Barrier, Lock, Thread
 
 import pytest
@@ -18,6 +20,17 @@ def opened(tmp_path, salt=""):
 def test_a_file_that_is_made_takes_the_salt_that_is_given(tmp_path):
     salt = new_salt()
     assert opened(tmp_path, salt).salt == salt
+
+
+def test_of_a_file_that_cannot_be_made_nothing_is_left(tmp_path, monkeypatch):
+    def no_space(_path, _head):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_text", no_space)
+        with pytest.raises(LedgerUnavailable, match="No space left"):
+            opened(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_there_keeps_its_salt(tmp_path):
