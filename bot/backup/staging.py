@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESTORING, CHECKING, REPLACED = "restoring", "checking", "replaced"
 SCRATCH = ".scrubjay-restoring-"  # so begin folders beside SQLite's file that are removed: nobody else's do
 MAINTENANCE = "postgres"  # the database that every server has, to be connected to while others are renamed
-LONGEST_NAME = 35  # of a database, so that what is appended fits into PostgreSQL's 63 bytes
+LONGEST_NAME = 35  # bytes of a database's name, so that what is appended fits into PostgreSQL's 63 bytes
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def _staged_sqlite(backup: Path, standing: Database, check: bool) -> Iterator[Da
 
 @contextmanager
 def _staged_postgres(backup: Path, standing: Database, check: bool) -> Iterator[Database]:  # noqa: FBT001
-    name = f"{str(standing.engine.url.database)[:LONGEST_NAME]}_{CHECKING if check else RESTORING}"
+    name = f"{_short(str(standing.engine.url.database))}_{CHECKING if check else RESTORING}"
     _create(standing, name)
     db = Database(standing.engine.url.set(database=name).render_as_string(hide_password=False))
     try:
@@ -142,7 +142,7 @@ def _swap_databases(ready: Database, standing: Database, now: datetime) -> str |
     for db in (ready, standing):
         db.engine.dispose()
     new, old = (_quoted(standing, name) for name in names)
-    aside = f"{names[1][:LONGEST_NAME]}_{REPLACED}_{now:%Y%m%dt%H%M%Sz}"
+    aside = f"{_short(names[1])}_{REPLACED}_{now:%Y%m%dt%H%M%Sz}"
     kept = _quoted(standing, aside)
     try:
         _administer(standing, f"DROP DATABASE {old}" if empty else f"ALTER DATABASE {old} RENAME TO {kept}")
@@ -165,3 +165,7 @@ def _administer(db: Database, statement: str) -> None:
 
 def _quoted(db: Database, name: str) -> str:
     return db.engine.dialect.identifier_preparer.quote_identifier(name)
+
+
+def _short(name: str) -> str:
+    return name.encode()[:LONGEST_NAME].decode(errors="ignore")

@@ -18,7 +18,7 @@ from support.factory import ANA, BEN, ME
 from support.forgetting import forget_me
 from support.migrating import migrate
 
-from bot.backup import manifest, restoring
+from bot.backup import manifest, restoring, staging
 from bot.backup.restoring import Erasures
 from bot.errors import StoreRefused
 from bot.storage import presence
@@ -417,3 +417,12 @@ def test_a_user_who_may_make_no_database_is_told_what_to_do(shared_store):
     with shared_store.db.write() as tx:
         tx.exec_driver_sql(f"DROP OWNED BY keeper_{name}")
         tx.exec_driver_sql(f"DROP ROLE keeper_{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["scrubjay", "s" * 60, "\N{GREEK SMALL LETTER ALPHA}" * 30, "a" * 34 + "\u00e9"]
+)
+def test_a_database_beside_has_a_name_that_postgresql_does_not_cut(name):
+    short = staging._short(name)
+    assert name.startswith(short)
+    assert len(f"{short}_{staging.REPLACED}_20261130t120000z".encode()) <= 63
