@@ -312,6 +312,7 @@ def make_services(settings: Settings, db: Database, network: Network, brain: Bra
             allow_tags=settings.allow_tags,
             consent=settings.consent,
             approve=settings.approve,
+            review=settings.review,
             muted=frozenset(settings.muted),
             no_bots_words=frozenset(settings.no_bots_words),
         ),

@@ -34,7 +34,7 @@ class TurnOptions:
     `allow_tags`: whether it may have tags. `consent`: when people are remembered.
     `muted`: DIDs, handles and AT URIs of lists; they are not answered. `no_bots_words`: who has one of them
     in their bio is left alone.
-    `approve`: whose drafts wait for the operator.
+    `approve`, `review`: whose drafts, and new notes, wait for the operator.
     `prompt_tokens`: the limit of a prompt, with the descriptions of its tools.
     """
 
@@ -50,6 +50,7 @@ class TurnOptions:
     allow_tags: bool = False
     consent: Consent = Consent.ASK
     approve: Approve = Approve.NONE
+    review: Approve = Approve.NONE
     muted: frozenset[str] = frozenset()
     no_bots_words: frozenset[str] = frozenset()
 

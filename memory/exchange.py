@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 class Exchange:
     """Applies the edits of one exchange to a person's notes.
 
+    With `waits` the notes that it writes wait for the operator's review.
+
     `notes` are the active notes after the edits so far, as `propose` returns them. `written_ids` maps the
     negative id of each proposed note to the id that it was written under.
     """
 
-    def __init__(self, tx: Tx, did: str, receipt: Receipt, actor: str, at: datetime, limits: Limits) -> None:
+    def __init__(
+        self, tx: Tx, did: str, receipt: Receipt, actor: str, at: datetime, limits: Limits, *, waits: bool
+    ) -> None:
+        self.waits = waits
         self.tx, self.receipt, self.actor, self.at, self.limits = tx, receipt, actor, at, limits
         self.notes = rows.active(tx, did)
         self.written_ids: dict[int, int] = {}
@@ -66,7 +71,7 @@ class Exchange:
 
     def _write(self, proposed: Note, key: str) -> None:
         old = None if proposed.replaces is None else self._named(proposed.replaces)
-        note = replace(proposed, replaces=old.id if old else None)
+        note = replace(proposed, replaces=old.id if old else None, waits=self.waits)
         new = replace(note, id=rows.add(self.tx, note))
         self.written_ids[proposed.id] = new.id
         self._log("revise" if old else "remember", new, key, before=old.text if old else None)

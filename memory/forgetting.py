@@ -77,10 +77,10 @@ def forget_post(tx: Tx, uri: str, at: datetime, except_cid: str) -> int:
     for note in notes:
         if note.also:
             rows.drop_receipt(tx, note, uri)
-    return _forget_with_successors(tx, [note for note in notes if not note.also], at)
+    return forget_with_successors(tx, [note for note in notes if not note.also], at)
 
 
-def _forget_with_successors(tx: Tx, roots: Sequence[Note], at: datetime) -> int:
+def forget_with_successors(tx: Tx, roots: Sequence[Note], at: datetime) -> int:
     """Erase these notes (of one person) and all that replaced them. Returns how many.
 
     A note that only erased ones had replaced is active again, unless a rollback had withdrawn the last one

@@ -55,8 +55,9 @@ class Note:
     """One line about one person, with its receipt.
 
     A note is never overwritten. It is active until a newer one supersedes it (`superseded_by`, `valid_to`)
-    or a rollback withdraws it (`withdrawn_at`). `also` are further posts that said the same. A note that
-    was proposed and is not written yet has a negative `id`.
+    or a rollback withdraws it (`withdrawn_at`). `also` are further posts that said the same. While it `waits`
+    for the operator's review, no prompt shows it. A note that was proposed and is not written yet has a
+    negative `id`.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Note:
     valid_to: datetime | None = None
     withdrawn_at: datetime | None = None
     also: tuple[Receipt, ...] = ()
+    waits: bool = False
 
     @property
     def receipts(self) -> tuple[Receipt, ...]:

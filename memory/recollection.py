@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -88,7 +88,7 @@ class Recollection:
 
     Core: `block` and `zeitgeist`. Buffer: `exchanges`, the last ones with this person, and `summary`, an
     index of the conversations before. Recall: `recalled`, exchanges that were found for the post to answer.
-    Archival: `archived`, notes that were found for it.
+    Archival: `archived`, notes that were found for it. `waiting`: notes that are not shown yet.
     """
 
     person: Person
@@ -99,11 +99,21 @@ class Recollection:
     summary: Shown = Shown()
     recalled: Shown = Shown()
     archived: Shown = Shown()
+    waiting: int = 0
 
 
 def bare(recollection: Recollection) -> Recollection:
     """Only who the person is, of whom nothing is to be shown."""
     return Recollection(recollection.person, (), render((), 0))
+
+
+def reviewed(recollection: Recollection, budget: int) -> Recollection:
+    """Without the notes that wait for the operator's review; the block within `budget` tokens."""
+    notes = tuple(note for note in recollection.notes if not note.waits)
+    if len(notes) == len(recollection.notes):
+        return recollection
+    waiting = len(recollection.notes) - len(notes)
+    return replace(recollection, notes=notes, block=render(notes, budget), waiting=waiting)
 
 
 def render(notes: Iterable[Note], budget: int, label: str = "person") -> Block:

@@ -63,13 +63,13 @@ class Retrieval:
     def sync(self, tx: Tx, did: str) -> None:
         """Bring the passages of this person's notes up to date. Whatever edits notes calls it at the end.
 
-        A withdrawn note has no passage.
+        A note that is withdrawn, or waits for the operator's review, has no passage.
         """
         stored = {
             each.note_id: each for each in passages.find(tx, PASSAGE.did == did, PASSAGE.kind == "note")
         }
         all_notes = notes.by_id(notes.find(tx, notes.NOTE.did == did))
-        there = [note for note in all_notes.values() if note.withdrawn_at is None]
+        there = [note for note in all_notes.values() if note.withdrawn_at is None and not note.waits]
         wanted = [Passage.of_note(note, min(notes.predecessors(all_notes, note.id))) for note in there]
         if surplus := set(stored) - {note.id for note in there}:
             passages.erase(tx, PASSAGE.note_id.in_(surplus))

@@ -16,16 +16,17 @@ from sqlalchemy import select
 from memory import forgetting, history, keywords
 from memory.denials import Denials
 from memory.edits import check_quota, check_receipt, propose
-from memory.errors import EditRefused, UnknownNote
+from memory.errors import EditRefused
 from memory.exchange import Exchange
 from memory.model import Limits, Person, Revise
 from memory.people import HIDDEN, People, lock_person
-from memory.recollection import Recollection, render
+from memory.recollection import Recollection, render, reviewed
 from memory.retrieval import NO_NAMES, Retrieval
+from memory.reviews import Reviews
 from memory.row_security import for_person, only
 from memory.rows import notes as rows
 from memory.rows import passages
-from memory.rows.notes import LARGEST_ID, NOTE
+from memory.rows.notes import NOTE
 from memory.rules.budget import POLICY, Tier, compiled
 from memory.transfer import document, transfer
 from memory.zeitgeist import Zeitgeist
@@ -61,6 +62,7 @@ class Memory:
         self.denials = Denials()
         self.retrieval = Retrieval(encoder)
         self.zeitgeist = Zeitgeist()
+        self.reviews = Reviews(self.retrieval)
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -95,8 +97,9 @@ class Memory:
         tiers = {**POLICY, Tier.CORE: replace(POLICY[Tier.CORE], ceiling=self.block_tokens)}
         shared = [f"{text} ({people} people)" for text, people in self.zeitgeist.lines(tx)]
         with only(tx, did):
+            person = self.people.find(tx, did) or Person(did, None, now, now)
             return compiled(
-                self._of(tx, self.people.find(tx, did) or Person(did, None, now, now)),
+                reviewed(self._of(tx, person), self.block_tokens),
                 passages.recent(tx, did, RECENT),
                 self.retrieval.find(tx, did, query, CANDIDATES, now=now, names=names),
                 shared,
@@ -116,10 +119,7 @@ class Memory:
 
     def note(self, tx: Tx, note_id: int) -> Note:
         """Raises UnknownNote."""
-        found = rows.find(tx, NOTE.id == note_id) if 0 < note_id <= LARGEST_ID else ()
-        if not found:
-            raise UnknownNote(f"n{note_id}")
-        return found[0]
+        return rows.get(tx, note_id)
 
     @for_person
     def notes(self, tx: Tx, did: str) -> tuple[Note, ...]:
@@ -131,10 +131,7 @@ class Memory:
         return rows.of_everyone(tx)
 
     def held_posts(self, tx: Tx, did: str | None) -> Iterator[tuple[str, str, datetime]]:
-        """The posts of this person (None: of everyone) of which something is held: (DID, AT URI, when).
-
-        Who is known without a post stands there once, with the time of the first contact.
-        """
+        """The posts of this person of which something is held: see `memory.forgetting.held_posts`."""
         return forgetting.held_posts(tx, did)
 
     def chain(self, tx: Tx, note_id: int) -> tuple[Note, ...]:
@@ -188,13 +185,23 @@ class Memory:
 
     @for_person
     def apply(
-        self, tx: Tx, did: str, edits: Sequence[Edit], receipt: Receipt, *, key: str, actor: str, at: datetime
+        self,
+        tx: Tx,
+        did: str,
+        edits: Sequence[Edit],
+        receipt: Receipt,
+        *,
+        key: str,
+        actor: str,
+        at: datetime,
+        waits: bool = False,
     ) -> tuple[Note, ...]:
         """Make the edits that a post of this person led to: all of them, or none.
 
         `key` names the exchange: edit i is made once under `key#i`, however often the call is repeated.
-        Negative ids name notes proposed earlier in `edits`, numbered as `propose` does.
-        Returns the notes these edits wrote that are still there. Raises EditRefused, UnknownPerson.
+        Negative ids name notes proposed earlier in `edits`, numbered as `propose` does. `waits`: until the
+        operator's review. Returns the notes these edits wrote that are still there.
+        Raises EditRefused, UnknownPerson.
         """
         lock_person(tx, did)
         check_receipt(did, receipt)
@@ -202,7 +209,7 @@ class Memory:
         done = rows.applied(tx, keys)
         if len(done) < len(keys):
             check_quota(edits, rows.written_since(tx, did, at - DAY, without=keys), self.limits)
-        exchange = Exchange(tx, did, receipt, actor, at, self.limits)
+        exchange = Exchange(tx, did, receipt, actor, at, self.limits, waits=waits)
         with tx.begin_nested():
             for edit_key, edit in zip(keys, edits, strict=True):
                 if edit_key in done:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     and_,
+    false,
     text,
     true,
 )
@@ -173,6 +174,7 @@ class NoteRow(Base):
     valid_to: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
     gist: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    waits: Mapped[bool] = mapped_column(server_default=false())  # for the operator's review
 
     __table_args__ = (
         CheckConstraint("said_by = did", name="said_by_owner"),
@@ -190,10 +192,7 @@ class NoteRow(Base):
 
 
 class ShingleRow(Base):
-    """A hash of `memory.shingles.of_note`, by which a note is recognised. `who` is the hash of its DID.
-
-    It is erased together with its note.
-    """
+    """A hash of `memory.shingles.of_note`: it tells a note, and goes with it. `who`: the hash of its DID."""
 
     __tablename__ = "note_shingle"
 

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from memory.db import Database, Tx
 
+SHOWN = (*ACTIVE, NOTE.waits.is_(False))
 FREQUENT = (  # candidates: who is not counted is not known yet
     select(NOTE.gist)
-    .where(*ACTIVE, NOTE.gist.between(bindparam("first"), bindparam("last")))
+    .where(*SHOWN, NOTE.gist.between(bindparam("first"), bindparam("last")))
     .group_by(NOTE.gist)
     .having(func.count(NOTE.did.distinct()) >= PEOPLE_AT_LEAST)
 )
@@ -80,7 +81,7 @@ class Zeitgeist:
 def _people(text: str, now: datetime) -> ScalarSelect[int]:
     """How many people say this, at most MOST_COUNTED."""
     visible = select(PERSON.did).where(PERSON.did == NOTE.did, *_known(now)).correlate(NoteRow)
-    said = select(NOTE.did).where(*ACTIVE, NOTE.gist == gist(text), visible.exists())
+    said = select(NOTE.did).where(*SHOWN, NOTE.gist == gist(text), visible.exists())
     people = said.distinct().limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(people).scalar_subquery()
 
@@ -108,7 +109,7 @@ def _find(begin: Callable[[], AbstractContextManager[Tx]], now: datetime, slices
         with begin() as tx:
             gists += tx.scalars(FREQUENT, {"first": first, "last": last})
     said: list[tuple[str, str]] = []
-    visible = (*ACTIVE, NOTE.did.in_(select(PERSON.did).where(*_known(now))))
+    visible = (*SHOWN, NOTE.did.in_(select(PERSON.did).where(*_known(now))))
     for start in range(0, len(gists), GISTS):
         some = NOTE.gist.in_(gists[start : start + GISTS])
         with begin() as tx:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli import memory_forget, memory_history, memory_transfer, output
+from bot.cli import memory_forget, memory_history, memory_review, memory_transfer, output
 from bot.cli.context import (
     OPERATOR,
     App,
@@ -41,6 +41,9 @@ for command in (
     memory_history.at,
     memory_history.diff,
     memory_history.rollback,
+    memory_review.accept,
+    memory_review.drop,
+    memory_review.review,
     memory_transfer.export,
     memory_transfer.import_,
 ):
@@ -227,6 +230,7 @@ def _note_pairs(note: Note, who: str) -> list[tuple[str, str]]:
     return [
         ("note", f"{note.name} · {note.text}"),
         ("until", gone),
+        ("waits", "for `scrubjay memory review`" if note.waits else ""),
         ("said by", who),
         ("said", output.format_time(note.receipt.said_at)),
         ("written", output.format_time(note.written_at)),

@@ -155,6 +155,8 @@ def approve(app: App, uri: str, *, yes: bool) -> None:
         confirm(f"It answers what was said {days} ago, and will look late. Post it all the same?", yes=yes)
     with app.database.write() as tx:
         drafts.approve(tx, entry.mention.uri, now())
+        approved = views.entry(tx, entry.mention.uri)
+    click.echo(output.escape(_text(approved)))
     output.message(
         f"It is posted after the pause: it is {pause.told()}."
         if pause
@@ -189,10 +191,8 @@ def edit(app: App, uri: str, text: str | None) -> None:
         return
     parts = _parts(app, entry, written, tells=tells)
     with app.database.write() as tx:
-        drafts.edit(tx, entry.mention.uri, parts, now())
-        app.memory.retrieval.erase_answers(
-            tx, [entry.mention.uri]
-        )  # of a draft that was learned from already
+        drafts.edit(tx, entry.mention.uri, entry.parts, parts, now())
+        app.memory.retrieval.erase_answers(tx, [entry.mention.uri])  # if it was learned from already
     output.message("It waits now: `scrubjay post approve` posts it.")
 
 

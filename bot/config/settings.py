@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         "Whose drafts wait for `scrubjay post approve`: `none`; `new-people`: who had no answer yet; `all`",
         "new-people",
     )
+    review: Approve = _field(
+        Approve.NONE,
+        "Whose new notes wait for `scrubjay memory review`: `none`, `new-people` or `all`, as in `approve`",
+        "new-people",
+    )
     note_chars: Annotated[int, Field(ge=20, le=2000)] = _field(280, "Characters of one note", 280)
     notes_per_person: Count = _field(60, "Notes kept about one person", 60)
     notes_per_exchange: Count = _field(3, "New notes from one mention", 3)

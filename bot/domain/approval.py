@@ -1,4 +1,4 @@
-"""Whether a draft waits until the operator approves it, and what the operator may make of it. Pure."""
+"""What waits until the operator approves it, and what the operator may make of a draft. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ BETWEEN = "\n---\n"  # the posts of one draft in an editor
 
 
 class Approve(StrEnum):
-    """Whose drafts wait: nobody's, those for people who had no answer yet, or all."""
+    """Whose drafts, or notes, wait: nobody's, those of people who had no answer yet, or all."""
 
     NONE = "none"
     NEW_PEOPLE = "new-people"
     ALL = "all"
+
+    def waits(self, *, is_new: bool) -> bool:
+        """Whether what is for a person waits. `is_new`: they had no answer yet."""
+        return self is Approve.ALL or (self is Approve.NEW_PEOPLE and is_new)
 
 
 def edited(text: str, most: int, notice: str = "") -> tuple[str, ...]:

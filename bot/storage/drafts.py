@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, exists, select, update
 
@@ -75,9 +75,15 @@ def approve(tx: Tx, uri: str, now: datetime) -> None:
         raise NotFound(f"draft for {uri} that waits. `scrubjay post list --held` shows those that do.")
 
 
-def edit(tx: Tx, uri: str, parts: Sequence[Part], now: datetime) -> None:
-    """Let these be the draft. It waits for the operator then. Raises NotFound as `hold` does."""
+def edit(tx: Tx, uri: str, before: Sequence[Part], parts: Sequence[Part], now: datetime) -> None:
+    """Let these be the draft. It waits for the operator then.
+
+    Raises NotFound as `hold` does, and if the draft is not the one `before`: it may have been thought of
+    anew, because something was forgotten.
+    """
     hold(tx, uri)
+    if [part.text for part in outbox.parts(tx, uri)] != [part.text for part in before]:
+        raise NotFound(f"such draft for {uri} any more: there is another one. `scrubjay post show` shows it.")
     outbox.write_parts(tx, uri, parts)
     tx.execute(update(OutboxRow).where(OutboxRow.mention_uri == uri).values(edited_at=now))
     introductions.set_answer(tx, uri, "\n\n".join(part.text for part in parts))
@@ -101,8 +107,8 @@ def retract(tx: Tx, uri: str, now: datetime) -> int:
     return _delete_posts(tx, [uri], now)
 
 
-def _withdraw(tx: Tx, which: object, why: str, now: datetime) -> int:
-    uris = tx.scalars(select(MentionRow.uri).where(which, UNPOSTED).with_for_update()).all()  # type: ignore[arg-type]
+def _withdraw(tx: Tx, which: Any, why: str, now: datetime) -> int:
+    uris = tx.scalars(select(MentionRow.uri).where(which, UNPOSTED).with_for_update()).all()
     _delete_posts(tx, uris, now)
     declined = outcomes.decline_all(tx, uris, why, now)
     tx.execute(delete(OutboxRow).where(OutboxRow.mention_uri.in_(uris), OutboxRow.rkey.is_(None)))

@@ -203,9 +203,10 @@ def _compile(
     if short:
         found = replace(found, recalled=Shown(), archived=Shown())
     with only(tx, mention.did):
+        limits = memory.remaining_limits(tx, mention.did, now)
         return Known(
             recollection=found if remembers else bare(found),
-            limits=memory.remaining_limits(tx, mention.did, now),
+            limits=replace(limits, notes=limits.notes - found.waiting),
             answers=memory.retrieval.answers(tx, mention.did, now - REPEATS_WITHIN, REPEATS_AMONG),
             notice=_notice(mention, mode) if consent.must_tell(mode, found.person) else "",
             remembers=remembers,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from bot.counts import DELAYED
 from bot.domain import policy, reply
-from bot.domain.approval import Approve
 from bot.domain.mention import Claim, Command, Part, State
 from bot.domain.turn import Lesson
 from bot.errors import FenceLost
@@ -32,7 +31,7 @@ from bot.storage import (
 from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending import SpendKind
 from bot.worker.ask import ask_brain
-from bot.worker.learning import forget_at_once, is_remembered, learn
+from bot.worker.learning import forget_at_once, is_remembered, learn, waits
 from bot.worker.preflight import (
     decision_facts,
     erase_if_deleted,
@@ -249,7 +248,7 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     key = f"{mention.uri}@{claim.fence}"  # an edited post can have more than one turn
     lesson = Lesson(key, result.edits, text)
     remembers = asked.remembers and is_remembered(services, tx, mention.did)  # the wish may be a new one
-    held = bool(text) and _must_wait(services, tx, mention)
+    held = bool(text) and waits(services.options.approve, tx, mention.did)
     if remembers and not asked.notice and not held:
         learn(services, tx, mention, lesson, now, exchange=kept)
     else:
@@ -273,12 +272,6 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     if isinstance(drafted, Claim):
         return Step(State.POSTING, claim=drafted)
     return Step(State.DRAFTED, due_at=drafted)
-
-
-def _must_wait(services: Services, tx: Tx, mention: Mention) -> bool:
-    """Whether the operator has to approve the draft."""
-    approve = services.options.approve
-    return approve is Approve.ALL or (approve is Approve.NEW_PEOPLE and drafts.is_new(tx, mention.did))
 
 
 def _make_parts(text: str, notice: str, asker: Profile, link_hosts: frozenset[str]) -> list[Part]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from bot.domain.approval import Approve
 from bot.domain.consent import may_remember
 from bot.privacy.erasure import propagate_erasure
-from bot.storage import consent, introductions, redaction
+from bot.storage import consent, drafts, introductions, redaction
 from memory.db import after_commit, mark_erased
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.identifiers import thread_id
@@ -40,6 +41,11 @@ def receipt(mention: Mention) -> Receipt:
 def is_remembered(services: Services, tx: Tx, did: str) -> bool:
     """Whether anything may be kept of this person, by the operator's choice and their own wish."""
     return may_remember(services.options.consent, consent.memory_wish(tx, did))
+
+
+def waits(which: Approve, tx: Tx, did: str) -> bool:
+    """Whether what is for this person waits for the operator."""
+    return which.waits(is_new=which is Approve.NEW_PEOPLE and drafts.is_new(tx, did))
 
 
 def learn(
@@ -95,6 +101,7 @@ def _edit(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: dat
             key=lesson.key,
             actor=f"brain:{services.brain.name}",
             at=now,
+            waits=waits(services.options.review, tx, mention.did),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from sqlalchemy import bindparam, delete, func, insert, select, union_all, update
 
 from memory.db import mark_erased
+from memory.errors import UnknownNote
 from memory.model import Note, Receipt, Revision
 from memory.rows import passages, shingles
 from memory.rules.consolidation import gist
@@ -46,6 +47,14 @@ LARGEST_ID = 2**31 - 1  # of an INTEGER in PostgreSQL
 def find(tx: Tx, *where: Any) -> tuple[Note, ...]:
     """The notes that meet every condition, in the order in which they were said."""
     return _notes(tx.execute(WITH_RECEIPTS.where(*where)).all())
+
+
+def get(tx: Tx, note_id: int) -> Note:
+    """Raises UnknownNote."""
+    found = find(tx, NOTE.id == note_id) if 0 < note_id <= LARGEST_ID else ()
+    if not found:
+        raise UnknownNote(f"n{note_id}")
+    return found[0]
 
 
 def of_person(tx: Tx, did: str) -> tuple[Note, ...]:
@@ -92,6 +101,7 @@ def add(tx: Tx, note: Note) -> int:
             valid_to=note.valid_to,
             withdrawn_at=note.withdrawn_at,
             gist=gist(note.text),
+            waits=note.waits,
         )
     )
     assert result.inserted_primary_key is not None
@@ -240,4 +250,5 @@ def _note(rows: Sequence[Any]) -> Note:
         row.valid_to,
         row.withdrawn_at,
         tuple(also),
+        row.waits,
     )

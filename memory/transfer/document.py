@@ -100,6 +100,7 @@ class NoteEntry(_Entry):
     valid_to: Time | None
     withdrawn_at: Time | None
     also: tuple[ReceiptEntry, ...]
+    waits: bool = False
 
 
 class RevisionEntry(_Entry):
@@ -159,7 +160,7 @@ def write(
         "version": VERSION,
         "person": plain(person),
         "handles": [{"since": plain(since), "handle": handle} for since, handle in handles],
-        "notes": [_renumbered(plain(note), ids, "id", "replaces", "superseded_by") for note in notes],
+        "notes": [_renumbered(_plain_note(note), ids, "id", "replaces", "superseded_by") for note in notes],
         "revisions": [
             _renumbered(plain(revision), ids, "note_id", "replaces")
             | {"id": place, "key": None if OWN_KEY.match(key) else key}
@@ -169,6 +170,12 @@ def write(
             {name: plain(getattr(one, name)) for name in PassageEntry.model_fields} for one in passages
         ],
     }
+
+
+def _plain_note(note: Note) -> dict[str, Any]:
+    """That it waits is said only if it does: versions before 0026 know no such word."""
+    entry: dict[str, Any] = plain(note)
+    return entry if note.waits else {name: value for name, value in entry.items() if name != "waits"}
 
 
 def _renumbered(entry: dict[str, Any], ids: Mapping[int, int], *names: str) -> dict[str, Any]:

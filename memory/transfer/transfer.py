@@ -112,6 +112,7 @@ def _note(entry: NoteEntry, real: dict[int, int]) -> Note:
         replaces=real.get(entry.replaces or 0),
         withdrawn_at=entry.withdrawn_at,
         also=tuple(map(_receipt, entry.also)),
+        waits=entry.waits,
     )
 
 

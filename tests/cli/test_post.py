@@ -87,7 +87,9 @@ def test_the_doctor_tells_how_many_wait(waiting):
 
 
 def test_an_approved_draft_is_posted_and_remembered(waiting):
-    assert "at the next free time" in waiting("approve", waiting.uri).err
+    done = waiting("approve", waiting.uri)
+    assert "at the next free time" in done.err
+    assert "Noted, Ana!" in done.out
     assert waiting.said() == ["Noted, Ana!"]
     assert waiting.notes() == ["lives in Lisbon"]
     done = waiting("approve", waiting.uri)

@@ -152,6 +152,12 @@ class Harness:
         self.services = replace(self.services, options=options)
         return self.with_brain(self.brain)
 
+    def with_review(self, review):
+        """The operator has chosen whose notes wait."""
+        options = replace(self.services.options, review=review)
+        self.services = replace(self.services, options=options)
+        return self.with_brain(self.brain)
+
     def say(self, did, text, *, rkey=None, heard=True, **fields):
         """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
         ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)

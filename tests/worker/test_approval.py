@@ -212,7 +212,8 @@ def test_an_edited_post_is_thought_about_again(harness):
 
 def test_an_edited_draft_waits_and_is_what_is_posted_and_remembered_as_said(harness):
     ref = ask(harness)
-    hand(harness, drafts.edit, ref, [Part(0, "So I heard.", ())], harness.clock())
+    before = harness.entry(ref).parts
+    hand(harness, drafts.edit, ref, before, [Part(0, "So I heard.", ())], harness.clock())
     harness.work()
     assert harness.entry(ref).is_held
     approve(harness, ref)
@@ -220,6 +221,18 @@ def test_an_edited_draft_waits_and_is_what_is_posted_and_remembered_as_said(harn
     assert "So I heard." in exchange(harness)
     assert "Noted." not in exchange(harness)
     assert harness.entry(ref).parts[0].edited_at == harness.clock()
+
+
+def test_what_was_edited_while_it_was_thought_of_anew_is_not_taken(harness):
+    """The operator's editor may still hold what was forgotten meanwhile."""
+    ref = ask(harness)
+    before = harness.entry(ref).parts
+    harness.brain.script = [("reply", {"text": "Another answer."})]
+    harness.handle(harness.edit(ref, "I live in Odense"), edited=True)
+    harness.work()
+    with pytest.raises(NotFound, match="another one"):
+        hand(harness, drafts.edit, ref, before, [Part(0, "So I heard.", ())], harness.clock())
+    assert [part.text for part in harness.entry(ref).parts] == ["Another answer."]
 
 
 def test_a_planned_draft_can_be_held(harness):
@@ -234,7 +247,7 @@ def test_a_planned_draft_can_be_held(harness):
     assert len(harness.replies(ref)) == 1
 
 
-@pytest.mark.parametrize("what", [drafts.hold, lambda tx, uri: drafts.edit(tx, uri, [], None)])
+@pytest.mark.parametrize("what", [drafts.hold, lambda tx, uri: drafts.edit(tx, uri, [], [], None)])
 def test_an_answer_that_stands_cannot_be_held_or_edited(harness, what):
     ref = ask(harness)
     approve(harness, ref)
