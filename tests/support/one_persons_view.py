@@ -22,6 +22,7 @@ from bot.domain.turn import TurnOutcome, TurnRecord
 from bot.storage import (
     consent,
     direct_messages,
+    drafts,
     edits,
     facts,
     mentions,
@@ -145,6 +146,10 @@ def speak(tx: Tx, did: str, number: int) -> None:
         sources.add(tx, asked.uri, [second.uri], NOW)
         ended = {"state": State.ANSWERED, "ended_at": NOW, "due_at": None}
         tx.execute(update(MentionRow).where(MentionRow.uri == asked.uri).values(**ended))
+        held = mention(10 * number + 5, did, "a bird")
+        mentions.accept(tx, held, now=NOW, due_at=NOW)
+        waits = {"state": State.DRAFTED, "due_at": None}
+        tx.execute(update(MentionRow).where(MentionRow.uri == held.uri).values(**waits))
     tx.execute(insert(StopRow).values(did=did, at=NOW))
     tx.execute(insert(ThreadStopRow).values(root_uri=first.uri, did=did, at=NOW))
     tx.execute(insert(BlockRow).values(uri=f"at://{did}/app.bsky.graph.block/1", did=did, at=NOW))
@@ -335,6 +340,8 @@ STORAGE: Mapping[str, Any] = {
     "edits.cids_with_text": lambda tx, _: edits.cids_with_text(tx, MIA),
     "views.entries": lambda tx, _: views.entries(tx, did=MIA),
     "views.posts": lambda tx, _: views.posts(tx, did=MIA),
+    "drafts.held": lambda tx, _: drafts.held(tx, MIA, 9),
+    "drafts.is_new": lambda tx, _: drafts.is_new(tx, MIA),
     "consent.stop": lambda tx, _: consent.stop(tx, MIA, NOW),
     "consent.start": lambda tx, _: consent.start(tx, MIA),
     "consent.is_overruled": lambda tx, _: consent.is_overruled(tx, ASKED, Command.STOP, Command.START),
