@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ from bot.cli.context import (
     who_argument,
 )
 from bot.cli.memory_forget import note_id
+from bot.cli.memory_review import note_json
 from bot.domain.as_json import to_json
 from bot.errors import NotFound
 
@@ -60,7 +61,7 @@ def list_(app: App, who: str, *, as_json: bool) -> None:
         known = app.memory.recall(tx, app.did(tx, who))
     notes, status = known.notes, known.person.status
     if as_json:
-        output.print_json([_note_json(note) for note in notes])
+        output.print_json([note_json(note) for note in notes])
     elif notes:
         rows = [(note.name, output.format_time(note.receipt.said_at), note.text) for note in notes]
         output.Page().table(("note", "said", "text"), rows, fold=("text",))
@@ -80,7 +81,7 @@ def show(app: App, name: str, *, as_json: bool) -> None:
         note = app.memory.note(tx, note_id(name))
         who = app.full_name(tx, note.did)
     if as_json:
-        output.print_json(_note_json(note))
+        output.print_json(note_json(note))
     else:
         output.Page().pairs(_note_pairs(note, who))
 
@@ -105,9 +106,9 @@ def why(app: App, name: str, *, as_json: bool) -> None:
         answer = _answer(tx, note.receipt.uri)
     uri = note.receipt.uri
     if as_json:
-        replaced = [_note_json(old) for old in older]
+        replaced = [note_json(old) for old in older]
         output.print_json(
-            {"note": _note_json(note), "link": post_link(uri), "replaced": replaced, "answer": answer}
+            {"note": note_json(note), "link": post_link(uri), "replaced": replaced, "answer": answer}
         )
         return
     again = [
@@ -196,7 +197,7 @@ def search(app: App, query: str, who: str | None, limit: int, *, as_json: bool) 
         notes = app.memory.search(tx, query, did=did, limit=limit)
         rows = [(note.name, app.name(tx, note.did), note.text) for note in notes]
     if as_json:
-        output.print_json([_note_json(note) for note in notes])
+        output.print_json([note_json(note) for note in notes])
     elif rows:
         output.Page().table(("note", "who", "text"), rows, fold=("who", "text"))
     if not notes:
@@ -213,10 +214,6 @@ def edit(app: App, name: str, text: str) -> None:
         note = app.memory.edit(tx, note_id(name), text, actor=OPERATOR, at=now())
     output.message(f"{name} is replaced.")
     click.echo(f"{note.name} · {output.escape(note.text)}")
-
-
-def _note_json(note: Note) -> dict[str, Any]:
-    return {"name": note.name, **to_json(note)}
 
 
 def _note_pairs(note: Note, who: str) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ def review(app: App, who: str | None, *, as_json: bool) -> None:
         notes = app.memory.reviews.waiting(tx, app.did(tx, who) if who else None)
         names = {did: app.name(tx, did) for did in {note.did for note in notes}}
     if as_json:
-        output.print_json([_json(note) for note in notes])
+        output.print_json([note_json(note) for note in notes])
     elif notes:
         rows = [_row(note, names[note.did]) for note in notes]
         output.Page().table(("note", "who", "said", "text"), rows, fold=("who", "text"))
@@ -39,7 +39,7 @@ def _row(note: Note, who: str) -> tuple[str, ...]:
     return note.name, who, output.format_time(note.receipt.said_at), note.text
 
 
-def _json(note: Note) -> dict[str, Any]:
+def note_json(note: Note) -> dict[str, Any]:
     return {"name": note.name, **to_json(note)}
 
 

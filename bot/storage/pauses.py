@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from memory.db import Tx
 
 KEEP_FOR = timedelta(days=365)  # no mention that was open in a pause waits for so long after it
-PAUSE = PauseRow.__table__
 COLUMNS = PauseRow.began_at, PauseRow.until, PauseRow.ended_at, PauseRow.ages
 ON: Any = PauseRow.ended_at.is_(None), or_(PauseRow.until.is_(None), PauseRow.until > bindparam("now"))
 IS_PAUSED = select(PauseRow.id).where(*ON).exists()  # a claim and a decision ask it together with the rest
