@@ -39,6 +39,9 @@ BOT_DID = "did:web:scrubjay.invalid"
 HELP = "Just write. /memory shows what I hold about you, /quit ends. “help” and the like work as on Bluesky."
 # one person at a keyboard: no pauses, and limits that no conversation reaches
 NO_LIMITS = {
+    "tempo": "at once",
+    "active_hours": None,
+    "quiet_days": (),
     "think_delay": 0.0,
     "post_delay": 0.0,
     "person_spacing": 0.0,

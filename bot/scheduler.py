@@ -55,11 +55,11 @@ class Scheduler:
         return wakeup
 
     def wake_at(self, when: datetime) -> None:
-        """Wake at `when`, or up to RESOLUTION later."""
-        step = RESOLUTION.total_seconds()
-        slot = int(when.timestamp() / step) + 1
-        trigger = DateTrigger(when - timedelta(seconds=when.timestamp() % step) + RESOLUTION)
-        self._scheduler.add_job(self._wake, trigger, id=f"wakeup-{slot}", replace_existing=True)
+        """Wake at `when`, or up to RESOLUTION later, if others are due just then."""
+        name = f"wakeup-{int(when.timestamp() / RESOLUTION.total_seconds())}"
+        planned = self._scheduler.get_job(name)
+        at = max(when, getattr(planned, "next_run_time", None) or when)
+        self._scheduler.add_job(self._wake, DateTrigger(at), id=name, replace_existing=True)
 
     def wake_all(self) -> None:
         """Wake everybody now, and count all intervals from now: the clock that set their times was ahead."""

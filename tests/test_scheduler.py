@@ -122,3 +122,16 @@ async def test_whoever_waits_is_woken_at_the_end():
     scheduler.stop()
 
     assert await waiting
+
+
+async def test_it_rings_at_the_very_time_and_for_two_at_about_the_same_time_once():
+    scheduler = Scheduler(NEVER)
+    scheduler.start()
+    slot = datetime(2126, 12, 1, tzinfo=UTC)
+    first, second, other = (slot + timedelta(milliseconds=ms) for ms in (37, 61, 137))
+    for asked in (second, first, other):
+        scheduler.wake_at(asked)
+
+    times = [job.next_run_time for job in scheduler._scheduler.get_jobs() if job.id != "sweep"]
+    assert times == [second, other]
+    scheduler.stop()

@@ -27,7 +27,14 @@ def disclosed(settings: Settings, profile: Record, operator: str, kept: tuple[in
         operator=Operator(operator, settings.require_operator(), settings.operator_contact),
         services=_services(settings),
         keeping=Keeping(settings.consent, *kept, settings.keep_text, settings.keep_idle),
-        rhythm=Rhythm(settings.think_delay + settings.post_delay, settings.per_hour, settings.per_day),
+        rhythm=Rhythm(
+            settings.tempo,
+            settings.active_hours,
+            settings.time_zone,
+            settings.quiet_days,
+            settings.per_hour,
+            settings.per_day,
+        ),
         url=settings.disclosure_url,
     )
 

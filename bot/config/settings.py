@@ -12,6 +12,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,19 +28,24 @@ from bot.config.types import (
     Dollars,
     Handle,
     Hosts,
+    HoursOfDay,
     HttpUrl,
     ListenAddress,
     ModelName,
     Names,
     Pause,
+    QuietDays,
     Seconds,
     SocketUrls,
     SourceName,
+    TimeZone,
     Words,
+    parse_hours,
 )
 from bot.domain.approval import Approve
 from bot.domain.consent import Consent
-from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price
+from bot.domain.hours import WEEKDAYS, Hours
+from bot.domain.limits import POINTS_PER_POST, Limits, Pace, Price, Tempo
 from bot.errors import SettingsError
 from memory.files import sqlite_url
 from memory.model import Limits as MemoryLimits
@@ -48,6 +54,7 @@ from memory.model import RetentionPolicy
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+ALL_DAY = "00:00-00:00"
 POINTS_PER_PUT = 2  # rate limit points of one putRecord
 
 ACCOUNT_HELP = {
@@ -145,8 +152,21 @@ class Settings(BaseSettings):
         30, "Days that turn records are kept; 0: they are not kept", 30
     )
 
-    think_delay: Pause = _field(2.0, "Seconds from a mention to thinking about it", 2.0)
-    post_delay: Pause = _field(5.0, "Seconds from a draft to its post", 5.0)
+    tempo: Tempo = _field(
+        Tempo.HUMAN,
+        "How soon it answers: `human`: mostly within a minute, seldom after four; `brisk`: within 5 to 20 "
+        "seconds; `at once`",
+        "brisk",
+    )
+    think_delay: Pause = _field(2.0, "Seconds from a mention to thinking about it, at the least", 2.0)
+    post_delay: Pause = _field(0.0, "Seconds from a draft to its post, at the least", 5.0)
+    time_zone: TimeZone = _field("UTC", "The time zone of `active_hours` and `quiet_days`", "Europe/Vienna")
+    active_hours: HoursOfDay | None = _field(
+        None, "When it answers; what comes at other times waits. None: at any hour", "08:00-23:00"
+    )
+    quiet_days: QuietDays = _field(
+        (), "Days on which it answers nothing: weekdays, dates", ["sunday", "12-25", "2027-01-01"]
+    )
     person_spacing: Pause = _field(15.0, "Seconds between two replies to one person", 15.0)
     spacing: Pause = _field(5.0, "Seconds between any two replies", 5.0)
 
@@ -271,6 +291,7 @@ class Settings(BaseSettings):
             turn_tokens=min(tokens, self.tokens_per_day),
             turn_money=price.of(self.prompt_tokens, self.model_max_tokens),
             reply_points=self.reply_parts * POINTS_PER_POST,
+            hours=self.hours,
         )
 
     @property
@@ -287,7 +308,14 @@ class Settings(BaseSettings):
             post_delay=timedelta(seconds=self.post_delay),
             person_spacing=timedelta(seconds=self.person_spacing),
             spacing=timedelta(seconds=self.spacing),
+            tempo=self.tempo,
         )
+
+    @property
+    def hours(self) -> Hours:
+        """When it is awake."""
+        wake, sleep = parse_hours(self.active_hours or ALL_DAY)
+        return Hours(wake, sleep, ZoneInfo(self.time_zone), frozenset(self.quiet_days))
 
     @property
     def memory_limits(self) -> MemoryLimits:
@@ -348,7 +376,7 @@ def load(env: Mapping[str, str] | None = None, config: Path | None = None, home:
         settings = Settings(_build_sources=(tuple(layer.source for layer in layers), {}))  # type: ignore[call-arg]  # BaseSettings takes it; mypy sees the fields only
     except ValidationError as error:
         raise SettingsError(*unknown, *loading.problems(Settings, layers, error)) from None
-    wrong = [*unknown, *_too_many_writes(settings), *_open_to_others(settings)]
+    wrong = [*unknown, *_too_many_writes(settings), *_open_to_others(settings), *_never_awake(settings)]
     if wrong:
         raise SettingsError(*wrong)
     settings._secret_files = loading.secret_files(Settings, layers)  # noqa: SLF001 - its own maker
@@ -374,6 +402,11 @@ def _open_to_others(settings: Settings) -> Iterator[str]:
             f"SCRUBJAY_HEALTH={settings.health} can be reached from other machines, by everybody. Choose "
             "127.0.0.1, or set SCRUBJAY_HEALTH_PUBLIC=true if a firewall keeps others away"
         )
+
+
+def _never_awake(settings: Settings) -> Iterator[str]:
+    if set(WEEKDAYS) <= set(settings.quiet_days):
+        yield "SCRUBJAY_QUIET_DAYS has every day of the week: nothing would ever be answered. Leave one out"
 
 
 def without_secrets(settings: Settings) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 from bot.config.address import Address
+from bot.domain.hours import SHORTEST, WEEKDAYS
 from bot.domain.uris import LIST, AtUri
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 HANDLE = re.compile(r"(?=.{3,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 DID = re.compile(r"did:(plc:[a-z2-7]{24}|web:[a-zA-Z0-9._:%-]*[a-zA-Z0-9._-])")
+HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]):([0-5]\d)")
 HOST = re.compile(r"([a-z0-9-]+\.)*[a-z0-9-]+")
 
 
@@ -85,6 +89,44 @@ def check_address(value: str) -> str:
     return value
 
 
+def check_time_zone(value: str) -> str:
+    """Return it as it is. Raises ValueError."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("should be a time zone by its name in the IANA database") from error
+    return value
+
+
+def check_hours(value: str) -> str:
+    """Return it as it is. Raises ValueError."""
+    wake, sleep = (timedelta(hours=at.hour, minutes=at.minute) for at in parse_hours(value))
+    if (sleep - wake) % timedelta(days=1) < SHORTEST:
+        raise ValueError("should be an hour or more, between two times that differ")
+    return value
+
+
+def parse_hours(value: str) -> tuple[time, time]:
+    """The two times of `08:00-23:00`. Raises ValueError."""
+    found = HOURS.fullmatch(value)
+    if not found:
+        raise ValueError("should be two times with a hyphen between")
+    begin, end = (time(int(hour), int(minute)) for hour, minute in (found.groups()[:2], found.groups()[2:]))
+    return begin, end
+
+
+def check_day(value: str) -> str:
+    """A weekday in English, or a date with or without its year. Raises ValueError."""
+    day = value.lower()
+    if day in WEEKDAYS:
+        return day
+    try:
+        date.fromisoformat(day if len(day) > len("12-25") else f"2024-{day}")
+    except ValueError:
+        raise ValueError("should be weekdays, or dates such as 12-25 or 2026-12-25") from None
+    return day
+
+
 def _split(value: object) -> object:
     """Split the list in a variable at its commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -100,6 +142,11 @@ HttpUrl = Annotated[str, AfterValidator(_url("https", "http"))]
 SocketUrl = Annotated[str, AfterValidator(_url("wss", "ws"))]
 SocketUrls = Annotated[
     tuple[SocketUrl, ...], NoDecode, BeforeValidator(_split), Field(min_length=1, max_length=16)
+]
+TimeZone = Annotated[str, AfterValidator(check_time_zone)]
+HoursOfDay = Annotated[str, AfterValidator(check_hours)]
+QuietDays = Annotated[
+    tuple[Annotated[str, AfterValidator(check_day)], ...], NoDecode, BeforeValidator(_split)
 ]
 Handle = Annotated[str, AfterValidator(check_handle)]
 SourceName = Annotated[str, AfterValidator(check_source)]

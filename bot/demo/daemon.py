@@ -30,6 +30,7 @@ source = "firehose"
 firehose_url = "{firehose}"
 firehose_start = "oldest"    # the first start reads what was posted before it
 data_dir = "{data}"
+tempo = "at once"
 think_delay = 0.3
 post_delay = 0.1
 person_spacing = 0.3

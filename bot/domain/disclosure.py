@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.consent import Consent
 from bot.domain.embeds import as_mapping
+from bot.domain.limits import Tempo
 from bot.domain.profiles import has_word
 
 if TYPE_CHECKING:
@@ -30,6 +31,13 @@ KEEPS: Mapping[Consent, str] = MappingProxyType(
         Consent.ASK: "notes about people who talk to it, once it has told them so; each has its post",
         Consent.OPT_IN: "notes about people who wrote “remember me”; each has its post",
         Consent.OFF: "no notes about people",
+    }
+)
+SOON: Mapping[Tempo, str] = MappingProxyType(
+    {
+        Tempo.HUMAN: "mostly within a minute, seldom after four, later if much is asked of it",
+        Tempo.BRISK: "after 5 to 20 seconds, later if much is asked of it",
+        Tempo.AT_ONCE: "as soon as it can",
     }
 )
 BOT_WORDS = (
@@ -76,9 +84,12 @@ class Keeping:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """When it answers: after so many seconds, and at most so often."""
+    """When it answers: how soon, between which hours of which zone (None: any), and at most so often."""
 
-    delay: float
+    tempo: Tempo
+    hours: str | None
+    zone: str
+    quiet: tuple[str, ...]
     per_hour: int
     per_day: int
 
@@ -161,9 +172,12 @@ def _memory(keeping: Keeping) -> Record:
 
 
 def _schedule(rhythm: Rhythm) -> str:
+    when = f"between {rhythm.hours.replace('-', ' and ')} {rhythm.zone}" if rhythm.hours else "at any hour"
+    quiet = f", on no {', '.join(rhythm.quiet)}" if rhythm.quiet else ""
     return (
-        f"Answers mentions and replies at any hour, some {rhythm.delay:.0f} seconds later; at most "
-        f"{rhythm.per_hour} an hour and {rhythm.per_day} a day. Posts nothing unasked."
+        f"Answers mentions and replies {when}{quiet}, {SOON[rhythm.tempo]}; at most {rhythm.per_hour} an "
+        f"hour and {rhythm.per_day} a day. The moment is drawn by lot, for good manners, not to pass for a "
+        "person. Posts nothing unasked."
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from bot.domain.hours import ALWAYS, Hours
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -38,7 +41,7 @@ class Limits:
 
     `day_money` is in millionths of a US dollar; None if money has no limit. `turn_tokens` and `turn_money`
     are what one request to the model may take, and are reserved before it; `turn_calls` are the calls that a
-    turn takes. `reply_points` are the write points of a whole reply.
+    turn takes. `reply_points` are the write points of a whole reply. `hours`: when anything is answered.
     """
 
     person_hour: int
@@ -60,13 +63,23 @@ class Limits:
     turn_tokens: int = 1
     turn_money: int = 0
     reply_points: int = POINTS_PER_POST
+    hours: Hours = ALWAYS
+
+
+class Tempo(StrEnum):
+    """How soon answers come (`bot.domain.pacing.delay` has the numbers)."""
+
+    HUMAN = "human"
+    BRISK = "brisk"
+    AT_ONCE = "at once"
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Pauses before thinking, before posting, and between replies."""
+    """Pauses before thinking, before posting, and between replies. `tempo`: from a mention to its answer."""
 
     think_delay: timedelta
     post_delay: timedelta
     person_spacing: timedelta
     spacing: timedelta
+    tempo: Tempo = Tempo.AT_ONCE

@@ -28,6 +28,7 @@ class PolicyReason(StrEnum):
     """Every reason why a mention is not answered, or not yet."""
 
     PAUSED = "paused"
+    ASLEEP = "asleep"
     STOPPED = "stopped"
     THREAD_STOPPED = "thread stopped"
     BLOCKED = "blocked"
@@ -142,7 +143,7 @@ class Go:
 class Later:
     """Decide again at `until`, when the oldest reply has left the full window.
 
-    In a pause that is at once: nothing can be claimed before its end.
+    In a pause that is at once: nothing can be claimed before its end. In the night it is when the bot wakes.
     """
 
     until: datetime
@@ -167,14 +168,18 @@ def decide(
     """May this mention be answered? Asked before thinking and, with `admitted`, again before posting.
 
     In a pause nothing is decided. Limits do not refuse an admitted mention: it counts against them already.
-    Without `thinking` the program itself answers: no model is shown anything, and calls, tokens and money are
-    not asked for.
+    Without `thinking` the program itself answers, at any hour: no model is shown anything, and calls, tokens
+    and money are not asked for.
     """
     if facts.paused:
         return Later(now, PolicyReason.PAUSED, Scope.MENTION)
-    refusal = _refusal(facts, limits, thinking=thinking)
-    if refusal or admitted:
-        return refusal or Go()
+    if refusal := _refusal(facts, limits, thinking=thinking):
+        return refusal
+    opens = limits.hours.next_open(now)
+    if thinking and opens > now:
+        return Later(opens, PolicyReason.ASLEEP, Scope.MENTION)
+    if admitted:
+        return Go()
     if facts.thread >= _thread_posts(facts, limits):
         return No(PolicyReason.THREAD, State.DECLINED)
     return _wait(facts, limits, now, thinking=thinking)

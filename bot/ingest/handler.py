@@ -146,7 +146,7 @@ class EventHandler:
         if self._is_late(tx, event, verdict, now):
             self.counts["ignored.said before an erasure"] += 1
             return None
-        due_at = pacing.think_at(now, self.pace)
+        due_at = pacing.think_at(now, verdict.uri, self.pace, self.limits.hours)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
             self.counts["repeated"] += 1
             return None

@@ -67,7 +67,7 @@ def gather(
     rows = tx.execute(STANDING, asked | times | {"author": author(root)}).all()
     found = rows[0]
     facts = Facts(
-        age=_age(tx, found, mention, now),
+        age=_age(tx, found, mention, limits, now),
         paused=found.paused,
         thread=found.posts,
         automatic=is_automatic(_answers(rows), limits.automatic_answers),
@@ -82,9 +82,10 @@ def gather(
     return with_spending(tx, who, facts, limits, now, newcomer=not found.known) if spent else facts
 
 
-def _age(tx: Tx, found: Row[Any], mention: Mention, now: datetime) -> timedelta:
+def _age(tx: Tx, found: Row[Any], mention: Mention, limits: Limits, now: datetime) -> timedelta:
     since = found.retried_at or mention.said_at
-    return pausing.age(since, now, pauses.since(tx, since) if found.pauses else ())
+    paused = pauses.since(tx, since) if found.pauses else ()
+    return pausing.age(since, now, paused, limits.hours.asleep(since, now))
 
 
 def _is_gated(tx: Tx, mention: Mention, found: Row[Any]) -> bool:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from bot.domain import pacing
+from bot.domain.chance import chance
+from bot.domain.hours import ALWAYS
 from bot.domain.mention import Part, State, StrongRef
 from bot.domain.uris import AtUri
 from bot.storage import claimed
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
+    from bot.domain.hours import Hours
     from bot.domain.limits import Pace
     from bot.domain.mention import Claim, Mention
     from bot.storage.claimed import Locked
@@ -43,13 +46,21 @@ if TYPE_CHECKING:
 
 
 def draft(
-    tx: Tx, claim: Claim, parts: Sequence[Part], pace: Pace, now: datetime, lease: timedelta | None = None
+    tx: Tx,
+    claim: Claim,
+    parts: Sequence[Part],
+    pace: Pace,
+    now: datetime,
+    lease: timedelta | None = None,
+    hours: Hours = ALWAYS,
 ) -> datetime | Claim:
     """Store the reply; the brain is not asked about this mention again. Returns when to post it.
 
     With a `lease`, who drafts what is due at once claims it at once: then that claim is returned.
     """
-    post_at = _time_to_post(tx, claim.mention, now + pace.post_delay, pace)
+    length = sum(len(part.text) for part in parts)
+    wanted = pacing.answer_at(claim.seen_at, claim.mention.uri, pace, hours, length)
+    post_at = _time_to_post(tx, claim.mention, max(wanted, now + pace.post_delay), pace, hours)
     if claim.fence > 1:  # else nobody drafted one before
         _drop_parts(tx, claim.mention.uri)
     _add_parts(tx, claim.mention.uri, parts)
@@ -101,20 +112,28 @@ def _add_parts(tx: Tx, uri: str, parts: Sequence[Part]) -> None:
         tx.execute(insert(OUTBOX), rows)
 
 
-def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime) -> datetime:
+def reschedule(tx: Tx, claim: Claim, pace: Pace, now: datetime, hours: Hours = ALWAYS) -> datetime:
     """Give a draft that missed its time to post the next free one, which may be now, and return it."""
-    post_at = _time_to_post(tx, claim.mention, now, pace)
+    post_at = _time_to_post(tx, claim.mention, now, pace, hours)
     claimed.update(tx, claim, post_at=post_at)
     return post_at
 
 
-def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
+def _time_to_post(tx: Tx, mention: Mention, earliest: datetime, pace: Pace, hours: Hours) -> datetime:
     lock(tx, "slots")
-    since = earliest - max(pace.spacing, pace.person_spacing)
+    at = _free_time(tx, mention, earliest, pace)
+    if hours.next_open(at) == at:
+        return at
+    return _free_time(tx, mention, pacing.answer_at(at, mention.uri, pace, hours), pace)
+
+
+def _free_time(tx: Tx, mention: Mention, earliest: datetime, pace: Pace) -> datetime:
+    since = earliest - 2 * max(pace.spacing, pace.person_spacing)
     later = tx.execute(TIMES, {"since": since, "this": mention.uri})
     planned = [row for row in later if row.state in PLANNED]
     to_person = [row.post_at for row in planned if row.did == mention.did]
-    return pacing.post_at(earliest, [row.post_at for row in planned], to_person, pace)
+    drawn = chance(mention.uri, "distance")
+    return pacing.post_at(earliest, [row.post_at for row in planned], to_person, pace, drawn)
 
 
 def parts(tx: Tx, uri: str) -> tuple[Part, ...]:

@@ -268,7 +268,8 @@ def _store(services: Services, tx: Tx, claim: Claim, profile: Profile, asked: As
     if held:
         outbox.draft_held(tx, claim, parts, now, drafts.WAITS)
         return Step(State.DRAFTED, drafts.WAITS)
-    drafted = outbox.draft(tx, claim, parts, services.pace, now, services.options.lease)
+    pace, hours, lease = services.pace, services.limits.hours, services.options.lease
+    drafted = outbox.draft(tx, claim, parts, pace, now, lease, hours)
     if isinstance(drafted, Claim):
         return Step(State.POSTING, claim=drafted)
     return Step(State.DRAFTED, due_at=drafted)

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.domain import pacing, policy, reply
+from bot.domain.hours import ALWAYS
 from bot.domain.limits import POINTS_PER_POST
 from bot.domain.mention import State
 from bot.domain.uris import POST
@@ -49,7 +50,7 @@ from bot.worker.thread import new_budget
 from memory import crash
 
 if TYPE_CHECKING:
-    from bot.domain.mention import Claim, Mention, Part, StrongRef
+    from bot.domain.mention import Claim, Part, StrongRef
     from bot.services import Services
     from bot.worker.preflight import Preflight
     from bot.worker.step import Check
@@ -82,7 +83,8 @@ async def publish(services: Services, claim: Claim) -> Step:
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited
-    labels = await _labels(services, mention)
+    # if no turn has looked at them: the program itself answers a command
+    labels = (await services.network.profile(mention.did)).labels if mention.command else None
     check = partial(_last_check, services, claim=claim, parts=parts, preflight=preflight, labels=labels)
     if mention.command in PRIVATE and not any(part.record or part.ref for part in parts):
         public = await services.write(check) or await answer_in_messages(services, claim, check)
@@ -130,11 +132,6 @@ def _passed(_tx: Tx) -> None:
     """The check of who has just passed it."""
 
 
-async def _labels(services: Services, mention: Mention) -> frozenset[str] | None:
-    """The asker's labels, if no turn has looked at them: the program itself answers a command."""
-    return (await services.network.profile(mention.did)).labels if mention.command else None
-
-
 async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) -> Step | None:
     """If its time to post was missed, take the next free one: an outage must not end in a burst."""
     if not pacing.is_missed(claim.post_at or claim.seen_at, services.clock()) or any(p.ref for p in parts):
@@ -142,7 +139,8 @@ async def _keep_pace(services: Services, claim: Claim, parts: tuple[Part, ...]) 
 
     def take(tx: Tx) -> Step | None:
         now = services.clock()
-        post_at = outbox.reschedule(tx, claim, services.pace, now)
+        hours = ALWAYS if claim.mention.command else services.limits.hours
+        post_at = outbox.reschedule(tx, claim, services.pace, now, hours)
         if post_at <= now:
             return None
         mentions.postpone(tx, claim, post_at, MISSED, failed=False)
@@ -168,8 +166,11 @@ def _last_check(
     if isinstance(verdict, policy.Go):
         return None
     if isinstance(verdict, policy.Later):
-        mentions.postpone(tx, claim, verdict.until, verdict.reason, failed=False)
-        return Step(State.DRAFTED, verdict.reason, verdict.until)
+        until = verdict.until
+        if verdict.reason is policy.PolicyReason.ASLEEP:
+            until = outbox.reschedule(tx, claim, services.pace, now, services.limits.hours)
+        mentions.postpone(tx, claim, until, verdict.reason, failed=False)
+        return Step(State.DRAFTED, verdict.reason, until)
     consent.withdraw(tx, [mention.uri], now)
     put = sum(part.ref is not None for part in parts)
     written_to = direct_messages.is_any_sent(tx, mention.uri)

@@ -23,6 +23,7 @@ from bot.domain.disclosure import (
     records,
     says_bot,
 )
+from bot.domain.limits import Tempo
 from bot.domain.mention import Profile
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -34,7 +35,7 @@ JAY = Bot(
     operator=ANA,
     services=("Letta", "anthropic/claude-sonnet-4-5"),
     keeping=Keeping(Consent.ASK, people=3, notes=14, text_days=30, idle_days=180),
-    rhythm=Rhythm(7.0, 60, 300),
+    rhythm=Rhythm(Tempo.HUMAN, None, "UTC", (), 60, 300),
     url="https://example.org/jay",
 )
 

@@ -54,6 +54,11 @@ def test_a_mention_does_not_age_in_a_pause(pauses, hours):
     assert age(NOW, at(10), pauses) == hours * HOUR
 
 
+def test_sleep_within_a_pause_is_counted_once():
+    asleep = [(at(1), at(4)), (at(6), at(7))]
+    assert age(NOW, at(10), [pause(3, 6), pause(8, 9, ages=True)], asleep) == 4 * HOUR
+
+
 SPAN = st.integers(1, 50)
 
 

@@ -158,6 +158,13 @@ class Harness:
         self.services = replace(self.services, options=options)
         return self.with_brain(self.brain)
 
+    def with_pace(self, pace):
+        """The operator has chosen how soon answers come, and how far apart."""
+        self.services = replace(self.services, pace=pace)
+        self.handler = replace(self.handler, pace=pace)
+        self.listener = replace(self.listener, handler=self.handler)
+        return self.with_brain(self.brain)
+
     def say(self, did, text, *, rkey=None, heard=True, **fields):
         """A post of `did` that mentions the bot, put on the network and (unless told otherwise) heard."""
         ref = self.network.write(did, self._addressed(text) | fields, rkey=rkey)

@@ -364,7 +364,7 @@ STORAGE: Mapping[str, Any] = {
     "stances.erase": lambda tx, _: stances.erase(tx, MIA),
     "stances.change_statement": lambda tx, memory: stances.change_statement(tx, memory, DECLARATION, ALLOWED),
     "turns.redact_of_person": lambda tx, _: turns.redact_of_person(tx, MIA),
-    "outbox._time_to_post": lambda tx, _: outbox._time_to_post(tx, ASKED, NOW, SLOW),
+    "outbox._free_time": lambda tx, _: outbox._free_time(tx, ASKED, NOW, SLOW),
     "queue.next_waiting": lambda tx, _: next_turn(tx, later(9)),
     "queue.next_waiting before it is due": lambda tx, _: next_turn(tx, later(-9)),
     "queue.enqueue": lambda tx, _: queue.enqueue(tx, MIA, later(5)),

@@ -9,9 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 from support.factory import ANA, BEN, ME
 from support.harness import Harness
+from support.living import live
 
 from bot.domain.limits import Pace
 from bot.domain.mention import State
@@ -19,7 +19,6 @@ from bot.errors import TransientNetworkError
 from bot.privacy.erasure import erase
 from bot.storage import views
 from bot.storage.ledger import Ledger
-from bot.storage.tables import MentionRow
 from bot.worker.worker import Worker
 
 PACE = Pace(timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=5))
@@ -54,20 +53,6 @@ def paced(db, folder, chance=0.5):
     return harness
 
 
-def live(harness, seconds):
-    """Let the time pass and the worker work whenever something is due, at whole seconds."""
-    until = harness.clock() + timedelta(seconds=seconds)
-    while (due := _next_due(harness)) is not None and due <= until:
-        harness.clock.now = max(harness.clock(), due.replace(microsecond=0) + timedelta(seconds=1))
-        harness.work(50)
-    harness.clock.now = max(harness.clock(), until)
-
-
-def _next_due(harness):
-    with harness.services.db.read() as tx:
-        return tx.execute(select(func.min(MentionRow.due_at))).scalar()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("outage", "chance"), [(3, 0.0), (61, 0.3), (3600, 0.9)])
 def test_after_an_outage_the_replies_keep_their_distance(db, tmp_path, monkeypatch, outage, chance):
@@ -75,11 +60,11 @@ def test_after_an_outage_the_replies_keep_their_distance(db, tmp_path, monkeypat
     network = Outage(harness, monkeypatch)
     people = [f"did:plc:p{number}" for number in range(4)]
     asked = [harness.say(did, "hello") for did in (*people, people[0], people[0], people[1])]
-    live(harness, 4)
+    live(harness, 4, whole=True)
     network.down = True
-    live(harness, outage)
+    live(harness, outage, whole=True)
     network.down = False
-    live(harness, 900)
+    live(harness, 900, whole=True)
 
     assert [harness.entry(ref).state for ref in asked] == [State.ANSWERED] * 7
     times = [at for at, _ in network.puts]
@@ -93,11 +78,11 @@ def test_a_reply_is_dated_when_it_is_first_sent_and_not_when_it_was_planned(db, 
     harness = paced(db, tmp_path)
     network = Outage(harness, monkeypatch)
     harness.say(ANA, "hello")
-    live(harness, 4)
+    live(harness, 4, whole=True)
     network.down = True
-    live(harness, 600)
+    live(harness, 600, whole=True)
     network.down = False
-    live(harness, 600)
+    live(harness, 600, whole=True)
 
     ((at, record),) = network.puts
     assert abs(datetime.fromisoformat(record["createdAt"]) - at) < timedelta(seconds=1)
@@ -107,7 +92,7 @@ def test_a_put_that_timed_out_keeps_the_date_of_its_first_sending(db, tmp_path):
     harness = paced(db, tmp_path)
     harness.network.fail("put", TransientNetworkError("timeout"), after=True)
     ref = harness.say(ANA, "hello")
-    live(harness, 60)
+    live(harness, 60, whole=True)
 
     puts = [arguments for method, arguments in harness.network.calls if method == "put"]
     assert (len(puts), len(set(puts)), harness.entry(ref).state) == (2, 1, State.ANSWERED)
@@ -120,7 +105,7 @@ def test_a_clock_that_was_ahead_for_a_minute_puts_off_nobody_else(db, tmp_path):
     harness.work()  # drafted for a time an hour ahead
     harness.clock.forward(hours=-1)
     ben = harness.say(BEN, "hello")
-    live(harness, 30)
+    live(harness, 30, whole=True)
 
     assert harness.entry(ben).state is State.ANSWERED
 
@@ -142,7 +127,7 @@ def test_a_post_that_lands_after_its_mention_expired_is_withdrawn(db, tmp_path, 
         return await put(*arguments)
 
     monkeypatch.setattr(harness.network, "put", frozen)
-    live(harness, 20)
+    live(harness, 20, whole=True)
     assert harness.entry(ref).state is State.EXPIRED
     harness.clock.forward(minutes=1)
     harness.run_jobs()
@@ -170,7 +155,7 @@ def test_what_another_worker_answered_stands_though_its_asker_is_forgotten(db, t
         return posted
 
     monkeypatch.setattr(harness.network, "put", frozen)
-    live(harness, 20)
+    live(harness, 20, whole=True)
     harness.clock.forward(minutes=2)
     harness.run_jobs()
 
@@ -186,10 +171,10 @@ def test_a_ledger_that_cannot_be_written_after_the_put_fails_no_mention(db, tmp_
     ref = harness.say(ANA, "hello")
     with monkeypatch.context() as full:
         full.setattr(Path, "open", _full_disk)
-        live(harness, 3600)
+        live(harness, 3600, whole=True)
     assert harness.entry(ref).state is State.DRAFTED
     assert "LedgerUnavailable" in harness.entry(ref).why
-    live(harness, 900)
+    live(harness, 900, whole=True)
 
     assert (harness.entry(ref).state, len(harness.replies(ref))) == (State.ANSWERED, 1)
     assert Ledger(tmp_path / "ledger", harness.clock).is_settled(ref.uri)
