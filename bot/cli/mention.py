@@ -98,6 +98,7 @@ def _outcome_pairs(entry: Entry) -> list[tuple[str, str]]:
     return [
         ("state", entry.state),
         ("why", entry.why or ""),
+        ("answered with", entry.merged_into or ""),
         ("attempts", str(entry.attempts)),
         ("brain", " ".join(name for name in (entry.brain, entry.model) if name)),
         ("tokens", spent),

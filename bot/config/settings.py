@@ -184,6 +184,11 @@ class Settings(BaseSettings):
     thread_posts: Count = _field(8, "Posts of the bot in one thread", 8)
     partner_posts: Count = _field(3, "Replies to one person in one thread within `partner_window`", 3)
     partner_window: Seconds = _field(600.0, "Seconds over which `partner_posts` are counted", 600.0)
+    heated_thread: Count = _field(
+        10,
+        "Mentions in a thread within `partner_window` after which each person gets one answer in it",
+        10,
+    )
     per_hour: Count = _field(60, "Replies to all in an hour", 60)
     per_day: Count = _field(300, "Replies to all in a day", 300)
     max_age: Seconds = _field(86_400.0, "Seconds after which a mention is not answered any more", 86_400.0)
@@ -292,6 +297,7 @@ class Settings(BaseSettings):
             turn_money=price.of(self.prompt_tokens, self.model_max_tokens),
             reply_points=self.reply_parts * POINTS_PER_POST,
             hours=self.hours,
+            heated_thread=self.heated_thread,
         )
 
     @property

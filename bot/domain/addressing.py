@@ -41,11 +41,17 @@ def judge(event: PostCreated, bot_did: str, parse: Callable[[str], Command | Non
         return Ignored("no text")
     if len(raw.encode(errors="replace")) > POST_TEXT.bytes:
         return Ignored("text too long")
-    root, parent = place_in_thread(event.ref, record)
     reason = addressing_reason(record, bot_did)
-    if reason is None:
-        return Ignored("not addressed")
-    text = without_mentions(cut(raw, POST_TEXT), record.get("facets"), bot_did)
+    return as_mention(event, bot_did, reason, parse) if reason else Ignored("not addressed")
+
+
+def as_mention(
+    event: PostCreated, bot_did: str, reason: Reason, parse: Callable[[str], Command | None]
+) -> Mention:
+    """The post as a mention. It is well-formed."""
+    record = event.record
+    root, parent = place_in_thread(event.ref, record)
+    text = without_mentions(cut(record["text"], POST_TEXT), record.get("facets"), bot_did)
     return Mention(
         ref=event.ref,
         did=event.did,

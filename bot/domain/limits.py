@@ -64,6 +64,7 @@ class Limits:
     turn_money: int = 0
     reply_points: int = POINTS_PER_POST
     hours: Hours = ALWAYS
+    heated_thread: int = 10
 
 
 class Tempo(StrEnum):

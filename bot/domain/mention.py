@@ -70,7 +70,10 @@ class Command(StrEnum):
 
 
 class State(StrEnum):
-    """The state of a mention. The last five are outcomes: every mention ends in exactly one of them."""
+    """The state of a mention. The last six are outcomes: every mention ends in exactly one of them.
+
+    MERGED: it is answered together with a later one of the same person.
+    """
 
     WAITING = "waiting"
     THINKING = "thinking"
@@ -78,6 +81,7 @@ class State(StrEnum):
     POSTING = "posting"
     ANSWERED = "answered"
     SILENT = "silent"
+    MERGED = "merged"
     DECLINED = "declined"
     EXPIRED = "expired"
     FAILED = "failed"
@@ -97,7 +101,10 @@ OUTCOMES = tuple(state for state in State if state not in OPEN)
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A post that addresses the bot. `root` is the first post of its thread: itself, if it starts one."""
+    """A post that addresses the bot. `root` is the first post of its thread: itself, if it starts one.
+
+    `is_burst`: others ended in its turn.
+    """
 
     ref: StrongRef
     did: str
@@ -108,6 +115,7 @@ class Mention:
     said_at: datetime
     langs: tuple[str, ...] = ()
     command: Command | None = None
+    is_burst: bool = False
 
     @property
     def uri(self) -> str:
@@ -159,7 +167,7 @@ class Part:
 class Entry:
     """A mention as storage has it: with its state, its history and its reply.
 
-    `why` is the reason of the outcome, or the last error.
+    `why` is the reason of the outcome, or the last error. `merged_into`: the mention it is answered with.
     """
 
     mention: Mention
@@ -177,6 +185,7 @@ class Entry:
     tokens_out: int
     cost: int | None  # as in Usage
     parts: tuple[Part, ...]
+    merged_into: str | None = None
 
     @property
     def is_held(self) -> bool:

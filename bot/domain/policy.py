@@ -106,7 +106,8 @@ class Facts:
     their bio that bots shall keep away. `denied`: the asker declared that no model may be shown their words.
     `hidden`: the asker's account is not active. `automatic`: it answers as a program does.
 
-    `thread` counts the bot's posts under the mention's root. `partner` counts replies to this person in this
+    `heated`: many mentions were heard in the thread just now. `thread` counts the bot's posts under the
+    mention's root. `partner` counts replies to this person in this
     thread within the partner window. The other windows are of one hour or 24 hours. `newcomers` is what all
     people without an answer yet have spent together; None if the asker is none of them.
     """
@@ -125,6 +126,7 @@ class Facts:
     labels: frozenset[str] | None = None
     automatic: bool = False
     allowed_bot: bool = False
+    heated: bool = False
     thread: int = 0
     partner: Window = field(default=EMPTY)
     person: Spent = field(default=NOTHING)
@@ -253,8 +255,8 @@ class _Rule:
 
 
 def _rules(facts: Facts, limits: Limits, *, thinking: bool) -> Iterator[_Rule]:
-    person, partner = facts.person, (limits.partner_posts, limits.partner_window)
-    yield _Rule(PolicyReason.PARTNER, Scope.MENTION, facts.partner, *partner)
+    person, posts = facts.person, 1 if facts.heated else limits.partner_posts
+    yield _Rule(PolicyReason.PARTNER, Scope.MENTION, facts.partner, posts, limits.partner_window)
     yield _Rule(PolicyReason.PERSON_HOUR, Scope.PERSON, person.hour, limits.person_hour, HOUR)
     yield _Rule(PolicyReason.PERSON_DAY, Scope.PERSON, person.day, limits.person_day, DAY)
     if thinking:

@@ -67,6 +67,7 @@ class Prompt:
 
     `post` is the mention with its embeds. `images` are for models that take images; `image_data` has their
     bytes by CID, if they were fetched. `remembers`: whether anything may be noted about the person.
+    `burst`: the AT URIs of what the person said just before, which the text of the mention has, too.
     """
 
     sections: tuple[Section, ...]
@@ -79,6 +80,7 @@ class Prompt:
     images: tuple[Media, ...] = ()
     image_data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     remembers: bool = True
+    burst: tuple[str, ...] = ()
 
     def text(self) -> str:
         return _text(self.sections)

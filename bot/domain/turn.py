@@ -139,7 +139,7 @@ def source_uris(prompt: Prompt, found: Iterable[Passage]) -> frozenset[str]:
     items = (item.uri for tier in tiers for item in tier.items)
     posts = [post.uri for shown in (*prompt.thread, prompt.post) if shown for post in _with_quoted(shown)]
     passages = (passage.uri for passage in found)
-    return frozenset(filter(None, (prompt.mention.uri, *posts, *notes, *items, *passages)))
+    return frozenset(filter(None, (prompt.mention.uri, *prompt.burst, *posts, *notes, *items, *passages)))
 
 
 def _with_quoted(post: ThreadPost) -> Iterator[ThreadPost]:

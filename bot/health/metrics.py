@@ -118,7 +118,7 @@ def build() -> tuple[str, str]:
 IN_DATABASE = "database"
 LIMITS = tuple(reason for reason in PolicyReason if reason.is_limit)
 KNOWN_ENDS = (
-    *product((State.ANSWERED, State.SILENT), (NONE,)),
+    *product((State.ANSWERED, State.SILENT, State.MERGED), (NONE,)),
     *product((State.DECLINED,), sorted({*WORDS, OTHER})),
     *product((State.EXPIRED,), (PolicyReason.TOO_OLD, *LIMITS)),
     *product((State.FAILED,), sorted({*FAILURES.values(), OTHER})),

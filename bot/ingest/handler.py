@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 
 import structlog
 
-from bot.domain import addressing, declarations, pacing, threadgate
+from bot.domain import addressing, bursts, declarations, pacing, threadgate
 from bot.domain.declarations import Reader
 from bot.domain.events import (
     AccountChanged,
@@ -27,13 +27,13 @@ from bot.domain.events import (
     RecordDeleted,
     RepoSync,
 )
-from bot.domain.mention import Ignored, Mention
+from bot.domain.mention import Ignored, Mention, Reason
 from bot.domain.uris import PREFERENCE, record_key
 from bot.ingest import commands
 from bot.ingest.edits import apply_edit, carry_out_command
 from bot.ingest.stores import Stores
 from bot.privacy.erasure import forget_post, lock_person
-from bot.storage import consent, edits, gaps, jobs, mentions, outbox, sources, stances
+from bot.storage import consent, edits, gaps, jobs, mentions, merging, outbox, sources, stances
 from bot.storage.jobs import JobKind
 from bot.wording.parse import own_names, parse
 from memory.db import after_commit
@@ -54,8 +54,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+NOT_ADDRESSED = Ignored("not addressed")
 # Other statuses are about trouble of a server, not about the person's account.
 HIDING_STATUSES = frozenset({"deleted", "takendown", "suspended", "deactivated"})
+
+
+def _no_command(_text: str) -> None:
+    """What does not address the bot wishes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,18 @@ class EventHandler:
         if not isinstance(event, PostCreated):
             return None
         verdict = addressing.judge(event, self.bot_did, partial(parse, names=own_names(self.bot_handle)))
+        if verdict == NOT_ADDRESSED and self._may_continue(event):
+            verdict = addressing.as_mention(event, self.bot_did, Reason.REPLY, _no_command)
         if isinstance(verdict, Mention) and not event.edited and self._is_settled(verdict):
             verdict = Ignored("in the ledger")
         if isinstance(verdict, Ignored) and not event.edited:
             self.counts[f"ignored.{verdict.reason}"] += 1
         return verdict
+
+    def _may_continue(self, event: PostCreated) -> bool:
+        """Whether it may be a later part of a series that began with a mention."""
+        known = not event.edited and self.tracked.has_person(event.did) and event.did != self.bot_did
+        return known and bursts.may_continue(event.ref, event.did, event.record)
 
     def _is_settled(self, mention: Mention) -> bool:
         """Whether the ledger has it. Whether a wish to be forgotten was done, only the database knows."""
@@ -146,8 +158,13 @@ class EventHandler:
         if self._is_late(tx, event, verdict, now):
             self.counts["ignored.said before an erasure"] += 1
             return None
+        if bursts.is_continuation(verdict) and not merging.is_awaited(tx, verdict):
+            self.counts["ignored.not addressed"] += 1
+            return None
         due_at = pacing.think_at(now, verdict.uri, self.pace, self.limits.hours)
-        if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev):
+        if bursts.is_unfinished(verdict.text):
+            due_at = max(due_at, now + bursts.WITHIN)
+        if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev, limits=self.limits):
             self.counts["repeated"] += 1
             return None
         self.counts["accepted"] += 1

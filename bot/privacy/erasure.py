@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot.privacy.repeats import erase_repeats
-from bot.storage import consent, edits, jobs, mentions, outcomes, redaction, sources, stances, turns
+from bot.storage import consent, edits, jobs, mentions, merging, outcomes, redaction, sources, stances, turns
 from bot.storage.jobs import BRAIN, JobKind
 from bot.storage.journal import note_keys
 from bot.storage.ledger_entries import EntryKind
@@ -118,6 +118,8 @@ def forget_post(tx: Tx, memory: Memory, journal: Journal, did: str, uri: str, no
     """Erase what comes from a deleted post of this person. Returns how many notes and turns."""
     with propagate_erasure(tx, memory, journal, did, now):
         notes = memory.forget_post(tx, uri, now)
+        if turn := merging.merged_into(tx, uri):  # its notes may come from any of these posts
+            notes += memory.forget_post(tx, turn, now)
     gone = notes + erase_repeats(tx, memory, [uri], did, now, hide_in=journal)
     if gone or edits.cids_of(tx, [uri]):
         journal.add(tx, now, uri)

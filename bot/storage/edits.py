@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select, update
 
 from bot.domain.mention import OPEN, State
-from bot.storage import direct_messages, introductions
+from bot.domain.policy import PolicyReason
+from bot.storage import direct_messages, introductions, merging
 from bot.storage.consent import withdraw
 from bot.storage.outcomes import decline
 from bot.storage.queue import enqueue
@@ -15,6 +16,8 @@ from bot.storage.redaction import WHY_WITHOUT_WORDS
 from bot.storage.rows import post_columns
 from bot.storage.tables import MentionRow, OutboxRow
 from memory.db import mark_erased
+
+DECLINED = MentionRow.state == State.DECLINED
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -96,6 +99,8 @@ def retract(tx: Tx, uri: str, why: str, now: datetime) -> bool:
     """
     withdraw(tx, [uri], now)
     decline(tx, uri, why, now)
+    if tx.scalar(select(MentionRow.why).where(MentionRow.uri == uri, DECLINED)) in (why, PolicyReason.GONE):
+        merging.release(tx, uri, now)
     stored = update(MentionRow).where(MentionRow.uri == uri, MentionRow.text != "")
     if erased := bool(tx.execute(stored.values(text="", langs="", why=WHY_WITHOUT_WORDS)).rowcount):
         mark_erased(tx)

@@ -14,7 +14,7 @@ from bot.domain.mention import State
 from bot.domain.policy import Facts
 from bot.domain.threadgate import Gate
 from bot.domain.uris import author
-from bot.storage import pauses
+from bot.storage import merging, pauses
 from bot.storage.outbox import bot_posts_in_thread
 from bot.storage.queue import ANSWERED
 from bot.storage.spending import with_spending
@@ -64,11 +64,13 @@ def gather(
     root = mention.root.uri
     asked = {"uri": mention.uri, "did": mention.did, "root": root, "thread": who.thread}
     times = {"since": now - DAY, "now": now, "said_at": mention.said_at}
-    rows = tx.execute(STANDING, asked | times | {"author": author(root)}).all()
+    asked |= {"author": author(root)} | merging.window(limits, now)
+    rows = tx.execute(STANDING, asked | times).all()
     found = rows[0]
     facts = Facts(
         age=_age(tx, found, mention, limits, now),
         paused=found.paused,
+        heated=found.heat >= limits.heated_thread,
         thread=found.posts,
         automatic=is_automatic(_answers(rows), limits.automatic_answers),
         stopped=found.stopped,
@@ -136,6 +138,7 @@ def _standing() -> Any:
         .where(or_(PauseRow.ended_at.is_(None), PauseRow.ended_at > bindparam("said_at")))
         .exists(),
         "posts": planned.scalar_subquery(),
+        "heat": merging.heard_besides(bindparam("uri"), root),
         "known": exists().where(MentionRow.did == did, ANSWERED),
         "stopped": select(StopRow.did).where(StopRow.did == did).exists(),
         "thread_stopped": exists().where(ThreadStopRow.root_uri == root),

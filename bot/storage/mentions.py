@@ -11,10 +11,10 @@ from sqlalchemy.orm import aliased
 
 from bot.domain import pacing
 from bot.domain.mention import ACTIVE, OPEN, Claim, Command, Mention, State
-from bot.storage import claimed, queue
+from bot.storage import claimed, merging, queue
 from bot.storage.claimed import MENTION
 from bot.storage.pauses import IS_PAUSED
-from bot.storage.queue import literals
+from bot.storage.queue import IS_BURST, literals
 from bot.storage.rows import post_columns, to_mention
 from bot.storage.tables import MentionRow
 from memory.db import stream
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row, Select
 
+    from bot.domain.limits import Limits
     from bot.domain.mention import StrongRef
     from bot.domain.prompt import Usage
     from bot.storage.claimed import Locked
@@ -50,20 +51,36 @@ ADD_USAGE = claimed.CHANGE.values(
 POSTPONED_STATE = {State.THINKING: State.WAITING, State.POSTING: State.DRAFTED}
 
 
-def accept(tx: Tx, mention: Mention, *, now: datetime, due_at: datetime, rev: str | None = None) -> bool:
-    """Store a mention as waiting. False if it was stored already."""
+def accept(
+    tx: Tx,
+    mention: Mention,
+    *,
+    now: datetime,
+    due_at: datetime,
+    rev: str | None = None,
+    limits: Limits | None = None,
+) -> bool:
+    """Store a mention as waiting. False if it was stored already.
+
+    With `limits`, what its author said just before in the thread, and still waits, ends in its turn; in a
+    thread that is heated by them, all that waits of theirs there.
+    """
     fresh = post_columns(mention) | {"seen_at": now, "state": State.WAITING, "due_at": due_at, "rev": rev}
     counters = dict.fromkeys(("fence", "attempts", "post_failures", "tokens_in", "tokens_out", "cost"), 0)
-    added = tx.scalar(_accepting(tx), {"uri": mention.uri, "did": mention.did, **fresh, **counters})
-    if added is not None:
-        queue.enqueue(tx, mention.did, due_at)
-    return added is not None
+    values = {"uri": mention.uri, "did": mention.did, **fresh, **counters, **merging.window(limits, now)}
+    added = tx.execute(_accepting(tx), values).first()
+    if added is None:
+        return False
+    if limits is not None and added.siblings and mention.command is None:
+        merging.merge(tx, mention, now, heated=added.heat >= limits.heated_thread)
+    queue.enqueue(tx, mention.did, due_at)
+    return True
 
 
 @per_database
 def _accepting(insert: Any) -> Any:
     row = insert(MENTION)
-    return row.on_conflict_do_nothing().returning(MENTION.c.uri)
+    return row.on_conflict_do_nothing().returning(merging.HAS_SIBLINGS, merging.HEAT)
 
 
 def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bool:
@@ -80,7 +97,7 @@ def is_due(tx: Tx, now: datetime, states: Collection[State] | None = None) -> bo
 @cache
 def _under_way(states: frozenset[State]) -> Select[Any]:
     """The mentions that a worker has drafted, or had when it died, and that are due. None in a pause."""
-    found = select(MentionRow.__table__).where(MentionRow.state.in_(states), ~IS_PAUSED)
+    found = select(MentionRow.__table__, IS_BURST).where(MentionRow.state.in_(states), ~IS_PAUSED)
     return found.where(MentionRow.due_at <= bindparam("now"))
 
 

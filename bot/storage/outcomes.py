@@ -53,6 +53,14 @@ def decline_where(tx: Tx, which: Any, why: str, now: datetime, *, among: Collect
     return len(rows)
 
 
+def merge_all(tx: Tx, uris: Collection[str], into: str, now: datetime) -> None:
+    """Let these waiting mentions end in the turn of another one."""
+    ended = {"state": State.MERGED, "merged_into": into, "why": None, "ended_at": now, "due_at": None}
+    waiting = update(MentionRow).where(MentionRow.uri.in_(uris), MentionRow.state == State.WAITING)
+    merged = waiting.values(fence=MentionRow.fence + 1, worker=None, **ended)
+    _end(tx, tx.execute(merged.returning(*claimed.ENDING)).all())
+
+
 def _end(tx: Tx, rows: Sequence[Row[Any]]) -> None:
     """Log and count the outcomes, and drop what ended mentions need no more. `rows`: with `ENDING`."""
     for row in rows:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.orm import aliased
 
 from bot.domain.fairness import Turn, newcomers_first
 from bot.storage.pauses import IS_PAUSED
@@ -55,8 +56,10 @@ ACTIVE = MentionRow.state.in_(literals("thinking", "posting"))
 QUEUE = table_of(PersonQueueRow)
 PERSON = QUEUE.c.did == bindparam("who")
 NEW: ColumnElement[bool] = ~exists().where(MentionRow.did == bindparam("who"), ANSWERED)  # had no answer yet
+MERGED = aliased(MentionRow)
+IS_BURST = select(MERGED.uri).where(MERGED.merged_into == MentionRow.uri).exists().label("is_burst")
 HEAD = (
-    select(MentionRow.__table__)
+    select(MentionRow.__table__, IS_BURST)
     .where(MentionRow.did == bindparam("who"), WAITING)
     .order_by(MentionRow.due_at)
     .limit(1)

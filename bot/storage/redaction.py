@@ -78,6 +78,7 @@ def anonymize(tx: Tx, uris: Collection[str], pseudonym: Callable[[str], str]) ->
         tx.execute(delete(table).where(table.mention_uri.in_(uris)))
     erased: dict[str, Any] = dict.fromkeys(("cid", "text", "langs", "root_uri", "root_cid"), "")
     erased |= dict.fromkeys(("parent_uri", "parent_cid", "hidden_root", "command", "worker", "rev"))
+    erased["merged_into"] = None
     erased["why"] = WHY_WITHOUT_WORDS
     dids = tx.scalars(select(MentionRow.did).where(MentionRow.uri.in_(uris)).distinct()).all()
     for uri in uris:

@@ -38,6 +38,7 @@ def to_entry(row: Any, parts: tuple[Part, ...]) -> Entry:
         tokens_out=row.tokens_out,
         cost=row.cost,
         parts=parts,
+        merged_into=row.merged_into,
     )
 
 
@@ -68,4 +69,5 @@ def to_mention(row: Any) -> Mention:
         said_at=row.said_at,
         langs=tuple(row.langs.split()),
         command=Command(row.command) if row.command else None,
+        is_burst=bool(getattr(row, "is_burst", False)),  # only a claim asks for it
     )

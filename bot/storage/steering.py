@@ -26,6 +26,8 @@ def retry(tx: Tx, uri: str, now: datetime) -> None:
     Raises NotFound if it was answered, is claimed, has a draft that is held, or its text was erased.
     """
     found = entry(tx, uri)
+    if found.merged_into:
+        raise NotFound(f"reason to try again: {uri} ended in the turn of {found.merged_into}. Try that one.")
     if found.state in (State.ANSWERED, *ACTIVE) or not found.mention.ref.cid:  # a forgotten one has no CID
         raise NotFound(f"reason to try again: {uri} is {found.state}.")
     if found.is_held:

@@ -39,6 +39,7 @@ class MentionRow(Base):
     retried_at: Mapped[datetime | None]  # by the operator: its age counts from here
     answer_forgotten: Mapped[bool] = mapped_column(server_default=false())  # erase the answer at the end
     hidden_root: Mapped[str | None]  # what stands for `root_uri` from the end on: a salted hash
+    merged_into: Mapped[str | None]  # the mention in whose turn this one ended
 
     state: Mapped[str]
     due_at: Mapped[datetime | None]
@@ -79,7 +80,8 @@ class MentionRow(Base):
         Index(None, "state", "seen_at"),
         Index(None, "ended_at"),
         Index("ix_mention_kept", "ended_at", **where("cid <> ''")),
-        Index("ix_mention_root", "root_uri", **by_prefix("root_uri")),
+        Index("ix_mention_root_seen_at", "root_uri", "seen_at", **by_prefix("root_uri")),
+        Index("ix_mention_merged_into", "merged_into", **where("merged_into IS NOT NULL")),
         Index(
             "ix_mention_parent", "parent_uri", **where("parent_uri IS NOT NULL"), **by_prefix("parent_uri")
         ),

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.domain import addressing
+from bot.domain import addressing, bursts
 from bot.domain.events import (
     AccountChanged,
     Blocked,
@@ -151,11 +151,12 @@ class EventFilter:
     def _post(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:
         me, edited = self.tracked.bot_did, op.action == "update"
         addressed = op.repo != me and addressing.addressing_reason(record, me) is not None
-        if not (addressed or op.repo == me or (edited and self._is_tracked(op))):
+        ref = StrongRef(op.uri, op.cid or "")
+        continues = self.tracked.has_person(op.repo) and bursts.may_continue(ref, op.repo, record)
+        if not (addressed or continues or op.repo == me or (edited and self._is_tracked(op))):
             return None
         if addressed:  # its edits and its deletion may come before the mention is stored
             self.tracked.add_people([op.repo])
-        ref = StrongRef(op.uri, op.cid or "")
         return PostCreated(seq, ref, op.repo, record, at, edited, op.rev)
 
     def _block(self, op: RepoOp, record: Mapping[str, Any], seq: int, at: datetime) -> RepoEvent | None:

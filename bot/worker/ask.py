@@ -16,6 +16,7 @@ from bot.storage import outbox
 from bot.tools.toolbox import Toolbox
 from bot.wording import answers
 from bot.wording.detection import detect
+from bot.worker.burst import as_one
 from bot.worker.bystanders import Bystanders
 from bot.worker.learning import is_remembered, receipt
 from bot.worker.recorder import Recorder, Turn, recorded
@@ -45,6 +46,21 @@ REPEATS_AMONG = 50  # of their last answers at most
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """A mention of which the brain may be asked, with what its author said just before.
+
+    `short`: as in `policy.Go`.
+    """
+
+    claim: Claim
+    post: Post
+    burst: tuple[Mention, ...]
+    profile: Profile
+    budget: ReadBudget
+    short: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What the brain said, the notice that its reply gets, and the turn, which is still to be stored.
 
@@ -71,18 +87,19 @@ class Known:
     remembers: bool
 
 
-async def ask_brain(
-    services: Services, claim: Claim, post: Post, profile: Profile, budget: ReadBudget, *, short: bool
-) -> Asked:
-    """Ask the brain. `short`: without recall, for an answer of one post.
+async def ask_brain(services: Services, ready: Ready) -> Asked:
+    """Ask the brain; if `short`, without recall, for an answer of one post.
 
     A turn that fails is stored here, any other by who stores what came of it. Raises BrainError.
     """
-    mention, options, found = claim.mention, services.options, list[Passage]()
+    options, found = services.options, list[Passage]()
+    claim, profile, budget, short = ready.claim, ready.profile, ready.budget, ready.short
+    mention, said = as_one(ready.burst, claim.mention), tuple(one.uri for one in ready.burst)
     bystanders = Bystanders(services, mention.did, budget)
     is_erased, hides = partial(_is_erased, services), (bystanders.is_hidden, bystanders.is_detached)
     reader = ThreadReader(services.network, mention.did, budget, is_erased, *hides)
-    above, shown = await reader.read(mention, post, options.thread_posts)
+    above, shown = await reader.read(mention, ready.post, options.thread_posts)
+    above = tuple(one for one in above if one.uri not in said)
     known = await services.read(lambda tx: _compile(services, tx, mention, profile, above, short=short))
     parts = 1 if short else options.reply_parts
     now, reply_limit = services.clock(), parts * reply.MAX_GRAPHEMES
@@ -97,7 +114,7 @@ async def ask_brain(
         vision=options.vision,
         remembers=known.remembers,
     )
-    prompt = await reader.fetch_images(prompt)
+    prompt = await reader.fetch_images(replace(prompt, burst=said))
     gate = of_prompt(
         prompt,
         Toolbox.specs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ from bot.storage import (
 )
 from bot.storage.ledger_entries import EntryKind
 from bot.storage.spending import SpendKind
-from bot.worker.ask import ask_brain
+from bot.worker.ask import Ready, ask_brain
+from bot.worker.burst import read_burst
 from bot.worker.learning import forget_at_once, is_remembered, learn, waits
 from bot.worker.preflight import (
     decision_facts,
@@ -50,23 +51,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from datetime import datetime
 
-    from bot.domain.budget import ReadBudget
-    from bot.domain.mention import Mention, Post, Profile
+    from bot.domain.mention import Mention, Profile
     from bot.services import Services
     from bot.worker.ask import Asked
     from bot.worker.preflight import Preflight
     from memory.db import Tx
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A mention of which the brain may be asked. `short`: as in `policy.Go`."""
-
-    claim: Claim
-    post: Post
-    profile: Profile
-    budget: ReadBudget
-    short: bool
 
 
 def begin(services: Services, tx: Tx, claim: Claim) -> tuple[Claim, Step | policy.Go | None]:
@@ -96,7 +85,7 @@ async def draft(services: Services, claim: Claim, go: policy.Go | None = None) -
         return ready
     claim, profile = ready.claim, ready.profile
     crash.reach("admitted")
-    asked = await ask_brain(services, claim, ready.post, profile, ready.budget, short=ready.short)
+    asked = await ask_brain(services, ready)
     crash.reach("thought")
     try:
         step = await services.write(lambda tx: _store(services, tx, claim, profile, asked))
@@ -139,7 +128,8 @@ async def _prepare(services: Services, claim: Claim, go: policy.Go | None) -> St
             return admitted
         go = admitted
     assert preflight.post is not None
-    return Ready(claim, preflight.post, profile, budget, go.short)
+    burst = await read_burst(services, claim.mention, budget)
+    return Ready(claim, preflight.post, burst, profile, budget, go.short)
 
 
 def _holds(services: Services, claim: Claim, preflight: Preflight, profile: Profile, tx: Tx) -> bool:

@@ -16,7 +16,7 @@ import structlog
 from bot.domain.approval import Approve
 from bot.domain.consent import may_remember
 from bot.privacy.erasure import propagate_erasure
-from bot.storage import consent, drafts, introductions, redaction
+from bot.storage import consent, drafts, introductions, merging, redaction
 from memory.db import after_commit, mark_erased
 from memory.errors import EditRefused, UnknownNote, UnknownPerson
 from memory.identifiers import thread_id
@@ -106,11 +106,15 @@ def _edit(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: dat
 
 
 def _record_exchange(services: Services, tx: Tx, mention: Mention, lesson: Lesson, now: datetime) -> None:
-    thread = thread_id(mention.root.uri)
-    lang = mention.langs[0] if len(mention.langs) == 1 else None
-    said = Passage(
-        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
-    )
+    burst = merging.merged(tx, mention.uri) if mention.is_burst else ()
+    *before, said = map(_said, (*burst, mention))
     answered = replace(said, kind="answer", author=services.network.did, text=lesson.answer, at=now)
     with only(tx, mention.did):
-        services.memory.retrieval.record(tx, said, *([answered] if lesson.answer else []))
+        services.memory.retrieval.record(tx, *before, said, *([answered] if lesson.answer else []))
+
+
+def _said(mention: Mention) -> Passage:
+    thread, lang = thread_id(mention.root.uri), mention.langs[0] if len(mention.langs) == 1 else None
+    return Passage(
+        mention.did, "said", mention.did, mention.text, thread, mention.uri, mention.said_at, lang=lang
+    )

@@ -22,6 +22,7 @@ from bot.storage import (
     direct_messages,
     jobs,
     mentions,
+    merging,
     outbox,
     outcomes,
     redaction,
@@ -83,7 +84,6 @@ async def publish(services: Services, claim: Claim) -> Step:
     edited = None if begun else await requeue_if_edited(services, claim, preflight)
     if edited:
         return edited
-    # if no turn has looked at them: the program itself answers a command
     labels = (await services.network.profile(mention.did)).labels if mention.command else None
     check = partial(_last_check, services, claim=claim, parts=parts, preflight=preflight, labels=labels)
     if mention.command in PRIVATE and not any(part.record or part.ref for part in parts):
@@ -123,7 +123,7 @@ async def _finish_known(services: Services, claim: Claim, parts: tuple[Part, ...
 
 def _answered(services: Services, claim: Claim, tx: Tx) -> Step:
     """The whole answer stands. The ledger knows it before the database does."""
-    services.ledger.add(EntryKind.ANSWERED, claim.mention.uri)
+    services.ledger.add(EntryKind.ANSWERED, *merging.uris(tx, claim.mention))
     crash.reach("known")
     return _finish(services, tx, claim, State.ANSWERED, None)
 

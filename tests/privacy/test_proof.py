@@ -39,7 +39,7 @@ IMPERSONAL = {
     *("ledger_line.kind", "ledger_line.hash", "ledger_line.day", "ledger_salt.salt"),
     *("turn.uri", "turn.did", "turn.brain", "turn.model", "turn.persona", "turn.outcome", "turn.error"),
     *("person.did", "person.status", "handle.did", "mention.did", "mention.uri"),
-    *("answer_source.mention_uri", "answer_source.uri", "mention.hidden_root"),
+    *("answer_source.mention_uri", "answer_source.uri", "mention.hidden_root", "mention.merged_into"),
     *("mention.root_uri", "mention.parent_uri", "note.did", "note.source_uri", "note.source_cid"),
     *("note.said_by", "receipt.uri", "receipt.did", "receipt.cid", "revision.did", "revision.op"),
     *("revision.actor", "revision.source_uri", "revision.key", "passage.did", "passage.kind"),

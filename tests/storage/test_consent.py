@@ -294,6 +294,7 @@ def test_whom_a_gate_follows_or_lists_the_appview_knows_and_without_one_it_is_a_
     harness.network.reply_disabled |= {root.uri} if shut else set()
     before = harness.say(ANA, "hi", **in_thread)
     gate(harness, root, FOLLOWED)
+    harness.clock.forward(minutes=5)
     after = harness.say(ANA, "hi again", **in_thread)
     harness.work()
 

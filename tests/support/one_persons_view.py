@@ -26,6 +26,7 @@ from bot.storage import (
     edits,
     facts,
     mentions,
+    merging,
     outbox,
     queue,
     sources,
@@ -237,6 +238,7 @@ def after(_before: None, result: Any) -> Any:
 EDIT = {"actor": "rules", "at": later(3)}
 SAID = receipt(MIA, "p9", later(3))
 ASKED = mention(11, MIA)
+REPEATED = mention(12, MIA, root=ASKED.root)
 STANDING_OF_MIA = {
     "uri": ASKED.uri,
     "did": MIA,
@@ -252,7 +254,10 @@ QUERY = "what of the dog Rex?"
 def standing(tx: Tx) -> Any:
     """What is known of Mia's mention, by a statement that is built anew."""
     return tx.execute(
-        facts._standing(), STANDING_OF_MIA | {"since": NOW - timedelta(days=1), "now": NOW, "said_at": NOW}
+        facts._standing(),
+        STANDING_OF_MIA
+        | merging.window(LIMITS, NOW)
+        | {"since": NOW - timedelta(days=1), "now": NOW, "said_at": NOW},
     ).all()
 
 
@@ -354,6 +359,10 @@ STORAGE: Mapping[str, Any] = {
     "consent.blocks_of": lambda tx, _: consent.blocks_of(tx, MIA),
     "facts.gather": lambda tx, _: facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW).automatic,
     "consent.deny_inference": lambda tx, _: consent.deny_inference(tx, MIA, NOW),
+    "merging.merge": lambda tx, _: merging.merge(tx, ASKED, NOW, heated=True),
+    "mentions.accept": lambda tx, _: mentions.accept(
+        tx, REPEATED, now=NOW, due_at=NOW, limits=replace(LIMITS, heated_thread=1)
+    ),
     "facts.is_withheld": lambda tx, _: after(drop_wishes(tx), facts.is_withheld(tx, MIA)),
     "facts._standing": lambda tx, _: standing(tx),
     "facts._standing without wishes": lambda tx, _: after(drop_wishes(tx), standing(tx)),
