@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli import output
+from bot.cli.ending import tidy
 from bot.cli.exits import told
 from bot.domain.uris import POST, AtUri, author
 from bot.errors import ScrubjayError
@@ -39,7 +40,8 @@ class RootGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with tidy():
+                return super().invoke(ctx)
         except (ScrubjayError, MemoryFault) as error:
             raise told(error, str(error)) from error
         except OSError as error:
