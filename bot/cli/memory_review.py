@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -49,7 +50,7 @@ def note_json(note: Note) -> dict[str, Any]:
 def accept(app: App, names: tuple[str, ...]) -> None:
     """Let prompts show notes that wait."""
     with app.database.write() as tx:
-        accepted = [app.memory.reviews.accept(tx, note_id(name)) for name in names]
+        accepted = [app.memory.reviews.accept(tx, each) for each in dict.fromkeys(map(note_id, names))]
     output.message(f"Accepted: {', '.join(note.name for note in accepted)}.")
 
 
@@ -62,10 +63,11 @@ def drop(app: App, names: tuple[str, ...], *, yes: bool) -> None:
     from bot.privacy.erasure import propagate_erasure
 
     confirm(f"Erase {', '.join(map(output.escape, names))}, for good?", yes=yes)
-    at = now()
-    with app.database.write() as tx:
-        for name in names:
-            note = app.memory.note(tx, note_id(name))
-            with propagate_erasure(tx, app.memory, app.journal, note.did, at):
-                app.memory.reviews.drop(tx, note.id, at)
-    output.message(f"Dropped: {', '.join(names)}.")
+    at, ids = now(), dict.fromkeys(map(note_id, names))
+    with app.database.write() as tx, ExitStack() as erasures:
+        notes = [app.memory.note(tx, each) for each in ids]
+        for did in {note.did for note in notes}:  # the journal is told once all are dropped
+            erasures.enter_context(propagate_erasure(tx, app.memory, app.journal, did, at))
+        for note in notes:
+            app.memory.reviews.drop(tx, note.id, at)
+    output.message(f"Dropped: {', '.join(note.name for note in notes)}.")

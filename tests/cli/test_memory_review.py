@@ -55,3 +55,13 @@ def test_of_several_all_are_decided_or_none(waiting, given):
     for command in (("accept",), ("drop", "--yes")):
         assert waiting("memory", *command, *given).code == 1
     assert names(waiting, "review") == ["n3"]
+
+
+def test_a_drop_that_fails_is_not_made_good_at_the_next_start(waiting):
+    assert waiting("memory", "drop", "n3", "n1", "--yes").code == 1
+    assert len((waiting.home / "data" / "journal").read_text().splitlines()) == 1  # its head: no wish
+
+
+def test_a_note_that_is_named_twice_is_dropped_once(waiting):
+    done = waiting("memory", "drop", "n3", "N3", "--yes")
+    assert (done.code, done.err) == (0, "Dropped: n3.\n")
