@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.backup import manifest
 from bot.backup.rows import SECRET, Contents, read_contents
 from bot.errors import StoreRefused
 from memory.db import Database
@@ -64,11 +65,14 @@ def damage_of(connection: sqlite3.Connection) -> str:
 
 
 def stage(backup: Path, folder: Path) -> Database:
-    """Open a copy of a backup in this folder. The log of a file that somebody copied by hand comes along."""
+    """Open a copy of a backup in this folder. The log of a file that somebody copied by hand comes along.
+
+    A backup with a manifest is one file: a log beside it is of another, and would be written into it.
+    """
     target = folder / "scrubjay.db"
     make_private(target)
     shutil.copyfile(backup, target)
-    if (log := Path(f"{backup}{LOG}")).is_file():
+    if (log := Path(f"{backup}{LOG}")).is_file() and not manifest.path_of(backup).exists():
         make_private(Path(f"{target}{LOG}"))
         shutil.copyfile(log, f"{target}{LOG}")
     return Database(sqlite_url(target))

@@ -312,6 +312,17 @@ def test_a_copy_by_hand_with_its_log_is_restored_whole(lite_store):
     assert lite_store.fresh().notes(BEN) == [NOTE]
 
 
+def test_the_log_of_another_file_beside_a_backup_is_left_alone(lite_store):
+    lite_store.back_up()
+    with lite_store.db.write() as tx:
+        tx.execute(text("UPDATE note SET text = 'lives in Porto'"))
+    with lite_store.db.read():
+        shutil.copy(f"{presence.sqlite_file(lite_store.db)}-wal", f"{lite_store.file}-wal")
+    lite_store.db.engine.dispose()
+    assert wrong(restoring.check(lite_store.file, lite_store.site)) == []
+    assert lite_store.file.with_name(f"{lite_store.file.name}-wal").exists()
+
+
 def test_a_standing_database_that_is_damaged_is_kept_with_its_log_and_replaced(lite_store):
     lite_store.back_up()
     lite_store.db.close()
