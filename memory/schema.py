@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from memory.errors import SchemaNewer
+from memory.errors import DatabaseUnavailable, SchemaNewer
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,9 +44,12 @@ def head() -> str:
 
 
 def read(tx: Connection) -> Revisions:
-    """Raises SchemaNewer if the database is ahead, and does not let this program run on it."""
+    """Raises SchemaNewer if the database is ahead, and does not let this program run on it.
+
+    Raises DatabaseUnavailable if it names several revisions, as no migration leaves it.
+    """
     scripts = _scripts()
-    found, wanted = MigrationContext.configure(tx).get_current_revision(), _head(scripts)
+    found, wanted = _found(tx), _head(scripts)
     if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
         _require_let(tx, found, wanted)
     return Revisions(found, wanted)
@@ -75,6 +78,14 @@ def folder() -> Path:
     """Inside this package once it is installed, beside it in a checkout; never looked for on sys.path."""
     here = Path(__file__).resolve().parent
     return next(one for one in (here / "migrations", here.parent / "migrations") if one.is_dir())
+
+
+def _found(tx: Connection) -> str | None:
+    heads = MigrationContext.configure(tx).get_current_heads()
+    if len(heads) > 1:
+        named = ", ".join(sorted(map(str, heads)))
+        raise DatabaseUnavailable(f"its table {TABLE} names several revisions ({named}). Restore a backup")
+    return heads[0] if heads else None
 
 
 def _require_let(tx: Connection, found: str, wanted: str) -> None:

@@ -157,6 +157,14 @@ def test_a_schema_of_a_newer_version_is_refused_and_left_alone(db: Database):
         assert tx.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
+def test_a_schema_of_several_revisions_is_refused_and_left_alone(db: Database):
+    with db.write() as tx:
+        tx.execute(text("INSERT INTO alembic_version (version_num) VALUES ('0001')"))
+    for attempt in (db.upgrade, db.check, db.require_current):
+        with pytest.raises(DatabaseUnavailable, match=rf"several revisions \(0001, {db.head()}\)"):
+            attempt()
+
+
 def test_the_migrated_schema_is_the_one_the_code_expects(db: Database):
     assert_is_as_the_code_expects(db)
 
