@@ -144,11 +144,18 @@ def _swap_databases(ready: Database, standing: Database, now: datetime) -> str |
     new, old = (_quoted(standing, name) for name in names)
     aside = f"{_short(names[1])}_{REPLACED}_{now:%Y%m%dt%H%M%Sz}"
     kept = _quoted(standing, aside)
+    away, back = f"ALTER DATABASE {old} RENAME TO {kept}", f"ALTER DATABASE {kept} RENAME TO {old}"
+    if empty:
+        away, back = f"DROP DATABASE {old}", f"CREATE DATABASE {old}"
     try:
-        _administer(standing, f"DROP DATABASE {old}" if empty else f"ALTER DATABASE {old} RENAME TO {kept}")
+        _administer(standing, away)
+        try:
+            _administer(standing, f"ALTER DATABASE {new} RENAME TO {old}")
+        except BaseException:  # somebody has connected to it, or the command is ended
+            _administer(standing, back)
+            raise
     except DBAPIError as error:
         raise StoreRefused(f"{standing.shown_url}: {error.orig}".strip()) from None
-    _administer(standing, f"ALTER DATABASE {new} RENAME TO {old}")
     return None if empty else aside
 
 

@@ -289,6 +289,33 @@ def test_while_a_database_is_being_restored_no_daemon_starts(lite_store):
         presence.claim(lite_store.db)
 
 
+@pytest.mark.parametrize("is_empty", [False, True])
+def test_when_somebody_looks_into_the_new_database_the_old_one_has_its_name_back(
+    shared_store, monkeypatch, is_empty
+):
+    """As a monitor does that connects to every database of the server."""
+    shared_store.back_up()
+    if is_empty:
+        with shared_store.db.write() as tx:
+            tx.exec_driver_sql("DROP SCHEMA public CASCADE")
+            tx.exec_driver_sql("CREATE SCHEMA public")
+    shared_store.db.engine.dispose()
+    before, put = databases(shared_store), staging.put_in_place
+    shared_store.db.engine.dispose()
+
+    def watched(ready, *rest):
+        url = ready.engine.url.render_as_string(hide_password=False)
+        with closing(Database(url)) as monitor, monitor.engine.connect():
+            return put(ready, *rest)
+
+    monkeypatch.setattr(staging, "put_in_place", watched)
+    with pytest.raises(StoreRefused, match="accessed by other users"):
+        restoring.restore(shared_store.file, shared_store.site)
+    assert databases(shared_store) == before
+    if not is_empty:
+        assert shared_store.fresh().notes(BEN) == [NOTE]
+
+
 def test_a_file_without_a_manifest_is_restored_and_told_not_to_be_known(store):
     store.back_up()
     manifest.path_of(store.file).unlink()
