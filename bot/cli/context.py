@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from memory.store import Memory
 
 OPERATOR = "operator"
+READERS = "sqlalchemy.sql.type_api", "bot.storage.rows"  # what reads values of rows
+UNREADABLE = (
+    "The database: a value in it cannot be read. `scrubjay db verify` may tell which. Restore a backup, or "
+    "mend it by hand."
+)
 POST_ADDRESSES = (
     re.compile(rf"at://([^/\s]+)/{re.escape(POST)}/([^/\s]+)"),
     re.compile(r"https://bsky\.app/profile/([^/\s]+)/post/([^/?#\s]+)/?"),
@@ -52,7 +58,15 @@ class RootGroup(click.Group):
             if type(error).__module__.startswith("sqlalchemy"):
                 # the whole message would show parameters, which are what people wrote
                 raise told(error, f"The database: {_first_line(error)}") from error
+            if _is_of_a_row(error):
+                raise told(error, UNREADABLE) from error
             raise
+
+
+def _is_of_a_row(error: Exception) -> bool:
+    """Whether a value that is stored could not be read as what its column holds."""
+    modules = {frame.f_globals.get("__name__") for frame, _ in walk_tb(error.__traceback__)}
+    return isinstance(error, TypeError | ValueError) and not modules.isdisjoint(READERS)
 
 
 def _first_line(error: Exception) -> str:

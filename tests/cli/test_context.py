@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 from support.cli_seed import AGAIN, HELLO, IRIS, REPLY
@@ -123,3 +125,21 @@ def state(cli, uri):
 def test_wrong_usage_exits_2(filled, command):
     done = filled(*command)
     assert (done.code, done.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("damage", "command"),
+    [
+        ("UPDATE mention SET said_at = 'PRIVATE'", "mention list"),
+        ("UPDATE mention SET said_at = 3.5", "mention list"),
+        ("UPDATE outbox SET facets = '{PRIVATE'", "post list"),
+        ("UPDATE person SET first_seen = 'PRIVATE'", "person list"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_in_one_line_and_not_shown(filled, damage, command):
+    with closing(sqlite3.connect(filled.home / "data" / "scrubjay.db")) as db, db:
+        db.execute(damage)
+    done = filled(*command.split())
+    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert "a value in it cannot be read" in done.err
+    assert "PRIVATE" not in done.err
