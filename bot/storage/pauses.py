@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from bot.domain.pausing import Pause
 from bot.storage.tables import PauseRow
+from memory.db import lock
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,6 +25,7 @@ SINCE = select(*COLUMNS).where(or_(PauseRow.ended_at.is_(None), PauseRow.ended_a
 
 def begin(tx: Tx, now: datetime, until: datetime | None, *, ages: bool) -> None:
     """Answer nothing from now on. A pause that is on ends where this one begins."""
+    lock(tx, "pauses")  # two that began at once would not see each other
     end(tx, now)
     tx.execute(delete(PauseRow).where(PauseRow.ended_at < now - KEEP_FOR))
     tx.execute(insert(PauseRow).values(began_at=now, until=until, ended_at=None, ages=ages))
