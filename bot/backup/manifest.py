@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
-from datetime import datetime  # noqa: TC003 - pydantic reads the annotations
+from datetime import UTC
 from enum import StrEnum
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from bot.backup.rows import Contents  # noqa: TC001 - pydantic reads the annotations
 from bot.domain import as_json
@@ -18,6 +18,7 @@ from bot.errors import StoreRefused
 from memory.files import make_private
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 END = ".json"  # of the manifest's name, after that of the backup
@@ -39,7 +40,7 @@ class Manifest:
 
     format: Literal[1]
     kind: Kind
-    made_at: datetime
+    made_at: AwareDatetime
     scrubjay: str
     size: int
     sha256: str
@@ -71,13 +72,17 @@ def read(backup: Path) -> Manifest | None:
     """The manifest of this backup; None if it has none. Raises StoreRefused if it cannot be understood."""
     path = path_of(backup)
     try:
-        return MANIFEST.validate_json(path.read_bytes())
+        found = MANIFEST.validate_json(path.read_bytes())
+        found.made_at.astimezone(UTC)
     except FileNotFoundError:
         return None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise StoreRefused(f"{path} is no manifest of a backup: {where} {first['msg']}") from None
+    except OverflowError as error:
+        raise StoreRefused(f"{path} is no manifest of a backup: made_at: {error}") from None
+    return found
 
 
 def kind_of(backup: Path) -> Kind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -195,6 +196,19 @@ def test_what_is_no_manifest_is_told(tmp_path, content):
     (tmp_path / "copy.json").write_text(content)
     with pytest.raises(StoreRefused, match="is no manifest"):
         manifest.read(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"]
+)
+def test_a_manifest_of_a_time_that_cannot_be_told_in_utc_is_none(lite_store, at):
+    made = lite_store.back_up()
+    path = manifest.path_of(lite_store.file)
+    told = json.loads(path.read_text())
+    assert manifest.read(lite_store.file) == made
+    path.write_text(json.dumps(told | {"made_at": at}))
+    with pytest.raises(StoreRefused, match="is no manifest of a backup: made_at"):
+        manifest.read(lite_store.file)
 
 
 @pytest.mark.parametrize("head", [b"", b"PG", b"-- a plain dump", b"SQLite format 4\0"])
