@@ -247,6 +247,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sizes = sorted({max(100, options.people // 100), max(100, options.people // 10), options.people})
     with ExitStack() as stack:
         root = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="scale-")))
+        root.mkdir(parents=True, exist_ok=True)
         root.chmod(0o755)  # PostgreSQL may run as another user
         url = urls(options.db, root, stack)
         stores = [make_store(url(size), size, root / f"{options.db}-{size}") for size in sizes]
