@@ -44,6 +44,7 @@ bench: $(NET)  ## all benchmarks, one JSON object each (DATA=conversations.jsonl
 	@$(BIN)/python -m benchmarks.outside --json
 	@$(BIN)/python -m benchmarks.crash --json
 	@$(BIN)/python -m benchmarks.soak --json
+	@$(BIN)/python -m benchmarks.month --json
 	@$(BIN)/python -m benchmarks.hostile --json
 	@$(BIN)/python -m benchmarks.limits --json
 	@$(BIN)/python -m benchmarks.scale --json --people 100000

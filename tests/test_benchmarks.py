@@ -29,6 +29,7 @@ SMALL = {
         *("--people", "1000", "--waiting", "50", "--rounds", "1", "--slow-rounds", "1"),
         *("--mentions", "2", "--workers", "1", "2", "--passages", "20"),
     ],
+    "month": ["--mentions", "120", "--people", "30", "--plot", "month.svg"],
     "limits": ["--one", "14", "--fresh", "14", "--minutes", "2"],
 }
 MUST_BE_ZERO = (
@@ -175,6 +176,17 @@ def test_limits_are_kept_in_each_flood_and_a_regular_is_served(tmp_path):
 
 @pytest.mark.network
 @pytest.mark.timeout(300)
+def test_a_month_of_answers_keeps_its_times_and_is_drawn(tmp_path):
+    found = run("month", tmp_path)
+    wrong = ("lost", "failed", "double", "outside", "in_pause")
+    assert {name: found[name] for name in wrong} == dict.fromkeys(wrong, 0)
+    assert (
+        found["bursts"] | dict.fromkeys(("of_strangers", "too_late", "missed", "hasty"), 0) == found["bursts"]
+    )
+    assert found["outcomes"]["merged"] > 0
+    assert (tmp_path / "month.svg").stat().st_size > 10_000
+
+
 def test_a_bot_that_is_killed_loses_nothing_and_says_nothing_twice(tmp_path):
     found = run("crash", tmp_path)
     assert found["mentions"]
