@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WITHIN = timedelta(seconds=90)  # from the first post of a burst to its last; of a series, from part to part
 MOST_PARTS = 30
+MOST_SHOWN = 12  # of what ended in one turn; a flood is not read
 COUNT = r"[(\[]?(\d{1,2})\s?/\s?(\d{1,2})[)\]]?"
 AT_BEGINNING = re.compile(rf"🧵?\s*{COUNT}(?=[\s:]|$|\.\s)")
 AT_END = re.compile(rf"(?:^|\s|🧵){COUNT}\s*🧵?$")

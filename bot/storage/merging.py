@@ -82,9 +82,13 @@ def _belongs(tx: Tx, row: Row[Any], now: datetime, *, heated: bool) -> bool:
 
 
 def merged(tx: Tx, uri: str) -> tuple[Mention, ...]:
-    """What ended in this mention's turn and still has its text, in the order in which it was said."""
+    """What ended in this mention's turn and still has its text, in the order in which it was said.
+
+    Of a flood only the last: all of them may be read from the network, shown to a brain and remembered.
+    """
     found = select(MENTION).where(MENTION.c.merged_into == uri, MENTION.c.text != "")
-    return tuple(map(to_mention, tx.execute(found.order_by(MENTION.c.said_at, MENTION.c.uri))))
+    last = found.order_by(MENTION.c.said_at.desc(), MENTION.c.uri.desc()).limit(bursts.MOST_SHOWN)
+    return tuple(map(to_mention, tx.execute(last).all()[::-1]))
 
 
 def uris(tx: Tx, mention: Mention) -> tuple[str, ...]:
@@ -110,10 +114,9 @@ def release(tx: Tx, uri: str, now: datetime) -> None:
     left = merged(tx, uri)
     if not left:
         return
-    *others, last = left
+    last = left[-1]
     again = {"state": State.WAITING, "due_at": now, "ended_at": None, "merged_into": None}
     again_waits = update(MENTION).where(MENTION.c.uri == last.uri)
     tx.execute(again_waits.values(fence=MENTION.c.fence + 1, attempts=0, **again))
-    rest = MENTION.c.uri.in_([mention.uri for mention in others])
-    tx.execute(update(MENTION).where(rest).values(merged_into=last.uri))
+    tx.execute(update(MENTION).where(MENTION.c.merged_into == uri).values(merged_into=last.uri))
     enqueue(tx, last.did, now)

@@ -185,6 +185,16 @@ def test_a_thread_that_is_not_heated_lets_people_talk(db, tmp_path):
     assert states(bot, *refs) == [State.ANSWERED] * 2
 
 
+def test_of_a_flood_only_the_last_posts_are_read_and_all_of_it_is_one_turn(bot):
+    thread = bot.network.write(BEN, bot._addressed("a thread"))
+    refs = [bot.say(ANA, f"drop no. {number};", **under(thread)) for number in range(40)]
+    live(bot, 60)
+
+    assert states(bot, *refs) == [State.MERGED] * 39 + [State.ANSWERED]
+    assert [f"no. {number};" in prompt(bot) for number in range(40)] == [False] * 27 + [True] * 13
+    assert all(bot.services.ledger.has(EntryKind.ANSWERED, ref.uri) for ref in refs)
+
+
 # --- what is erased, lost and restored ----------------------------------------------------------
 
 
