@@ -126,6 +126,16 @@ def test_the_databases_password_is_not_shown(tmp_path):
     assert "hunter2" not in found.detail
 
 
+def test_it_is_told_that_the_bot_sleeps(settings):
+    settings = settings.model_copy(update={"quiet_days": (f"{NOON:%m-%d}",)})
+    settings.data_dir.mkdir()
+    Database(settings.database).upgrade()
+    found = queue.check_mentions(settings, NOON)
+    wakes = (NOON + timedelta(days=1)).replace(hour=0)
+    assert found.ok
+    assert found.detail == f"0 open, none stuck; asleep until {wakes:%Y-%m-%d %H:%M}Z"
+
+
 def test_failed_and_late_mentions_are_told(settings):
     settings.data_dir.mkdir()
     db = Database(settings.database)

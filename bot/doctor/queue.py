@@ -49,7 +49,9 @@ def check_mentions(settings: Settings, now: datetime | None = None) -> Check:
     if not (failed or overdue or oldest > MAX_DELAY):
         held = sum(entry.is_held for entry in entries)
         waiting = f", {held} wait for `scrubjay post approve`" if held else ""
-        return Check("mentions", ok=True, detail=f"{open_count} open, none stuck{waiting}")
+        wakes = settings.hours.next_open(now)
+        asleep = f"; asleep until {wakes:%Y-%m-%d %H:%M}Z" if wakes > now else ""
+        return Check("mentions", ok=True, detail=f"{open_count} open, none stuck{waiting}{asleep}")
     minutes = round(oldest.total_seconds() / 60)
     detail = f"{failed} failed in a day, {overdue} left by a worker, the oldest {minutes} min late"
     mend = "scrubjay mention list --state failed; scrubjay mention retry URI" if failed else "scrubjay run"

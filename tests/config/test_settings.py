@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
 
 from bot.config.loading import example_toml
 from bot.config.settings import Settings, load, table
+from bot.domain.hours import WEEKDAYS, Hours
 from bot.errors import SettingsError
 
 SECRET = "hunter2-canary"
@@ -33,6 +35,13 @@ BAD = [
     ("SCRUBJAY_SPACING", "soon", "should be a valid number", "SCRUBJAY_SPACING=5.0"),
     ("SCRUBJAY_SPACING", "-1", "greater than or equal to 0", "SCRUBJAY_SPACING=5.0"),
     ("SCRUBJAY_SPACING", "nan", "finite", "SCRUBJAY_SPACING=5.0"),
+    ("SCRUBJAY_ACTIVE_HOURS", "8-9", "should be two times", "SCRUBJAY_ACTIVE_HOURS=08:00-23:00"),
+    ("SCRUBJAY_ACTIVE_HOURS", "08:00-08:59", "an hour or more", "SCRUBJAY_ACTIVE_HOURS=08:00-23:00"),
+    ("SCRUBJAY_TIME_ZONE", "Mars/Olympus", "should be a time zone", "SCRUBJAY_TIME_ZONE=Europe/Vienna"),
+    ("SCRUBJAY_TIME_ZONE", "../etc/passwd", "should be a time zone", "SCRUBJAY_TIME_ZONE=Europe/Vienna"),
+    ("SCRUBJAY_QUIET_DAYS", "funday", "should be weekdays", "SCRUBJAY_QUIET_DAYS=sunday"),
+    ("SCRUBJAY_QUIET_DAYS", "02-30", "should be weekdays", "SCRUBJAY_QUIET_DAYS=sunday"),
+    ("SCRUBJAY_TEMPO", "slow", "should be 'human', 'brisk' or 'at once'", "SCRUBJAY_TEMPO=brisk"),
     ("SCRUBJAY_MAX_AGE", "1e300", "less than or equal", "SCRUBJAY_MAX_AGE=86400.0"),
     ("SCRUBJAY_LEASE", "0", "greater than 0", "SCRUBJAY_LEASE=30.0"),
     ("SCRUBJAY_WORKERS", "0", "greater than or equal to 1", "SCRUBJAY_WORKERS=2"),
@@ -202,3 +211,15 @@ def test_limits_beyond_a_fifth_of_what_the_pds_allows_are_refused():
     with pytest.raises(SettingsError, match=r"SCRUBJAY_PER_DAY=2000.*At most: 1166"):
         load({"SCRUBJAY_PER_DAY": "2000"})
     assert load({"SCRUBJAY_PER_HOUR": "200", "SCRUBJAY_REPLY_PARTS": "1"}).per_hour == 200
+
+
+def test_quiet_days_leave_a_day_of_the_week(tmp_path):
+    (line,) = problems(tmp_path, {"SCRUBJAY_QUIET_DAYS": ",".join(WEEKDAYS)})
+    assert "nothing would ever be answered" in line
+
+
+def test_the_hours_are_by_the_clock_of_the_zone(tmp_path):
+    hours = {"ACTIVE_HOURS": "18:00-02:00", "TIME_ZONE": "Europe/Vienna", "QUIET_DAYS": "Sunday, 02-29"}
+    found = load({f"SCRUBJAY_{name}": value for name, value in hours.items()}, home=tmp_path).hours
+    assert found == Hours(time(18), time(2), ZoneInfo("Europe/Vienna"), frozenset({"sunday", "02-29"}))
+    assert load({}, home=tmp_path).hours.is_always
