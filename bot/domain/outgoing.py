@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import regex
 
-from bot.domain import call_signs, data_text, model_text, text_calls, thinking_aloud
+from bot.domain import call_signs, data_text, model_text, numbering, text_calls, thinking_aloud
 from memory.text import visible
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def read(text: str, tools: Sequence[str]) -> Reading:
     seen = visible(text)
     if not SHOWN.search(seen):
         return Fault(NOTHING)
-    rest = model_text.sentence(seen)
+    rest = numbering.without(model_text.sentence(seen))
     if calls := _calls(seen, tools):
         return Calls(calls)
     if why := _fault(rest, tools) or (_fault(seen, tools) if rest == seen.strip() else None):

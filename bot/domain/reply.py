@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bot.domain.mention import Record, StrongRef
 
 MAX_GRAPHEMES, MAX_BYTES = 300, 3000  # the lexicon of app.bsky.feed.post
+ORPHAN, STEP = 8, 10  # the last part has an eighth of a post or more, if that can be had by steps
 GRAPHEME = regex.compile(r"\X")
 SENTENCE = re.compile(r".*(?:[.!?…][\"'”’»)\]]*\s|[。！？」]|\n)", re.DOTALL)  # noqa: RUF001 - Japanese
 
@@ -38,9 +39,21 @@ def split(text: str, limit: int = MAX_GRAPHEMES, *, notice: str = "") -> tuple[s
 
     A part ends after a sentence, else after a word. Only whitespace between parts is lost. A grapheme is cut
     only if it is too long for any post. The `notice` stands under the first part, whatever becomes of the
-    others.
+    others. If a few words would be left over for the last part, those before it are shorter.
     """
-    graphemes, parts, start = list(_graphemes(text)), [], 0
+    graphemes, orphan = list(_graphemes(text)), limit // ORPHAN
+    parts = _filled(graphemes, limit, notice)
+    if len(parts) > 1 and _length(parts[-1]) < orphan:
+        for less in range(limit - STEP, limit // 2, -STEP):
+            shorter = _filled(graphemes, less, notice)
+            if len(shorter) == len(parts) and _length(shorter[-1]) >= orphan:
+                return shorter
+    return parts
+
+
+def _filled(graphemes: Sequence[str], limit: int, notice: str) -> tuple[str, ...]:
+    """Each part takes what it can."""
+    parts, start = [], 0
     under = f"\n\n{notice}" if notice else ""
     while start < len(graphemes):
         if graphemes[start].isspace():
@@ -52,6 +65,10 @@ def split(text: str, limit: int = MAX_GRAPHEMES, *, notice: str = "") -> tuple[s
         parts.append("".join(graphemes[start:end]).rstrip() + under)
         start, under = end, ""
     return tuple(parts)
+
+
+def _length(text: str) -> int:
+    return len(GRAPHEME.findall(text))
 
 
 def _graphemes(text: str) -> Iterator[str]:

@@ -44,6 +44,14 @@ def test_a_sentence_that_ends_too_early_does_not_waste_a_part():
     assert split("Hm. " + "word " * 9, 30) == ("Hm. word word word word word", "word word word word")
 
 
+def test_a_few_words_are_not_left_alone():
+    sentence = "This one has some forty characters, or so. "
+    parts = split(sentence * 7 + "And a bit.")
+    assert len(parts) == 2
+    assert graphemes(parts[-1]) >= 300 // 8
+    assert all(part.endswith(".") for part in parts)
+
+
 def test_a_japanese_sentence_ends_without_a_space():
     assert split("これは長い文です。これも長い文です。", 12) == ("これは長い文です。", "これも長い文です。")
 
@@ -53,8 +61,8 @@ def test_a_word_longer_than_a_post_is_cut_between_graphemes():
 
 
 def test_bytes_limit_a_part_where_graphemes_do_not():
-    parts = split(FAMILY * 130)
-    assert [graphemes(part) for part in parts] == [120, 10]
+    parts = split(FAMILY * 170)
+    assert [graphemes(part) for part in parts] == [120, 50]
     assert len(parts[0].encode()) == 3000
 
 
