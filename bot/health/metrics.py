@@ -19,6 +19,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from bot import counts
 from bot.domain.mention import State
+from bot.domain.meters import LAST
 from bot.domain.policy import PolicyReason
 from bot.domain.reasons import FAILURES, NONE, OTHER, WORDS
 from bot.health.vitals import Check, Vitals
@@ -79,6 +80,11 @@ def stored(values: Callable[[Stored, Vitals], Samples]) -> Callable[[Vitals], Sa
     return lambda vitals: () if vitals.stored is None else values(vitals.stored, vitals)
 
 
+def voiced(name: str) -> Callable[[Vitals], Samples]:
+    """A value of the bot's own last answers; nothing if there are none."""
+    return stored(lambda stored, _: (((), getattr(stored.voice, name)),) if stored.voice else ())
+
+
 def spent(amount: Callable[[Spending], float]) -> Callable[[Vitals], Samples]:
     return stored(lambda stored, _: (((), amount(stored.vitals.spent)),))
 
@@ -116,6 +122,13 @@ def build() -> tuple[str, str]:
 
 
 IN_DATABASE = "database"
+VOICE = {  # metric: what of the voice, and its help
+    "variety_ratio": ("variety", f"Different pairs of words in its last {LAST} answers"),
+    "agreeing_ratio": ("agrees", "Share of these answers that begin by agreeing"),
+    "praising_ratio": ("praises", "Share that begins with praise or thanks"),
+    "with_memory_ratio": ("remembers", "Share that has a word of a note that was not asked with"),
+    "length_characters": ("length", "Characters of such an answer, on average"),
+}
 LIMITS = tuple(reason for reason in PolicyReason if reason.is_limit)
 KNOWN_ENDS = (
     *product((State.ANSWERED, State.SILENT, State.MERGED), (NONE,)),
@@ -213,6 +226,7 @@ METRICS = (
         stored(lambda stored, _: (((), stored.vitals.paused),)),
         of=IN_DATABASE,
     ),
+    *(Metric(f"answers_{end}", text, voiced(name), of=IN_DATABASE) for end, (name, text) in VOICE.items()),
     Metric(
         "jobs_open",
         f"Background jobs that are not done; {MOST} means that many or more",

@@ -13,18 +13,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.errors import told
 from bot.health.vitals import Stored
-from bot.storage import vitals
+from bot.storage import vitals, voice
 from memory.db import DATABASE_ERRORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.clock import Clock
+    from bot.domain.meters import Voice
     from memory.db import Database
 
 log = structlog.get_logger()
 
 FRESH = 5.0  # seconds for which a reading is good
+SLOW = 600.0  # seconds for which one of the bot's own answers is
 PATIENCE = 2.0  # seconds that a scrape waits for a new one
 LOGS = ("", "-wal", "-shm")  # the endings of SQLite's files
 
@@ -41,7 +43,8 @@ class Readings:
         self._monotonic = monotonic
         self._task: asyncio.Task[Stored | None] | None = None
         self._latest: Stored | None = None
-        self._read_at = float("-inf")
+        self._read_at = self._voice_at = float("-inf")
+        self._voice: Voice | None = None
 
     async def latest(self) -> Stored | None:
         """A reading of the last FRESH seconds; None if the database could not be read, or not in time."""
@@ -64,8 +67,10 @@ class Readings:
     def _stored(self) -> Stored:
         with self._db.read() as tx:
             found = vitals.read(tx, self._clock())
+            if self._monotonic() - self._voice_at >= SLOW:
+                self._voice, self._voice_at = voice.last(tx), self._monotonic()
         size = _size_of_files(self._db) if self._db.is_sqlite else found.size
-        return Stored(found, size, shutil.disk_usage(self._folder).free)
+        return Stored(found, size, shutil.disk_usage(self._folder).free, self._voice)
 
 
 def _size_of_files(db: Database) -> int:

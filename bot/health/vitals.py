@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.domain.hearing import Hearing
+    from bot.domain.meters import Voice
     from bot.storage.vitals import StoredVitals
 
 STOPPING = "stopping"
@@ -34,11 +35,15 @@ STARTING: Mapping[Check, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What was read of storage. `database_bytes` is None if nobody knows it; `free_bytes`: of `data_dir`."""
+    """What was read of storage. `database_bytes` is None if nobody knows it; `free_bytes`: of `data_dir`.
+
+    `voice`: how the last answers are; None if there are none.
+    """
 
     vitals: StoredVitals
     database_bytes: int | None
     free_bytes: int
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True, slots=True)

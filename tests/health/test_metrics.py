@@ -11,12 +11,13 @@ from support.factory import NOW
 from bot import counts
 from bot.domain.hearing import Hearing
 from bot.domain.mention import OPEN, State
+from bot.domain.meters import Voice
 from bot.health.exposition import Exposition
 from bot.health.metrics import METRICS, PREFIX, table
 from bot.health.vitals import STARTING, Check, Stored, Vitals
 from bot.storage.vitals import Spending, StoredVitals, Waiting
 
-UNITS = ("_seconds", "_bytes", "_dollars", "_total", "_info")
+UNITS = ("_seconds", "_bytes", "_dollars", "_total", "_info", "_ratio", "_characters")
 DIMENSIONLESS = {
     *("live", "ready", "check_ok", "stream_connected", "brain_breaker_open"),
     *("mentions_open", "jobs_open", "gaps_open", "paused"),
@@ -32,7 +33,7 @@ def vitals(**more):
         "at": NOW,
         "faults": {Check.ACCOUNT: "the bot's account is not let in"},
         "hearing": Hearing(connected=True, contact=0.0, silence=2.0, lag=3.0, messages=7),
-        "stored": Stored(stored, 10_000, 20_000),
+        "stored": Stored(stored, 10_000, 20_000, Voice(200, 0.75, 0.25, 0.05, 0.4, 143.5)),
         "day_money": 2_000_000,
         "brain": "rules",
     }
@@ -73,6 +74,11 @@ def test_what_is_known_is_told_in_base_units():
     assert found["scrubjay_mentions_open_oldest_seconds", "waiting"] == 0
     assert found["scrubjay_gaps_open",] == 2
     assert found["scrubjay_paused",] == 1
+    assert found["scrubjay_answers_variety_ratio",] == 0.75
+    assert found["scrubjay_answers_agreeing_ratio",] == 0.25
+    assert found["scrubjay_answers_praising_ratio",] == 0.05
+    assert found["scrubjay_answers_with_memory_ratio",] == 0.4
+    assert found["scrubjay_answers_length_characters",] == 143.5
     assert found["scrubjay_last_day_brain_tokens", "out"] == 70
     assert found["scrubjay_last_day_brain_cost_dollars",] == 8.5
     assert found["scrubjay_day_money_limit_dollars",] == 2
