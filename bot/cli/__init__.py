@@ -18,6 +18,7 @@ from bot.cli.pause import pause, resume, stop
 from bot.cli.person import person
 from bot.cli.persona import persona
 from bot.cli.post import post
+from bot.cli.probe import probe
 from bot.cli.replay import replay
 from bot.cli.run import chat, demo, doctor, record, run
 from bot.cli.stats import stats
@@ -60,6 +61,7 @@ for command in (
     gap,
     turn,
     replay,
+    probe,
     persona,
     stats,
 ):

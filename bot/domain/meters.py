@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LAST = 200  # answers that are measured together
 WORD = regex.compile(r"\p{Han}|\p{Hiragana}|\p{Katakana}|\p{Thai}|[\p{L}\p{M}\p{N}'’]+")  # noqa: RUF001
 LONG = 4  # letters of a word that can tell of a note
+FEW = 2
 RARE = 0.05  # of the answers have a word that tells of a note
 OPENING = r"\P{L}*(?:(?:oh|ah|haha|well|wow|hey|hi|hello|hallo|hola|salut)\P{L}+){0,2}"
 AGREES = regex.compile(
@@ -79,9 +80,9 @@ def measure(answers: Sequence[Said]) -> Voice | None:
     """None of no answers."""
     if not answers:
         return None
-    words = [_words(answer.text) for answer in answers]
-    pairs = list(chain.from_iterable(map(pairwise, words)))
-    common = _common(words)
+    spoken = [words(answer.text) for answer in answers]
+    pairs = list(chain.from_iterable(map(pairwise, spoken)))
+    common = _common(spoken)
     return Voice(
         answers=len(answers),
         variety=len(set(pairs)) / len(pairs) if pairs else 0.0,
@@ -89,7 +90,7 @@ def measure(answers: Sequence[Said]) -> Voice | None:
         praises=mean(bool(PRAISES.match(answer.text)) for answer in answers),
         remembers=mean(
             bool(_told_of(answer) & set(_long(said)) - common)
-            for said, answer in zip(words, answers, strict=True)
+            for said, answer in zip(spoken, answers, strict=True)
         ),
         length=mean(len(answer.text) for answer in answers),
     )
@@ -97,18 +98,19 @@ def measure(answers: Sequence[Said]) -> Voice | None:
 
 def _told_of(answer: Said) -> set[str]:
     """The words of memory that are not the asker's own just now."""
-    return set(_words(answer.known)) - set(_words(answer.asked))
+    return set(words(answer.known)) - set(words(answer.asked))
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """The words of a text, case-folded; of a script without spaces each character."""
     return WORD.findall(text.casefold())
 
 
-def _long(words: Sequence[str]) -> Iterator[str]:
-    return (word for word in words if len(word) >= LONG)
+def _long(said: Sequence[str]) -> Iterator[str]:
+    return (word for word in said if len(word) >= LONG)
 
 
-def _common(words: Sequence[Sequence[str]]) -> set[str]:
+def _common(spoken: Sequence[Sequence[str]]) -> set[str]:
     """The words of so many answers that they tell of no note."""
-    found = Counter(chain.from_iterable(map(set, words)))
-    return {word for word, count in found.items() if count > max(1, RARE * len(words))}
+    found = Counter(chain.from_iterable(map(set, spoken)))
+    return {word for word, count in found.items() if count > max(FEW, RARE * len(spoken))}
