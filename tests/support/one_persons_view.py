@@ -239,6 +239,7 @@ EDIT = {"actor": "rules", "at": later(3)}
 SAID = receipt(MIA, "p9", later(3))
 ASKED = mention(11, MIA)
 REPEATED = mention(12, MIA, root=ASKED.root)
+UNDER_BENS = mention(13, MIA, root=mention(1, BEN).root)  # of whom a mention waits there
 STANDING_OF_MIA = {
     "uri": ASKED.uri,
     "did": MIA,
@@ -359,7 +360,7 @@ STORAGE: Mapping[str, Any] = {
     "consent.blocks_of": lambda tx, _: consent.blocks_of(tx, MIA),
     "facts.gather": lambda tx, _: facts.gather(tx, ASKED, Attempt("p", "t", "m", 0), LIMITS, NOW).automatic,
     "consent.deny_inference": lambda tx, _: consent.deny_inference(tx, MIA, NOW),
-    "merging.merge": lambda tx, _: merging.merge(tx, ASKED, NOW, heated=True),
+    "merging.merge": lambda tx, _: merging.merge(tx, UNDER_BENS, NOW, heated=True),
     "mentions.accept": lambda tx, _: mentions.accept(
         tx, REPEATED, now=NOW, due_at=NOW, limits=replace(LIMITS, heated_thread=1)
     ),
