@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WITHIN = timedelta(seconds=90)  # from the first post of a burst to its last; of a series, from part to part
 MOST_PARTS = 30
 MOST_SHOWN = 12  # of what ended in one turn; a flood is not read
-COUNT = r"[(\[]?(\d{1,2})\s?/\s?(\d{1,2})[)\]]?"
+COUNT = r"[(\[]?([1-9]\d?)\s?/\s?([1-9]\d?)[)\]]?"
 AT_BEGINNING = re.compile(rf"🧵?\s*{COUNT}(?=[\s:]|$|\.\s)")
 AT_END = re.compile(rf"(?:^|\s|🧵){COUNT}\s*🧵?$")
 
@@ -38,6 +38,12 @@ def is_unfinished(text: str) -> bool:
     """Whether more parts of a series are to come."""
     place = part_of_series(text)
     return place is not None and place[0] < place[1]
+
+
+def begins(text: str) -> bool:
+    """Whether this is the first part of a series, and not a mark of five out of ten."""
+    place = part_of_series(text)
+    return place is not None and place[0] == 1
 
 
 def follows(text: str, before: str) -> bool:

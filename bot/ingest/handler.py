@@ -158,11 +158,13 @@ class EventHandler:
         if self._is_late(tx, event, verdict, now):
             self.counts["ignored.said before an erasure"] += 1
             return None
-        if bursts.is_continuation(verdict) and not merging.is_awaited(tx, verdict):
+        unfinished = bursts.is_unfinished(verdict.text)
+        awaited = (unfinished or bursts.is_continuation(verdict)) and merging.is_awaited(tx, verdict)
+        if bursts.is_continuation(verdict) and not awaited:
             self.counts["ignored.not addressed"] += 1
             return None
         due_at = pacing.think_at(now, verdict.uri, self.pace, self.limits.hours)
-        if bursts.is_unfinished(verdict.text):
+        if unfinished and (awaited or bursts.begins(verdict.text)):
             due_at = max(due_at, now + bursts.WITHIN)
         if not mentions.accept(tx, verdict, now=now, due_at=due_at, rev=event.rev, limits=self.limits):
             self.counts["repeated"] += 1

@@ -33,6 +33,8 @@ SECOND = timedelta(seconds=1)
         ("24/7", None),
         ("see example.org/1/3", None),
         ("half: 1/2.5", None),
+        ("the plugin on 04/28", None),
+        ("my deadline is at 5/10", (5, 10)),
         ("", None),
     ],
 )

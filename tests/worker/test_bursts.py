@@ -130,6 +130,24 @@ def test_a_series_that_breaks_off_is_answered_where_it_ended(bot):
     assert bot.outcome(first) == (State.ANSWERED, None)
 
 
+def test_a_mark_out_of_ten_waits_for_nothing(bot):
+    ref = bot.say(ANA, "my anxiety is at 5/10")
+    live(bot, 35)
+    assert bot.entry(ref).state is State.ANSWERED
+
+
+def test_a_series_of_which_each_part_names_the_bot_waits_for_each(bot):
+    first = bot.say(ANA, "1/3 I have a cat.")
+    bot.clock.forward(seconds=70)
+    second = bot.say(ANA, "2/3 It is called Miso.", **under(first))
+    bot.clock.forward(seconds=70)
+    bot.work()
+    third = bot.say(ANA, "3/3 Guess why!", **under(first, second))
+    live(bot, 60)
+
+    assert states(bot, first, second, third) == [State.MERGED, State.MERGED, State.ANSWERED]
+
+
 @pytest.mark.parametrize("text", ["3/3 out of turn", "no part at all", "2/4 of another series"])
 def test_what_does_not_continue_the_series_is_not_heard(bot, text):
     first = bot.say(ANA, "1/3 I have a cat.")
