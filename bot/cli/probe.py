@@ -31,14 +31,20 @@ def probe(app: App, who: str, count: int, brain: str | None, *, as_json: bool) -
     """
     import asyncio
 
+    from bot.domain.consent import may_remember
+    from bot.storage import consent
+    from memory.recollection import reviewed
+
     with app.database.read() as tx:
         did = app.did(tx, who)
         if app.memory.denials.get(tx, did).inference:
             raise click.ClickException("This person declared that no model may be shown their words.")
-        known = app.memory.recall(tx, did)
+        if not may_remember(app.settings.consent, consent.memory_wish(tx, did)):
+            raise click.ClickException("This person is not to be remembered: no prompt shows their notes.")
+        known = reviewed(app.memory.recall(tx, did), app.memory.block_tokens)
     notes = sorted(known.notes, key=lambda note: note.written_at, reverse=True)[:count]
     if not notes:
-        output.message("There is no note about this person.")
+        output.message("There is no note about this person that a prompt may show.")
         return
     probes = asyncio.run(_probe(app, known, notes, brain))
     if as_json:

@@ -123,7 +123,7 @@ def build() -> tuple[str, str]:
 
 IN_DATABASE = "database"
 VOICE = {  # metric: what of the voice, and its help
-    "variety_ratio": ("variety", f"Different pairs of words in its last {LAST} answers"),
+    "variety_ratio": ("variety", f"Share of different pairs of words in all of its last {LAST} answers"),
     "agreeing_ratio": ("agrees", "Share of these answers that begin by agreeing"),
     "praising_ratio": ("praises", "Share that begins with praise or thanks"),
     "with_memory_ratio": ("remembers", "Share that has a word of a note that was not asked with"),

@@ -14,8 +14,9 @@ from bot.domain.probing import Answer, Side, Verdict
 from bot.errors import BrainError
 from bot.prompt import compose
 from bot.tools.toolbox import Toolbox
+from bot.worker.learning import receipt
 from memory import keywords
-from memory.model import Passage, Receipt
+from memory.model import Passage
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from memory.model import Limits, Note
     from memory.recollection import Recollection
 
-NO_POST = StrongRef("at://{did}/app.bsky.feed.post/3222222222222", "")
+NO_POST = "at://{did}/app.bsky.feed.post/3222222222222"  # it is asked in none
 MAX_FOUND = 10  # notes that a search returns
 
 
@@ -70,7 +71,7 @@ class Prober:
 
     def _prompt(self, text: str) -> Prompt:
         did = self.known.person.did
-        ref = StrongRef(NO_POST.uri.format(did=did), NO_POST.cid)
+        ref = StrongRef(NO_POST.format(did=did), "")
         asked = Mention(ref, did, Reason.MENTION, text, ref, None, self.now)
         return compose.compose(self.persona, self.known, (), asked, self.now)
 
@@ -78,7 +79,6 @@ class Prober:
         async def search(query: str) -> tuple[Passage, ...]:
             return tuple(map(Passage.of_note, keywords.search(self.known.notes, query, MAX_FOUND)))
 
-        mention = prompt.mention
-        receipt = Receipt(mention.uri, mention.ref.cid, mention.did, mention.said_at)
         gate = of_prompt(prompt, Toolbox.specs, Allowed(frozenset(), frozenset(), frozenset()), parts=4)
-        return Toolbox(self.known, receipt, self.now, limits=self.limits, search=search, gate=gate)
+        said = receipt(prompt.mention)
+        return Toolbox(self.known, said, self.now, limits=self.limits, search=search, gate=gate)
